@@ -1,0 +1,20 @@
+/* libconversation: conversations with language models, and what they cost, saved exactly once. */
+#ifndef CONVERSATION_H
+#define CONVERSATION_H
+
+#include "bytes.h"
+#include "client.h"
+#include "decimal.h"
+#include "history.h"
+#include "message.h"
+#include "provider.h"
+#include "schema.h"
+#include "session.h"
+#include "status.h"
+#include "transcript.h"
+#include "turn.h"
+#include "usage.h"
+#include "uuid.h"
+#include "version.h"
+
+#endif

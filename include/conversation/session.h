@@ -1,0 +1,116 @@
+/* Sessions: threads of conversation, and what can be done with them as a whole. */
+#ifndef CONVERSATION_SESSION_H
+#define CONVERSATION_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "client.h"
+#include "status.h"
+#include "uuid.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A session as stored, without its messages. Belongs to the page it came from. */
+typedef struct conv_session {
+    conv_uuid session_id;
+    conv_bytes external_id; /* the id as the application gave it; the UUID's text if it gave one */
+    conv_uuid user_id;      /* nil: nobody */
+    conv_bytes external_user_id; /* likewise; absent: nobody */
+    conv_bytes title;
+    conv_bytes metadata; /* JSON object */
+    int64_t message_count;
+    int64_t created_us;
+    int64_t updated_us;
+} conv_session;
+
+/* Sessions, newest change first. */
+typedef struct conv_session_page conv_session_page;
+
+/* Which sessions. Start from CONV_SESSION_FILTER_INIT. */
+typedef struct conv_session_filter {
+    size_t size;
+    conv_bytes user_id;   /* any string; absent: everybody's */
+    size_t limit;         /* 1 to 1000; 0: 50 */
+    int64_t after_us;     /* cursor: `updated_us` and `session_id` of the last session of the page */
+    conv_uuid after_id;   /* before; both zero: from the newest */
+} conv_session_filter;
+
+#define CONV_SESSION_FILTER_INIT                                                                   \
+    {                                                                                              \
+        sizeof(conv_session_filter), {NULL, 0}, 0, 0, {{0}}                                        \
+    }
+
+/* What a session is made with or changed to. NULL leaves a value as it is. Borrowed for the call. */
+typedef struct conv_session_params {
+    size_t size;
+    const char *session_id; /* any string; NULL: a new UUIDv7 (only when it is made) */
+    const char *user_id;    /* any string; used only when the session is made */
+    const char *title;
+    const char *metadata;   /* JSON object */
+} conv_session_params;
+
+#define CONV_SESSION_PARAMS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(conv_session_params), NULL, NULL, NULL, NULL                                        \
+    }
+
+/* Makes a session, or resumes the one that has this id already (then nothing of it changes).
+ * `session` receives a page of exactly that session, to be freed with conv_session_page_free; NULL
+ * after a failure; `error` may be NULL. CONV_INVALID_ARGUMENT: metadata is not a JSON object.
+ * CONV_UNAVAILABLE, CONV_TIMEOUT, CONV_LIMIT, CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store.
+ * CONV_NO_MEMORY. Thread: any. Round trips: 1. */
+CONV_WARN_UNUSED conv_status conv_session_create(conv_client *client,
+                                                 const conv_session_params *params,
+                                                 conv_session_page **session, conv_error *error);
+
+/* Reads one session by any id. CONV_NOT_FOUND: there is none. Else as conv_session_create. */
+CONV_WARN_UNUSED conv_status conv_session_get(conv_client *client, const char *session_id,
+                                              conv_session_page **session, conv_error *error);
+
+/* Changes title and metadata of a session. CONV_NOT_FOUND: there is none. Else as
+ * conv_session_create. */
+CONV_WARN_UNUSED conv_status conv_session_update(conv_client *client,
+                                                 const conv_session_params *params,
+                                                 conv_error *error);
+
+/* Reads one page of sessions, newest change first, without their messages. `filter` NULL for the
+ * first 50. CONV_INVALID_ARGUMENT: limit over 1000. Else as conv_session_create. */
+CONV_WARN_UNUSED conv_status conv_session_list(conv_client *client,
+                                               const conv_session_filter *filter,
+                                               conv_session_page **page, conv_error *error);
+
+/* What a deletion removed, and what it kept. */
+typedef struct conv_delete_receipt {
+    int64_t sessions;
+    int64_t messages;
+    int64_t exchanges;
+    int64_t summaries;
+    int64_t usage_kept; /* usage records stay: they are the ledger, and hold no text */
+} conv_delete_receipt;
+
+/* Deletes a session with all its messages in one transaction. `receipt` may be NULL.
+ * CONV_NOT_FOUND: there is none. Else as conv_session_create. */
+CONV_WARN_UNUSED conv_status conv_session_delete(conv_client *client, const char *session_id,
+                                                 conv_delete_receipt *receipt, conv_error *error);
+
+/* Sessions in the page. Thread: any. */
+size_t conv_session_page_count(const conv_session_page *page);
+
+/* Session `index` (from 0), or NULL past the end; belongs to the page. Thread: any. */
+const conv_session *conv_session_page_session(const conv_session_page *page, size_t index);
+
+/* Whether sessions follow after this page. Thread: any. */
+bool conv_session_page_has_more(const conv_session_page *page);
+
+/* Frees the page and all it gave out; NULL is allowed. Thread: owner. */
+void conv_session_page_free(conv_session_page *page);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,92 @@
+/* Rows as the columns of either store hold them, and their making from what the application gave.
+ * Everything a row points to lives in an arena or in the caller's own memory. */
+#ifndef CONV__REPOSITORIES_ROWS_H
+#define CONV__REPOSITORIES_ROWS_H
+
+#include "conversation/message.h"
+#include "conversation/session.h"
+#include "conversation/status.h"
+#include "conversation/usage.h"
+#include "conversation/uuid.h"
+#include "core/hash.h"
+#include "core/memory.h"
+
+/* Bytes of one field at most: PostgreSQL's jsonb ends at 256 MiB, its messages at 1 GiB. */
+#define CONV__FIELD_LIMIT ((size_t)200 << 20)
+
+/* An id and the application's own spelling of it. `external_id` is absent where it would only repeat
+ * the UUID's 36 characters. Texts are storable; `originals` keeps what is not (or is absent). */
+typedef struct conv__name_row {
+    conv_uuid id; /* nil: none */
+    conv_bytes external_id;
+    conv_bytes originals;
+} conv__name_row;
+
+typedef struct conv__session_row {
+    conv_uuid session_id;
+    conv__name_row user;
+    conv_bytes external_id; /* as above */
+    conv_bytes title;
+    conv_bytes metadata;
+    conv_bytes originals;
+    int64_t created_us;
+} conv__session_row;
+
+/* `message` has storable texts and JSON. `originals` always keeps parts and tool calls exactly,
+ * because jsonb reorders keys; and any other text that is not storable. */
+typedef struct conv__message_row {
+    conv_message message;
+    conv_bytes originals;
+} conv__message_row;
+
+/* `usage` has storable texts; its session_id and user_id are not used here. */
+typedef struct conv__usage_row {
+    conv_usage usage;
+    conv_uuid session_id; /* nil: none */
+    conv__name_row user;
+    conv_bytes originals;
+} conv__usage_row;
+
+/* A session, all messages and one usage record: the atomic unit. */
+typedef struct conv__exchange {
+    conv__session_row session;
+    conv_uuid exchange_id; /* the turn's id */
+    uint8_t payload_hash[CONV__SHA256_SIZE];
+    conv_outcome status;
+    int64_t created_us;
+    const conv__message_row *messages;
+    size_t message_count;
+    conv__usage_row usage;
+    bool replaces_failed; /* an earlier attempt with status failed is to be removed first */
+} conv__exchange;
+
+/* From what the application gave to rows. Bytes are borrowed where they are storable, else copied
+ * into the arena. CONV_INVALID_ARGUMENT: a JSON field is not JSON of its kind, no role, content and
+ * parts together. CONV_LIMIT: a field over CONV__FIELD_LIMIT. CONV_NO_MEMORY. */
+CONV_WARN_UNUSED conv_status conv__name_to_row(conv__arena *arena, conv_bytes name,
+                                               conv__name_row *row, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__session_to_row(conv__arena *arena, conv_bytes session_id,
+                                                  conv_bytes user_id, conv_bytes title,
+                                                  conv_bytes metadata, conv__session_row *row,
+                                                  conv_error *error);
+CONV_WARN_UNUSED conv_status conv__message_to_row(conv__arena *arena, const conv_message *message,
+                                                  conv__message_row *row, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__usage_to_row(conv__arena *arena, const conv_usage *usage,
+                                                conv__usage_row *row, conv_error *error);
+
+/* From rows back, in place: each original takes the place of its column's value. Points into
+ * `originals`. CONV_BAD_DATA: the originals are damaged. */
+CONV_WARN_UNUSED conv_status conv__message_from_row(conv__message_row *row, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__usage_from_row(conv__usage_row *row, conv_error *error);
+
+/* The spelling to give back for an id: original, else external id, else the UUID's 36 characters made
+ * in the arena; absent for nil. CONV_BAD_DATA, CONV_NO_MEMORY. */
+CONV_WARN_UNUSED conv_status conv__name_from_row(conv__arena *arena, const conv__name_row *row,
+                                                 conv_bytes *name, conv_error *error);
+
+/* Fills the output form of a session from its row, in the same way. */
+CONV_WARN_UNUSED conv_status conv__session_from_row(conv__arena *arena,
+                                                    const conv__session_row *row,
+                                                    conv_session *session, conv_error *error);
+
+#endif

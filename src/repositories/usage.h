@@ -1,0 +1,59 @@
+/* Usage records in a store. An implementation holds SQL and nothing else. */
+#ifndef CONV__REPOSITORIES_USAGE_H
+#define CONV__REPOSITORIES_USAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conversation/usage.h"
+#include "repositories/rows.h"
+#include "repositories/store.h"
+
+typedef struct conv__usage_query {
+    int64_t from_us; /* 0: no bound */
+    int64_t to_us;
+    conv_bytes service; /* absent: any */
+    conv_bytes operation;
+    conv_bytes model;
+    conv_uuid user_id;    /* nil: any */
+    conv_uuid session_id; /* nil: any */
+    size_t limit;
+    int64_t after_us;
+    conv_uuid after_id;
+} conv__usage_query;
+
+typedef struct conv__usage_list {
+    conv_usage *records; /* restored; session_id and user_id in the application's spelling */
+    size_t count;
+    bool has_more;
+} conv__usage_list;
+
+typedef struct conv__usage_total_list {
+    conv_usage_total *rows;
+    size_t count;
+} conv__usage_total_list;
+
+/* As in chat.h: reads answer at once, writes may be queued until commit. */
+typedef struct conv__usage_repository_functions {
+    /* Saves records that belong to no exchange, each once by its log_id. inserted[i] is valid after
+     * commit; false: the id existed already. */
+    conv_status (*save)(conv__usage_repository *usage, conv__transaction *transaction,
+                        const conv__usage_row *const *rows, size_t count, bool *inserted,
+                        conv_error *error);
+
+    /* Newest first: by created_at and log_id, descending. */
+    conv_status (*query)(conv__usage_repository *usage, conv__transaction *transaction,
+                         const conv__usage_query *query, conv__arena *arena,
+                         conv__usage_list *list, conv_error *error);
+
+    /* Ordered by key, records without one last. With CONV_USAGE_GROUP_NONE always one row. */
+    conv_status (*sum)(conv__usage_repository *usage, conv__transaction *transaction,
+                       const conv__usage_query *query, conv_usage_group group, conv__arena *arena,
+                       conv__usage_total_list *list, conv_error *error);
+} conv__usage_repository_functions;
+
+struct conv__usage_repository {
+    const conv__usage_repository_functions *functions;
+};
+
+#endif

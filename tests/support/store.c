@@ -1,0 +1,150 @@
+#include "support/store.h"
+
+#include <libpq-fe.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char sqlite_folder[64];
+static char sqlite_url[128];
+static char postgres_name[64];
+static char postgres_url[1024];
+static char value[65536];
+
+static void die(const char *what, const char *why)
+{
+    fprintf(stderr, "test store: %s: %s\n", what, why);
+    exit(99);
+}
+
+const char *test_store_kind(void)
+{
+    const char *kind = getenv("CONVERSATION_TEST_KIND");
+    if (kind == NULL) die("CONVERSATION_TEST_KIND is not set", "run the suite by ctest");
+    return kind;
+}
+
+static PGconn *postgres_connect(const char *url)
+{
+    PGconn *connection = PQconnectdb(url);
+    if (PQstatus(connection) != CONNECTION_OK) die("connecting", PQerrorMessage(connection));
+    return connection;
+}
+
+static const char *server_url(void)
+{
+    const char *url = getenv("CONVERSATION_TEST_STORE");
+    if (url == NULL)
+        die("CONVERSATION_TEST_STORE is not set", "run scripts/test, or name a PostgreSQL server");
+    return url;
+}
+
+static void postgres_run(const char *url, const char *sql)
+{
+    PGconn *connection = postgres_connect(url);
+    PGresult *result = PQexec(connection, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        die(sql, PQerrorMessage(connection));
+    PQclear(result);
+    PQfinish(connection);
+}
+
+/* The server's connection string with the database replaced, by libpq's own rules: a later dbname
+ * in key=value form would not work for a URI, so the parts are taken apart and written anew. */
+static void postgres_url_of(const char *database)
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(server_url(), &message);
+    if (options == NULL) die("CONVERSATION_TEST_STORE", message);
+    size_t used = 0;
+    for (PQconninfoOption *option = options; option->keyword != NULL; option++) {
+        if (option->val == NULL || strcmp(option->keyword, "dbname") == 0) continue;
+        used += (size_t)snprintf(postgres_url + used, sizeof postgres_url - used, "%s='%s' ",
+                                 option->keyword, option->val);
+    }
+    snprintf(postgres_url + used, sizeof postgres_url - used, "dbname='%s'", database);
+    PQconninfoFree(options);
+}
+
+const char *test_store_create(const char *kind)
+{
+    if (strcmp(kind, "sqlite") == 0) {
+        snprintf(sqlite_folder, sizeof sqlite_folder, "/tmp/conversation-test-XXXXXX");
+        if (mkdtemp(sqlite_folder) == NULL) die("mkdtemp", sqlite_folder);
+        snprintf(sqlite_url, sizeof sqlite_url, "sqlite:%s/store.db", sqlite_folder);
+        return sqlite_url;
+    }
+    static int serial = 0;
+    snprintf(postgres_name, sizeof postgres_name, "conversation_test_%d_%d", (int)getpid(),
+             ++serial);
+    char sql[256];
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'",
+             postgres_name);
+    postgres_run(server_url(), sql);
+    postgres_url_of(postgres_name);
+    return postgres_url;
+}
+
+void test_store_drop(const char *kind)
+{
+    char command[256];
+    if (strcmp(kind, "sqlite") == 0) {
+        if (sqlite_folder[0] == '\0') return;
+        snprintf(command, sizeof command, "rm -rf '%s'", sqlite_folder);
+        if (system(command) != 0) die("removing", sqlite_folder);
+        sqlite_folder[0] = '\0';
+        return;
+    }
+    if (postgres_name[0] == '\0') return;
+    snprintf(command, sizeof command, "DROP DATABASE %s WITH (FORCE)", postgres_name);
+    postgres_run(server_url(), command);
+    postgres_name[0] = '\0';
+}
+
+static sqlite3 *sqlite_connect(void)
+{
+    sqlite3 *database = NULL;
+    if (sqlite3_open(sqlite_url + strlen("sqlite:"), &database) != SQLITE_OK)
+        die("opening", sqlite_url);
+    sqlite3_busy_timeout(database, 10000);
+    return database;
+}
+
+void test_store_execute(const char *kind, const char *sql)
+{
+    if (strcmp(kind, "sqlite") != 0) {
+        postgres_run(postgres_url, sql);
+        return;
+    }
+    sqlite3 *database = sqlite_connect();
+    char *message = NULL;
+    if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK) die(sql, message);
+    sqlite3_close(database);
+}
+
+const char *test_store_value(const char *kind, const char *sql)
+{
+    value[0] = '\0';
+    if (strcmp(kind, "sqlite") != 0) {
+        PGconn *connection = postgres_connect(postgres_url);
+        PGresult *result = PQexec(connection, sql);
+        if (PQresultStatus(result) != PGRES_TUPLES_OK) die(sql, PQerrorMessage(connection));
+        if (PQntuples(result) > 0)
+            snprintf(value, sizeof value, "%s", PQgetvalue(result, 0, 0));
+        PQclear(result);
+        PQfinish(connection);
+        return value;
+    }
+    sqlite3 *database = sqlite_connect();
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK)
+        die(sql, sqlite3_errmsg(database));
+    if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_text(statement, 0) != NULL)
+        snprintf(value, sizeof value, "%s", (const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    return value;
+}

@@ -1,0 +1,24 @@
+/* A fresh, empty store for a test program, gone afterwards. */
+#ifndef TESTS_SUPPORT_STORE_H
+#define TESTS_SUPPORT_STORE_H
+
+/* Makes an empty database and gives its connection string; static, one at a time for each kind.
+ * `kind` "sqlite": a file in a new temporary folder. "postgresql": a database of its own on the
+ * server that CONVERSATION_TEST_STORE names (scripts/test starts one); the program ends with an
+ * error if that is not set, because a test that could not run must not look green. */
+const char *test_store_create(const char *kind);
+
+/* Drops the store that test_store_create made. */
+void test_store_drop(const char *kind);
+
+/* The kind that a contract suite is to run on: CONVERSATION_TEST_KIND, set by ctest. */
+const char *test_store_kind(void);
+
+/* Runs one SQL command (or many, separated by semicolons) beside the library, on a connection of its
+ * own; ends the program on an error. */
+void test_store_execute(const char *kind, const char *sql);
+
+/* The first column of the first row as text, "" for NULL; static. Likewise beside the library. */
+const char *test_store_value(const char *kind, const char *sql);
+
+#endif
