@@ -38,11 +38,12 @@ CREATE INDEX idx_chat_sessions_user_id ON chat_sessions (user_id, updated_at, se
     WHERE user_id IS NOT NULL;
 
 -- One row for each exchange: the gate. Whoever inserts it also writes the messages and the usage
--- record; whoever finds it there compares the payload hash and writes nothing.
+-- record; whoever finds it there compares the hashes and writes nothing.
 CREATE TABLE chat_exchanges (
     session_id uuid NOT NULL,
     exchange_id uuid NOT NULL,
-    payload_hash bytea NOT NULL CHECK (octet_length(payload_hash) = 32),
+    request_hash bytea NOT NULL CHECK (octet_length(request_hash) = 16),
+    reply_hash bytea NOT NULL CHECK (octet_length(reply_hash) = 16),
     status text NOT NULL CHECK (status IN ('complete', 'interrupted', 'failed')),
     message_count integer NOT NULL CHECK (message_count > 0),
     first_message_id uuid NOT NULL,

@@ -36,7 +36,8 @@ CREATE INDEX idx_chat_sessions_user_id ON chat_sessions (user_id, updated_at, se
 CREATE TABLE chat_exchanges (
     session_id TEXT NOT NULL CHECK (length(session_id) = 36),
     exchange_id TEXT NOT NULL CHECK (length(exchange_id) = 36),
-    payload_hash BLOB NOT NULL CHECK (length(payload_hash) = 32),
+    request_hash BLOB NOT NULL CHECK (length(request_hash) = 16),
+    reply_hash BLOB NOT NULL CHECK (length(reply_hash) = 16),
     status TEXT NOT NULL CHECK (status IN ('complete', 'interrupted', 'failed')),
     message_count INTEGER NOT NULL CHECK (message_count > 0),
     first_message_id TEXT NOT NULL,

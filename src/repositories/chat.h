@@ -26,7 +26,9 @@ typedef struct conv__exchange_key {
 typedef struct conv__exchange_state {
     bool found;
     conv_outcome status;
-    uint8_t payload_hash[CONV__SHA256_SIZE];
+    uint8_t request_hash[CONV__CONTENT_HASH_SIZE];
+    uint8_t reply_hash[CONV__CONTENT_HASH_SIZE];
+    conv_uuid log_id; /* of its usage record: tells whether this very attempt was the one saved */
 } conv__exchange_state;
 
 /* What a turn needs to know before the provider is asked. */
@@ -84,7 +86,8 @@ typedef struct conv__chat_repository_functions {
                         conv__save_result *results, conv_error *error);
 
     /* Removes the failed attempt that `exchange` replaces: exchange row, messages and usage record, if
-     * its status is failed and its payload hash equal; otherwise nothing. */
+     * its status is failed and its request_hash equal (reply_hash is not looked at); otherwise
+     * nothing. */
     conv_status (*remove_failed)(conv__chat_repository *chat, conv__transaction *transaction,
                                  const conv__exchange *exchange, conv_error *error);
 

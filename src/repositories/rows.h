@@ -11,6 +11,9 @@
 #include "core/hash.h"
 #include "core/memory.h"
 
+/* SHA-256 cut to 128 bits: it tells repeated content from other content under the same id. */
+#define CONV__CONTENT_HASH_SIZE 16
+
 /* Bytes of one field at most: PostgreSQL's jsonb ends at 256 MiB, its messages at 1 GiB. */
 #define CONV__FIELD_LIMIT ((size_t)200 << 20)
 
@@ -51,7 +54,8 @@ typedef struct conv__usage_row {
 typedef struct conv__exchange {
     conv__session_row session;
     conv_uuid exchange_id; /* the turn's id */
-    uint8_t payload_hash[CONV__SHA256_SIZE];
+    uint8_t request_hash[CONV__CONTENT_HASH_SIZE]; /* of what the user's side said */
+    uint8_t reply_hash[CONV__CONTENT_HASH_SIZE];   /* of the answer */
     conv_outcome status;
     int64_t created_us;
     const conv__message_row *messages;
