@@ -40,15 +40,16 @@ typedef struct conv_provider_response conv_provider_response;
 CONV_WARN_UNUSED conv_status conv_provider_response_delta(conv_provider_response *response,
                                                           conv_bytes text);
 
-/* Adds one message of the reply, in order; copied. A reply without any becomes one assistant message
- * of the gathered deltas, if there were some. CONV_INVALID_ARGUMENT: no role, both content and
- * parts, or a JSON field that is not JSON. CONV_NO_MEMORY. Thread: owner. */
+/* Adds one message of the reply, in order; copied. Deltas that came before it are taken as its text;
+ * those after the last message become one more assistant message. CONV_INVALID_ARGUMENT: no role,
+ * both content and parts, or a JSON field that is not JSON of its kind. CONV_NO_MEMORY.
+ * Thread: owner. */
 CONV_WARN_UNUSED conv_status conv_provider_response_message(conv_provider_response *response,
                                                             const conv_message *message);
 
 /* Says what was used: token counts, `raw`, and cost if the provider itself bills it; copied. Called
- * again, known counts replace unknown ones and the larger known count wins. CONV_NO_MEMORY.
- * Thread: owner. */
+ * again, known counts replace unknown ones, the larger known count wins, and the last `raw` stays.
+ * CONV_INVALID_ARGUMENT: `raw` is not JSON. CONV_NO_MEMORY. Thread: owner. */
 CONV_WARN_UNUSED conv_status conv_provider_response_usage(conv_provider_response *response,
                                                           const conv_usage *usage);
 
