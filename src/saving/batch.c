@@ -1,0 +1,218 @@
+/* From accepted to committed: one transaction, retried and split as its errors ask for. Decides
+ * nothing about who goes together; that is the writer's. */
+#include "saving/batch.h"
+
+#include <string.h>
+
+#include "core/error.h"
+#include "core/time.h"
+#include "saving/retry.h"
+
+#define ACTION "save exchange"
+
+static int64_t earliest_deadline(conv__save *const *saves, size_t count)
+{
+    int64_t deadline = saves[0]->deadline_ns;
+    for (size_t i = 1; i < count; i++)
+        if (saves[i]->deadline_ns < deadline) deadline = saves[i]->deadline_ns;
+    return deadline;
+}
+
+static void fail_all(conv__save **saves, size_t count, const conv_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        saves[i]->status = error->status;
+        saves[i]->error = *error;
+    }
+}
+
+static conv_status transact(conv__store *store, conv__save **saves, size_t count,
+                            const conv__exchange **exchanges, conv__save_result *results,
+                            conv_error *error)
+{
+    conv__transaction *transaction = NULL;
+    int64_t deadline = earliest_deadline(saves, count);
+    conv__chat_repository *chat = store->chat;
+    conv_status status = store->functions->begin(store, CONV__TRANSACTION_WRITE, deadline,
+                                                 &transaction, error);
+    if (status != CONV_OK) return status;
+    if (exchanges[0]->replaces_failed)
+        status = chat->functions->remove_failed(chat, transaction, exchanges[0], error);
+    if (status == CONV_OK)
+        status = chat->functions->save(chat, transaction, exchanges, count, results, error);
+    if (status != CONV_OK) {
+        store->functions->rollback(transaction);
+        return status;
+    }
+    return store->functions->commit(transaction, error);
+}
+
+static conv_status look_up(conv__store *store, int64_t deadline, const conv__exchange_key *keys,
+                           size_t count, conv__exchange_state *states, conv_error *error)
+{
+    conv__transaction *transaction = NULL;
+    conv__chat_repository *chat = store->chat;
+    conv_status status = store->functions->begin(store, CONV__TRANSACTION_READ, deadline,
+                                                 &transaction, error);
+    if (status != CONV_OK) return status;
+    status = chat->functions->find_exchanges(chat, transaction, keys, count, states, error);
+    store->functions->rollback(transaction);
+    return status;
+}
+
+/* The id existed: success if it holds this content, else a conflict. */
+static void compare(conv__save *save, const conv__exchange_state *state)
+{
+    const conv__exchange *exchange = save->exchange;
+    bool own = conv_uuid_compare(state->log_id, exchange->usage.usage.log_id) == 0;
+    bool same = memcmp(state->request_hash, exchange->request_hash,
+                       sizeof state->request_hash) == 0 &&
+                (!save->compare_reply || memcmp(state->reply_hash, exchange->reply_hash,
+                                                sizeof state->reply_hash) == 0);
+    if (!same) {
+        save->status = conv__fail(&save->error, CONV_CONFLICT, ACTION,
+                                  "the turn id was used in this session for other messages; "
+                                  "nothing was saved, use a new turn id");
+        return;
+    }
+    save->status = CONV_OK;
+    save->repeated = !own;
+}
+
+/* Asks in a second transaction what is stored under the keys that were not new: in the first one an
+ * exchange still in flight elsewhere could not have been seen. */
+static void settle_existing(conv__store *store, conv__save **saves, size_t count)
+{
+    conv_error error = CONV_ERROR_INIT;
+    conv__exchange_key *keys = conv__allocate(count * sizeof *keys);
+    conv__exchange_state *states = conv__allocate(count * sizeof *states);
+    conv_status status = CONV_OK;
+    if (keys == NULL || states == NULL) status = conv__fail_memory(&error, ACTION);
+    for (size_t i = 0; status == CONV_OK && i < count; i++) {
+        keys[i].session_id = saves[i]->exchange->session.session_id;
+        keys[i].exchange_id = saves[i]->exchange->exchange_id;
+    }
+    for (int failures = 1; status == CONV_OK; failures++) {
+        int64_t deadline = earliest_deadline(saves, count);
+        int64_t pause_ms = 0;
+        status = look_up(store, deadline, keys, count, states, &error);
+        if (status == CONV_OK) break;
+        if (!conv__retry_after(&error, failures, conv__retry_random(), &pause_ms) ||
+            !conv__retry_sleep(pause_ms, deadline))
+            break;
+        status = CONV_OK;
+    }
+    for (size_t i = 0; status == CONV_OK && i < count; i++) {
+        if (states[i].found) {
+            compare(saves[i], &states[i]);
+            continue;
+        }
+        /* Deleted between the two transactions. */
+        saves[i]->status = conv__fail(&saves[i]->error, CONV_CONFLICT, ACTION,
+                                      "the session was deleted while the exchange was being saved");
+    }
+    if (status != CONV_OK) {
+        error.outcome_unknown = true;
+        fail_all(saves, count, &error);
+    }
+    conv__release(keys);
+    conv__release(states);
+}
+
+static void settle(conv__store *store, conv__save **saves, size_t count,
+                   const conv__save_result *results)
+{
+    size_t existing = 0;
+    for (size_t i = 0; i < count; i++) {
+        saves[i]->status = CONV_OK;
+        conv__error_clear(&saves[i]->error);
+        if (results[i].inserted) continue;
+        conv__save *save = saves[i];
+        saves[i] = saves[existing];
+        saves[existing++] = save;
+    }
+    if (existing > 0) settle_existing(store, saves, existing);
+}
+
+/* Moves those whose time is up to the front and fails them; gives how many. */
+static size_t fail_late(conv__save **saves, size_t count, const conv_error *error)
+{
+    size_t late = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!conv__deadline_passed(saves[i]->deadline_ns)) continue;
+        conv__save *save = saves[i];
+        saves[i] = saves[late];
+        saves[late++] = save;
+    }
+    fail_all(saves, late, error);
+    return late;
+}
+
+/* Settles at least one save of the batch and gives how many are settled, from the front. */
+static size_t save_some(conv__store *store, conv__save **saves, size_t count,
+                        const conv__exchange **exchanges, conv__save_result *results)
+{
+    bool unknown = false;
+    for (int failures = 1;; failures++) {
+        conv_error error = CONV_ERROR_INIT;
+        int64_t pause_ms = 0;
+        for (size_t i = 0; i < count; i++) {
+            exchanges[i] = saves[i]->exchange;
+            results[i] = (conv__save_result){0};
+        }
+        conv_status status = transact(store, saves, count, exchanges, results, &error);
+        if (status == CONV_OK) {
+            settle(store, saves, count, results);
+            return count;
+        }
+        /* Once unknown it stays so until the same ids were tried with a clear answer. */
+        unknown = unknown || error.outcome_unknown;
+        error.outcome_unknown = unknown;
+        if (error.recovery == CONV_RECOVERY_REJECT && count > 1) {
+            size_t half = count / 2;
+            conv__batch_save(store, saves, half);
+            conv__batch_save(store, saves + half, count - half);
+            return count;
+        }
+        if (error.status == CONV_TIMEOUT || error.status == CONV_LIMIT) {
+            size_t late = fail_late(saves, count, &error);
+            if (late > 0) return late;
+        }
+        if (!conv__retry_after(&error, failures, conv__retry_random(), &pause_ms) ||
+            !conv__retry_sleep(pause_ms, earliest_deadline(saves, count))) {
+            fail_all(saves, count, &error);
+            return count;
+        }
+    }
+}
+
+void conv__batch_save(conv__store *store, conv__save **saves, size_t count)
+{
+    const conv__exchange **exchanges = conv__allocate(count * sizeof *exchanges);
+    conv__save_result *results = conv__allocate(count * sizeof *results);
+    if (exchanges == NULL || results == NULL) {
+        conv_error error;
+        conv__fail_memory(&error, ACTION);
+        fail_all(saves, count, &error);
+        count = 0;
+    }
+    for (size_t settled = 0; settled < count;)
+        settled += save_some(store, saves + settled, count - settled, exchanges, results);
+    conv__release(exchanges);
+    conv__release(results);
+}
+
+size_t conv__exchange_bytes(const conv__exchange *exchange)
+{
+    size_t bytes = 512; /* ids, times and counts */
+    for (size_t i = 0; i < exchange->message_count; i++) {
+        const conv__message_row *row = &exchange->messages[i];
+        const conv_message *message = &row->message;
+        bytes += 256 + message->content.size + message->parts.size + message->tool_calls.size +
+                 message->tool_call_id.size + message->name.size + message->metadata.size +
+                 row->originals.size;
+    }
+    const conv_usage *usage = &exchange->usage.usage;
+    return bytes + usage->raw.size + usage->metadata.size + usage->error.size +
+           exchange->usage.originals.size + exchange->session.metadata.size;
+}

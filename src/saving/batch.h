@@ -1,0 +1,32 @@
+/* A batch: several callers' exchanges in one transaction, each with a result of its own. */
+#ifndef CONV__SAVING_BATCH_H
+#define CONV__SAVING_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conversation/status.h"
+#include "repositories/chat.h"
+#include "repositories/store.h"
+
+/* One exchange on its way to the store, and what became of it. */
+typedef struct conv__save {
+    const conv__exchange *exchange;
+    bool compare_reply; /* the answer too must equal the saved one, if the id exists already */
+    int64_t deadline_ns;
+    conv_status status;
+    conv_error error;
+    bool repeated; /* saved before, by another attempt with the same content */
+} conv__save;
+
+/* Saves all in one transaction and settles each: CONV_OK, CONV_CONFLICT, or the failure that
+ * concerns it. An exchange that the store refuses is found by halving the batch; the others commit.
+ * What can be retried is, until its own deadline. Keys must differ; an exchange that replaces a
+ * failed one must come alone. */
+void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
+
+/* Bytes that an exchange brings along, for bounding a batch. */
+size_t conv__exchange_bytes(const conv__exchange *exchange);
+
+#endif

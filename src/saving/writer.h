@@ -1,0 +1,34 @@
+/* The writer: exchanges of concurrent callers share a transaction (group commit). */
+#ifndef CONV__SAVING_WRITER_H
+#define CONV__SAVING_WRITER_H
+
+#include <stddef.h>
+
+#include "conversation/status.h"
+#include "saving/batch.h"
+
+typedef struct conv__writer conv__writer;
+
+typedef struct conv__writer_params {
+    conv__store *store;
+    int leaders;            /* transactions under way at once; at least 1 */
+    size_t batch_exchanges; /* in one transaction at most */
+    size_t batch_bytes;     /* likewise, but a single exchange may be larger */
+    size_t queue_exchanges; /* waiting at most; further callers wait for room */
+} conv__writer_params;
+
+/* CONV_NO_MEMORY. The store must outlive the writer. */
+CONV_WARN_UNUSED conv_status conv__writer_create(const conv__writer_params *params,
+                                                 conv__writer **writer, conv_error *error);
+
+/* Saves one exchange and gives back what became of it, which also stands in `save`. There is no
+ * thread behind this: a caller that finds a free place leads, which means that it saves what waits
+ * (its own exchange first) and then hands the place on; all others sleep until their result is there.
+ * CONV_LIMIT: the queue stayed full until the deadline. CONV_TIMEOUT: nobody took it before the
+ * deadline. Else see conv__batch_save. Thread: any. */
+CONV_WARN_UNUSED conv_status conv__writer_save(conv__writer *writer, conv__save *save);
+
+/* NULL is allowed. Nobody may be saving. */
+void conv__writer_free(conv__writer *writer);
+
+#endif
