@@ -18,7 +18,9 @@ extern "C" {
 
 /* One line: {"id", "user", "model", "messages": [OpenAI chat messages]}; only `messages` is needed.
  * Further keys are passed over, except `usage`: an array with one OpenAI usage object (or null) for
- * each turn. Texts are read losslessly: NUL and lone surrogates (as three bytes, WTF-8) too. */
+ * each turn. Texts are read losslessly: NUL and lone surrogates (as three bytes, WTF-8) too.
+ * Also read: ShareGPT's {"conversations": [{"from", "value"}]}, and a conversation of ChatGPT's
+ * export, of which the branch that ends at `current_node` is taken. */
 typedef struct conv_transcript conv_transcript;
 
 /* Reads one line. `transcript` receives it, to be freed with conv_transcript_free; `error` may be
@@ -66,6 +68,43 @@ void conv_transcript_turn_id(const char *conversation_id, size_t index,
 
 /* Frees the transcript and all it gave out; NULL is allowed. Thread: owner. */
 void conv_transcript_free(conv_transcript *transcript);
+
+/* Transcripts of a file, one after the other. */
+typedef struct conv_transcript_reader conv_transcript_reader;
+
+/* Opens a file of transcripts, "-" for standard input. Its first byte that is not blank tells what it
+ * is: `[` a JSON array of conversations, else JSON Lines. In both, each conversation may be a line
+ * as conv_transcript_parse takes it or one of ChatGPT's export (`mapping`, `current_node`).
+ * Memory is that of the largest conversation. `reader` receives the handle, to be closed with
+ * conv_transcript_reader_close; NULL after a failure; `error` may be NULL.
+ * CONV_NOT_FOUND, CONV_PERMISSION: the file can't be opened. CONV_INVALID_ARGUMENT: it is a folder.
+ * CONV_UNAVAILABLE: the system refuses. CONV_NO_MEMORY. Thread: any. Round trips: none. */
+CONV_WARN_UNUSED conv_status conv_transcript_reader_open(const char *path,
+                                                         conv_transcript_reader **reader,
+                                                         conv_error *error);
+
+/* Reads the next transcript. `transcript` receives it, to be freed with conv_transcript_free; NULL
+ * with CONV_OK at the end of the file, and after a failure. Blank lines are passed over.
+ * CONV_BAD_DATA: this conversation can't be read, the message names its line (or its number in the
+ * array) and what is wrong; call again for the next one. CONV_UNAVAILABLE: the file can't be read
+ * any further; CONV_NO_MEMORY: the conversation is lost to this reader, the next can be read.
+ * Thread: owner. Round trips: none. */
+CONV_WARN_UNUSED conv_status conv_transcript_reader_next(conv_transcript_reader *reader,
+                                                         conv_transcript **transcript,
+                                                         conv_error *error);
+
+/* Where the last call of conv_transcript_reader_next was: the line, or the number in the array, from
+ * 1; 0 before the first call. Thread: owner. */
+size_t conv_transcript_reader_number(const conv_transcript_reader *reader);
+
+/* Bytes read so far, and bytes of the whole file or -1 where that is unknown (a pipe): enough for a
+ * progress bar. Thread: owner. */
+int64_t conv_transcript_reader_offset(const conv_transcript_reader *reader);
+int64_t conv_transcript_reader_size(const conv_transcript_reader *reader);
+
+/* Closes the file and frees the reader, not the transcripts it gave out; NULL is allowed.
+ * Thread: owner. */
+void conv_transcript_reader_close(conv_transcript_reader *reader);
 
 /* Writes one line: the opening up to `"messages": [`, each message, and the end. Texts come out with
  * the bytes they came in with, as JSON that Python's json.dumps(ensure_ascii=False) would write:
