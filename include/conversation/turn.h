@@ -90,6 +90,8 @@ typedef struct conv_exchange {
     const char *turn_id;
     const conv_message *messages; /* all of them, in order; at least one */
     size_t message_count;
+    size_t request_count; /* how many, from the front, are what the user's side said; 0: all before
+                             the first assistant message */
     conv_usage usage;     /* its record; session_id and user_id are taken from above */
     conv_outcome status;
     const char *title;    /* of a session that is made by this exchange */
@@ -98,8 +100,8 @@ typedef struct conv_exchange {
 
 #define CONV_EXCHANGE_INIT                                                                         \
     {                                                                                              \
-        sizeof(conv_exchange), NULL, NULL, NULL, NULL, 0, CONV_USAGE_INIT, CONV_OUTCOME_COMPLETE,  \
-            NULL, 0                                                                                \
+        sizeof(conv_exchange), NULL, NULL, NULL, NULL, 0, 0, CONV_USAGE_INIT,                      \
+            CONV_OUTCOME_COMPLETE, NULL, 0                                                                                \
     }
 
 /* Saves an exchange in one transaction, once for each turn id: a repeat with the same content
