@@ -33,8 +33,8 @@ static conv_status transact(conv__store *store, conv__save **saves, size_t count
     conv__transaction *transaction = NULL;
     int64_t deadline = earliest_deadline(saves, count);
     conv__chat_repository *chat = store->chat;
-    conv_status status = store->functions->begin(store, CONV__TRANSACTION_WRITE, deadline,
-                                                 &transaction, error);
+    conv_status status =
+        store->functions->begin(store, CONV__TRANSACTION_WRITE, deadline, &transaction, error);
     if (status != CONV_OK) return status;
     if (exchanges[0]->replaces_failed)
         status = chat->functions->remove_failed(chat, transaction, exchanges[0], error);
@@ -52,8 +52,8 @@ static conv_status look_up(conv__store *store, int64_t deadline, const conv__exc
 {
     conv__transaction *transaction = NULL;
     conv__chat_repository *chat = store->chat;
-    conv_status status = store->functions->begin(store, CONV__TRANSACTION_READ, deadline,
-                                                 &transaction, error);
+    conv_status status =
+        store->functions->begin(store, CONV__TRANSACTION_READ, deadline, &transaction, error);
     if (status != CONV_OK) return status;
     status = chat->functions->find_exchanges(chat, transaction, keys, count, states, error);
     store->functions->rollback(transaction);
@@ -65,10 +65,10 @@ static void compare(conv__save *save, const conv__exchange_state *state)
 {
     const conv__exchange *exchange = save->exchange;
     bool own = conv_uuid_compare(state->log_id, exchange->usage.usage.log_id) == 0;
-    bool same = memcmp(state->request_hash, exchange->request_hash,
-                       sizeof state->request_hash) == 0 &&
-                (!save->compare_reply || memcmp(state->reply_hash, exchange->reply_hash,
-                                                sizeof state->reply_hash) == 0);
+    bool same =
+        memcmp(state->request_hash, exchange->request_hash, sizeof state->request_hash) == 0 &&
+        (!save->compare_reply ||
+         memcmp(state->reply_hash, exchange->reply_hash, sizeof state->reply_hash) == 0);
     if (!same) {
         save->status = conv__fail(&save->error, CONV_CONFLICT, ACTION,
                                   "the turn id was used in this session for other messages; "

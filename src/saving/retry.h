@@ -7,10 +7,10 @@
 
 #include "conversation/status.h"
 
-/* Whether a save that failed for the `failures`-th time (from 1) is to be tried again within the same
- * call, and after which pause. `random` gives the jitter: any number. Source of the bounds: RETRY 3
- * times (deadlocks and serialization failures 5 times), a server that shuts down after 100 ms,
- * BACKOFF from 50 ms doubled up to 5 times; else never. */
+/* Whether a save that failed for the `failures`-th time (from 1) is to be tried again within the
+ * same call, and after which pause. `random` gives the jitter: any number. Source of the bounds:
+ * RETRY 3 times (deadlocks and serialization failures 5 times), a server that shuts down after 100
+ * ms, BACKOFF from 50 ms doubled up to 5 times; else never. */
 bool conv__retry_after(const conv_error *error, int failures, uint32_t random, int64_t *pause_ms);
 
 /* Sleeps, but not beyond the deadline; false when the deadline has passed. */

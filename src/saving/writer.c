@@ -1,5 +1,5 @@
-/* Group commit by leaders and followers. Knows who waits and who goes together; how a batch is saved
- * is batch.c's. */
+/* Group commit by leaders and followers. Knows who waits and who goes together; how a batch is
+ * saved is batch.c's. */
 #include "saving/writer.h"
 
 #include <errno.h>
@@ -83,8 +83,8 @@ static void dequeue(conv__writer *writer, request *one)
     writer->waiting--;
 }
 
-/* A set of exchange keys, to keep two of the same out of one statement. Open addressing; the size is
- * a power of two and at least twice the batch. */
+/* A set of exchange keys, to keep two of the same out of one statement. Open addressing; the size
+ * is a power of two and at least twice the batch. */
 typedef struct key_set {
     const conv__exchange **slots;
     size_t mask;
@@ -189,7 +189,8 @@ static conv_status wait_for_room(conv__writer *writer, const conv__save *save, c
     return CONV_OK;
 }
 
-/* With the lock held: until a leader has settled the request, or it is this caller's turn to lead. */
+/* With the lock held: until a leader has settled the request, or it is this caller's turn to lead.
+ */
 static void wait_for_result(conv__writer *writer, request *self)
 {
     while (self->state == REQUEST_WAITING || self->state == REQUEST_TAKEN) {

@@ -1,0 +1,136 @@
+/* What a turn left, for the caller. Only holds; decides nothing. */
+#include "services/reply.h"
+
+#include "core/error.h"
+
+conv_reply *conv__reply_create(void)
+{
+    return conv__allocate(sizeof(conv_reply));
+}
+
+static conv_status copy_all(conv__arena *arena, conv_bytes *const *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (conv__arena_copy(arena, *fields[i], fields[i]) != CONV_OK) return CONV_NO_MEMORY;
+    return CONV_OK;
+}
+
+#define COPY_ALL(arena, ...)                                                                       \
+    copy_all(arena, (conv_bytes *const[]){__VA_ARGS__},                                            \
+             sizeof((conv_bytes *const[]){__VA_ARGS__}) / sizeof(conv_bytes *))
+
+conv_status conv__reply_set_messages(conv_reply *reply, const conv_message *messages, size_t count)
+{
+    reply->message_count = 0;
+    reply->messages = conv__arena_allocate(&reply->arena, (count + 1) * sizeof *messages);
+    if (reply->messages == NULL) return CONV_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        conv_message *copy = &reply->messages[i];
+        *copy = messages[i];
+        if (COPY_ALL(&reply->arena, &copy->content, &copy->parts, &copy->tool_calls,
+                     &copy->tool_call_id, &copy->name, &copy->model, &copy->metadata) != CONV_OK)
+            return CONV_NO_MEMORY;
+    }
+    reply->message_count = count;
+    return CONV_OK;
+}
+
+conv_status conv__reply_set_usage(conv_reply *reply, const conv_usage *usage)
+{
+    conv_usage *copy = &reply->usage;
+    *copy = *usage;
+    return COPY_ALL(&reply->arena, &copy->session_id, &copy->user_id, &copy->user_email,
+                    &copy->service, &copy->operation, &copy->model, &copy->provider, &copy->price,
+                    &copy->error, &copy->raw, &copy->metadata);
+}
+
+conv_status conv__reply_set_saved(conv_reply *reply, const conv__turn_state *state,
+                                  size_t request_count, conv_error *error)
+{
+    size_t count = state->saved.count;
+    size_t first = request_count < count ? request_count : count;
+    conv_message *messages = conv__arena_allocate(&reply->arena, (count + 1) * sizeof *messages);
+    if (messages == NULL) return conv__fail_memory(error, "read saved reply");
+    for (size_t i = first; i < count; i++)
+        messages[i - first] = state->saved.rows[i].message;
+    if (conv__reply_set_messages(reply, messages, count - first) != CONV_OK ||
+        conv__reply_set_usage(reply, &state->usage.usage) != CONV_OK)
+        return conv__fail_memory(error, "read saved reply");
+    reply->status = state->exchange.status;
+    reply->finish_reason = conv_text(NULL);
+    reply->saved = CONV_SAVED_COMMITTED;
+    reply->repeat = true;
+    return CONV_OK;
+}
+
+const char *conv_reply_session_id(const conv_reply *reply)
+{
+    return reply->session_id;
+}
+
+const char *conv_reply_turn_id(const conv_reply *reply)
+{
+    return reply->turn_id;
+}
+
+const char *conv_reply_text(const conv_reply *reply)
+{
+    for (size_t i = reply->message_count; i > 0; i--) {
+        const conv_message *message = &reply->messages[i - 1];
+        if (message->role == CONV_ROLE_ASSISTANT)
+            return message->content.data != NULL ? message->content.data : "";
+    }
+    return "";
+}
+
+size_t conv_reply_message_count(const conv_reply *reply)
+{
+    return reply->message_count;
+}
+
+const conv_message *conv_reply_message(const conv_reply *reply, size_t index)
+{
+    return index < reply->message_count ? &reply->messages[index] : NULL;
+}
+
+const conv_usage *conv_reply_usage(const conv_reply *reply)
+{
+    return &reply->usage;
+}
+
+const char *conv_reply_finish_reason(const conv_reply *reply)
+{
+    return reply->finish_reason.data;
+}
+
+conv_outcome conv_reply_status(const conv_reply *reply)
+{
+    return reply->status;
+}
+
+conv_saved conv_reply_saved(const conv_reply *reply)
+{
+    return reply->saved;
+}
+
+bool conv_reply_is_repeat(const conv_reply *reply)
+{
+    return reply->repeat;
+}
+
+int64_t conv_reply_provider_us(const conv_reply *reply)
+{
+    return reply->provider_us;
+}
+
+int64_t conv_reply_store_us(const conv_reply *reply)
+{
+    return reply->store_us;
+}
+
+void conv_reply_free(conv_reply *reply)
+{
+    if (reply == NULL) return;
+    conv__arena_reset(&reply->arena);
+    conv__release(reply);
+}

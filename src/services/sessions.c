@@ -1,0 +1,210 @@
+/* Sessions as a whole: the rules around their rows. */
+#include "services/sessions.h"
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/time.h"
+#include "repositories/chat.h"
+#include "services/question.h"
+
+enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 1000 };
+
+struct conv_session_page {
+    conv__arena arena; /* everything in the list lives here */
+    conv__session_list list;
+};
+
+/* What the questions below work on. */
+typedef struct session_work {
+    const conv__session_row *row;
+    conv_uuid session_id;
+    conv__session_query query;
+    conv__session_list *list;
+    conv_delete_receipt *receipt;
+    bool found;
+} session_work;
+
+static conv_status ask_for_page(conv__store *store, conv__ask_mode mode, int64_t deadline_ns,
+                                conv__question question, session_work *work, const char *action,
+                                conv_session_page **page, conv_error *error)
+{
+    conv_session_page *made = conv__allocate(sizeof *made);
+    if (made == NULL) return conv__fail_memory(error, action);
+    work->list = &made->list;
+    conv_status status = conv__ask(store, mode, deadline_ns, question, &made->arena, work, error);
+    if (status == CONV_OK)
+        *page = made;
+    else
+        conv_session_page_free(made);
+    return status;
+}
+
+static conv_status no_session(conv_error *error, const char *action)
+{
+    return conv__fail(error, CONV_NOT_FOUND, action, "there is no session with this id");
+}
+
+static conv_status create(conv__transaction *transaction, conv__arena *arena, void *context,
+                          conv_error *error)
+{
+    (void)arena;
+    session_work *work = context;
+    conv__chat_repository *chat = transaction->store->chat;
+    return chat->functions->create_session(chat, transaction, work->row, error);
+}
+
+static conv_status read(conv__transaction *transaction, conv__arena *arena, void *context,
+                        conv_error *error)
+{
+    session_work *work = context;
+    conv__chat_repository *chat = transaction->store->chat;
+    return chat->functions->read_session(chat, transaction, work->session_id, arena, work->list,
+                                         error);
+}
+
+static conv_status update(conv__transaction *transaction, conv__arena *arena, void *context,
+                          conv_error *error)
+{
+    (void)arena;
+    session_work *work = context;
+    conv__chat_repository *chat = transaction->store->chat;
+    return chat->functions->update_session(chat, transaction, work->row, &work->found, error);
+}
+
+static conv_status list(conv__transaction *transaction, conv__arena *arena, void *context,
+                        conv_error *error)
+{
+    session_work *work = context;
+    conv__chat_repository *chat = transaction->store->chat;
+    return chat->functions->list_sessions(chat, transaction, &work->query, arena, work->list,
+                                          error);
+}
+
+static conv_status erase(conv__transaction *transaction, conv__arena *arena, void *context,
+                         conv_error *error)
+{
+    (void)arena;
+    session_work *work = context;
+    conv__chat_repository *chat = transaction->store->chat;
+    return chat->functions->delete_session(chat, transaction, work->session_id, work->receipt,
+                                           error);
+}
+
+/* The row that parameters describe; its bytes live in the arena or with the caller. */
+static conv_status make_row(conv__arena *arena, const conv_session_params *params,
+                            const char *action, conv__session_row *row, conv_error *error)
+{
+    if (params == NULL || params->size != sizeof *params)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action,
+                          "the parameters were not begun with CONV_SESSION_PARAMS_INIT");
+    conv_status status =
+        conv__session_to_row(arena, conv_text(params->session_id), conv_text(params->user_id),
+                             conv_text(params->title), conv_text(params->metadata), row, error);
+    if (status != CONV_OK) return status;
+    if (params->session_id == NULL) row->session_id = conv_uuid_v7();
+    row->created_us = conv__now_us();
+    return CONV_OK;
+}
+
+conv_status conv__session_create(conv__store *store, int64_t deadline_ns,
+                                 const conv_session_params *params, conv_session_page **session,
+                                 conv_error *error)
+{
+    static const char action[] = "create session";
+    conv__arena arena = {0};
+    conv__session_row row = {0};
+    conv_status status = make_row(&arena, params, action, &row, error);
+    if (status == CONV_OK) {
+        session_work work = {.row = &row, .session_id = row.session_id};
+        status = conv__ask(store, CONV__ASK_WRITE, deadline_ns, create, NULL, &work, error);
+        if (status == CONV_OK)
+            status = ask_for_page(store, CONV__ASK_READ, deadline_ns, read, &work, action, session,
+                                  error);
+    }
+    conv__arena_reset(&arena);
+    return status;
+}
+
+conv_status conv__session_get(conv__store *store, int64_t deadline_ns, const char *session_id,
+                              conv_session_page **session, conv_error *error)
+{
+    static const char action[] = "read session";
+    if (session_id == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no session id was given");
+    session_work work = {.session_id = conv_uuid_ensure(conv_text(session_id))};
+    return ask_for_page(store, CONV__ASK_READ, deadline_ns, read, &work, action, session, error);
+}
+
+conv_status conv__session_update(conv__store *store, int64_t deadline_ns,
+                                 const conv_session_params *params, conv_error *error)
+{
+    static const char action[] = "update session";
+    conv__arena arena = {0};
+    conv__session_row row = {0};
+    conv_status status = make_row(&arena, params, action, &row, error);
+    if (status == CONV_OK && params->session_id == NULL)
+        status = conv__fail(error, CONV_INVALID_ARGUMENT, action, "no session id was given");
+    if (status == CONV_OK) {
+        session_work work = {.row = &row};
+        status = conv__ask(store, CONV__ASK_WRITE, deadline_ns, update, NULL, &work, error);
+        if (status == CONV_OK && !work.found) status = no_session(error, action);
+    }
+    conv__arena_reset(&arena);
+    return status;
+}
+
+conv_status conv__session_list(conv__store *store, int64_t deadline_ns,
+                               const conv_session_filter *filter, conv_session_page **page,
+                               conv_error *error)
+{
+    static const char action[] = "list sessions";
+    static const conv_session_filter everything = CONV_SESSION_FILTER_INIT;
+    if (filter == NULL) filter = &everything;
+    if (filter->size != sizeof *filter || filter->limit > MAX_LIMIT)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action,
+                          filter->size != sizeof *filter
+                              ? "the filter was not begun with CONV_SESSION_FILTER_INIT"
+                              : "limit is over 1000");
+    session_work work = {.query = {.limit = filter->limit > 0 ? filter->limit : DEFAULT_LIMIT,
+                                   .after_us = filter->after_us,
+                                   .after_id = filter->after_id}};
+    if (filter->user_id.data != NULL) work.query.user_id = conv_uuid_ensure(filter->user_id);
+    return ask_for_page(store, CONV__ASK_READ, deadline_ns, list, &work, action, page, error);
+}
+
+conv_status conv__session_delete(conv__store *store, int64_t deadline_ns, const char *session_id,
+                                 conv_delete_receipt *receipt, conv_error *error)
+{
+    static const char action[] = "delete session";
+    conv_delete_receipt counts = {0};
+    if (session_id == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no session id was given");
+    session_work work = {.session_id = conv_uuid_ensure(conv_text(session_id)), .receipt = &counts};
+    conv_status status =
+        conv__ask(store, CONV__ASK_WRITE_ONCE, deadline_ns, erase, NULL, &work, error);
+    if (status != CONV_OK) return status;
+    if (receipt != NULL) *receipt = counts;
+    return counts.sessions > 0 ? CONV_OK : no_session(error, action);
+}
+
+size_t conv_session_page_count(const conv_session_page *page)
+{
+    return page->list.count;
+}
+
+const conv_session *conv_session_page_session(const conv_session_page *page, size_t index)
+{
+    return index < page->list.count ? &page->list.sessions[index] : NULL;
+}
+
+bool conv_session_page_has_more(const conv_session_page *page)
+{
+    return page->list.has_more;
+}
+
+void conv_session_page_free(conv_session_page *page)
+{
+    if (page == NULL) return;
+    conv__arena_reset(&page->arena);
+    conv__release(page);
+}

@@ -1,0 +1,25 @@
+/* The session service: create, resume, read, change, list and delete. Holds no SQL. */
+#ifndef CONV__SERVICES_SESSIONS_H
+#define CONV__SERVICES_SESSIONS_H
+
+#include "conversation/session.h"
+#include "repositories/store.h"
+
+/* See the functions of the same name in conversation/session.h. */
+CONV_WARN_UNUSED conv_status conv__session_create(conv__store *store, int64_t deadline_ns,
+                                                  const conv_session_params *params,
+                                                  conv_session_page **session, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__session_get(conv__store *store, int64_t deadline_ns,
+                                               const char *session_id, conv_session_page **session,
+                                               conv_error *error);
+CONV_WARN_UNUSED conv_status conv__session_update(conv__store *store, int64_t deadline_ns,
+                                                  const conv_session_params *params,
+                                                  conv_error *error);
+CONV_WARN_UNUSED conv_status conv__session_list(conv__store *store, int64_t deadline_ns,
+                                                const conv_session_filter *filter,
+                                                conv_session_page **page, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__session_delete(conv__store *store, int64_t deadline_ns,
+                                                  const char *session_id,
+                                                  conv_delete_receipt *receipt, conv_error *error);
+
+#endif

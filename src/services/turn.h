@@ -1,0 +1,23 @@
+/* Checking a turn and laying out its messages. */
+#ifndef CONV__SERVICES_TURN_H
+#define CONV__SERVICES_TURN_H
+
+#include "conversation/turn.h"
+#include "core/memory.h"
+#include "services/conversation.h"
+
+#define CONV__TURN_ACTION "process message"
+
+/* CONV_INVALID_ARGUMENT with what is wrong. */
+CONV_WARN_UNUSED conv_status conv__turn_check(const conv__conversation *service,
+                                              const conv_turn *turn, conv_error *error);
+
+/* The turn's own messages, with ids and times; `count` is at least 1 after conv__turn_check. */
+CONV_WARN_UNUSED conv_status conv__turn_messages(conv__arena *arena, const conv_turn *turn,
+                                                 int64_t created_us, conv_message **messages,
+                                                 size_t *count);
+
+/* History messages to send along; 0: none. */
+size_t conv__turn_context(const conv__conversation *service, const conv_turn *turn);
+
+#endif
