@@ -106,9 +106,9 @@ static conv_status make_row(conv__arena *arena, const conv_session_params *param
     return CONV_OK;
 }
 
-conv_status conv__session_create(conv__store *store, int64_t deadline_ns,
-                                 const conv_session_params *params, conv_session_page **session,
-                                 conv_error *error)
+conv_status conv__sessions_create(conv__store *store, int64_t deadline_ns,
+                                  const conv_session_params *params, conv_session_page **session,
+                                  conv_error *error)
 {
     static const char action[] = "create session";
     conv__arena arena = {0};
@@ -125,8 +125,8 @@ conv_status conv__session_create(conv__store *store, int64_t deadline_ns,
     return status;
 }
 
-conv_status conv__session_get(conv__store *store, int64_t deadline_ns, const char *session_id,
-                              conv_session_page **session, conv_error *error)
+conv_status conv__sessions_get(conv__store *store, int64_t deadline_ns, const char *session_id,
+                               conv_session_page **session, conv_error *error)
 {
     static const char action[] = "read session";
     if (session_id == NULL)
@@ -135,8 +135,8 @@ conv_status conv__session_get(conv__store *store, int64_t deadline_ns, const cha
     return ask_for_page(store, CONV__ASK_READ, deadline_ns, read, &work, action, session, error);
 }
 
-conv_status conv__session_update(conv__store *store, int64_t deadline_ns,
-                                 const conv_session_params *params, conv_error *error)
+conv_status conv__sessions_update(conv__store *store, int64_t deadline_ns,
+                                  const conv_session_params *params, conv_error *error)
 {
     static const char action[] = "update session";
     conv__arena arena = {0};
@@ -153,9 +153,9 @@ conv_status conv__session_update(conv__store *store, int64_t deadline_ns,
     return status;
 }
 
-conv_status conv__session_list(conv__store *store, int64_t deadline_ns,
-                               const conv_session_filter *filter, conv_session_page **page,
-                               conv_error *error)
+conv_status conv__sessions_list(conv__store *store, int64_t deadline_ns,
+                                const conv_session_filter *filter, conv_session_page **page,
+                                conv_error *error)
 {
     static const char action[] = "list sessions";
     static const conv_session_filter everything = CONV_SESSION_FILTER_INIT;
@@ -172,8 +172,8 @@ conv_status conv__session_list(conv__store *store, int64_t deadline_ns,
     return ask_for_page(store, CONV__ASK_READ, deadline_ns, list, &work, action, page, error);
 }
 
-conv_status conv__session_delete(conv__store *store, int64_t deadline_ns, const char *session_id,
-                                 conv_delete_receipt *receipt, conv_error *error)
+conv_status conv__sessions_delete(conv__store *store, int64_t deadline_ns, const char *session_id,
+                                  conv_delete_receipt *receipt, conv_error *error)
 {
     static const char action[] = "delete session";
     conv_delete_receipt counts = {0};

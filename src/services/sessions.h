@@ -6,20 +6,20 @@
 #include "repositories/store.h"
 
 /* See the functions of the same name in conversation/session.h. */
-CONV_WARN_UNUSED conv_status conv__session_create(conv__store *store, int64_t deadline_ns,
-                                                  const conv_session_params *params,
-                                                  conv_session_page **session, conv_error *error);
-CONV_WARN_UNUSED conv_status conv__session_get(conv__store *store, int64_t deadline_ns,
-                                               const char *session_id, conv_session_page **session,
-                                               conv_error *error);
-CONV_WARN_UNUSED conv_status conv__session_update(conv__store *store, int64_t deadline_ns,
-                                                  const conv_session_params *params,
-                                                  conv_error *error);
-CONV_WARN_UNUSED conv_status conv__session_list(conv__store *store, int64_t deadline_ns,
-                                                const conv_session_filter *filter,
-                                                conv_session_page **page, conv_error *error);
-CONV_WARN_UNUSED conv_status conv__session_delete(conv__store *store, int64_t deadline_ns,
-                                                  const char *session_id,
-                                                  conv_delete_receipt *receipt, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__sessions_create(conv__store *store, int64_t deadline_ns,
+                                                   const conv_session_params *params,
+                                                   conv_session_page **session, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__sessions_get(conv__store *store, int64_t deadline_ns,
+                                                const char *session_id, conv_session_page **session,
+                                                conv_error *error);
+CONV_WARN_UNUSED conv_status conv__sessions_update(conv__store *store, int64_t deadline_ns,
+                                                   const conv_session_params *params,
+                                                   conv_error *error);
+CONV_WARN_UNUSED conv_status conv__sessions_list(conv__store *store, int64_t deadline_ns,
+                                                 const conv_session_filter *filter,
+                                                 conv_session_page **page, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__sessions_delete(conv__store *store, int64_t deadline_ns,
+                                                   const char *session_id,
+                                                   conv_delete_receipt *receipt, conv_error *error);
 
 #endif
