@@ -22,12 +22,15 @@ CREATE TABLE chat_users (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- `last_position` is the position given out last. It never steps back, so that a position is never
+-- used twice; `message_count` does when a failed attempt is replaced.
 CREATE TABLE chat_sessions (
     session_id uuid PRIMARY KEY,
     user_id uuid,
     external_id text,
     title text,
     message_count bigint NOT NULL DEFAULT 0 CHECK (message_count >= 0),
+    last_position bigint NOT NULL DEFAULT 0 CHECK (last_position >= message_count),
     metadata jsonb,
     originals bytea,
     created_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),

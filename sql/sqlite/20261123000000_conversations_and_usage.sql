@@ -18,12 +18,14 @@ CREATE TABLE chat_users (
     created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
 ) STRICT, WITHOUT ROWID;
 
+-- `last_position` is the position given out last; it never steps back.
 CREATE TABLE chat_sessions (
     session_id TEXT PRIMARY KEY CHECK (length(session_id) = 36),
     user_id TEXT,
     external_id TEXT,
     title TEXT,
     message_count INTEGER NOT NULL DEFAULT 0 CHECK (message_count >= 0),
+    last_position INTEGER NOT NULL DEFAULT 0 CHECK (last_position >= message_count),
     metadata TEXT,
     originals BLOB,
     created_at TEXT NOT NULL,
