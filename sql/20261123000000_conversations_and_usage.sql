@@ -55,8 +55,9 @@ CREATE TABLE chat_exchanges (
     PRIMARY KEY (session_id, exchange_id)
 );
 
--- `position` is the order of a session; two messages may share a time. `originals` keeps, exactly,
--- what a column can't: NULs and bytes that are not UTF-8, and the JSON text as it was written.
+-- `position` is the order of a session; two messages may share a time. `place` counts within the
+-- exchange, from 0, so that a reader finds where one begins. `originals` keeps, exactly, what a column
+-- can't: NULs and bytes that are not UTF-8, and the JSON text as it was written.
 CREATE TABLE chat_messages (
     message_id uuid NOT NULL,
     session_id uuid NOT NULL,
@@ -70,6 +71,7 @@ CREATE TABLE chat_messages (
     model text,
     status text NOT NULL CHECK (status IN ('complete', 'interrupted', 'failed')),
     position bigint NOT NULL CHECK (position > 0),
+    place integer NOT NULL CHECK (place >= 0),
     metadata jsonb,
     originals bytea,
     created_at timestamptz NOT NULL CHECK (isfinite(created_at)),

@@ -48,6 +48,7 @@ CREATE TABLE chat_exchanges (
     PRIMARY KEY (session_id, exchange_id)
 ) STRICT, WITHOUT ROWID;
 
+-- `place` counts within the exchange, from 0, so that a reader finds where one begins.
 CREATE TABLE chat_messages (
     message_id TEXT NOT NULL CHECK (length(message_id) = 36),
     session_id TEXT NOT NULL CHECK (length(session_id) = 36),
@@ -61,6 +62,7 @@ CREATE TABLE chat_messages (
     model TEXT,
     status TEXT NOT NULL CHECK (status IN ('complete', 'interrupted', 'failed')),
     position INTEGER NOT NULL CHECK (position > 0),
+    place INTEGER NOT NULL CHECK (place >= 0),
     metadata TEXT,
     originals BLOB,
     created_at TEXT NOT NULL,
