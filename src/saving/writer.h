@@ -21,11 +21,9 @@ typedef struct conv__writer_params {
 CONV_WARN_UNUSED conv_status conv__writer_create(const conv__writer_params *params,
                                                  conv__writer **writer, conv_error *error);
 
-/* Saves one exchange and gives back what became of it, which also stands in `save`. There is no
- * thread behind this: a caller that finds a free place leads, which means that it saves what waits
- * (its own exchange first) and then hands the place on; all others sleep until their result is
- * there. CONV_LIMIT: the queue stayed full until the deadline. CONV_TIMEOUT: nobody took it before
- * the deadline. Else see conv__batch_save. Thread: any. */
+/* Saves one exchange, together with those of other callers, and gives back what became of it, which
+ * also stands in `save`. CONV_LIMIT, CONV_TIMEOUT: see conv__group_do. Else see conv__batch_save.
+ * Thread: any. */
 CONV_WARN_UNUSED conv_status conv__writer_save(conv__writer *writer, conv__save *save);
 
 /* NULL is allowed. Nobody may be saving. */
