@@ -42,7 +42,8 @@ bool conv_uuid_parse(conv_bytes text, conv_uuid *uuid);
 
 /* Any string as a UUID: one that conv_uuid_parse reads is taken as it is, any other becomes
  * version 5 in the DNS namespace, equal to Python's uuid.uuid5(uuid.NAMESPACE_DNS, text). The empty
- * string is a string like any other; an absent one (`data` NULL) gives the nil UUID.
+ * string is a string like any other, and so is the nil UUID's text, because nil means none; an
+ * absent one (`data` NULL) gives the nil UUID.
  * Thread: any. Round trips: none. */
 conv_uuid conv_uuid_ensure(conv_bytes text);
 

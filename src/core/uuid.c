@@ -125,7 +125,8 @@ bool conv_uuid_parse(conv_bytes text, conv_uuid *uuid)
 conv_uuid conv_uuid_ensure(conv_bytes text)
 {
     conv_uuid uuid = {{0}};
-    if (text.data == NULL || conv_uuid_parse(text, &uuid)) return uuid;
+    if (text.data == NULL) return uuid;
+    if (conv_uuid_parse(text, &uuid) && !conv_uuid_is_nil(uuid)) return uuid;
     return conv_uuid_v5(conv_uuid_namespace_dns(), text);
 }
 

@@ -66,7 +66,7 @@ typedef struct conv__exchange {
 
 /* From what the application gave to rows. Bytes are borrowed where they are storable, else copied
  * into the arena. CONV_INVALID_ARGUMENT: a JSON field is not JSON of its kind, no role, content and
- * parts together. CONV_LIMIT: a field over CONV__FIELD_LIMIT. CONV_NO_MEMORY. */
+ * parts together, a negative count or cost. CONV_LIMIT: a field over CONV__FIELD_LIMIT. CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__name_to_row(conv__arena *arena, conv_bytes name,
                                                conv__name_row *row, conv_error *error);
 CONV_WARN_UNUSED conv_status conv__session_to_row(conv__arena *arena, conv_bytes session_id,
@@ -88,7 +88,8 @@ CONV_WARN_UNUSED conv_status conv__usage_from_row(conv__usage_row *row, conv_err
 CONV_WARN_UNUSED conv_status conv__name_from_row(conv__arena *arena, const conv__name_row *row,
                                                  conv_bytes *name, conv_error *error);
 
-/* Fills the output form of a session from its row, in the same way. */
+/* Fills the output form of a session from its row, in the same way; its counters (message_count,
+ * updated_us) are no part of the row and left alone. */
 CONV_WARN_UNUSED conv_status conv__session_from_row(conv__arena *arena,
                                                     const conv__session_row *row,
                                                     conv_session *session, conv_error *error);

@@ -1,0 +1,201 @@
+/* Rows from what the application gave, and back. It must not know a store: what is storable here is
+ * storable in both. */
+#include "repositories/rows.h"
+
+#include "core/error.h"
+#include "repositories/fields.h"
+
+#define ACTION_TO_ROW   "check fields"
+#define ACTION_FROM_ROW "restore fields"
+
+#define TEXT_FIELD(type, original, member, name)                                                   \
+    {                                                                                              \
+        CONV__ORIGINAL_##original, CONV__FIELD_TEXT, offsetof(type, member), name                  \
+    }
+#define JSON_FIELD(type, original, kind, member, name)                                             \
+    {                                                                                              \
+        CONV__ORIGINAL_##original, CONV__FIELD_##kind, offsetof(type, member), name                \
+    }
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const conv__field name_fields[] = {
+    TEXT_FIELD(conv__name_row, EXTERNAL_ID, external_id, "user id"),
+};
+
+static const conv__field session_fields[] = {
+    TEXT_FIELD(conv__session_row, EXTERNAL_ID, external_id, "session id"),
+    TEXT_FIELD(conv__session_row, TITLE, title, "title"),
+    JSON_FIELD(conv__session_row, METADATA, JSON_OBJECT, metadata, "metadata"),
+};
+
+static const conv__field message_fields[] = {
+    TEXT_FIELD(conv_message, CONTENT, content, "content"),
+    JSON_FIELD(conv_message, PARTS, EXACT_JSON_ARRAY, parts, "parts"),
+    JSON_FIELD(conv_message, TOOL_CALLS, EXACT_JSON_ARRAY, tool_calls, "tool calls"),
+    TEXT_FIELD(conv_message, TOOL_CALL_ID, tool_call_id, "tool call id"),
+    TEXT_FIELD(conv_message, NAME, name, "name"),
+    TEXT_FIELD(conv_message, MODEL, model, "model"),
+    JSON_FIELD(conv_message, METADATA, JSON_OBJECT, metadata, "metadata"),
+};
+
+static const conv__field usage_fields[] = {
+    TEXT_FIELD(conv_usage, USER_EMAIL, user_email, "user email"),
+    TEXT_FIELD(conv_usage, SERVICE, service, "service"),
+    TEXT_FIELD(conv_usage, OPERATION, operation, "operation"),
+    TEXT_FIELD(conv_usage, MODEL, model, "model"),
+    TEXT_FIELD(conv_usage, PROVIDER, provider, "provider"),
+    TEXT_FIELD(conv_usage, PRICE, price, "price"),
+    TEXT_FIELD(conv_usage, ERROR, error, "error"),
+    JSON_FIELD(conv_usage, RAW, JSON, raw, "raw usage"),
+    JSON_FIELD(conv_usage, METADATA, JSON_OBJECT, metadata, "metadata"),
+};
+
+/* Makes `record` storable and gives the column for the rest, absent if there is none. */
+static conv_status to_row(conv__arena *arena, const conv__field *fields, size_t count, void *record,
+                          conv_bytes *originals, conv_error *error)
+{
+    conv__buffer buffer = {0};
+    conv_status status = conv__fields_project(arena, fields, count, record, &buffer, error);
+    *originals = conv_text(NULL);
+    if (status == CONV_OK && buffer.size > 0 &&
+        conv__arena_copy(arena, conv__buffer_bytes(&buffer), originals) != CONV_OK)
+        status = conv__fail_memory(error, ACTION_TO_ROW);
+    conv__buffer_free(&buffer);
+    return status;
+}
+
+/* The spelling of an id where it differs from what the id itself would be written as. */
+static conv_bytes external_id_of(conv_uuid id, conv_bytes name)
+{
+    char text[CONV_UUID_TEXT_SIZE];
+    conv_uuid_format(id, text);
+    return conv_bytes_equal(name, conv_text(text)) ? conv_text(NULL) : name;
+}
+
+conv_status conv__name_to_row(conv__arena *arena, conv_bytes name, conv__name_row *row,
+                              conv_error *error)
+{
+    *row = (conv__name_row){0};
+    if (name.data == NULL) return CONV_OK;
+    row->id = conv_uuid_ensure(name);
+    row->external_id = external_id_of(row->id, name);
+    return to_row(arena, name_fields, COUNT(name_fields), row, &row->originals, error);
+}
+
+conv_status conv__session_to_row(conv__arena *arena, conv_bytes session_id, conv_bytes user_id,
+                                 conv_bytes title, conv_bytes metadata, conv__session_row *row,
+                                 conv_error *error)
+{
+    *row = (conv__session_row){.title = title, .metadata = metadata};
+    if (session_id.data != NULL) {
+        row->session_id = conv_uuid_ensure(session_id);
+        row->external_id = external_id_of(row->session_id, session_id);
+    }
+    conv_status status = conv__name_to_row(arena, user_id, &row->user, error);
+    if (status != CONV_OK) return status;
+    return to_row(arena, session_fields, COUNT(session_fields), row, &row->originals, error);
+}
+
+static bool is_known_outcome(conv_outcome outcome)
+{
+    return outcome == CONV_OUTCOME_COMPLETE || outcome == CONV_OUTCOME_INTERRUPTED ||
+           outcome == CONV_OUTCOME_FAILED;
+}
+
+conv_status conv__message_to_row(conv__arena *arena, const conv_message *message,
+                                 conv__message_row *row, conv_error *error)
+{
+    if (message->role <= CONV_ROLE_NONE || message->role > CONV_ROLE_TOOL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW, "the message has no role");
+    if (message->content.data != NULL && message->parts.data != NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                          "the message has both content and parts");
+    if (!is_known_outcome(message->status))
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                          "the message's status is none of conv_outcome");
+    *row = (conv__message_row){.message = *message};
+    return to_row(arena, message_fields, COUNT(message_fields), &row->message, &row->originals,
+                  error);
+}
+
+static conv_status check_numbers(const conv_usage *usage, conv_error *error)
+{
+    const int64_t counts[] = {usage->input_tokens,       usage->output_tokens,
+                              usage->total_tokens,       usage->cache_read_tokens,
+                              usage->cache_write_tokens, usage->reasoning_tokens,
+                              usage->latency_ms};
+    for (size_t i = 0; i < COUNT(counts); i++) {
+        if (counts[i] < 0 && counts[i] != CONV_UNKNOWN)
+            return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                              "a count of the usage record is negative");
+    }
+    if (usage->priced && conv_decimal_compare(usage->cost_usd, (conv_decimal){0}) < 0)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                          "the cost of the usage record is negative");
+    if (!is_known_outcome(usage->status))
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                          "the usage record's status is none of conv_outcome");
+    return CONV_OK;
+}
+
+conv_status conv__usage_to_row(conv__arena *arena, const conv_usage *usage, conv__usage_row *row,
+                               conv_error *error)
+{
+    *row = (conv__usage_row){.usage = *usage, .session_id = conv_uuid_ensure(usage->session_id)};
+    if (usage->service.data == NULL) row->usage.service = conv_text("chat");
+    if (usage->operation.data == NULL) row->usage.operation = conv_text("chat");
+    conv_status status = check_numbers(usage, error);
+    if (status != CONV_OK) return status;
+    status = conv__name_to_row(arena, usage->user_id, &row->user, error);
+    if (status != CONV_OK) return status;
+    return to_row(arena, usage_fields, COUNT(usage_fields), &row->usage, &row->originals, error);
+}
+
+conv_status conv__message_from_row(conv__message_row *row, conv_error *error)
+{
+    return conv__fields_restore(message_fields, COUNT(message_fields), row->originals,
+                                &row->message, error);
+}
+
+conv_status conv__usage_from_row(conv__usage_row *row, conv_error *error)
+{
+    return conv__fields_restore(usage_fields, COUNT(usage_fields), row->originals, &row->usage,
+                                error);
+}
+
+conv_status conv__name_from_row(conv__arena *arena, const conv__name_row *row, conv_bytes *name,
+                                conv_error *error)
+{
+    *name = conv_text(NULL);
+    if (conv_uuid_is_nil(row->id)) return CONV_OK;
+    conv__name_row restored = *row;
+    conv_status status =
+        conv__fields_restore(name_fields, COUNT(name_fields), row->originals, &restored, error);
+    if (status != CONV_OK) return status;
+    *name = restored.external_id;
+    if (name->data != NULL) return CONV_OK;
+    char text[CONV_UUID_TEXT_SIZE];
+    conv_uuid_format(row->id, text);
+    if (conv__arena_copy(arena, conv_text(text), name) != CONV_OK)
+        return conv__fail_memory(error, ACTION_FROM_ROW);
+    return CONV_OK;
+}
+
+conv_status conv__session_from_row(conv__arena *arena, const conv__session_row *row,
+                                   conv_session *session, conv_error *error)
+{
+    conv__session_row restored = *row;
+    conv_status status = conv__fields_restore(session_fields, COUNT(session_fields), row->originals,
+                                              &restored, error);
+    if (status != CONV_OK) return status;
+    session->session_id = row->session_id;
+    session->user_id = row->user.id;
+    session->title = restored.title;
+    session->metadata = restored.metadata;
+    session->created_us = row->created_us;
+    /* The external id has been restored above. */
+    const conv__name_row name = {.id = row->session_id, .external_id = restored.external_id};
+    status = conv__name_from_row(arena, &name, &session->external_id, error);
+    if (status != CONV_OK) return status;
+    return conv__name_from_row(arena, &row->user, &session->external_user_id, error);
+}
