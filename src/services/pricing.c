@@ -12,7 +12,8 @@
 enum kind { KIND_INPUT, KIND_OUTPUT, KIND_CACHE_READ, KIND_CACHE_WRITE, KIND_REASONING, KINDS };
 
 typedef struct price_row {
-    conv_bytes model;
+    conv_bytes name;  /* as given */
+    conv_bytes model; /* without the '*' */
     bool is_prefix;
     bool known[KINDS];
     conv_decimal per_million[KINDS];
@@ -50,8 +51,9 @@ static conv_status copy_prices(conv__prices *made, const conv_price *prices, siz
         price_row *row = &made->rows[i];
         if (prices[i].model == NULL)
             return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "price %zu names no model", i);
-        if (conv__arena_copy(&made->arena, conv_text(prices[i].model), &row->model) != CONV_OK)
+        if (conv__arena_copy(&made->arena, conv_text(prices[i].model), &row->name) != CONV_OK)
             return conv__fail_memory(error, ACTION);
+        row->model = row->name;
         row->is_prefix = row->model.size > 0 && row->model.data[row->model.size - 1] == '*';
         if (row->is_prefix) row->model.size--;
         conv_status status = read_price(&prices[i], row, error);
@@ -139,7 +141,7 @@ void conv__prices_apply(const conv__prices *prices, conv_usage *usage)
     for (int kind = 0; kind < KINDS; kind++)
         if (!add_kind(row, kind, tokens[kind], &cost)) return;
     usage->cost_usd = cost;
-    usage->price = row->model;
+    usage->price = row->name;
     usage->priced = true;
 }
 

@@ -132,8 +132,7 @@ const char *test_store_value(const char *kind, const char *sql)
         PGconn *connection = postgres_connect(postgres_url);
         PGresult *result = PQexec(connection, sql);
         if (PQresultStatus(result) != PGRES_TUPLES_OK) die(sql, PQerrorMessage(connection));
-        if (PQntuples(result) > 0)
-            snprintf(value, sizeof value, "%s", PQgetvalue(result, 0, 0));
+        if (PQntuples(result) > 0) snprintf(value, sizeof value, "%s", PQgetvalue(result, 0, 0));
         PQclear(result);
         PQfinish(connection);
         return value;

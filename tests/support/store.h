@@ -14,8 +14,8 @@ void test_store_drop(const char *kind);
 /* The kind that a contract suite is to run on: CONVERSATION_TEST_KIND, set by ctest. */
 const char *test_store_kind(void);
 
-/* Runs one SQL command (or many, separated by semicolons) beside the library, on a connection of its
- * own; ends the program on an error. */
+/* Runs one SQL command (or many, separated by semicolons) beside the library, on a connection of
+ * its own; ends the program on an error. */
 void test_store_execute(const char *kind, const char *sql);
 
 /* The first column of the first row as text, "" for NULL; static. Likewise beside the library. */

@@ -37,8 +37,7 @@
         conv_status assert_status_got = (expression);                                              \
         if (assert_status_got != (wanted))                                                         \
             fail_msg("%s instead of %s: %s: %s [%s]", conv_status_name(assert_status_got),         \
-                     conv_status_name(wanted), (error).action, (error).message,                    \
-                     (error).sqlstate);                                                            \
+                     conv_status_name(wanted), (error).action, (error).message, (error).sqlstate); \
     } while (0)
 
 /* The bytes must be exactly those of the C string. */

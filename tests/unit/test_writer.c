@@ -1,0 +1,369 @@
+/* The saving room against a mocked store: group commit, retries, poison, bounds. */
+#include "support/test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/time.h"
+#include "saving/batch.h"
+#include "saving/retry.h"
+#include "saving/writer.h"
+#include "support/mock_store.h"
+
+enum { THREADS = 16, SAVES_PER_THREAD = 100 };
+
+static conv__exchange make_exchange(void)
+{
+    conv__exchange exchange = {0};
+    exchange.session.session_id = conv_uuid_v7();
+    exchange.exchange_id = conv_uuid_v7();
+    exchange.usage.usage = (conv_usage)CONV_USAGE_INIT;
+    exchange.usage.usage.log_id = conv_uuid_v7();
+    return exchange;
+}
+
+static conv__save make_save(const conv__exchange *exchange, int64_t timeout_ms)
+{
+    return (conv__save){.exchange = exchange, .deadline_ns = conv__deadline_in_ms(timeout_ms)};
+}
+
+static conv__writer *make_writer(mock_store *mock, size_t queue)
+{
+    conv__writer *writer = NULL;
+    conv_error error;
+    conv__writer_params params = {.store = &mock->store,
+                                  .leaders = 1,
+                                  .batch_exchanges = 8,
+                                  .batch_bytes = 1 << 20,
+                                  .queue_exchanges = queue};
+    assert_ok(conv__writer_create(&params, &writer, &error), error);
+    return writer;
+}
+
+typedef struct worker {
+    conv__writer *writer;
+    int failed;
+} worker;
+
+static void *save_many(void *context)
+{
+    worker *self = context;
+    for (int i = 0; i < SAVES_PER_THREAD; i++) {
+        conv__exchange exchange = make_exchange();
+        conv__save save = make_save(&exchange, 20000);
+        if (conv__writer_save(self->writer, &save) != CONV_OK || save.repeated) self->failed++;
+    }
+    return NULL;
+}
+
+static void yield_processor(void *context)
+{
+    (void)context;
+    usleep(200);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return conv_uuid_compare(*(const conv_uuid *)a, *(const conv_uuid *)b);
+}
+
+static void callers_share_transactions_and_each_is_saved_once(void **state)
+{
+    (void)state;
+    static mock_store mock;
+    pthread_t threads[THREADS];
+    worker workers[THREADS];
+    mock_store_init(&mock);
+    mock.on_commit = yield_processor;
+    conv__writer *writer = make_writer(&mock, 64);
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (worker){writer, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, save_many, &workers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(workers[i].failed, 0);
+    }
+    assert_int_equal(mock.saved_count, THREADS * SAVES_PER_THREAD);
+    qsort(mock.saved_ids, mock.saved_count, sizeof mock.saved_ids[0], by_id);
+    for (size_t i = 1; i < mock.saved_count; i++)
+        assert_true(conv_uuid_compare(mock.saved_ids[i - 1], mock.saved_ids[i]) < 0);
+    assert_true(mock.writes < THREADS * SAVES_PER_THREAD / 2);
+    assert_in_range(mock.largest_batch, 2, 8);
+    conv__writer_free(writer);
+}
+
+static void a_lone_caller_pays_one_transaction(void **state)
+{
+    (void)state;
+    mock_store mock;
+    mock_store_init(&mock);
+    conv__writer *writer = make_writer(&mock, 8);
+    conv__exchange exchange = make_exchange();
+    conv__save save = make_save(&exchange, 1000);
+    assert_int_equal(conv__writer_save(writer, &save), CONV_OK);
+    assert_int_equal(mock.writes, 1);
+    assert_int_equal(mock.saves, 1);
+    assert_int_equal(mock.reads, 0);
+    conv__writer_free(writer);
+}
+
+static void poison_is_found_and_the_rest_commits(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000, POISONED = 617 };
+    mock_store mock;
+    conv__exchange *exchanges = calloc(COUNT, sizeof *exchanges);
+    conv__save *all = calloc(COUNT, sizeof *all);
+    conv__save **saves = calloc(COUNT, sizeof *saves);
+    mock_store_init(&mock);
+    for (int i = 0; i < COUNT; i++) {
+        exchanges[i] = make_exchange();
+        all[i] = make_save(&exchanges[i], 20000);
+        saves[i] = &all[i];
+    }
+    mock.poison = exchanges[POISONED].exchange_id;
+    conv__batch_save(&mock.store, saves, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(all[i].status, i == POISONED ? CONV_BAD_DATA : CONV_OK);
+    assert_string_equal(all[POISONED].error.sqlstate, "22P05");
+    assert_int_equal(mock.saved_count, COUNT - 1);
+    assert_true(mock.writes < 50); /* halving, not one by one */
+    free(exchanges);
+    free(all);
+    free(saves);
+}
+
+static conv_status save_one(mock_store *mock, conv__save *save)
+{
+    conv__save *saves[] = {save};
+    conv__batch_save(&mock->store, saves, 1);
+    return save->status;
+}
+
+static void contention_is_tried_again(void **state)
+{
+    (void)state;
+    mock_store mock;
+    mock_store_init(&mock);
+    conv__exchange exchange = make_exchange();
+    conv__save save = make_save(&exchange, 20000);
+    for (int i = 0; i < 5; i++)
+        mock.commit_errors[i] =
+            mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, i % 2 == 0 ? "40P01" : "40001");
+    assert_int_equal(save_one(&mock, &save), CONV_OK);
+    assert_int_equal(mock.writes, 6);
+    assert_int_equal(mock.saved_count, 1);
+}
+
+static void a_lost_commit_reply_is_resolved(void **state)
+{
+    (void)state;
+    mock_store mock;
+    mock_store_init(&mock);
+    conv__exchange exchange = make_exchange();
+    conv__save save = make_save(&exchange, 20000);
+    mock.commit_errors[0] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, "");
+    mock.commit_errors[0].outcome_unknown = true;
+    mock.not_inserted = true;
+    mock.existing_is_last = true;
+    assert_int_equal(save_one(&mock, &save), CONV_OK);
+    assert_false(save.repeated); /* it was this very attempt that had been committed */
+    assert_int_equal(mock.lookups, 1);
+}
+
+static void an_id_with_other_content_is_a_conflict(void **state)
+{
+    (void)state;
+    mock_store mock;
+    mock_store_init(&mock);
+    conv__exchange exchange = make_exchange();
+    conv__save save = make_save(&exchange, 20000);
+    mock.not_inserted = true;
+    mock.existing.found = true;
+    mock.existing.request_hash[3] = 1;
+    assert_int_equal(save_one(&mock, &save), CONV_CONFLICT);
+    mock.existing.request_hash[3] = 0;
+    mock.existing.reply_hash[3] = 1;
+    save = make_save(&exchange, 20000);
+    assert_int_equal(save_one(&mock, &save), CONV_OK); /* the question alone is compared */
+    assert_true(save.repeated);
+    save = make_save(&exchange, 20000);
+    save.compare_reply = true;
+    assert_int_equal(save_one(&mock, &save), CONV_CONFLICT);
+}
+
+static void an_outcome_stays_unknown_until_it_is_known(void **state)
+{
+    (void)state;
+    mock_store mock;
+    mock_store_init(&mock);
+    conv__exchange exchange = make_exchange();
+    conv__save save = make_save(&exchange, 20000);
+    mock.commit_errors[0] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, "");
+    mock.commit_errors[0].outcome_unknown = true;
+    mock.commit_errors[1] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    assert_int_equal(save_one(&mock, &save), CONV_UNAVAILABLE);
+    assert_true(save.error.outcome_unknown);
+}
+
+static void a_store_that_is_away_is_not_hammered(void **state)
+{
+    (void)state;
+    mock_store mock;
+    mock_store_init(&mock);
+    conv__exchange exchange = make_exchange();
+    conv__save save = make_save(&exchange, 20000);
+    for (int i = 0; i < MOCK_STORE_COMMITS; i++)
+        mock.commit_errors[i] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "53300");
+    assert_int_equal(save_one(&mock, &save), CONV_UNAVAILABLE);
+    assert_int_equal(mock.writes, 1);
+}
+
+typedef struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+    bool open;
+    atomic_bool reached;
+} gate;
+
+static void wait_at_gate(void *context)
+{
+    gate *self = context;
+    atomic_store(&self->reached, true);
+    pthread_mutex_lock(&self->lock);
+    while (!self->open)
+        pthread_cond_wait(&self->opened, &self->lock);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void open_gate(gate *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->open = true;
+    pthread_cond_broadcast(&self->opened);
+    pthread_mutex_unlock(&self->lock);
+}
+
+typedef struct late_caller {
+    conv__writer *writer;
+    int64_t timeout_ms;
+    const conv__exchange *exchange; /* NULL: one of its own */
+    conv__save save;
+} late_caller;
+
+static void *save_once(void *context)
+{
+    late_caller *self = context;
+    conv__exchange exchange = make_exchange();
+    self->save = make_save(self->exchange != NULL ? self->exchange : &exchange, self->timeout_ms);
+    self->save.status = conv__writer_save(self->writer, &self->save);
+    return NULL;
+}
+
+static void a_full_queue_pushes_back_and_a_deadline_is_kept(void **state)
+{
+    (void)state;
+    static mock_store mock;
+    gate barrier = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+    pthread_t threads[2];
+    mock_store_init(&mock);
+    mock.on_commit = wait_at_gate;
+    mock.commit_context = &barrier;
+    conv__writer *writer = make_writer(&mock, 1);
+    late_caller leader = {.writer = writer, .timeout_ms = 20000};
+    late_caller waiting = {.writer = writer, .timeout_ms = 300};
+    assert_int_equal(pthread_create(&threads[0], NULL, save_once, &leader), 0);
+    while (!atomic_load(&barrier.reached))
+        usleep(1000);
+    assert_int_equal(pthread_create(&threads[1], NULL, save_once, &waiting), 0);
+    usleep(50000); /* the second caller now fills the queue of one */
+    late_caller third = {.writer = writer, .timeout_ms = 20};
+    save_once(&third);
+    assert_int_equal(third.save.status, CONV_LIMIT);
+    pthread_join(threads[1], NULL);
+    assert_int_equal(waiting.save.status, CONV_TIMEOUT);
+    open_gate(&barrier);
+    pthread_join(threads[0], NULL);
+    assert_int_equal(leader.save.status, CONV_OK);
+    assert_int_equal(mock.saved_count, 1);
+    conv__writer_free(writer);
+}
+
+static void the_same_id_twice_never_shares_a_statement(void **state)
+{
+    (void)state;
+    static mock_store mock;
+    gate barrier = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+    pthread_t thread;
+    mock_store_init(&mock);
+    mock.on_commit = wait_at_gate;
+    mock.commit_context = &barrier;
+    conv__writer *writer = make_writer(&mock, 8);
+    late_caller leader = {.writer = writer, .timeout_ms = 20000};
+    assert_int_equal(pthread_create(&thread, NULL, save_once, &leader), 0);
+    while (!atomic_load(&barrier.reached))
+        usleep(1000);
+    conv__exchange exchange = make_exchange();
+    late_caller same[2];
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        same[i] = (late_caller){.writer = writer, .timeout_ms = 20000, .exchange = &exchange};
+        assert_int_equal(pthread_create(&threads[i], NULL, save_once, &same[i]), 0);
+    }
+    usleep(50000); /* both wait behind the first transaction now */
+    open_gate(&barrier);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(same[i].save.status, CONV_OK);
+    }
+    pthread_join(thread, NULL);
+    assert_int_equal(mock.largest_batch, 1);
+    assert_int_equal(mock.writes, 3);
+    conv__writer_free(writer);
+}
+
+static void retries_follow_the_table(void **state)
+{
+    (void)state;
+    static const struct {
+        conv_recovery recovery;
+        const char *sqlstate;
+        int tries; /* failures after which it is still tried again */
+    } table[] = {
+        {CONV_RECOVERY_RETRY, "", 3},       {CONV_RECOVERY_RETRY, "08006", 3},
+        {CONV_RECOVERY_RETRY, "40001", 5},  {CONV_RECOVERY_RETRY, "40P01", 5},
+        {CONV_RECOVERY_RETRY, "57P01", 3},  {CONV_RECOVERY_BACKOFF, "55P03", 5},
+        {CONV_RECOVERY_WAIT, "", 0},        {CONV_RECOVERY_OPERATOR, "53100", 0},
+        {CONV_RECOVERY_REJECT, "22P05", 0}, {CONV_RECOVERY_NONE, "", 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        conv_error error = mock_error(CONV_UNAVAILABLE, table[i].recovery, table[i].sqlstate);
+        int64_t pause = -1;
+        for (int failures = 1; failures <= table[i].tries; failures++) {
+            assert_true(conv__retry_after(&error, failures, UINT32_MAX, &pause));
+            assert_in_range(pause, 0, 30000);
+        }
+        assert_false(conv__retry_after(&error, table[i].tries + 1, 0, &pause));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(callers_share_transactions_and_each_is_saved_once),
+        cmocka_unit_test(a_lone_caller_pays_one_transaction),
+        cmocka_unit_test(poison_is_found_and_the_rest_commits),
+        cmocka_unit_test(contention_is_tried_again),
+        cmocka_unit_test(a_lost_commit_reply_is_resolved),
+        cmocka_unit_test(an_id_with_other_content_is_a_conflict),
+        cmocka_unit_test(an_outcome_stays_unknown_until_it_is_known),
+        cmocka_unit_test(a_store_that_is_away_is_not_hammered),
+        cmocka_unit_test(a_full_queue_pushes_back_and_a_deadline_is_kept),
+        cmocka_unit_test(the_same_id_twice_never_shares_a_statement),
+        cmocka_unit_test(retries_follow_the_table),
+    };
+    return RUN_TESTS("writer", tests);
+}
