@@ -117,7 +117,8 @@ CONV_WARN_UNUSED conv_status conv_provider_openai(const conv_openai_params *para
 CONV_WARN_UNUSED conv_status conv_provider_recorded(const char *path, conv_provider **provider,
                                                     conv_error *error);
 
-/* The same for one transcript, which is borrowed and must outlive the provider. CONV_NO_MEMORY. */
+/* The same for one transcript, which is borrowed and must outlive the provider. CONV_NO_MEMORY.
+ * Thread: any. */
 CONV_WARN_UNUSED conv_status conv_provider_recorded_transcript(const conv_transcript *transcript,
                                                                conv_provider **provider,
                                                                conv_error *error);

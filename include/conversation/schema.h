@@ -26,7 +26,7 @@ typedef struct conv_schema_state {
 CONV_WARN_UNUSED conv_status conv_schema_migrate(conv_client *client, conv_schema_state *state,
                                                  conv_error *error);
 
-/* Reads the state without changing anything. Statuses as above. Round trips: 1. */
+/* Reads the state without changing anything. Statuses as above. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_schema_read(conv_client *client, conv_schema_state *state,
                                               conv_error *error);
 

@@ -68,18 +68,20 @@ CONV_WARN_UNUSED conv_status conv_session_create(conv_client *client,
                                                  const conv_session_params *params,
                                                  conv_session_page **session, conv_error *error);
 
-/* Reads one session by any id. CONV_NOT_FOUND: there is none. Else as conv_session_create. */
+/* Reads one session by any id. CONV_NOT_FOUND: there is none. Else as conv_session_create.
+ * Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_get(conv_client *client, const char *session_id,
                                               conv_session_page **session, conv_error *error);
 
 /* Changes title and metadata of a session. CONV_NOT_FOUND: there is none. Else as
- * conv_session_create. */
+ * conv_session_create. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_update(conv_client *client,
                                                  const conv_session_params *params,
                                                  conv_error *error);
 
 /* Reads one page of sessions, newest change first, without their messages. `filter` NULL for the
- * first 50. CONV_INVALID_ARGUMENT: limit over 1000. Else as conv_session_create. */
+ * first 50. CONV_INVALID_ARGUMENT: limit over 1000. Else as conv_session_create.
+ * Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_list(conv_client *client,
                                                const conv_session_filter *filter,
                                                conv_session_page **page, conv_error *error);
@@ -94,7 +96,7 @@ typedef struct conv_delete_receipt {
 } conv_delete_receipt;
 
 /* Deletes a session with all its messages in one transaction. `receipt` may be NULL.
- * CONV_NOT_FOUND: there is none. Else as conv_session_create. */
+ * CONV_NOT_FOUND: there is none. Else as conv_session_create. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_delete(conv_client *client, const char *session_id,
                                                  conv_delete_receipt *receipt, conv_error *error);
 

@@ -32,7 +32,8 @@ conv_uuid conv_uuid_v5(conv_uuid name_space, conv_bytes name);
  * Source: RFC 9562 sections 5.7 and 6.2. Thread: any. Round trips: none. */
 conv_uuid conv_uuid_v7(void);
 
-/* The DNS namespace of RFC 9562 section 6.6, in which plain strings are named. */
+/* The DNS namespace of RFC 9562 section 6.6, in which plain strings are named.
+ * Thread: any. Round trips: none. */
 conv_uuid conv_uuid_namespace_dns(void);
 
 /* Reads a UUID in any usual spelling: 36 characters, 32 without hyphens, in braces, with the prefix
