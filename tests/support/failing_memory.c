@@ -1,0 +1,102 @@
+#include "support/failing_memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "support/test.h"
+
+static size_t first_failure;
+static bool fail_for_ever;
+static atomic_size_t asked;
+static atomic_size_t failed;
+static atomic_size_t live;
+
+static bool is_to_fail(void)
+{
+    size_t number = atomic_fetch_add(&asked, 1) + 1;
+    bool fails =
+        first_failure > 0 && (number == first_failure || (fail_for_ever && number > first_failure));
+    if (fails) atomic_fetch_add(&failed, 1);
+    return fails;
+}
+
+static void *allocate(size_t size)
+{
+    void *block = is_to_fail() ? NULL : malloc(size);
+    if (block != NULL) atomic_fetch_add(&live, 1);
+    return block;
+}
+
+static void *resize(void *block, size_t size)
+{
+    void *resized = is_to_fail() ? NULL : realloc(block, size);
+    if (resized != NULL && block == NULL) atomic_fetch_add(&live, 1);
+    return resized;
+}
+
+static void release(void *block)
+{
+    if (block != NULL) atomic_fetch_sub(&live, 1);
+    free(block);
+}
+
+void failing_memory_start(size_t first, bool for_ever)
+{
+    static const conv__memory_functions functions = {allocate, resize, release};
+    first_failure = first;
+    fail_for_ever = for_ever;
+    atomic_store(&asked, 0);
+    atomic_store(&failed, 0);
+    atomic_store(&live, 0);
+    conv__memory_set_functions(&functions);
+}
+
+void failing_memory_stop(void)
+{
+    conv__memory_set_functions(NULL);
+}
+
+size_t failing_memory_asked(void)
+{
+    return atomic_load(&asked);
+}
+
+size_t failing_memory_failed(void)
+{
+    return atomic_load(&failed);
+}
+
+size_t failing_memory_live(void)
+{
+    return atomic_load(&live);
+}
+
+/* One run; false when nothing failed any more. */
+static bool run_once(failing_memory_scenario scenario, void *context, size_t first, bool for_ever)
+{
+    failing_memory_start(first, for_ever);
+    conv_status status = scenario(context);
+    failing_memory_stop();
+    if (failing_memory_live() != 0)
+        fail_msg("allocation %zu failed: %zu blocks were not given back", first,
+                 failing_memory_live());
+    if (failing_memory_failed() == 0) {
+        if (status != CONV_OK) fail_msg("without a failure: %s", conv_status_name(status));
+        return false;
+    }
+    if (status != CONV_OK && status != CONV_NO_MEMORY)
+        fail_msg("allocation %zu failed: %s", first, conv_status_name(status));
+    return true;
+}
+
+size_t failing_memory_run(failing_memory_scenario scenario, void *context)
+{
+    size_t first = 1;
+    while (run_once(scenario, context, first, false)) {
+        run_once(scenario, context, first, true);
+        first++;
+    }
+    if (first == 1) fail_msg("the scenario allocates nothing, so nothing was tested");
+    return first - 1;
+}
