@@ -93,7 +93,8 @@ typedef struct conv_openai_params {
     const char *name;           /* gen_ai.provider.name; "openai" */
     const char *ca_file;        /* PEM file of certificates to trust instead of the system's */
     int64_t connect_timeout_ms; /* 10000 */
-    int64_t idle_timeout_ms;    /* no byte for so long ends the call; 60000 */
+    int64_t idle_timeout_ms;    /* no byte for so long ends the call; 60000; not counted while the
+                                   endpoint has the whole question and has sent no answer yet */
     int max_retries;            /* 2 as the official clients do; -1 for none */
 } conv_openai_params;
 

@@ -123,6 +123,21 @@ static void merge_count(int64_t *known, int64_t said)
     if (said >= 0 && said > *known) *known = said;
 }
 
+void conv__provider_usage_merge(conv_usage *merged, const conv_usage *said)
+{
+    merge_count(&merged->input_tokens, said->input_tokens);
+    merge_count(&merged->output_tokens, said->output_tokens);
+    merge_count(&merged->total_tokens, said->total_tokens);
+    merge_count(&merged->cache_read_tokens, said->cache_read_tokens);
+    merge_count(&merged->cache_write_tokens, said->cache_write_tokens);
+    merge_count(&merged->reasoning_tokens, said->reasoning_tokens);
+    if (said->priced &&
+        (!merged->priced || conv_decimal_compare(said->cost_usd, merged->cost_usd) > 0)) {
+        merged->priced = true;
+        merged->cost_usd = said->cost_usd;
+    }
+}
+
 conv_status conv_provider_response_usage(conv_provider_response *response, const conv_usage *usage)
 {
     conv_usage *merged = &response->usage;
@@ -132,17 +147,7 @@ conv_status conv_provider_response_usage(conv_provider_response *response, const
     if (usage->raw.data != NULL &&
         conv__arena_copy(&response->arena, usage->raw, &merged->raw) != CONV_OK)
         return CONV_NO_MEMORY;
-    merge_count(&merged->input_tokens, usage->input_tokens);
-    merge_count(&merged->output_tokens, usage->output_tokens);
-    merge_count(&merged->total_tokens, usage->total_tokens);
-    merge_count(&merged->cache_read_tokens, usage->cache_read_tokens);
-    merge_count(&merged->cache_write_tokens, usage->cache_write_tokens);
-    merge_count(&merged->reasoning_tokens, usage->reasoning_tokens);
-    if (usage->priced &&
-        (!merged->priced || conv_decimal_compare(usage->cost_usd, merged->cost_usd) > 0)) {
-        merged->priced = true;
-        merged->cost_usd = usage->cost_usd;
-    }
+    conv__provider_usage_merge(merged, usage);
     return CONV_OK;
 }
 

@@ -26,6 +26,9 @@ const conv_usage *conv__provider_response_usage(const conv_provider_response *re
 conv_bytes conv__provider_response_model(const conv_provider_response *response);
 conv_bytes conv__provider_response_finish_reason(const conv_provider_response *response);
 
+/* Merges counts and cost of `said` into `merged`: known replaces unknown, the larger wins. */
+void conv__provider_usage_merge(conv_usage *merged, const conv_usage *said);
+
 /* Whether a delta was put in: from then on a provider must not begin anew. */
 bool conv__provider_response_has_deltas(const conv_provider_response *response);
 bool conv__provider_response_is_cancelled(const conv_provider_response *response);
