@@ -1,14 +1,13 @@
 #!/bin/sh
 # Compares what the archive exports with what the public headers promise.
-# usage: exported_symbols.sh ARCHIVE HEADER…
-archive=$1
-shift
+# usage: exported_symbols.sh ARCHIVE HEADER-FOLDER
+archive=$1 headers=$2
 here=$(dirname "$0")
 folder=$(mktemp -d) || exit 2
 trap 'rm -rf "$folder"' EXIT
 status=0
 
-awk -f "$here/declarations.awk" "$@" | awk '$4 == "library" { print $1 }' | sort -u >"$folder/declared"
+awk -f "$here/declarations.awk" "$headers"/*.h | awk '$4 == "library" { print $1 }' | sort -u >"$folder/declared"
 # What compilers add for sanitizers and coverage is none of ours.
 nm --defined-only --extern-only --format=posix "$archive" |
     awk 'NF >= 2 && $1 !~ /^(__asan|__odr_asan|__gcov|__tsan|__ubsan)/ { print $1 }' | sort -u >"$folder/exported"
