@@ -1,0 +1,72 @@
+/* The table of SQLite's result codes. It must not ask a connection. */
+#include "db/sqlite/classify.h"
+
+#include <sqlite3.h>
+#include <stddef.h>
+
+static const struct {
+    int code;
+    conv__sqlite_meaning meaning;
+} meanings[] = {
+    {SQLITE_OK, {CONV_OK, CONV_RECOVERY_NONE, "done"}},
+    {SQLITE_ROW, {CONV_OK, CONV_RECOVERY_NONE, "done"}},
+    {SQLITE_DONE, {CONV_OK, CONV_RECOVERY_NONE, "done"}},
+
+    /* The machine. */
+    {SQLITE_NOMEM, {CONV_NO_MEMORY, CONV_RECOVERY_NONE, "out of memory"}},
+    {SQLITE_IOERR_NOMEM, {CONV_NO_MEMORY, CONV_RECOVERY_NONE, "out of memory"}},
+    {SQLITE_FULL, {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "disk full: make room"}},
+    {SQLITE_IOERR,
+     {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "the disk failed: look at the system's log"}},
+    {SQLITE_IOERR_LOCK, {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "the file system can't lock"}},
+    {SQLITE_IOERR_DATA, {CONV_BAD_DATA, CONV_RECOVERY_OPERATOR, "the file is damaged"}},
+    {SQLITE_IOERR_CORRUPTFS, {CONV_BAD_DATA, CONV_RECOVERY_OPERATOR, "the file system is damaged"}},
+    {SQLITE_NOLFS,
+     {CONV_LIMIT, CONV_RECOVERY_OPERATOR, "the file system can't hold a file of this size"}},
+
+    /* The file. */
+    {SQLITE_CANTOPEN, {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "can't open the file"}},
+    {SQLITE_NOTFOUND, {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "can't open the file"}},
+    {SQLITE_PERM, {CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "no permission for the file"}},
+    {SQLITE_AUTH, {CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "not allowed"}},
+    {SQLITE_READONLY, {CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "the store is read-only"}},
+    {SQLITE_READONLY_DBMOVED,
+     {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "the file was moved or removed while it was open"}},
+    {SQLITE_NOTADB, {CONV_BAD_DATA, CONV_RECOVERY_OPERATOR, "the file is not an SQLite database"}},
+    {SQLITE_FORMAT, {CONV_BAD_DATA, CONV_RECOVERY_OPERATOR, "the file is not an SQLite database"}},
+    {SQLITE_CORRUPT,
+     {CONV_BAD_DATA, CONV_RECOVERY_OPERATOR, "the file is damaged: restore it, or recover it"}},
+
+    /* The others. */
+    {SQLITE_BUSY,
+     {CONV_TIMEOUT, CONV_RECOVERY_BACKOFF, "the file was locked by another program too long"}},
+    {SQLITE_BUSY_SNAPSHOT, {CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, "the snapshot is out of date"}},
+    {SQLITE_LOCKED, {CONV_TIMEOUT, CONV_RECOVERY_BACKOFF, "a table was locked too long"}},
+    {SQLITE_PROTOCOL, {CONV_UNAVAILABLE, CONV_RECOVERY_BACKOFF, "too many others open the file"}},
+    {SQLITE_INTERRUPT, {CONV_TIMEOUT, CONV_RECOVERY_BACKOFF, "the deadline passed"}},
+    {SQLITE_ABORT, {CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, "the transaction was ended"}},
+    {SQLITE_SCHEMA, {CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, "the schema is being changed"}},
+
+    /* The data. */
+    {SQLITE_TOOBIG, {CONV_LIMIT, CONV_RECOVERY_REJECT, "larger than SQLite takes"}},
+    {SQLITE_CONSTRAINT, {CONV_BAD_DATA, CONV_RECOVERY_REJECT, "the schema refuses the data"}},
+    {SQLITE_MISMATCH, {CONV_BAD_DATA, CONV_RECOVERY_REJECT, "the schema refuses the data"}},
+};
+
+static const conv__sqlite_meaning unknown = {CONV_INTERNAL, CONV_RECOVERY_OPERATOR,
+                                             "SQLite refused"};
+
+static const conv__sqlite_meaning *find(int code)
+{
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+        if (meanings[i].code == code) return &meanings[i].meaning;
+    return NULL;
+}
+
+conv__sqlite_meaning conv__sqlite_classify(int code)
+{
+    const conv__sqlite_meaning *meaning = find(code);
+    /* The low byte is the primary code. Negative numbers are none of SQLite's. */
+    if (meaning == NULL && code > 0xFF) meaning = find(code & 0xFF);
+    return meaning != NULL ? *meaning : unknown;
+}

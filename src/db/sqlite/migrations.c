@@ -1,0 +1,145 @@
+/* Migrations as embedded from sql/sqlite/. Each is one transaction under the writers' lock, so that
+ * many may call at once: one applies, the others find it done. Writes no table but
+ * conversation_schema by itself. */
+#include "db/sqlite/migrations.h"
+
+#include "core/error.h"
+#include "db/sqlite/query.h"
+
+#define ACTION_READ    "read schema"
+#define ACTION_MIGRATE "migrate schema"
+
+enum { TABLE_EXISTS, SELECT_APPLIED, SET_CHECKSUM };
+
+static const conv__sqlite_statement statements[] = {
+    [TABLE_EXISTS] = {"SELECT 1 FROM sqlite_schema"
+                      " WHERE type = 'table' AND name = 'conversation_schema'"},
+    [SELECT_APPLIED] = {"SELECT version, name, checksum FROM conversation_schema ORDER BY version"},
+    [SET_CHECKSUM] = {"UPDATE conversation_schema SET checksum = ? WHERE version = ?"},
+};
+
+/* What the file has, beside what we know. */
+typedef struct survey {
+    int64_t version;                /* the newest that is applied; 0 for an empty file */
+    const conv__migration *known;   /* walks along while the applied ones are read */
+    const conv__migration *missing; /* the first that is not applied, or NULL */
+    const conv__migration *bare;    /* one that is applied but has no checksum, or NULL */
+    conv_error mismatch;            /* why what is applied is not ours */
+} survey;
+
+static int64_t newest_version(const conv__migration *migrations)
+{
+    int64_t newest = 0;
+    for (; migrations->version != 0; migrations++)
+        if (migrations->version > newest) newest = migrations->version;
+    return newest;
+}
+
+/* Both come in the order of their versions. */
+static void compare(survey *found, int64_t version, conv_bytes name, conv_bytes checksum)
+{
+    found->version = version;
+    for (; found->known->version != 0 && found->known->version < version; found->known++)
+        if (found->missing == NULL) found->missing = found->known;
+    if (found->known->version != version) {
+        conv__fail(&found->mismatch, CONV_STATE, ACTION_MIGRATE,
+                   "the store has migration %lld_%.*s, which this library does not know: "
+                   "use a newer library",
+                   (long long)version, (int)name.size, name.data);
+        return;
+    }
+    if (checksum.data == NULL)
+        found->bare = found->known;
+    else if (!conv_bytes_equal(checksum, conv_text(found->known->checksum)))
+        conv__fail(&found->mismatch, CONV_STATE, ACTION_MIGRATE,
+                   "migration %lld_%s was applied from another file than this library's",
+                   (long long)version, found->known->name);
+    found->known++;
+}
+
+static conv_status look(conv__sqlite *connection, const conv__migration *migrations,
+                        const char *action, survey *found, conv_error *error)
+{
+    *found = (survey){.known = migrations};
+    conv__sqlite_query query;
+    conv__sqlite_prepare(&query, connection, &statements[TABLE_EXISTS], action);
+    bool exists = conv__sqlite_step(&query);
+    conv_status status = conv__sqlite_finish(&query, error);
+    if (status == CONV_OK && exists) {
+        conv__sqlite_prepare(&query, connection, &statements[SELECT_APPLIED], action);
+        while (conv__sqlite_step(&query))
+            compare(found, conv__sqlite_integer(&query, 0), conv__sqlite_bytes(&query, 1),
+                    conv__sqlite_bytes(&query, 2));
+        status = conv__sqlite_finish(&query, error);
+    }
+    if (found->missing == NULL && found->known->version != 0) found->missing = found->known;
+    return status;
+}
+
+conv_status conv__sqlite_read_schema(conv__sqlite *connection, const conv__migration *migrations,
+                                     int64_t deadline_ns, conv_schema_state *state,
+                                     conv_error *error)
+{
+    survey found;
+    *state = (conv_schema_state){.wanted = newest_version(migrations)};
+    conv_status status = conv__sqlite_begin(connection, CONV__SQLITE_READ, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    status = look(connection, migrations, ACTION_READ, &found, error);
+    conv__sqlite_rollback(connection);
+    if (status == CONV_OK) state->version = found.version;
+    return status;
+}
+
+static conv_status set_checksum(conv__sqlite *connection, const conv__migration *migration,
+                                conv_error *error)
+{
+    int64_t changes = 0;
+    conv__sqlite_query query;
+    conv__sqlite_prepare(&query, connection, &statements[SET_CHECKSUM], ACTION_MIGRATE);
+    conv__sqlite_bind_text(&query, conv_text(migration->checksum));
+    conv__sqlite_bind_integer(&query, migration->version);
+    conv_status status = conv__sqlite_execute(&query, &changes, error);
+    if (status != CONV_OK || changes == 1) return status;
+    return conv__fail(error, CONV_INTERNAL, ACTION_MIGRATE,
+                      "migration %lld_%s does not record its version",
+                      (long long)migration->version, migration->name);
+}
+
+/* One step towards the wanted version inside a transaction; `done` if there was none to take. */
+static conv_status take_step(conv__sqlite *connection, const conv__migration *migrations,
+                             conv_schema_state *state, bool *done, conv_error *error)
+{
+    survey found;
+    conv_status status = look(connection, migrations, ACTION_MIGRATE, &found, error);
+    if (status != CONV_OK) return status;
+    state->version = found.version;
+    if (found.mismatch.status != CONV_OK) {
+        if (error != NULL) *error = found.mismatch;
+        return found.mismatch.status;
+    }
+    if (found.bare != NULL) return set_checksum(connection, found.bare, error);
+    *done = found.missing == NULL;
+    if (*done) return CONV_OK;
+    status = conv__sqlite_run_script(connection, found.missing->sql, ACTION_MIGRATE, error);
+    if (status == CONV_OK) status = set_checksum(connection, found.missing, error);
+    if (status == CONV_OK) state->applied++;
+    return status;
+}
+
+conv_status conv__sqlite_migrate(conv__sqlite *connection, const conv__migration *migrations,
+                                 int64_t deadline_ns, conv_schema_state *state, conv_error *error)
+{
+    *state = (conv_schema_state){.wanted = newest_version(migrations)};
+    for (bool done = false; !done;) {
+        conv_status status = conv__sqlite_begin(connection, CONV__SQLITE_WRITE, deadline_ns, error);
+        if (status != CONV_OK) return status;
+        status = take_step(connection, migrations, state, &done, error);
+        if (status != CONV_OK) {
+            conv__sqlite_rollback(connection);
+            return status;
+        }
+        status = conv__sqlite_commit(connection, error);
+        if (status != CONV_OK) return status;
+    }
+    return CONV_OK;
+}

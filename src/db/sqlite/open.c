@@ -1,0 +1,196 @@
+/* Opening an SQLite file and making the connection ready. Changes no setting of the process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/buffer.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/time.h"
+#include "db/sqlite/connection_internal.h"
+#include "db/sqlite/decimal_sum.h"
+
+#define ACTION "open store"
+
+enum {
+    OPEN_TIMEOUT_MS = 10000,
+    LONGEST_PAUSE_MS = 20,
+    OPERATIONS_BETWEEN_CHECKS = 4096 /* of SQLite's virtual machine: some 50 microseconds */
+};
+
+/* FULL: a commit is on the disk, power cut or not. The log is cut back after a large transaction,
+ * and the cache holds the inner pages of a large table. */
+static const char settings[] = "PRAGMA synchronous=FULL;"
+                               "PRAGMA foreign_keys=ON;"
+                               "PRAGMA journal_size_limit=67108864;"
+                               "PRAGMA cache_size=-16384;";
+
+/* SQLite calls this when another program holds a lock; 0 gives up. */
+static int wait_while_busy(void *context, int calls)
+{
+    const conv__sqlite *connection = context;
+    int left_ms = conv__deadline_left_ms(connection->deadline_ns);
+    if (left_ms == 0) return 0;
+    int pause_ms = calls < LONGEST_PAUSE_MS ? calls + 1 : LONGEST_PAUSE_MS;
+    if (pause_ms > left_ms) pause_ms = left_ms;
+    struct timespec pause = {0, pause_ms * 1000000L};
+    nanosleep(&pause, NULL);
+    return 1;
+}
+
+/* SQLite calls this while a statement runs; not 0 interrupts it. */
+static int stop_when_late(void *context)
+{
+    const conv__sqlite *connection = context;
+    return conv__deadline_passed(connection->deadline_ns);
+}
+
+static conv_status fail_for_path(int code, const char *path, conv_error *error)
+{
+    conv_status status =
+        code == EACCES || code == EPERM || code == EROFS ? CONV_PERMISSION : CONV_UNAVAILABLE;
+    conv__fail(error, status, ACTION, "can't open %s: %s", path, strerrordesc_np(code));
+    if (error != NULL) error->recovery = CONV_RECOVERY_OPERATOR;
+    return status;
+}
+
+/* An empty file is an empty database. It is made here and not by SQLite because conversations are
+ * private: nobody but the owner may read the file until the owner says so. */
+static conv_status create_file(const char *path, conv_error *error)
+{
+    int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (descriptor >= 0) {
+        close(descriptor);
+        return CONV_OK;
+    }
+    if (errno == EEXIST) return CONV_OK;
+    if (errno != ENOENT) return fail_for_path(errno, path, error);
+    conv__fail(error, CONV_UNAVAILABLE, ACTION, "the folder of %s does not exist: create it", path);
+    if (error != NULL) error->recovery = CONV_RECOVERY_OPERATOR;
+    return CONV_UNAVAILABLE;
+}
+
+/* SQLite's own answer to all of this is "unable to open database file". */
+static conv_status check_file(const conv__sqlite_params *params, conv_error *error)
+{
+    struct stat status;
+    if (stat(params->path, &status) != 0) {
+        if (errno != ENOENT) return fail_for_path(errno, params->path, error);
+        if (params->create && !params->read_only) return create_file(params->path, error);
+        conv__fail(error, CONV_UNAVAILABLE, ACTION, "there is no file %s", params->path);
+        if (error != NULL) error->recovery = CONV_RECOVERY_OPERATOR;
+        return CONV_UNAVAILABLE;
+    }
+    if (S_ISDIR(status.st_mode)) return fail_for_path(EISDIR, params->path, error);
+    int wanted = params->read_only ? R_OK : R_OK | W_OK;
+    if (access(params->path, wanted) != 0) return fail_for_path(errno, params->path, error);
+    return CONV_OK;
+}
+
+static conv_status fail_for_file(const conv__sqlite *connection, int code, const char *path,
+                                 conv_error *error)
+{
+    conv_error inner = CONV_ERROR_INIT;
+    conv_status status = conv__sqlite_fail(connection->database, code, ACTION, &inner);
+    conv__fail(error, status, ACTION, "%s: %s", path, inner.message);
+    if (error != NULL) error->recovery = inner.recovery;
+    return status;
+}
+
+static int run(conv__sqlite *connection, const char *sql)
+{
+    return sqlite3_exec(connection->database, sql, NULL, NULL, NULL);
+}
+
+static int install_handlers(conv__sqlite *connection)
+{
+    sqlite3 *database = connection->database;
+    sqlite3_busy_handler(database, wait_while_busy, connection);
+    sqlite3_progress_handler(database, OPERATIONS_BETWEEN_CHECKS, stop_when_late, connection);
+    /* A file from elsewhere may hold triggers and views: they get no dangerous functions. */
+    sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    return conv__decimal_sum_register(database);
+}
+
+static int count_column(void *context, int columns, char **values, char **names)
+{
+    (void)columns;
+    (void)names;
+    *(bool *)context = values[0] != NULL && strcmp(values[0], "wal") == 0;
+    return 0;
+}
+
+/* Readers and the writer don't wait for each other, and a commit is one sync. */
+static conv_status use_log(conv__sqlite *connection, const char *path, conv_error *error)
+{
+    bool is_log = false;
+    int code =
+        sqlite3_exec(connection->database, "PRAGMA journal_mode=WAL", count_column, &is_log, NULL);
+    if (code != SQLITE_OK) return fail_for_file(connection, code, path, error);
+    if (is_log) return CONV_OK;
+    conv__fail(error, CONV_UNAVAILABLE, ACTION,
+               "%s: this file system can't hold a write-ahead log: use a local disk", path);
+    if (error != NULL) error->recovery = CONV_RECOVERY_OPERATOR;
+    return CONV_UNAVAILABLE;
+}
+
+/* Under the writers' lock: changing to the log is a write, and two may open a new file at once. */
+static conv_status prepare_for_writing(conv__sqlite *connection, const char *path,
+                                       conv_error *error)
+{
+    /* The name as SQLite resolved it: every symbolic link must lead to the same lock. */
+    const char *resolved = sqlite3_db_filename(connection->database, "main");
+    conv_status status = conv__file_lock_open(resolved, &connection->file_lock, error);
+    if (status != CONV_OK) return status;
+    status = conv__file_lock_acquire(&connection->file_lock, connection->deadline_ns, error);
+    if (status != CONV_OK) return status;
+    status = use_log(connection, path, error);
+    conv__file_lock_release(&connection->file_lock);
+    return status;
+}
+
+static conv_status open_handle(conv__sqlite *connection, const conv__sqlite_params *params,
+                               bool in_memory, conv_error *error)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
+    flags |= params->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    if (in_memory) flags |= SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY;
+    /* Some builds of SQLite read "file:x" as a URI: a path of ours is only ever a path. */
+    conv__buffer name = {0};
+    if (!in_memory && params->path[0] != '/') conv__buffer_append_text(&name, "./");
+    conv__buffer_append_text(&name, params->path);
+    if (name.failed) {
+        conv__buffer_free(&name);
+        return conv__fail_memory(error, ACTION);
+    }
+    int code = sqlite3_open_v2(name.data, &connection->database, flags, NULL);
+    conv__buffer_free(&name);
+    if (code == SQLITE_OK) code = install_handlers(connection);
+    if (code != SQLITE_OK) return fail_for_file(connection, code, params->path, error);
+    return CONV_OK;
+}
+
+conv_status conv__sqlite_open_file(conv__sqlite *connection, const conv__sqlite_params *params,
+                                   conv_error *error)
+{
+    const char *path = params->path;
+    if (path == NULL || path[0] == '\0')
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "the path of the file is empty");
+    bool in_memory = strcmp(path, ":memory:") == 0;
+    if (in_memory && params->read_only)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                          "a store in memory can't be opened for reading only");
+    connection->deadline_ns = conv__deadline_in_ms(OPEN_TIMEOUT_MS);
+    conv_status status = in_memory ? CONV_OK : check_file(params, error);
+    if (status == CONV_OK) status = open_handle(connection, params, in_memory, error);
+    if (status != CONV_OK) return status;
+    /* Opening reads nothing; this does, and finds out whether it is a database at all. */
+    int code = run(connection, "PRAGMA schema_version");
+    if (code == SQLITE_OK) code = run(connection, settings);
+    if (code != SQLITE_OK) return fail_for_file(connection, code, path, error);
+    if (in_memory || params->read_only) return CONV_OK;
+    return prepare_for_writing(connection, path, error);
+}
