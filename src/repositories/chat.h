@@ -48,8 +48,9 @@ typedef struct conv__turn_state {
     conv__exchange_state exchange;
     conv__message_list saved; /* all messages of the saved exchange */
     conv__usage_row usage;    /* and its record, restored */
-    /* The last messages of complete and interrupted exchanges, begun at an exchange's first message,
-     * with the leading system and developer messages of the session (of its first 16) before them. */
+    /* Of the last `context_limit` messages whose own status is not failed: all from the first one
+     * that begins an exchange (place 0). Before them, unless they are among them, the unbroken run
+     * of system and developer messages that the session begins with, of any status, 16 at most. */
     conv__message_list context;
 } conv__turn_state;
 
@@ -109,7 +110,8 @@ typedef struct conv__chat_repository_functions {
                                 conv_uuid message_id, conv__arena *arena, conv__message_list *list,
                                 conv_error *error);
 
-    /* Makes the session unless it exists; changes nothing of one that does. */
+    /* Makes the session unless it exists; changes nothing of one that does. A new one's updated_at is
+     * its created_at. */
     conv_status (*create_session)(conv__chat_repository *chat, conv__transaction *transaction,
                                   const conv__session_row *row, conv_error *error);
 
@@ -118,7 +120,8 @@ typedef struct conv__chat_repository_functions {
                                 conv_uuid session_id, conv__arena *arena,
                                 conv__session_list *list, conv_error *error);
 
-    /* Sets title and metadata where the row has them; `found` is valid after commit. */
+    /* Sets title and metadata, and their originals, where the row has them; updated_at, which
+     * orders the list, is the time of the last exchange and stays. `found` is valid after commit. */
     conv_status (*update_session)(conv__chat_repository *chat, conv__transaction *transaction,
                                   const conv__session_row *row, bool *found, conv_error *error);
 

@@ -12,7 +12,7 @@
 typedef struct conv__usage_query {
     int64_t from_us; /* 0: no bound */
     int64_t to_us;
-    conv_bytes service; /* absent: any */
+    conv_bytes service; /* absent: any; else the column holds conv__text_project of it */
     conv_bytes operation;
     conv_bytes model;
     conv_uuid user_id;    /* nil: any */
@@ -46,7 +46,9 @@ typedef struct conv__usage_repository_functions {
                          const conv__usage_query *query, conv__arena *arena,
                          conv__usage_list *list, conv_error *error);
 
-    /* Ordered by key, records without one last. With CONV_USAGE_GROUP_NONE always one row. */
+    /* The keys of users and sessions are in the application's spelling where it is known. Ordered
+     * by the bytes of the key, records without one last. A record is unreported if its total_tokens
+     * is unknown. With CONV_USAGE_GROUP_NONE always one row. CONV_LIMIT: a sum passes 2^63-1. */
     conv_status (*sum)(conv__usage_repository *usage, conv__transaction *transaction,
                        const conv__usage_query *query, conv_usage_group group, conv__arena *arena,
                        conv__usage_total_list *list, conv_error *error);
