@@ -65,9 +65,10 @@ static bool literal_append(decimal_literal *literal, unsigned digit)
     if (literal->waiting_zeros >= CONV_DECIMAL_DIGITS) return false;
     unsigned places = (unsigned)literal->waiting_zeros + 1;
     if (!scale_up(literal->digits, places, &literal->digits)) return false;
+    if (literal->digits >= limit()) return false;
     literal->digits += digit;
     literal->waiting_zeros = 0;
-    return literal->digits < limit();
+    return true;
 }
 
 static bool is_digit(const char *at, const char *end)
