@@ -13,6 +13,7 @@ void conv__originals_append(conv__buffer *originals, conv__original field, conv_
     }
     conv__buffer_append(originals, head, sizeof head);
     conv__buffer_append_bytes(originals, bytes);
+    conv__buffer_append(originals, "", 1);
 }
 
 bool conv__originals_next(conv_bytes originals, size_t *position, unsigned *field,
@@ -24,9 +25,10 @@ bool conv__originals_next(conv_bytes originals, size_t *position, unsigned *fiel
     for (size_t i = 1; i < HEAD_SIZE; i++) {
         size = size << 8 | head[i];
     }
-    if (size > originals.size - *position - HEAD_SIZE) return false;
+    const char *data = (const char *)head + HEAD_SIZE;
+    if (size >= originals.size - *position - HEAD_SIZE || data[size] != '\0') return false;
     *field = head[0];
-    *bytes = conv_view(originals.data + *position + HEAD_SIZE, (size_t)size);
-    *position += HEAD_SIZE + (size_t)size;
+    *bytes = conv_view(data, (size_t)size);
+    *position += HEAD_SIZE + (size_t)size + 1;
     return true;
 }

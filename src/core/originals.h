@@ -1,5 +1,6 @@
 /* The bytes that columns could not hold exactly, gathered into the one column `originals`.
- * Form: for each field one byte for the field, its length as eight bytes big-endian, its bytes. */
+ * Form: for each field one byte for the field, its length as eight bytes big-endian, its bytes, and
+ * a NUL that the length does not count, because what points in here is given to the application. */
 #ifndef CONV__CORE_ORIGINALS_H
 #define CONV__CORE_ORIGINALS_H
 

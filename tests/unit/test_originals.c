@@ -17,9 +17,9 @@ static void the_form_is_the_documented_one(void **state)
 {
     (void)state;
     static const char form[] = "\x01\0\0\0\0\0\0\0\x03"
-                               "a\0b"
-                               "\x05\0\0\0\0\0\0\0\0"
-                               "\x10\0\0\0\0\0\0\0\x02{}";
+                               "a\0b\0"
+                               "\x05\0\0\0\0\0\0\0\0\0"
+                               "\x10\0\0\0\0\0\0\0\x02{}\0";
     conv__buffer buffer = three_fields();
     assert_int_equal(buffer.size, sizeof form - 1);
     assert_memory_equal(buffer.data, form, buffer.size);
@@ -65,7 +65,8 @@ static bool is_whole(conv_bytes originals, size_t *count)
     conv_bytes bytes;
     *count = 0;
     while (conv__originals_next(originals, &position, &field, &bytes)) {
-        assert_true(bytes.data + bytes.size <= originals.data + originals.size);
+        assert_true(bytes.data + bytes.size < originals.data + originals.size);
+        assert_int_equal(bytes.data[bytes.size], '\0');
         (*count)++;
     }
     assert_true(position <= originals.size);
@@ -78,9 +79,9 @@ static void every_cut_is_seen(void **state)
     conv__buffer buffer = three_fields();
     size_t count;
     for (size_t size = 1; size < buffer.size; size++) {
-        bool at_border = size == 12 || size == 21;
+        bool at_border = size == 13 || size == 23;
         assert_int_equal(is_whole(conv_view(buffer.data, size), &count), at_border);
-        assert_int_equal(count, size >= 21 ? 2 : size >= 12 ? 1 : 0);
+        assert_int_equal(count, size >= 23 ? 2 : size >= 13 ? 1 : 0);
     }
     conv__buffer_append(&buffer, "x", 1);
     assert_false(is_whole(conv__buffer_bytes(&buffer), &count));
@@ -100,6 +101,12 @@ static void damaged_lengths_lead_nowhere(void **state)
             conv__buffer_free(&buffer);
         }
     }
+    conv__buffer unended = three_fields();
+    unended.data[12] = 'c';
+    size_t fields;
+    assert_false(is_whole(conv__buffer_bytes(&unended), &fields));
+    assert_int_equal(fields, 0);
+    conv__buffer_free(&unended);
     static const char endless[] = "\x01\xff\xff\xff\xff\xff\xff\xff\xff"
                                   "abc";
     size_t count;

@@ -381,7 +381,7 @@ static void unknown_originals_are_passed_over(void **state)
 {
     (void)state;
     conv__message_row row = {.message = {.content = conv_text("kept")},
-                             .originals = conv_view("\xc8\0\0\0\0\0\0\0\1x", 10)};
+                             .originals = conv_view("\xc8\0\0\0\0\0\0\0\1x", 11)};
     assert_ok(conv__message_from_row(&row, &error), error);
     assert_bytes(row.message.content, "kept");
 }
