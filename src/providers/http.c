@@ -209,6 +209,15 @@ static const char *reason_of(CURLcode code)
     }
 }
 
+/* What curl calls a lack of memory is also a line of the head beyond its own bound. */
+static bool is_endless_head(const http_transfer *transfer, CURLcode code)
+{
+    curl_off_t first_byte_us = 0;
+    if (code != CURLE_OUT_OF_MEMORY || transfer->body_begun) return false;
+    curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte_us);
+    return first_byte_us > 0;
+}
+
 static CURLcode result_of(CURLM *multi)
 {
     int left = 0;
@@ -227,6 +236,7 @@ static conv__http_end drive(conv__http_lane *lane, http_transfer *transfer, cons
             CURLcode code = result_of(lane->multi);
             /* What breaks after all that matters has come breaks nothing. */
             if (transfer->verdict == CONV__HTTP_ENOUGH) return CONV__HTTP_COMPLETE;
+            if (is_endless_head(transfer, code)) return CONV__HTTP_GARBAGE;
             conv__http_end end = end_of_code(code);
             if (end == CONV__HTTP_UNREACHABLE) *reason = reason_of(code);
             return end;

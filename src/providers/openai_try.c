@@ -123,7 +123,7 @@ void conv__openai_try_run(conv__openai_try *made, conv__http_pool *pool,
     } else {
         made->status = status_of_end(made);
     }
-    if (made->failure.what == NULL) made->failure = made->chunks.failure;
+    if (made->is_streamed) made->failure = made->chunks.failure;
 }
 
 bool conv__openai_try_is_hopeful(const conv__openai_try *made)
