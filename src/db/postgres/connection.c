@@ -1,0 +1,258 @@
+/* Opening and closing of one connection, and waiting on it. It sends no statement. */
+#include "db/postgres/connection.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/time.h"
+#include "db/postgres/libpq.h"
+#include "db/postgres/message.h"
+#include "db/postgres/sqlstate.h"
+
+#define ACTION "connect"
+
+/* libpq's own rule: anything else is the name of a database. */
+static bool is_connection_string(const char *conninfo)
+{
+    return strncmp(conninfo, "postgresql://", strlen("postgresql://")) == 0 ||
+           strncmp(conninfo, "postgres://", strlen("postgres://")) == 0 ||
+           strchr(conninfo, '=') != NULL;
+}
+
+conv_status conv__connection_check(const char *conninfo, conv_error *error)
+{
+    if (!is_connection_string(conninfo)) return CONV_OK;
+    char *why = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &why);
+    conv_status status = CONV_OK;
+    if (options == NULL && why == NULL) {
+        status = conv__fail_memory(error, ACTION);
+    } else if (options == NULL) {
+        char text[CONV_MESSAGE_SIZE];
+        conv__message_without_quotes(why, text, sizeof text);
+        status = conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                            "the connection string is malformed: %s; expected "
+                            "postgresql://user@host/database or key=value pairs",
+                            text);
+    }
+    PQconninfoFree(options);
+    PQfreemem(why);
+    return status;
+}
+
+/* A service file stands behind our defaults in libpq's order, though the user wrote it. */
+static bool uses_service(const char *conninfo)
+{
+    if (getenv("PGSERVICE") != NULL) return true;
+    if (!is_connection_string(conninfo)) return false;
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    bool uses = false;
+    for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++)
+        if (strcmp(option->keyword, "service") == 0 && option->val != NULL) uses = true;
+    PQconninfoFree(options);
+    return uses;
+}
+
+/* What libpq hands to nobody else: notices are dropped, a last word is kept. Nothing goes to
+ * stderr.
+ */
+static void receive_notice(void *context, const PGresult *notice)
+{
+    conv__connection *connection = context;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity == NULL || (strcmp(severity, "FATAL") != 0 && strcmp(severity, "PANIC") != 0))
+        return;
+    const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+    snprintf(connection->last_words_state, sizeof connection->last_words_state, "%s",
+             sqlstate == NULL ? "" : sqlstate);
+    snprintf(connection->last_words, sizeof connection->last_words, "%s",
+             message == NULL ? "" : message);
+    connection->broken = true;
+}
+
+conv_status conv__connection_wait(conv__connection *connection, bool write, int64_t deadline_ns)
+{
+    for (;;) {
+        struct pollfd poller = {PQsocket(connection->link),
+                                (short)(write ? POLLIN | POLLOUT : POLLIN), 0};
+        /* libpq itself reports what is wrong with a link without a socket. */
+        if (poller.fd < 0) return CONV_OK;
+        int left_ms = conv__deadline_left_ms(deadline_ns);
+        if (left_ms == 0) return CONV_TIMEOUT;
+        int ready = poll(&poller, 1, left_ms);
+        if (ready > 0 || (ready < 0 && errno != EINTR)) return CONV_OK;
+    }
+}
+
+static PGconn *start(const conv__connection_params *params)
+{
+    const char *keywords[9];
+    const char *values[9];
+    size_t count = 0;
+#define SET(keyword, value) (keywords[count] = (keyword), values[count++] = (value))
+    /* What stands before dbname gives way to the user's string, what stands behind it does not. */
+    SET("fallback_application_name", params->application);
+    if (!uses_service(params->conninfo)) {
+        SET("keepalives_idle", "30");
+        SET("keepalives_interval", "10");
+        SET("keepalives_count", "3");
+        SET("tcp_user_timeout", "30000");
+    }
+    SET("dbname", params->conninfo);
+    SET("client_encoding", "UTF8");
+    SET(NULL, NULL);
+#undef SET
+    return PQconnectStartParams(keywords, values, 1);
+}
+
+/* libpq bounds only its blocking functions by connect_timeout, so it is ours to keep. */
+static int64_t connect_timeout_ms(PGconn *link, const conv__connection_params *params)
+{
+    int64_t timeout_ms = params->timeout_ms;
+    PQconninfoOption *options = PQconninfo(link);
+    for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++) {
+        if (strcmp(option->keyword, "connect_timeout") != 0 || option->val == NULL) continue;
+        long seconds = strtol(option->val, NULL, 10);
+        if (seconds > 0 && seconds < 1000000) timeout_ms = seconds * 1000;
+    }
+    PQconninfoFree(options);
+    return timeout_ms;
+}
+
+static conv_status fail_to_connect(conv__connection *connection, conv_error *error)
+{
+    char sqlstate[6];
+    char text[CONV_MESSAGE_SIZE];
+    conv__message_of_connecting(PQerrorMessage(connection->link), text, sizeof text, sqlstate);
+    conv__verdict verdict = conv__sqlstate_verdict(&(conv__fault){sqlstate, NULL, false});
+    const char *advice = conv__sqlstate_advice(sqlstate);
+    if (sqlstate[0] == '\0') {
+        verdict.recovery = CONV_RECOVERY_WAIT;
+        if (PQconnectionNeedsPassword(connection->link)) {
+            verdict.status = CONV_PERMISSION;
+            verdict.recovery = CONV_RECOVERY_OPERATOR;
+            advice = "give a password (PGPASSWORD, ~/.pgpass)";
+        } else if (strncmp(text, "invalid ", strlen("invalid ")) == 0) {
+            verdict.status = CONV_INVALID_ARGUMENT;
+            verdict.recovery = CONV_RECOVERY_NONE;
+        } else if (strstr(text, "invalid response to SSL negotiation") != NULL ||
+                   strstr(text, "expected authentication request") != NULL) {
+            advice = "that is no PostgreSQL server: correct host and port";
+        }
+    }
+    const char *host = PQhost(connection->link);
+    if (host != NULL && strchr(host, '@') != NULL) {
+        /* The rest of a password, which nobody should see. */
+        snprintf(text, sizeof text, "the host's name has an @: write %%40 for one in the password");
+        advice = NULL;
+    }
+    conv__fail(error, verdict.status, ACTION, "%s%s%s", text, advice == NULL ? "" : "; ",
+               advice == NULL ? "" : advice);
+    if (error != NULL) {
+        error->recovery = verdict.recovery;
+        memcpy(error->sqlstate, sqlstate, sizeof sqlstate);
+    }
+    return verdict.status;
+}
+
+static conv_status connect_until(conv__connection *connection, int64_t deadline_ns,
+                                 conv_error *error)
+{
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    if (PQstatus(connection->link) == CONNECTION_BAD) state = PGRES_POLLING_FAILED;
+    while (state != PGRES_POLLING_OK) {
+        if (state == PGRES_POLLING_FAILED) return fail_to_connect(connection, error);
+        struct pollfd poller = {PQsocket(connection->link),
+                                state == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0};
+        int left_ms = conv__deadline_left_ms(deadline_ns);
+        int ready = left_ms == 0 ? 0 : poll(&poller, 1, left_ms);
+        if (ready == 0 && conv__deadline_passed(deadline_ns)) {
+            const char *host = PQhost(connection->link);
+            conv__fail(error, CONV_TIMEOUT, ACTION,
+                       "no answer from host \"%s\" port %s before the deadline; is it the right "
+                       "one, and does a firewall let us through?",
+                       host == NULL || strchr(host, '@') != NULL ? "?" : host,
+                       PQport(connection->link));
+            return CONV_TIMEOUT;
+        }
+        if (ready > 0 || (ready < 0 && errno != EINTR)) state = PQconnectPoll(connection->link);
+    }
+    return CONV_OK;
+}
+
+static conv_status settle(conv__connection *connection, conv_error *error)
+{
+    const char *encoding = PQparameterStatus(connection->link, "server_encoding");
+    if (encoding != NULL && strcmp(encoding, "UTF8") != 0)
+        return conv__fail(error, CONV_STATE, ACTION,
+                          "the database's encoding is %s, which can't hold every text; make one "
+                          "with ENCODING 'UTF8' TEMPLATE template0",
+                          encoding);
+    PQsetErrorVerbosity(connection->link, PQERRORS_DEFAULT);
+    if (PQsetnonblocking(connection->link, 1) != 0 || !PQenterPipelineMode(connection->link))
+        return conv__fail(error, CONV_INTERNAL, ACTION, "libpq refuses its pipeline mode");
+    return CONV_OK;
+}
+
+conv_status conv__connection_open(const conv__connection_params *params, int64_t deadline_ns,
+                                  conv__connection **connection, conv_error *error)
+{
+    *connection = NULL;
+    conv_status status = conv__connection_check(params->conninfo, error);
+    if (status != CONV_OK) return status;
+    conv__connection *made = conv__allocate(sizeof *made);
+    if (made == NULL) return conv__fail_memory(error, ACTION);
+    made->process = getpid();
+    made->unnamed = params->unnamed;
+    made->link = start(params);
+    if (made->link == NULL) {
+        conv__release(made);
+        return conv__fail_memory(error, ACTION);
+    }
+    /* Only the verbose form tells the SQLSTATE of a refusal, in whatever language the rest is. */
+    PQsetErrorVerbosity(made->link, PQERRORS_VERBOSE);
+    PQsetNoticeReceiver(made->link, receive_notice, made);
+    int64_t own_deadline = conv__deadline_in_ms(connect_timeout_ms(made->link, params));
+    status = connect_until(made, own_deadline < deadline_ns ? own_deadline : deadline_ns, error);
+    if (status == CONV_OK) status = settle(made, error);
+    if (status != CONV_OK) {
+        conv__connection_close(made);
+        return status;
+    }
+    *connection = made;
+    return CONV_OK;
+}
+
+/* An idle connection has nothing to read, except a notice, a changed setting, the server's last
+ * word or the end. */
+bool conv__connection_is_alive(conv__connection *connection)
+{
+    for (;;) {
+        if (connection->broken || PQstatus(connection->link) != CONNECTION_OK) return false;
+        struct pollfd poller = {PQsocket(connection->link), POLLIN, 0};
+        if (poll(&poller, 1, 0) <= 0) return true;
+        if (!PQconsumeInput(connection->link)) return false;
+        /* Parses what came. */
+        for (PGnotify *notify; (notify = PQnotifies(connection->link)) != NULL;)
+            PQfreemem(notify);
+    }
+}
+
+bool conv__connection_is_broken(const conv__connection *connection)
+{
+    return connection->broken;
+}
+
+void conv__connection_close(conv__connection *connection)
+{
+    if (connection == NULL) return;
+    if (connection->process == getpid()) PQfinish(connection->link);
+    conv__release(connection);
+}

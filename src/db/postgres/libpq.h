@@ -1,0 +1,41 @@
+/* What the files of this folder share behind the back of everybody else: the only header that
+ * includes libpq's. */
+#ifndef CONV__DB_POSTGRES_LIBPQ_H
+#define CONV__DB_POSTGRES_LIBPQ_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "conversation/status.h"
+#include "db/postgres/connection.h"
+#include "db/postgres/statement.h"
+
+#define CONV__PREPARED_LIMIT 64
+
+struct conv__connection {
+    PGconn *link;
+    pid_t process;        /* a forked child must not touch the link */
+    bool broken;          /* to be closed, not to be used again */
+    atomic_bool *unnamed; /* shared by all connections of a pool */
+    /* What the server said while nobody asked it; libpq tells only the notice receiver. */
+    char last_words_state[6];
+    char last_words[256];
+    const conv__statement *prepared[CONV__PREPARED_LIMIT];
+    int prepared_count;
+};
+
+/* Waits until the link can be read (or written, if `write`). CONV_TIMEOUT at the deadline. */
+conv_status conv__connection_wait(conv__connection *connection, bool write, int64_t deadline_ns);
+
+/* Fills `error` from a failed result, or, with `result` NULL, from a link that broke. Marks the
+ * connection as broken where it is of no more use. Gives the status. */
+conv_status conv__connection_failure(conv__connection *connection, const PGresult *result,
+                                     const char *action, conv_error *error);
+
+/* The deadline passed with an answer outstanding: the connection can't be used again. */
+conv_status conv__connection_timeout(conv__connection *connection, const char *action,
+                                     conv_error *error);
+
+#endif

@@ -1,0 +1,17 @@
+/* A static statement. All of a repository's SQL stands in tables of these. */
+#ifndef CONV__DB_POSTGRES_STATEMENT_H
+#define CONV__DB_POSTGRES_STATEMENT_H
+
+#include <stdbool.h>
+
+/* Each parameter's type is said in the SQL by a cast ($1::uuid[]), so that what is sent in binary
+ * can't be taken for another type. A NULL name ends a table. */
+typedef struct conv__statement {
+    const char *name;   /* of the prepared statement, unique in the library */
+    const char *action; /* what is under way, for errors: "save exchange" */
+    int parameters;
+    bool planned_anew; /* never a named statement: the best plan hangs on which filters are set */
+    const char *sql;
+} conv__statement;
+
+#endif
