@@ -1,0 +1,97 @@
+/* Messages of a session, page by page. */
+#include "core/error.h"
+#include "repositories/postgres/chat.h"
+#include "repositories/postgres/columns.h"
+#include "repositories/postgres/transaction.h"
+
+#define ACTION_HISTORY "read history"
+#define ACTION_MESSAGE "read message"
+
+enum { AFTER, BEFORE, BY_ID, STATEMENTS };
+
+const conv__statement conv__postgres_history_statements[] = {
+    [AFTER] = {"conv_history_after", ACTION_HISTORY, 3, false,
+               "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS " FROM chat_messages m"
+               " WHERE m.session_id = $1::uuid AND m.position > $2::int8"
+               " ORDER BY m.position LIMIT $3::int8"},
+    [BEFORE] = {"conv_history_before", ACTION_HISTORY, 3, false,
+                "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS " FROM chat_messages m"
+                " WHERE m.session_id = $1::uuid AND m.position < $2::int8"
+                " ORDER BY m.position DESC LIMIT $3::int8"},
+    [BY_ID] = {"conv_history_message", ACTION_MESSAGE, 1, false,
+               "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS " FROM chat_messages m"
+               " WHERE m.message_id = $1::uuid LIMIT 1"},
+    [STATEMENTS] = {NULL, NULL, 0, false, NULL},
+};
+
+typedef struct page {
+    conv__arena *arena;
+    conv__message_list *list;
+    size_t limit;
+    bool backwards;
+} page;
+
+static void reverse(conv__message_list *list)
+{
+    for (size_t i = 0; i < list->count / 2; i++) {
+        conv__message_row row = list->rows[i];
+        list->rows[i] = list->rows[list->count - 1 - i];
+        list->rows[list->count - 1 - i] = row;
+    }
+}
+
+/* One row more than the page was asked for, to see whether there is more. */
+static conv_status receive_page(void *context, const conv__result *result, conv_error *error)
+{
+    page *self = context;
+    (void)error;
+    conv_status status = conv__postgres_read_messages(result, self->arena, self->list);
+    if (status != CONV_OK) return status;
+    if (self->list->count > self->limit) {
+        self->list->count = self->limit;
+        self->list->has_more = true;
+    }
+    if (self->backwards) reverse(self->list);
+    return CONV_OK;
+}
+
+static conv_status ask(conv__transaction *transaction, int which, conv__parameters *parameters,
+                       page *self, conv_error *error)
+{
+    conv_status status =
+        conv__postgres_queue(transaction, &conv__postgres_history_statements[which], parameters,
+                             receive_page, self, error);
+    if (status != CONV_OK) return status;
+    return conv__postgres_ask(transaction, error);
+}
+
+conv_status conv__postgres_read_history(conv__chat_repository *chat, conv__transaction *transaction,
+                                        const conv__history_query *query, conv__arena *arena,
+                                        conv__message_list *list, conv_error *error)
+{
+    (void)chat;
+    bool backwards = query->before > 0;
+    page self = {arena, list, query->limit, backwards};
+    conv__parameters parameters = {.count = 0};
+    *list = (conv__message_list){.count = 0};
+    conv__parameter_uuid(&parameters, query->session_id);
+    conv__parameter_int8(&parameters, backwards ? query->before : query->after);
+    conv__parameter_int8(&parameters, (int64_t)query->limit + 1);
+    return ask(transaction, backwards ? BEFORE : AFTER, &parameters, &self, error);
+}
+
+conv_status conv__postgres_read_message(conv__chat_repository *chat, conv__transaction *transaction,
+                                        conv_uuid message_id, conv__arena *arena,
+                                        conv__message_list *list, conv_error *error)
+{
+    (void)chat;
+    page self = {arena, list, 1, false};
+    conv__parameters parameters = {.count = 0};
+    *list = (conv__message_list){.count = 0};
+    conv__parameter_uuid(&parameters, message_id);
+    conv_status status = ask(transaction, BY_ID, &parameters, &self, error);
+    if (status == CONV_OK && list->count == 0)
+        return conv__fail(error, CONV_NOT_FOUND, ACTION_MESSAGE,
+                          "there is no message with this id");
+    return status;
+}
