@@ -61,7 +61,7 @@ bool conv_transcript_turn_get(const conv_transcript *transcript, size_t index,
 
 #define CONV_TURN_ID_SIZE 37
 
-/* The turn id that replay and import use: the text of UUIDv5 of "turn/<index from 1>" in the
+/* The turn id that replay and import use: the text of UUIDv5 of "turn/<index>", index from 1, in the
  * namespace of conv_uuid_ensure(conversation id), so that running twice saves once. Thread: any. */
 void conv_transcript_turn_id(const char *conversation_id, size_t index,
                              char turn_id[CONV_TURN_ID_SIZE]);

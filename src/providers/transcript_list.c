@@ -1,0 +1,97 @@
+/* Transcripts whose messages stand in a list: chat messages, and ShareGPT's. */
+#include "providers/transcript.h"
+
+/* Who speaks in files of ShareGPT's form; the roles' own names are known too. */
+static const struct speaker {
+    const char *name;
+    conv_role role;
+} speakers[] = {
+    {"human", CONV_ROLE_USER},        {"gpt", CONV_ROLE_ASSISTANT},
+    {"chatgpt", CONV_ROLE_ASSISTANT}, {"bot", CONV_ROLE_ASSISTANT},
+    {"model", CONV_ROLE_ASSISTANT},   {"function_call", CONV_ROLE_ASSISTANT},
+    {"observation", CONV_ROLE_TOOL},  {"function_response", CONV_ROLE_TOOL},
+};
+
+static conv_role speaker_role(conv__json name)
+{
+    for (size_t i = 0; i < sizeof speakers / sizeof speakers[0]; i++) {
+        if (conv__json_string_is(name, speakers[i].name)) return speakers[i].role;
+    }
+    return conv__transcript_role(name);
+}
+
+/* A JSON array that is kept as it is written; null is as good as absent. */
+static conv_status read_array(const conv__transcript_source *source, conv__json value,
+                              conv_bytes *text)
+{
+    if (value.kind == CONV__JSON_ABSENT || value.kind == CONV__JSON_NULL) return CONV_OK;
+    if (value.kind != CONV__JSON_ARRAY)
+        return conv__transcript_bad(source, value, "a value is not an array");
+    return conv__transcript_exact(source, value, text);
+}
+
+static conv_status read_chat_message(const conv__transcript_source *source, conv__json object,
+                                     conv_message *message)
+{
+    conv__json content = conv__json_get(object, "content");
+    conv_status status = content.kind == CONV__JSON_ARRAY
+                             ? conv__transcript_exact(source, content, &message->parts)
+                             : conv__transcript_text(source, object, "content", &message->content);
+    if (status == CONV_OK)
+        status = read_array(source, conv__json_get(object, "tool_calls"), &message->tool_calls);
+    if (status == CONV_OK)
+        status = conv__transcript_text(source, object, "tool_call_id", &message->tool_call_id);
+    if (status == CONV_OK) status = conv__transcript_text(source, object, "name", &message->name);
+    return status;
+}
+
+static conv_status read_message(const conv__transcript_source *source, conv__json object,
+                                conv_message *message)
+{
+    if (object.kind != CONV__JSON_OBJECT)
+        return conv__transcript_bad(source, object, "a message is not an object");
+    conv__json name = conv__json_get(object, "role");
+    bool is_speaker = name.kind == CONV__JSON_ABSENT;
+    if (is_speaker) name = conv__json_get(object, "from");
+    message->role = is_speaker ? speaker_role(name) : conv__transcript_role(name);
+    if (message->role == CONV_ROLE_NONE)
+        return conv__transcript_bad(source, object, "a message without a known role");
+    if (is_speaker) return conv__transcript_text(source, object, "value", &message->content);
+    return read_chat_message(source, object, message);
+}
+
+/* Some files of ShareGPT's form have the system's message beside the list. */
+static conv_status read_system(const conv__transcript_source *source, conv__json object)
+{
+    conv_bytes text;
+    conv_status status = conv__transcript_text(source, object, "system", &text);
+    if (status != CONV_OK || text.size == 0) return status;
+    conv_transcript *transcript = source->transcript;
+    transcript->messages[transcript->message_count++] =
+        (conv_message){.role = CONV_ROLE_SYSTEM, .content = text};
+    return CONV_OK;
+}
+
+conv_status conv__transcript_read_list(const conv__transcript_source *source, conv__json object,
+                                       conv__json list)
+{
+    conv_transcript *transcript = source->transcript;
+    size_t count = 1; /* room for the system's */
+    conv__json entry;
+    for (size_t position = 0; conv__json_next(list, &position, NULL, &entry);) {
+        count++;
+    }
+    transcript->messages =
+        conv__arena_allocate(&transcript->arena, count * sizeof *transcript->messages);
+    if (transcript->messages == NULL) return conv__transcript_no_memory(source);
+
+    conv_status status = CONV_OK;
+    bool is_chat = conv__json_get(object, "messages").kind == CONV__JSON_ARRAY;
+    if (!is_chat) status = read_system(source, object);
+    for (size_t position = 0;
+         status == CONV_OK && conv__json_next(list, &position, NULL, &entry);) {
+        status = read_message(source, entry, &transcript->messages[transcript->message_count]);
+        transcript->message_count++;
+    }
+    return status;
+}
