@@ -40,6 +40,10 @@ typedef struct conv_provider_response conv_provider_response;
 CONV_WARN_UNUSED conv_status conv_provider_response_delta(conv_provider_response *response,
                                                           conv_bytes text);
 
+/* Asks, without any text, whether the caller still wants the reply: for a provider that waits.
+ * CONV_CANCELLED: no; return it from `complete` at once. Thread: owner. Round trips: none. */
+CONV_WARN_UNUSED conv_status conv_provider_response_wanted(conv_provider_response *response);
+
 /* Adds one message of the reply, in order; copied. Deltas that came before it are taken as its text;
  * those after the last message become one more assistant message. CONV_INVALID_ARGUMENT: no role,
  * both content and parts, or a JSON field that is not JSON of its kind. CONV_NO_MEMORY.

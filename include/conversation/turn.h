@@ -20,7 +20,9 @@ extern "C" {
 
 /* Gets each piece of a reply's text while it comes, on the thread that called
  * conv_process_message. Return 0 to go on, anything else to stop: what came is then saved with
- * status interrupted. `delta` is borrowed for the call. It must not call the client. */
+ * status interrupted. `delta` is borrowed for the call. It is empty where nothing came and the
+ * provider, while it waits, only asks whether to go on: several times a second with the ready-made
+ * OpenAI provider, so that a wait can be ended too. It must not call the client. */
 typedef int (*conv_delta_function)(void *context, conv_bytes delta);
 
 /* What the user says. Start from CONV_TURN_INIT; NULL, absent or 0 means the default. Everything is

@@ -12,7 +12,7 @@
 
 #define HEAD_LIMIT      ((size_t)1 << 20) /* bytes of all headers of an answer */
 #define LINGER_MS       200 /* for the end of an answer of which all that matters has come */
-#define LONGEST_WAIT_MS 1000
+#define LONGEST_WAIT_MS 200 /* then the caller is asked whether to go on */
 
 /* A request under way. */
 typedef struct http_transfer {
@@ -247,8 +247,12 @@ static conv__http_end drive(conv__http_lane *lane, http_transfer *transfer, cons
         if (conv__deadline_passed(moment)) return end;
         int wait_ms = conv__deadline_left_ms(moment);
         if (wait_ms > LONGEST_WAIT_MS) wait_ms = LONGEST_WAIT_MS;
-        if (curl_multi_poll(lane->multi, NULL, 0, wait_ms, NULL) != CURLM_OK)
+        int ready = 0;
+        if (curl_multi_poll(lane->multi, NULL, 0, wait_ms, &ready) != CURLM_OK)
             return CONV__HTTP_NO_MEMORY;
+        if (ready == 0 && transfer->verdict == CONV__HTTP_MORE &&
+            !transfer->request->is_wanted(transfer->request->context))
+            return CONV__HTTP_STOPPED;
     }
 }
 

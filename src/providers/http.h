@@ -51,13 +51,14 @@ typedef struct conv__http_request {
         idle_timeout_ms; /* without a byte either way; not while the server prepares its answer */
     int64_t deadline_ns;
     conv__http_receiver receiver;
-    void *context;
+    bool (*is_wanted)(void *context); /* asked several times a second while nothing comes */
+    void *context;                    /* of both */
 } conv__http_request;
 
 /* How a request ended. */
 typedef enum conv__http_end {
     CONV__HTTP_COMPLETE,    /* with an answer, whatever its status */
-    CONV__HTTP_STOPPED,     /* by the receiver */
+    CONV__HTTP_STOPPED,     /* by the receiver, or not wanted any more */
     CONV__HTTP_UNREACHABLE, /* no connection: name, port, proxy or TLS */
     CONV__HTTP_UNTRUSTED,   /* the certificate is not one to trust */
     CONV__HTTP_BROKEN,      /* the connection broke before the answer was complete */

@@ -1,6 +1,5 @@
 /* The provider for OpenAI-compatible endpoints: its settings, and a call with its retries. The key
  * goes into the Authorization header and nowhere else. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #define ACTION           "ask provider"
 #define DEFAULT_BASE_URL "https://api.openai.com/v1"
 #define HEADERS          9 /* all there can be, and the NULL */
+#define LONGEST_WAIT_MS  200
 #define SECRET_SIZE      8 /* what is shorter is a placeholder, and may be part of any word */
 
 enum {
@@ -64,11 +64,20 @@ static void list_headers(const openai_provider *openai, const char *idempotency_
     headers[count] = NULL;
 }
 
-static void sleep_ms(int64_t wait_ms)
+/* Waits before the next try, as long as the caller still wants the reply. */
+static conv_status pause_ms(int64_t wait_ms, conv_provider_response *response, conv_error *error)
 {
-    struct timespec left = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    int64_t end_ns = conv__deadline_in_ms(wait_ms);
+    while (!conv__deadline_passed(end_ns)) {
+        if (conv_provider_response_wanted(response) != CONV_OK)
+            return conv__fail(error, CONV_CANCELLED, ACTION,
+                              "the caller wanted no more of the reply");
+        int left_ms = conv__deadline_left_ms(end_ns);
+        if (left_ms > LONGEST_WAIT_MS) left_ms = LONGEST_WAIT_MS;
+        struct timespec left = {.tv_nsec = (long)left_ms * 1000000};
+        nanosleep(&left, NULL);
     }
+    return CONV_OK;
 }
 
 static int64_t wait_before_next(const openai_provider *openai, const conv__openai_try *made,
@@ -137,7 +146,8 @@ static conv_status ask(const openai_provider *openai, const conv_provider_reques
         if (wait_ms < 0) status = settle(openai, &made, retries + 1, error);
         conv__openai_try_free(&made);
         if (wait_ms < 0) return status;
-        sleep_ms(wait_ms);
+        status = pause_ms(wait_ms, response, error);
+        if (status != CONV_OK) return status;
     }
 }
 

@@ -58,6 +58,13 @@ static conv__http_verdict receive(void *context, const conv__http_answer *answer
     return made->is_streamed && made->chunks.done ? CONV__HTTP_ENOUGH : CONV__HTTP_MORE;
 }
 
+static bool is_wanted(void *context)
+{
+    conv__openai_try *made = context;
+    made->status = conv_provider_response_wanted(made->response);
+    return made->status == CONV_OK;
+}
+
 static conv_status finish_success(conv__openai_try *made)
 {
     if (made->is_streamed) return conv__openai_stream_finish(&made->chunks);
@@ -103,7 +110,8 @@ static conv_status status_of_end(const conv__openai_try *made)
 static bool is_answered_error(const conv__openai_try *made)
 {
     return made->answer.status != 0 && !is_success(made->answer.status) &&
-           made->end != CONV__HTTP_LATE && made->end != CONV__HTTP_NO_MEMORY;
+           made->end != CONV__HTTP_LATE && made->end != CONV__HTTP_STOPPED &&
+           made->end != CONV__HTTP_NO_MEMORY;
 }
 
 void conv__openai_try_run(conv__openai_try *made, conv__http_pool *pool,
@@ -113,6 +121,7 @@ void conv__openai_try_run(conv__openai_try *made, conv__http_pool *pool,
     *made = (conv__openai_try){.response = response, .wants_stream = wants_stream};
     conv__openai_stream_begin(&made->chunks, response);
     request->receiver = receive;
+    request->is_wanted = is_wanted;
     request->context = made;
     made->end = conv__http_post(pool, request, &made->answer, &made->reason);
     if (is_answered_error(made)) {

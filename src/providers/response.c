@@ -65,6 +65,14 @@ conv_status conv_provider_response_delta(conv_provider_response *response, conv_
     return CONV_OK;
 }
 
+conv_status conv_provider_response_wanted(conv_provider_response *response)
+{
+    if (response->cancelled) return CONV_CANCELLED;
+    if (response->on_delta == NULL) return CONV_OK;
+    response->cancelled = response->on_delta(response->context, conv_text("")) != 0;
+    return response->cancelled ? CONV_CANCELLED : CONV_OK;
+}
+
 static bool is_json(conv_bytes text, conv__json_kind kind)
 {
     conv__json value;

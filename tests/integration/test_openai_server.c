@@ -269,6 +269,34 @@ static void listener_breaks_the_transfer_off(void **state)
     http_server_stop(server);
 }
 
+/* A model may think for long before its first word, and an endpoint that is busy asks for a pause:
+ * neither keeps a caller who wants no more. */
+static void listener_ends_the_wait(void **state)
+{
+    (void)state;
+    static const http_reply replies[] = {
+        {.bytes = NULL, .end = HTTP_HANG},
+        {.bytes = STREAM_HEAD CLOSE, .end = HTTP_HANG},
+        {.bytes = STREAM_HEAD CLOSE "data: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n",
+         .end = HTTP_HANG},
+        {.bytes = "HTTP/1.1 503 Busy\r\nRetry-After: 19\r\nContent-Length: 0\r\n\r\n"},
+    };
+    for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+        http_server *server = http_server_start(&replies[i], 1);
+        conv_provider *openai = ask_openai(http_server_url(server), 1);
+        conv_provider_request request = ask_request(true);
+        asked made = {.impatient = true};
+        ask(&made, openai, &request);
+        assert_int_equal(made.status, CONV_CANCELLED);
+        assert_int_equal(made.error.status, CONV_CANCELLED);
+        assert_int_equal(made.count, i == 2 ? 1 : 0);
+        assert_int_equal(http_server_requests(server), 1);
+        asked_free(&made);
+        conv_provider_free(openai);
+        http_server_stop(server);
+    }
+}
+
 int main(void)
 {
     static const char *const variables[] = {
@@ -288,6 +316,7 @@ int main(void)
         cmocka_unit_test(wrong_settings_are_refused),
         cmocka_unit_test(connection_serves_many_calls),
         cmocka_unit_test(listener_breaks_the_transfer_off),
+        cmocka_unit_test(listener_ends_the_wait),
     };
     return RUN_TESTS("openai_server", tests);
 }

@@ -8,6 +8,7 @@
 static int hear(void *context, conv_bytes delta)
 {
     asked *made = context;
+    if (delta.size == 0) return made->impatient;
     conv__buffer_append_bytes(&made->heard, delta);
     return ++made->deltas == made->stop_at;
 }
@@ -29,7 +30,7 @@ conv_provider_request ask_request(bool stream)
 void ask(asked *made, conv_provider *provider, const conv_provider_request *request)
 {
     static const conv_error none = CONV_ERROR_INIT;
-    *made = (asked){.stop_at = made->stop_at, .error = none};
+    *made = (asked){.stop_at = made->stop_at, .impatient = made->impatient, .error = none};
     if (conv__provider_response_create(hear, made, &made->response) != CONV_OK) abort();
     made->status = provider->functions->complete(provider, request, made->response, &made->error);
     made->messages = conv__provider_response_messages(made->response, &made->count);

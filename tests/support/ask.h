@@ -10,9 +10,11 @@
 
 #define ASK_TURN_ID "0190b6f0-0000-7000-8000-000000000001"
 
-/* What came of it. `stop_at` is set before: the delta at which the listener stops, 0 for never. */
+/* What came of it. Set before are `stop_at`: the delta at which the listener stops, 0 for never;
+ * and `impatient`: it stops as soon as it is asked whether to go on waiting. */
 typedef struct asked {
     int stop_at;
+    bool impatient;
     int deltas;
     conv__buffer heard;
     conv_provider_response *response;
@@ -25,7 +27,7 @@ typedef struct asked {
 /* A request of one user message "Hello", with a time limit of 20 s. */
 conv_provider_request ask_request(bool stream);
 
-/* Begins `made` anew but for stop_at. */
+/* Begins `made` anew but for stop_at and impatient. */
 void ask(asked *made, conv_provider *provider, const conv_provider_request *request);
 
 void asked_free(asked *made);

@@ -154,6 +154,26 @@ static void cancelled_stays_cancelled(void **state)
     conv__buffer_free(&listener.heard);
 }
 
+static void waiting_asks_without_a_text(void **state)
+{
+    (void)state;
+    test_listener listener = {.stop_at = 3};
+    conv_provider_response *response = make(&listener);
+    assert_int_equal(conv_provider_response_wanted(response), CONV_OK);
+    assert_int_equal(conv_provider_response_delta(response, conv_text("a")), CONV_OK);
+    assert_int_equal(conv_provider_response_wanted(response), CONV_CANCELLED);
+    assert_int_equal(conv_provider_response_wanted(response), CONV_CANCELLED);
+    assert_int_equal(conv_provider_response_delta(response, conv_text("b")), CONV_CANCELLED);
+    assert_true(conv__provider_response_is_cancelled(response));
+    assert_int_equal(listener.calls, 3);
+    assert_bytes(messages_of(response, 1)->content, "a");
+    conv__provider_response_free(response);
+    assert_int_equal(conv__provider_response_create(NULL, NULL, &response), CONV_OK);
+    assert_int_equal(conv_provider_response_wanted(response), CONV_OK);
+    conv__provider_response_free(response);
+    conv__buffer_free(&listener.heard);
+}
+
 static conv_usage counts(int64_t input, int64_t output, const char *raw)
 {
     conv_usage usage = CONV_USAGE_INIT;
@@ -254,6 +274,7 @@ int main(void)
         cmocka_unit_test(messages_are_copied),
         cmocka_unit_test(what_a_store_would_refuse_is_refused),
         cmocka_unit_test(cancelled_stays_cancelled),
+        cmocka_unit_test(waiting_asks_without_a_text),
         cmocka_unit_test(usage_is_merged),
         cmocka_unit_test(larger_bill_wins),
         cmocka_unit_test(absent_leaves_model_and_reason),
