@@ -1,0 +1,245 @@
+/* Composition root: the one file that knows every room. Puts a client together and takes it apart.
+ */
+#include "client.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/time.h"
+#include "repositories/postgres/store.h"
+#include "repositories/sqlite/store.h"
+#include "store_location.h"
+
+#define ACTION "open client"
+
+enum {
+    DEFAULT_CONNECTIONS = 8,
+    MAX_CONNECTIONS = 1000,
+    DEFAULT_CONNECT_TIMEOUT_MS = 10000,
+    DEFAULT_STORE_TIMEOUT_MS = 30000,
+    DEFAULT_TURN_TIMEOUT_MS = 600000,
+    DEFAULT_CONTEXT_MESSAGES = 50,
+    MAX_CONTEXT_MESSAGES = 10000,
+    BATCH_EXCHANGES = 256,
+    BATCH_BYTES = 8 << 20,
+    QUEUE_EXCHANGES = 65536,
+    POSTGRES_LEADERS = 2
+};
+
+static conv_status invalid(conv_error *error, const char *what)
+{
+    return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "%s", what);
+}
+
+static conv_status check_params(const conv_client_params *params, conv_error *error)
+{
+    if (params->size != sizeof *params)
+        return invalid(error, "the parameters were not begun with CONV_CLIENT_PARAMS_INIT");
+    if ((unsigned)params->schema > CONV_SCHEMA_IGNORE)
+        return invalid(error, "schema is no known policy");
+    if (params->connections < 0 || params->connections > MAX_CONNECTIONS)
+        return invalid(error, "connections is not 1 to 1000");
+    if (params->connect_timeout_ms < 0 || params->store_timeout_ms < 0 ||
+        params->turn_timeout_ms < 0)
+        return invalid(error, "a timeout is negative");
+    if (params->context_messages < -1 || params->context_messages > MAX_CONTEXT_MESSAGES)
+        return invalid(error, "context_messages is not -1 to 10000");
+    if (params->price_count > 0 && params->prices == NULL)
+        return invalid(error, "price_count is set but prices is NULL");
+    return CONV_OK;
+}
+
+static int64_t or_default(int64_t value, int64_t fallback)
+{
+    return value > 0 ? value : fallback;
+}
+
+static conv_status open_store(conv_client *client, const conv_client_params *params,
+                              conv_error *error)
+{
+    const char *location = NULL;
+    conv_status status =
+        conv__store_location(&client->arena, params->store, params->read_only, &location, error);
+    if (status != CONV_OK) return status;
+    const char *file = conv__store_sqlite_file(location);
+    if (file != NULL) {
+        conv__sqlite_params sqlite = {
+            .path = file, .read_only = params->read_only, .create = !params->read_only};
+        return conv__sqlite_store_open(&sqlite, &client->store, error);
+    }
+    conv__postgres_params postgres = {
+        .connection = location,
+        .application = params->application != NULL ? params->application : "conversation",
+        .connections = (int)or_default(params->connections, DEFAULT_CONNECTIONS),
+        .connect_timeout_ms = or_default(params->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS),
+        .pooler = params->pooler};
+    return conv__postgres_store_open(&postgres, &client->store, error);
+}
+
+static bool is_embedded(const conv_client *client)
+{
+    return strcmp(client->store->functions->name, "sqlite") == 0;
+}
+
+static conv_status check_schema(conv_client *client, const conv_client_params *params,
+                                conv_error *error)
+{
+    conv_schema_state state = {0};
+    int64_t deadline = conv__deadline_in_ms(client->store_timeout_ms);
+    if (params->schema == CONV_SCHEMA_IGNORE) return CONV_OK;
+    conv_status status =
+        client->store->functions->read_schema(client->store, deadline, &state, error);
+    if (status != CONV_OK) return status;
+    bool make =
+        params->schema == CONV_SCHEMA_MIGRATE ||
+        (params->schema == CONV_SCHEMA_DEFAULT && is_embedded(client) && state.version == 0);
+    if (state.version < state.wanted && make && !params->read_only)
+        return client->store->functions->migrate(client->store, deadline, &state, error);
+    if (state.version == state.wanted) return CONV_OK;
+    if (state.version == 0)
+        return conv__fail(error, CONV_STATE, ACTION,
+                          "the store has no schema of libconversation yet: run `conversation "
+                          "migrate` on it");
+    if (state.version < state.wanted)
+        return conv__fail(error, CONV_STATE, ACTION,
+                          "the store's schema is %lld, this library needs %lld: run `conversation "
+                          "migrate`",
+                          (long long)state.version, (long long)state.wanted);
+    return conv__fail(error, CONV_STATE, ACTION,
+                      "the store's schema is %lld, newer than this library's %lld: update the "
+                      "program",
+                      (long long)state.version, (long long)state.wanted);
+}
+
+static conv_status open_writer(conv_client *client, const conv_client_params *params,
+                               conv_error *error)
+{
+    int connections = (int)or_default(params->connections, DEFAULT_CONNECTIONS);
+    conv__writer_params writer = {
+        .store = client->store,
+        .leaders = is_embedded(client) || connections == 1 ? 1 : POSTGRES_LEADERS,
+        .batch_exchanges = BATCH_EXCHANGES,
+        .batch_bytes = BATCH_BYTES,
+        .queue_exchanges = QUEUE_EXCHANGES};
+    return conv__writer_create(&writer, &client->writer, error);
+}
+
+static conv_status set_up_service(conv_client *client, const conv_client_params *params,
+                                  conv_error *error)
+{
+    conv_bytes model;
+    if (conv__arena_copy(&client->arena, conv_text(params->model), &model) != CONV_OK)
+        return conv__fail_memory(error, ACTION);
+    client->conversation = (conv__conversation){
+        .store = client->store,
+        .writer = client->writer,
+        .prices = client->prices,
+        .provider = params->provider,
+        .model = model.data,
+        .context_messages =
+            params->context_messages != 0 ? params->context_messages : DEFAULT_CONTEXT_MESSAGES,
+        .store_timeout_ms = client->store_timeout_ms,
+        .turn_timeout_ms = or_default(params->turn_timeout_ms, DEFAULT_TURN_TIMEOUT_MS)};
+    return CONV_OK;
+}
+
+static void destroy(conv_client *client)
+{
+    conv__writer_free(client->writer);
+    if (client->store != NULL) client->store->functions->close(client->store);
+    conv__prices_free(client->prices);
+    pthread_cond_destroy(&client->idle);
+    pthread_mutex_destroy(&client->lock);
+    conv__arena_reset(&client->arena);
+    conv__release(client);
+}
+
+static conv_client *create(void)
+{
+    conv_client *client = conv__allocate(sizeof *client);
+    pthread_condattr_t attributes;
+    if (client == NULL) return NULL;
+    client->pid = getpid();
+    pthread_mutex_init(&client->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&client->idle, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return client;
+}
+
+conv_status conv_client_open(const conv_client_params *params, conv_client **client,
+                             conv_error *error)
+{
+    static const conv_client_params defaults = CONV_CLIENT_PARAMS_INIT;
+    conv__error_clear(error);
+    if (client == NULL) return invalid(error, "there is nowhere to put the client");
+    *client = NULL;
+    if (params == NULL) params = &defaults;
+    conv_status status = check_params(params, error);
+    if (status != CONV_OK) return status;
+    conv_client *made = create();
+    if (made == NULL) return conv__fail_memory(error, ACTION);
+    made->store_timeout_ms = or_default(params->store_timeout_ms, DEFAULT_STORE_TIMEOUT_MS);
+    status = conv__prices_create(params->prices, params->price_count, &made->prices, error);
+    if (status == CONV_OK) status = open_store(made, params, error);
+    if (status == CONV_OK) status = check_schema(made, params, error);
+    if (status == CONV_OK) status = open_writer(made, params, error);
+    if (status == CONV_OK) status = set_up_service(made, params, error);
+    if (status == CONV_OK)
+        *client = made;
+    else
+        destroy(made);
+    return status;
+}
+
+conv_status conv__client_enter(conv_client *client, const char *action, conv_error *error)
+{
+    conv__error_clear(error);
+    if (client == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action, "the client is NULL");
+    if (client->pid != getpid())
+        return conv__fail(error, CONV_STATE, action,
+                          "this process was forked after the client was opened: open one of its "
+                          "own");
+    pthread_mutex_lock(&client->lock);
+    bool closing = client->closing;
+    if (!closing) client->calls++;
+    pthread_mutex_unlock(&client->lock);
+    if (closing) return conv__fail(error, CONV_STATE, action, "the client is being closed");
+    return CONV_OK;
+}
+
+void conv__client_leave(conv_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    if (--client->calls == 0) pthread_cond_broadcast(&client->idle);
+    pthread_mutex_unlock(&client->lock);
+}
+
+conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_error *error)
+{
+    conv__error_clear(error);
+    if (client == NULL) return CONV_OK;
+    if (client->pid != getpid())
+        return conv__fail(error, CONV_STATE, "close client",
+                          "this process was forked after the client was opened: its parent closes "
+                          "it");
+    int64_t deadline = conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : 0);
+    struct timespec until = {deadline / 1000000000, deadline % 1000000000};
+    pthread_mutex_lock(&client->lock);
+    client->closing = true;
+    while (client->calls > 0)
+        if (pthread_cond_timedwait(&client->idle, &client->lock, &until) == ETIMEDOUT) break;
+    size_t calls = client->calls;
+    pthread_mutex_unlock(&client->lock);
+    if (calls > 0)
+        return conv__fail(error, CONV_TIMEOUT, "close client",
+                          "%zu calls were still under way after %lld ms", calls,
+                          (long long)timeout_ms);
+    destroy(client);
+    return CONV_OK;
+}

@@ -1,0 +1,35 @@
+/* The inside of conv_client: what the composition root has put together. */
+#ifndef CONV__CLIENT_H
+#define CONV__CLIENT_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "conversation/client.h"
+#include "core/memory.h"
+#include "repositories/store.h"
+#include "saving/writer.h"
+#include "services/conversation.h"
+#include "services/pricing.h"
+
+struct conv_client {
+    pid_t pid; /* of the process that opened it */
+    conv__arena arena;
+    conv__store *store;
+    conv__writer *writer;
+    conv__prices *prices;
+    conv__conversation conversation;
+    int64_t store_timeout_ms;
+    pthread_mutex_t lock;
+    pthread_cond_t idle; /* no call is under way */
+    size_t calls;
+    bool closing;
+};
+
+/* Every public call is between these two. CONV_INVALID_ARGUMENT: no client. CONV_STATE: forked
+ * since, or closing. */
+CONV_WARN_UNUSED conv_status conv__client_enter(conv_client *client, const char *action,
+                                                conv_error *error);
+void conv__client_leave(conv_client *client);
+
+#endif

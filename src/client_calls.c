@@ -1,0 +1,139 @@
+/* The public calls of an open client: each checks that the client may be used and hands over to the
+ * service that does the work. */
+#include "client.h"
+
+#include "conversation/history.h"
+#include "conversation/schema.h"
+#include "conversation/session.h"
+#include "conversation/turn.h"
+#include "conversation/usage.h"
+#include "core/error.h"
+#include "core/time.h"
+#include "services/history.h"
+#include "services/reports.h"
+#include "services/sessions.h"
+
+static int64_t deadline_of(const conv_client *client)
+{
+    return conv__deadline_in_ms(client->store_timeout_ms);
+}
+
+static conv_status nowhere(conv_error *error, const char *action)
+{
+    return conv__fail(error, CONV_INVALID_ARGUMENT, action, "there is nowhere to put the result");
+}
+
+/* A call with a result: the result is NULL unless it succeeds. */
+#define CALL_WITH_RESULT(client, action, result, error, call)                                      \
+    do {                                                                                           \
+        if ((result) == NULL) return nowhere(error, action);                                       \
+        *(result) = NULL;                                                                          \
+        CALL(client, action, error, call);                                                         \
+    } while (0)
+
+#define CALL(client, action, error, call)                                                          \
+    do {                                                                                           \
+        conv_status status_ = conv__client_enter(client, action, error);                           \
+        if (status_ != CONV_OK) return status_;                                                    \
+        status_ = (call);                                                                          \
+        conv__client_leave(client);                                                                \
+        return status_;                                                                            \
+    } while (0)
+
+conv_status conv_process_message(conv_client *client, const conv_turn *turn, conv_reply **reply,
+                                 conv_error *error)
+{
+    CALL_WITH_RESULT(client, "process message", reply, error,
+                     conv__process_message(&client->conversation, turn, reply, error));
+}
+
+conv_status conv_save_exchange(conv_client *client, const conv_exchange *exchange,
+                               conv_reply **reply, conv_error *error)
+{
+    if (reply != NULL) *reply = NULL;
+    CALL(client, "save exchange", error,
+         conv__save_exchange(&client->conversation, exchange, reply, error));
+}
+
+conv_status conv_session_create(conv_client *client, const conv_session_params *params,
+                                conv_session_page **session, conv_error *error)
+{
+    CALL_WITH_RESULT(
+        client, "create session", session, error,
+        conv__sessions_create(client->store, deadline_of(client), params, session, error));
+}
+
+conv_status conv_session_get(conv_client *client, const char *session_id,
+                             conv_session_page **session, conv_error *error)
+{
+    CALL_WITH_RESULT(
+        client, "read session", session, error,
+        conv__sessions_get(client->store, deadline_of(client), session_id, session, error));
+}
+
+conv_status conv_session_update(conv_client *client, const conv_session_params *params,
+                                conv_error *error)
+{
+    CALL(client, "update session", error,
+         conv__sessions_update(client->store, deadline_of(client), params, error));
+}
+
+conv_status conv_session_list(conv_client *client, const conv_session_filter *filter,
+                              conv_session_page **page, conv_error *error)
+{
+    CALL_WITH_RESULT(client, "list sessions", page, error,
+                     conv__sessions_list(client->store, deadline_of(client), filter, page, error));
+}
+
+conv_status conv_session_delete(conv_client *client, const char *session_id,
+                                conv_delete_receipt *receipt, conv_error *error)
+{
+    CALL(client, "delete session", error,
+         conv__sessions_delete(client->store, deadline_of(client), session_id, receipt, error));
+}
+
+conv_status conv_history_read(conv_client *client, const conv_history_params *params,
+                              conv_history **history, conv_error *error)
+{
+    CALL_WITH_RESULT(
+        client, "read history", history, error,
+        conv__history_read(client->store, deadline_of(client), params, history, error));
+}
+
+conv_status conv_history_message_by_id(conv_client *client, conv_uuid message_id,
+                                       conv_history **history, conv_error *error)
+{
+    CALL_WITH_RESULT(client, "read message", history, error,
+                     conv__history_message_by_id(client->store, deadline_of(client), message_id,
+                                                 history, error));
+}
+
+conv_status conv_usage_query(conv_client *client, const conv_usage_filter *filter,
+                             conv_usage_page **page, conv_error *error)
+{
+    CALL_WITH_RESULT(client, "query usage", page, error,
+                     conv__usage_records(client->store, deadline_of(client), filter, page, error));
+}
+
+conv_status conv_usage_sum(conv_client *client, const conv_usage_filter *filter,
+                           conv_usage_group group, conv_usage_totals **totals, conv_error *error)
+{
+    CALL_WITH_RESULT(
+        client, "sum usage", totals, error,
+        conv__usage_sums(client->store, deadline_of(client), filter, group, totals, error));
+}
+
+conv_status conv_schema_migrate(conv_client *client, conv_schema_state *state, conv_error *error)
+{
+    conv_schema_state unused;
+    CALL(client, "migrate schema", error,
+         client->store->functions->migrate(client->store, deadline_of(client),
+                                           state != NULL ? state : &unused, error));
+}
+
+conv_status conv_schema_read(conv_client *client, conv_schema_state *state, conv_error *error)
+{
+    if (state == NULL) return nowhere(error, "read schema");
+    CALL(client, "read schema", error,
+         client->store->functions->read_schema(client->store, deadline_of(client), state, error));
+}

@@ -1,0 +1,18 @@
+/* Where the store is: the setting, the environment, or the default file. */
+#ifndef CONV__STORE_LOCATION_H
+#define CONV__STORE_LOCATION_H
+
+#include "conversation/status.h"
+#include "core/memory.h"
+
+/* `setting` if there is one, else $CONVERSATION_STORE, else $DATABASE_URL, else the default file
+ * under $XDG_DATA_HOME, whose folders are made unless `read_only`. CONV_INVALID_ARGUMENT: no home
+ * folder. CONV_PERMISSION: a folder can't be made. CONV_NO_MEMORY. */
+CONV_WARN_UNUSED conv_status conv__store_location(conv__arena *arena, const char *setting,
+                                                  bool read_only, const char **location,
+                                                  conv_error *error);
+
+/* The file of "sqlite:FILE" or "sqlite://FILE", or NULL: then libpq understands the location. */
+const char *conv__store_sqlite_file(const char *location);
+
+#endif
