@@ -75,15 +75,42 @@ static bool scan_escape(json_scanner *scanner)
     return true;
 }
 
+/* The top bit of each byte that is less than 0x80 and less than `bound`, and perhaps of bytes above
+ * one that is. */
+static uint64_t bytes_below(uint64_t eight, uint64_t bound)
+{
+    return (eight - bound * UINT64_C(0x0101010101010101)) & ~eight & UINT64_C(0x8080808080808080);
+}
+
+static uint64_t bytes_equal(uint64_t eight, uint64_t byte)
+{
+    return bytes_below(eight ^ byte * UINT64_C(0x0101010101010101), 1);
+}
+
+/* Steps over plain bytes of a string, eight at a time: nearly all of a conversation is such. */
+static void skip_plain(json_scanner *scanner)
+{
+    while (scanner->end - scanner->at >= 8) {
+        uint64_t eight;
+        memcpy(&eight, scanner->at, 8);
+        if ((bytes_below(eight, 0x20) | bytes_equal(eight, '"') | bytes_equal(eight, '\\')) != 0)
+            return;
+        scanner->at += 8;
+    }
+}
+
 static bool scan_string(json_scanner *scanner)
 {
     if (!scan_character(scanner, '"')) return false;
+    skip_plain(scanner);
     while (scanner->at < scanner->end) {
         unsigned char c = (unsigned char)*scanner->at;
         if (c < 0x20) return false;
         scanner->at++;
         if (c == '"') return true;
-        if (c == '\\' && !scan_escape(scanner)) return false;
+        if (c != '\\') continue;
+        if (!scan_escape(scanner)) return false;
+        skip_plain(scanner);
     }
     return false;
 }
@@ -229,14 +256,25 @@ bool conv__json_next(conv__json container, size_t *position, conv__json *key, co
     return true;
 }
 
-conv__json conv__json_get(conv__json object, const char *key)
+void conv__json_get_all(conv__json object, const char *const *keys, size_t count,
+                        conv__json *values)
 {
-    conv__json found = absent();
-    if (object.kind != CONV__JSON_OBJECT) return found;
+    for (size_t i = 0; i < count; i++) {
+        values[i] = absent();
+    }
+    if (object.kind != CONV__JSON_OBJECT) return;
     conv__json member_key, member;
     for (size_t position = 0; conv__json_next(object, &position, &member_key, &member);) {
-        if (conv__json_string_is(member_key, key)) found = member;
+        for (size_t i = 0; i < count; i++) {
+            if (conv__json_string_is(member_key, keys[i])) values[i] = member;
+        }
     }
+}
+
+conv__json conv__json_get(conv__json object, const char *key)
+{
+    conv__json found;
+    conv__json_get_all(object, &key, 1, &found);
     return found;
 }
 

@@ -1,7 +1,7 @@
-/* JSON text (RFC 8259) read in place and without loss: NUL and lone surrogates in strings survive, a
- * number stays the literal it is, and every value can be had as the very bytes it was written with.
- * jansson can't give that (it refuses lone surrogates and turns numbers into doubles); it serves
- * where the library only has to print a document. */
+/* JSON text (RFC 8259) read in place and without loss: NUL and lone surrogates in strings survive,
+ * a number stays the literal it is, and every value can be had as the very bytes it was written
+ * with. jansson can't give that (it refuses lone surrogates and turns numbers into doubles); it
+ * serves where the library only has to print a document. */
 #ifndef CONV__CORE_JSON_H
 #define CONV__CORE_JSON_H
 
@@ -34,8 +34,8 @@ typedef struct conv__json {
 } conv__json;
 
 /* Checks that `text` is one JSON value with nothing but white space around it. False if not; then
- * `error_offset` (may be NULL) says at which byte. Strings may hold any bytes from 0x20 on: they are
- * not checked for UTF-8 here. Recursion is bounded by CONV__JSON_DEPTH. */
+ * `error_offset` (may be NULL) says at which byte. Strings may hold any bytes from 0x20 on: they
+ * are not checked for UTF-8 here. Recursion is bounded by CONV__JSON_DEPTH. */
 bool conv__json_parse(conv_bytes text, conv__json *value, size_t *error_offset);
 
 /* The functions below take values that come from conv__json_parse. */
@@ -43,6 +43,11 @@ bool conv__json_parse(conv_bytes text, conv__json *value, size_t *error_offset);
 /* The member `key` of an object (the last one if it is doubled), or kind ABSENT, also when `object`
  * is not an object. */
 conv__json conv__json_get(conv__json object, const char *key);
+
+/* values[i] receives what conv__json_get gives for keys[i], all in one walk over the object: each
+ * walk reads all of its text. */
+void conv__json_get_all(conv__json object, const char *const *keys, size_t count,
+                        conv__json *values);
 
 /* Walks over the elements of an array or the members of an object: start with a zero `position`;
  * false at the end. `key` (may be NULL) receives the key as a JSON string, ABSENT in an array. */
@@ -61,8 +66,8 @@ bool conv__json_string_is(conv__json value, const char *text);
 bool conv__json_integer(conv__json value, int64_t *integer);
 
 /* The nearest JSON text that jsonb takes: an escaped NUL or lone surrogate, or a byte that is not
- * UTF-8, becomes U+FFFD; a number beyond numeric's range becomes null. Gives `value.text` itself when
- * nothing had to change. CONV_NO_MEMORY. */
+ * UTF-8, becomes U+FFFD; a number beyond numeric's range becomes null. Gives `value.text` itself
+ * when nothing had to change. CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__json_project(conv__arena *arena, conv__json value,
                                                 conv_bytes *storable);
 

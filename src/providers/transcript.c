@@ -50,11 +50,10 @@ static conv_status read_base64(const conv__transcript_source *source, conv__json
     return status;
 }
 
-conv_status conv__transcript_text(const conv__transcript_source *source, conv__json object,
-                                  const char *key, conv_bytes *text)
+conv_status conv__transcript_text(const conv__transcript_source *source, conv__json value,
+                                  conv__json encoded, conv_bytes *text)
 {
     *text = conv_text(NULL);
-    conv__json value = conv__json_get(object, key);
     if (value.kind == CONV__JSON_STRING) {
         if (conv__json_string(&source->transcript->arena, value, text) != CONV_OK)
             return conv__transcript_no_memory(source);
@@ -62,12 +61,7 @@ conv_status conv__transcript_text(const conv__transcript_source *source, conv__j
     }
     if (value.kind != CONV__JSON_ABSENT && value.kind != CONV__JSON_NULL)
         return conv__transcript_bad(source, value, "a value is not a string");
-    char encoded_key[32];
-    size_t size = strlen(key);
-    memcpy(encoded_key, key, size);
-    memcpy(encoded_key + size, "_base64", sizeof "_base64");
-    value = conv__json_get(object, encoded_key);
-    return value.kind == CONV__JSON_ABSENT ? CONV_OK : read_base64(source, value, text);
+    return encoded.kind == CONV__JSON_ABSENT ? CONV_OK : read_base64(source, encoded, text);
 }
 
 conv_status conv__transcript_exact(const conv__transcript_source *source, conv__json value,
@@ -78,15 +72,37 @@ conv_status conv__transcript_exact(const conv__transcript_source *source, conv__
     return CONV_OK;
 }
 
-/* A text that the API gives out as a C string. */
-static conv_status read_c_string(const conv__transcript_source *source, conv__json object,
-                                 const char *key, const char **string)
+/* The members of a line that mean something here. Each text is followed by its form in Base64. */
+typedef enum member {
+    ID,
+    ID_BASE64,
+    USER,
+    USER_BASE64,
+    MODEL,
+    MODEL_BASE64,
+    CONVERSATION_ID,
+    MESSAGES,
+    CONVERSATIONS,
+    SYSTEM,
+    MAPPING,
+    CURRENT_NODE,
+    USAGE,
+    MEMBER_COUNT
+} member;
+
+static const char *const member_keys[MEMBER_COUNT] = {
+    "id",           "id_base64",       "user",     "user_base64",   "model",
+    "model_base64", "conversation_id", "messages", "conversations", "system",
+    "mapping",      "current_node",    "usage"};
+
+/* A text that the API gives out as a C string; a number counts as its literal. */
+static conv_status read_c_string(const conv__transcript_source *source, conv__json value,
+                                 conv__json encoded, const char **string)
 {
     conv_bytes text;
-    conv__json value = conv__json_get(object, key);
     conv_status status = value.kind == CONV__JSON_NUMBER
                              ? conv__transcript_exact(source, value, &text)
-                             : conv__transcript_text(source, object, key, &text);
+                             : conv__transcript_text(source, value, encoded, &text);
     if (status != CONV_OK) return status;
     if (text.data != NULL && memchr(text.data, '\0', text.size) != NULL)
         return conv__transcript_bad(source, value, "an id with a NUL");
@@ -116,28 +132,33 @@ static conv_status make_id(const conv__transcript_source *source, conv__json obj
     return CONV_OK;
 }
 
-static conv_status read_names(const conv__transcript_source *source, conv__json object)
+static conv_status read_names(const conv__transcript_source *source, conv__json object,
+                              const conv__json *members)
 {
+    static const conv__json none = {0};
     conv_transcript *transcript = source->transcript;
-    conv_status status = read_c_string(source, object, "id", &transcript->id);
+    conv_status status = read_c_string(source, members[ID], members[ID_BASE64], &transcript->id);
     if (status == CONV_OK && transcript->id == NULL)
-        status = read_c_string(source, object, "conversation_id", &transcript->id);
+        status = read_c_string(source, members[CONVERSATION_ID], none, &transcript->id);
     if (status == CONV_OK && transcript->id == NULL) status = make_id(source, object);
-    if (status == CONV_OK) status = read_c_string(source, object, "user", &transcript->user);
-    if (status == CONV_OK) status = read_c_string(source, object, "model", &transcript->model);
+    if (status == CONV_OK)
+        status = read_c_string(source, members[USER], members[USER_BASE64], &transcript->user);
+    if (status == CONV_OK)
+        status = read_c_string(source, members[MODEL], members[MODEL_BASE64], &transcript->model);
     return status;
 }
 
-static conv_status read_messages(const conv__transcript_source *source, conv__json object)
+static conv_status read_messages(const conv__transcript_source *source, conv__json object,
+                                 const conv__json *members)
 {
-    conv__json list = conv__json_get(object, "messages");
-    if (list.kind != CONV__JSON_ARRAY) list = conv__json_get(object, "conversations");
-    conv__json mapping = conv__json_get(object, "mapping");
+    static const conv__json none = {0};
     conv_status status = CONV_OK;
-    if (list.kind == CONV__JSON_ARRAY) {
-        status = conv__transcript_read_list(source, object, list);
-    } else if (mapping.kind == CONV__JSON_OBJECT) {
-        status = conv__transcript_read_mapping(source, object, mapping);
+    if (members[MESSAGES].kind == CONV__JSON_ARRAY) {
+        status = conv__transcript_read_list(source, none, members[MESSAGES]);
+    } else if (members[CONVERSATIONS].kind == CONV__JSON_ARRAY) {
+        status = conv__transcript_read_list(source, members[SYSTEM], members[CONVERSATIONS]);
+    } else if (members[MAPPING].kind == CONV__JSON_OBJECT) {
+        status = conv__transcript_read_mapping(source, members[CURRENT_NODE], members[MAPPING]);
     }
     if (status != CONV_OK || source->transcript->message_count > 0) return status;
     return conv__transcript_bad(source, object, "no messages in the object");
@@ -190,10 +211,9 @@ static conv_status make_turns(const conv__transcript_source *source)
     return CONV_OK;
 }
 
-static conv_status read_usage(const conv__transcript_source *source, conv__json object)
+static conv_status read_usage(const conv__transcript_source *source, conv__json list)
 {
     conv_transcript *transcript = source->transcript;
-    conv__json list = conv__json_get(object, "usage");
     conv__json entry;
     size_t position = 0;
     for (size_t i = 0; i < transcript->turn_count; i++) {
@@ -211,10 +231,12 @@ static conv_status read_usage(const conv__transcript_source *source, conv__json 
 
 static conv_status read_object(const conv__transcript_source *source, conv__json object)
 {
-    conv_status status = read_names(source, object);
-    if (status == CONV_OK) status = read_messages(source, object);
+    conv__json members[MEMBER_COUNT];
+    conv__json_get_all(object, member_keys, MEMBER_COUNT, members);
+    conv_status status = read_names(source, object, members);
+    if (status == CONV_OK) status = read_messages(source, object, members);
     if (status == CONV_OK) status = make_turns(source);
-    if (status == CONV_OK) status = read_usage(source, object);
+    if (status == CONV_OK) status = read_usage(source, members[USAGE]);
     return status;
 }
 

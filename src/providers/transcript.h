@@ -41,10 +41,10 @@ conv_status conv__transcript_no_memory(const conv__transcript_source *source);
 /* The role that a JSON string names, or CONV_ROLE_NONE. */
 conv_role conv__transcript_role(conv__json name);
 
-/* A text of `object` under `key`, or under `key` with "_base64" behind it; absent if there is none
- * or it is null. CONV_BAD_DATA, CONV_NO_MEMORY. */
+/* The text of a value, or of its `encoded` form in Base64 where there is no value; absent if there
+ * is neither, or null. CONV_BAD_DATA, CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__transcript_text(const conv__transcript_source *source,
-                                                   conv__json object, const char *key,
+                                                   conv__json value, conv__json encoded,
                                                    conv_bytes *text);
 
 /* A copy of a JSON text as it is written. CONV_NO_MEMORY. */
@@ -52,12 +52,14 @@ CONV_WARN_UNUSED conv_status conv__transcript_exact(const conv__transcript_sourc
                                                     conv__json value, conv_bytes *text);
 
 /* Messages of the chat form and of ShareGPT's, which has `from` and `value` instead of `role` and
- * `content`. CONV_BAD_DATA, CONV_NO_MEMORY. */
+ * `content`, after the `system` message that may stand beside them. CONV_BAD_DATA, CONV_NO_MEMORY.
+ */
 CONV_WARN_UNUSED conv_status conv__transcript_read_list(const conv__transcript_source *source,
-                                                        conv__json object, conv__json list);
+                                                        conv__json system, conv__json list);
 
-/* The branch of ChatGPT's export that ends at `current_node`. CONV_BAD_DATA, CONV_NO_MEMORY. */
+/* The branch of ChatGPT's export that ends at the node `last`, without one at the node that was
+ * written last. CONV_BAD_DATA, CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__transcript_read_mapping(const conv__transcript_source *source,
-                                                           conv__json object, conv__json mapping);
+                                                           conv__json last, conv__json mapping);
 
 #endif

@@ -30,18 +30,49 @@ static conv_status read_array(const conv__transcript_source *source, conv__json 
     return conv__transcript_exact(source, value, text);
 }
 
-static conv_status read_chat_message(const conv__transcript_source *source, conv__json object,
-                                     conv_message *message)
+/* The members of a message that mean something here. Each text is followed by its form in Base64.
+ */
+typedef enum member {
+    ROLE,
+    FROM,
+    VALUE,
+    CONTENT,
+    CONTENT_BASE64,
+    TOOL_CALL_ID,
+    TOOL_CALL_ID_BASE64,
+    NAME,
+    NAME_BASE64,
+    TOOL_CALLS,
+    MEMBER_COUNT
+} member;
+
+static const char *const member_keys[MEMBER_COUNT] = {"role",
+                                                      "from",
+                                                      "value",
+                                                      "content",
+                                                      "content_base64",
+                                                      "tool_call_id",
+                                                      "tool_call_id_base64",
+                                                      "name",
+                                                      "name_base64",
+                                                      "tool_calls"};
+
+static conv_status read_text(const conv__transcript_source *source, const conv__json *members,
+                             member key, conv_bytes *text)
 {
-    conv__json content = conv__json_get(object, "content");
-    conv_status status = content.kind == CONV__JSON_ARRAY
-                             ? conv__transcript_exact(source, content, &message->parts)
-                             : conv__transcript_text(source, object, "content", &message->content);
+    return conv__transcript_text(source, members[key], members[key + 1], text);
+}
+
+static conv_status read_chat_message(const conv__transcript_source *source,
+                                     const conv__json *members, conv_message *message)
+{
+    conv_status status = members[CONTENT].kind == CONV__JSON_ARRAY
+                             ? conv__transcript_exact(source, members[CONTENT], &message->parts)
+                             : read_text(source, members, CONTENT, &message->content);
+    if (status == CONV_OK) status = read_array(source, members[TOOL_CALLS], &message->tool_calls);
     if (status == CONV_OK)
-        status = read_array(source, conv__json_get(object, "tool_calls"), &message->tool_calls);
-    if (status == CONV_OK)
-        status = conv__transcript_text(source, object, "tool_call_id", &message->tool_call_id);
-    if (status == CONV_OK) status = conv__transcript_text(source, object, "name", &message->name);
+        status = read_text(source, members, TOOL_CALL_ID, &message->tool_call_id);
+    if (status == CONV_OK) status = read_text(source, members, NAME, &message->name);
     return status;
 }
 
@@ -50,21 +81,21 @@ static conv_status read_message(const conv__transcript_source *source, conv__jso
 {
     if (object.kind != CONV__JSON_OBJECT)
         return conv__transcript_bad(source, object, "a message is not an object");
-    conv__json name = conv__json_get(object, "role");
-    bool is_speaker = name.kind == CONV__JSON_ABSENT;
-    if (is_speaker) name = conv__json_get(object, "from");
-    message->role = is_speaker ? speaker_role(name) : conv__transcript_role(name);
+    conv__json members[MEMBER_COUNT];
+    conv__json_get_all(object, member_keys, MEMBER_COUNT, members);
+    bool is_sharegpt = members[ROLE].kind == CONV__JSON_ABSENT;
+    message->role =
+        is_sharegpt ? speaker_role(members[FROM]) : conv__transcript_role(members[ROLE]);
     if (message->role == CONV_ROLE_NONE)
         return conv__transcript_bad(source, object, "a message without a known role");
-    if (is_speaker) return conv__transcript_text(source, object, "value", &message->content);
-    return read_chat_message(source, object, message);
+    if (!is_sharegpt) return read_chat_message(source, members, message);
+    return conv__transcript_text(source, members[VALUE], (conv__json){0}, &message->content);
 }
 
-/* Some files of ShareGPT's form have the system's message beside the list. */
-static conv_status read_system(const conv__transcript_source *source, conv__json object)
+static conv_status read_system(const conv__transcript_source *source, conv__json system)
 {
     conv_bytes text;
-    conv_status status = conv__transcript_text(source, object, "system", &text);
+    conv_status status = conv__transcript_text(source, system, (conv__json){0}, &text);
     if (status != CONV_OK || text.size == 0) return status;
     conv_transcript *transcript = source->transcript;
     transcript->messages[transcript->message_count++] =
@@ -72,7 +103,7 @@ static conv_status read_system(const conv__transcript_source *source, conv__json
     return CONV_OK;
 }
 
-conv_status conv__transcript_read_list(const conv__transcript_source *source, conv__json object,
+conv_status conv__transcript_read_list(const conv__transcript_source *source, conv__json system,
                                        conv__json list)
 {
     conv_transcript *transcript = source->transcript;
@@ -85,9 +116,7 @@ conv_status conv__transcript_read_list(const conv__transcript_source *source, co
         conv__arena_allocate(&transcript->arena, count * sizeof *transcript->messages);
     if (transcript->messages == NULL) return conv__transcript_no_memory(source);
 
-    conv_status status = CONV_OK;
-    bool is_chat = conv__json_get(object, "messages").kind == CONV__JSON_ARRAY;
-    if (!is_chat) status = read_system(source, object);
+    conv_status status = read_system(source, system);
     for (size_t position = 0;
          status == CONV_OK && conv__json_next(list, &position, NULL, &entry);) {
         status = read_message(source, entry, &transcript->messages[transcript->message_count]);

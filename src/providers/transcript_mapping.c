@@ -90,8 +90,9 @@ static conv_status read_content(const conv__transcript_source *source, conv__jso
         message->content = conv_text(NULL);
         return conv__transcript_exact(source, parts, &message->parts);
     }
-    if (conv__json_get(content, "text").kind == CONV__JSON_STRING)
-        return conv__transcript_text(source, content, "text", &message->content);
+    conv__json text = conv__json_get(content, "text");
+    if (text.kind == CONV__JSON_STRING)
+        return conv__transcript_text(source, text, (conv__json){0}, &message->content);
     if (content.kind != CONV__JSON_OBJECT) return CONV_OK;
     conv__buffer list = {0};
     conv__buffer_append(&list, "[", 1);
@@ -130,18 +131,19 @@ static conv_status read_message(const conv__transcript_source *source, conv__jso
 {
     *message = (conv_message){0};
     if (object.kind != CONV__JSON_OBJECT) return CONV_OK;
-    conv__json author = conv__json_get(object, "author");
+    static const conv__json none = {0};
     conv_status status = read_content(source, conv__json_get(object, "content"), message);
     if (status != CONV_OK) return status;
     if (message->content.size == 0 && message->parts.data == NULL) return CONV_OK;
+    conv__json author = conv__json_get(object, "author");
     message->role = conv__transcript_role(conv__json_get(author, "role"));
     if (message->role == CONV_ROLE_NONE)
         return conv__transcript_bad(source, object, "a message without a known role");
     message->created_us = microseconds_of(conv__json_get(object, "create_time"));
-    status = conv__transcript_text(source, author, "name", &message->name);
+    status = conv__transcript_text(source, conv__json_get(author, "name"), none, &message->name);
     if (status != CONV_OK) return status;
-    return conv__transcript_text(source, conv__json_get(object, "metadata"), "model_slug",
-                                 &message->model);
+    conv__json model = conv__json_get(conv__json_get(object, "metadata"), "model_slug");
+    return conv__transcript_text(source, model, none, &message->model);
 }
 
 /* From the last node up to the root; the array is filled from its end. */
@@ -169,7 +171,7 @@ static conv_status read_branch(const conv__transcript_source *source, const node
     return status;
 }
 
-conv_status conv__transcript_read_mapping(const conv__transcript_source *source, conv__json object,
+conv_status conv__transcript_read_mapping(const conv__transcript_source *source, conv__json last,
                                           conv__json mapping)
 {
     node *nodes;
@@ -178,9 +180,7 @@ conv_status conv__transcript_read_mapping(const conv__transcript_source *source,
     if (status != CONV_OK) return status;
     qsort(nodes, count, sizeof *nodes, compare_nodes);
 
-    conv__json last = conv__json_get(object, "current_node");
     conv__json key, value;
-    /* Without a current node, the one that was written last. */
     bool is_named = last.kind == CONV__JSON_STRING;
     for (size_t position = 0; !is_named && conv__json_next(mapping, &position, &key, &value);) {
         last = key;

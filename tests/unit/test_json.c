@@ -160,6 +160,26 @@ static void anything_else_is_refused_where_it_is_wrong(void **state)
     assert_false(conv__json_parse(conv_text(NULL), &value, &offset));
 }
 
+/* Strings are read eight bytes at a time: each byte must be judged at every place. */
+static void every_byte_of_a_string_is_judged_at_every_place(void **state)
+{
+    (void)state;
+    char text[44];
+    for (size_t size = 3; size < sizeof text; size++) {
+        for (size_t place = 1; place < size - 1; place++) {
+            for (int byte = 0; byte < 256; byte++) {
+                memset(text, place % 2 == 0 ? 'a' : '\x80', size);
+                text[0] = text[size - 1] = '"';
+                text[place] = (char)byte;
+                bool is_plain = byte >= 0x20 && byte != '"' && byte != '\\';
+                size_t offset = 0;
+                assert_int_equal(accepts(text, size, &offset), is_plain);
+                if (byte < 0x20) assert_int_equal(offset, place);
+            }
+        }
+    }
+}
+
 static void nesting_has_a_limit(void **state)
 {
     (void)state;
@@ -200,6 +220,16 @@ static void members_and_elements_are_found(void **state)
     assert_int_equal(conv__json_get(object, "baa").kind, CONV__JSON_ABSENT);
     assert_int_equal(conv__json_get(parsed("[1]"), "a").kind, CONV__JSON_ABSENT);
     assert_int_equal(conv__json_get((conv__json){0}, "a").kind, CONV__JSON_ABSENT);
+
+    static const char *const wanted[] = {"", "a", "none", "ba"};
+    conv__json found[4];
+    conv__json_get_all(object, wanted, 4, found);
+    assert_bytes(found[0].text, "{\"a\":3}");
+    assert_bytes(found[1].text, "2");
+    assert_int_equal(found[2].kind, CONV__JSON_ABSENT);
+    assert_int_equal(found[3].kind, CONV__JSON_NULL);
+    conv__json_get_all(parsed("[]"), wanted, 4, found);
+    assert_int_equal(found[1].kind, CONV__JSON_ABSENT);
 
     static const char *const keys[] = {"\"a\"", "\"b\\u0061\"", "\"a\"", "\"\""};
     static const char *const values[] = {"[1 , \"x\",{} ]", "null", "2", "{\"a\":3}"};
@@ -605,6 +635,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_of_the_rfc_is_accepted),
         cmocka_unit_test(anything_else_is_refused_where_it_is_wrong),
+        cmocka_unit_test(every_byte_of_a_string_is_judged_at_every_place),
         cmocka_unit_test(nesting_has_a_limit),
         cmocka_unit_test(members_and_elements_are_found),
         cmocka_unit_test(strings_are_decoded_without_loss),
