@@ -126,6 +126,25 @@ static void json_comes_back_with_its_own_order_of_keys(void **state)
     conv__arena_reset(&arena);
 }
 
+/* Nothing in it has to be replaced, and yet jsonb would give it back otherwise. */
+static void storable_json_is_kept_exactly_too(void **state)
+{
+    (void)state;
+    static const char text[] = "[{\"type\": \"function\",  \"id\": 1.0, \"id\": 2}]";
+    conv__arena arena = {0};
+    conv_message message = {
+        .role = CONV_ROLE_ASSISTANT, .parts = conv_text(text), .tool_calls = conv_text(text)};
+    conv__message_row row;
+    assert_ok(conv__message_to_row(&arena, &message, &row, &error), error);
+    assert_bytes(row.message.parts, text);
+    row.message.parts = conv_text("[{\"id\": 2, \"type\": \"function\"}]");
+    row.message.tool_calls = row.message.parts;
+    assert_ok(conv__message_from_row(&row, &error), error);
+    assert_bytes(row.message.parts, text);
+    assert_bytes(row.message.tool_calls, text);
+    conv__arena_reset(&arena);
+}
+
 static void bad_messages_are_refused_with_the_reason(void **state)
 {
     (void)state;
@@ -423,6 +442,7 @@ int main(void)
         cmocka_unit_test(messages_come_back_byte_for_byte),
         cmocka_unit_test(a_plain_message_is_borrowed_and_has_no_originals),
         cmocka_unit_test(json_comes_back_with_its_own_order_of_keys),
+        cmocka_unit_test(storable_json_is_kept_exactly_too),
         cmocka_unit_test(bad_messages_are_refused_with_the_reason),
         cmocka_unit_test(fields_have_a_limit),
         cmocka_unit_test(every_string_names_a_user_and_comes_back),

@@ -53,35 +53,33 @@ static void chatgpts_current_branch_is_read(void **state)
     (void)state;
     conv_transcript *transcript = transcript_of(
         "{\"title\": \"T\", \"conversation_id\": \"conv-1\", \"current_node\": \"d\", \"mapping\": "
-        "{" NODE("root", "null", "null") "," NODE(
-            "s", "\"root\"",
+        "{" NODE("root", "null", "null") "," NODE("s", "\"root\"", MESSAGE("system", "", "")) "," NODE(
+            "d", "\"c\"",
             MESSAGE(
-                "system", "",
-                "")) "," NODE("d", "\"c\"",
-                              MESSAGE(
-                                  "assistant", "second \\u00e4nswer",
-                                  ", \"metadata\": {\"model_slug\": \"gpt-4o\"}, \"create_time\": "
-                                  "1700000000.1234567")) "," NODE("a", "\"s\"",
-                                                                  MESSAGE(
-                                                                      "user", "question",
-                                                                      ", \"create_time\": "
-                                                                      "1700000000")) "," NODE("b",
+                "assistant", "second \\u00e4nswer",
+                ", \"metadata\": {\"model_slug\": \"gpt-4o\"}, \"create_time\": "
+                "1700000000.1234567")) "," NODE("a", "\"s\"",
+                                                MESSAGE(
+                                                    "user", "question",
+                                                    ", \"create_time\": "
+                                                    "1700000000")) "," NODE("b",
+                                                                            "\"a"
+                                                                            "\"",
+                                                                            MESSAGE(
+                                                                                "assistant",
+                                                                                "first answer",
+                                                                                "")) "," NODE("c",
                                                                                               "\"a"
                                                                                               "\"",
                                                                                               MESSAGE(
-                                                                                                  "assistant",
-                                                                                                  "first answer",
-                                                                                                  "")) "," NODE("c",
-                                                                                                                "\"a\"",
+                                                                                                  "tool",
+                                                                                                  "looked up",
+                                                                                                  "")) "," NODE("z",
+                                                                                                                "\"b\"",
                                                                                                                 MESSAGE(
-                                                                                                                    "tool",
-                                                                                                                    "looked up",
-                                                                                                                    "")) "," NODE("z",
-                                                                                                                                  "\"b\"",
-                                                                                                                                  MESSAGE(
-                                                                                                                                      "user",
-                                                                                                                                      "never mind",
-                                                                                                                                      "")) "}}");
+                                                                                                                    "user",
+                                                                                                                    "never mind",
+                                                                                                                    "")) "}}");
     assert_string_equal(conv_transcript_id(transcript), "conv-1");
     assert_string_equal(conv_transcript_model(transcript), "gpt-4o");
     assert_string_equal(transcript_texts(transcript),
@@ -108,29 +106,40 @@ static void without_a_current_node_the_last_one_counts(void **state)
 static void content_that_is_no_text_is_kept(void **state)
 {
     (void)state;
-    conv_transcript
-        *transcript =
-            transcript_of(
-                "{\"id\": \"x\", \"current_node\": \"d\", \"mapping\": {" NODE(
-                    "a", "null",
-                    "{\"author\": {\"role\": \"user\"}, \"content\": {\"parts\": "
-                    "[\"one\", \"two\"]}}") "," NODE("b", "\"a\"",
-                                                     "{\"author\": {\"role\": \"user\"}, "
-                                                     "\"content\": {\"parts\": "
-                                                     "[ {\"asset_pointer\": \"file-1\"}, "
-                                                     "\"look\"]}}") "," NODE("c", "\"b\"",
-                                                                             "{\"author\": "
-                                                                             "{\"role\": "
-                                                                             "\"assistant\", "
-                                                                             "\"name\": "
-                                                                             "\"python\"}, "
-                                                                             "\"content\": "
-                                                                             "{\"content_type\": "
-                                                                             "\"code\", \"text\": "
-                                                                             "\"1+1\"}}") "," NODE("d",
-                                                                                                   "\"c\"",
-                                                                                                   "{\"author\": {\"role\": \"tool\"}, \"content\": "
-                                                                                                   "{\"content_type\": \"thoughts\"}}") "}}");
+    conv_transcript *transcript =
+        transcript_of("{\"id\": \"x\", \"current_node\": \"d\", \"mapping\": {" NODE(
+            "a", "null",
+            "{\"author\": {\"role\": \"user\"}, \"content\": {\"parts\": "
+            "[\"one\", \"two\"]}}") "," NODE("b", "\"a\"",
+                                             "{\"author\": {\"role\": \"user\"}, "
+                                             "\"content\": {\"parts\": "
+                                             "[ {\"asset_pointer\": \"file-1\"}, "
+                                             "\"look\"]}}") "," NODE("c", "\"b\"",
+                                                                     "{\"author\": "
+                                                                     "{\"role\": "
+                                                                     "\"assistant\", "
+                                                                     "\"name\": "
+                                                                     "\"python\"}, "
+                                                                     "\"content\": "
+                                                                     "{\"content_type\": "
+                                                                     "\"code\", \"text\": "
+                                                                     "\"1+1\"}}") "," NODE("d",
+                                                                                           "\"c\"",
+                                                                                           "{\"auth"
+                                                                                           "or\": "
+                                                                                           "{\"role"
+                                                                                           "\": "
+                                                                                           "\"tool"
+                                                                                           "\"}, "
+                                                                                           "\"conte"
+                                                                                           "nt\": "
+                                                                                           "{\"cont"
+                                                                                           "ent_"
+                                                                                           "type\":"
+                                                                                           " \"thou"
+                                                                                           "ghts\"}"
+                                                                                           "}") "}"
+                                                                                                "}");
     const conv_message *messages = conv_transcript_messages(transcript);
     assert_int_equal(conv_transcript_message_count(transcript), 4);
     assert_bytes(messages[0].content, "one\ntwo");
@@ -153,6 +162,9 @@ static void broken_trees_are_refused(void **state)
                          "a node that is its own parent at byte 18");
     assert_no_transcript("{\"mapping\": {\"a\": {\"parent\": \"b\"}, \"b\": {\"parent\": \"a\"}}}",
                          "a node that is its own parent at byte 40");
+    assert_no_transcript("{\"mapping\": {" NODE("a", "\"b\"", MESSAGE("user", "q", "")) "," NODE(
+                             "b", "\"a\"", MESSAGE("user", "q", "")) "}}",
+                         "a node that is its own parent at byte 160");
     assert_no_transcript("{\"mapping\": {\"a\": {\"message\": {\"author\": {\"role\": \"alien\"}, "
                          "\"content\": {\"text\": \"x\"}}}}}",
                          "a message without a known role at byte 30");
