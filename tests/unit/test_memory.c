@@ -150,8 +150,10 @@ static conv_status fill_buffer_and_arena(void *context)
     conv__buffer buffer = {0};
     conv__arena arena = {0};
     for (int i = 0; i < 200; i++) {
-        conv__buffer_format(&buffer, "%d and more ", i);
+        conv__buffer_format(&buffer, "%03d and more ", i);
     }
+    /* A piece that is missing must show, also when there was memory again for those after it. */
+    if (!buffer.failed) assert_int_equal(buffer.size, 200 * strlen("000 and more "));
     conv_bytes copy = {0};
     conv_status status = buffer.failed ? CONV_NO_MEMORY : CONV_OK;
     for (int i = 0; status == CONV_OK && i < 20; i++) {
