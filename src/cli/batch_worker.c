@@ -1,0 +1,106 @@
+/* One worker: takes conversations from the queue and saves their turns in order. It must not save a
+ * turn after one that failed: the order of a session is the order of its turns. */
+#include "cli/batch.h"
+#include "cli/terminal.h"
+
+/* Whether the failure is the store's and would meet every other turn too. */
+static bool concerns_all(const conv_error *error)
+{
+    switch (error->status) {
+    case CONV_UNAVAILABLE:
+    case CONV_TIMEOUT:
+    case CONV_PERMISSION:
+    case CONV_STATE:
+        return true;
+    default:
+        return error->recovery == CONV_RECOVERY_WAIT || error->recovery == CONV_RECOVERY_OPERATOR;
+    }
+}
+
+static void count_turn(cli_batch *batch, const conv_transcript_turn *turn, bool repeated)
+{
+    pthread_mutex_lock(&batch->mutex);
+    batch->counts.exchanges++;
+    batch->counts.messages += (int64_t)(turn->request_count + turn->reply_count);
+    batch->counts.repeated += repeated ? 1 : 0;
+    pthread_mutex_unlock(&batch->mutex);
+}
+
+static void add_one(cli_batch *batch, int64_t *count)
+{
+    pthread_mutex_lock(&batch->mutex);
+    (*count)++;
+    pthread_mutex_unlock(&batch->mutex);
+}
+
+static void store_failed(cli_batch *batch, const conv_error *error)
+{
+    pthread_mutex_lock(&batch->mutex);
+    if (!batch->store_failed) batch->store_error = *error;
+    batch->store_failed = true;
+    batch->counts.open++;
+    pthread_mutex_unlock(&batch->mutex);
+    atomic_store(&batch->stop, true);
+}
+
+static void conversation_failed(cli_batch *batch, const cli_job *job, size_t turn,
+                                const conv_error *error)
+{
+    add_one(batch, &batch->counts.failed);
+    if (turn == 0)
+        cli_complain("conversation %zu of the file: %s: %s", job->number, error->action,
+                     error->message);
+    else
+        cli_complain("conversation %zu of the file, turn %zu: %s: %s", job->number, turn,
+                     error->action, error->message);
+}
+
+/* Whether the whole conversation is stored now. */
+static void save_turns(cli_batch *batch, const cli_job *job, conv_provider *provider)
+{
+    cli_batch_turn turn = {.transcript = job->transcript, .provider = provider};
+    char turn_id[CONV_TURN_ID_SIZE];
+    turn.turn_id = turn_id;
+    size_t index = 0;
+    for (; conv_transcript_turn_get(job->transcript, index, &turn.turn); index++) {
+        if (atomic_load(&batch->stop)) {
+            add_one(batch, &batch->counts.open);
+            return;
+        }
+        conv_transcript_turn_id(conv_transcript_id(job->transcript), index + 1, turn_id);
+        bool repeated = false;
+        conv_error error = CONV_ERROR_INIT;
+        if (batch->kind->save(batch->client, &turn, &repeated, &error) != CONV_OK) {
+            if (concerns_all(&error))
+                store_failed(batch, &error);
+            else
+                conversation_failed(batch, job, index + 1, &error);
+            return;
+        }
+        count_turn(batch, &turn.turn, repeated);
+    }
+    add_one(batch, &batch->counts.conversations);
+}
+
+static void save_conversation(cli_batch *batch, const cli_job *job)
+{
+    conv_provider *provider = NULL;
+    conv_error error = CONV_ERROR_INIT;
+    if (batch->kind->asks &&
+        conv_provider_recorded_transcript(job->transcript, &provider, &error) != CONV_OK) {
+        conversation_failed(batch, job, 0, &error);
+        return;
+    }
+    save_turns(batch, job, provider);
+    conv_provider_free(provider);
+}
+
+void *cli_batch_work(void *context)
+{
+    cli_batch *batch = context;
+    for (cli_job *job; (job = cli_queue_take(&batch->queue)) != NULL;) {
+        save_conversation(batch, job);
+        cli_queue_done(&batch->queue, job);
+    }
+    return NULL;
+}

@@ -1,0 +1,138 @@
+/* conversation chat: where the message comes from and who answers. It must not print the reply. */
+#include "cli/chat.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/signals.h"
+#include "cli/store.h"
+#include "cli/terminal.h"
+#include "conversation/uuid.h"
+
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0';
+}
+
+static cli_exit open_openai(const cli_arguments *arguments, conv_provider **provider,
+                            conv_error *error)
+{
+    conv_openai_params params = CONV_OPENAI_PARAMS_INIT;
+    params.base_url = arguments->texts[CLI_OPTION_BASE_URL];
+    params.model = arguments->texts[CLI_OPTION_MODEL];
+    bool elsewhere = params.base_url != NULL || is_set("OPENAI_BASE_URL");
+    if (!elsewhere && !is_set("OPENAI_API_KEY")) {
+        cli_complain("ask provider: there is no key: OPENAI_API_KEY is not set");
+        cli_hint("--base-url asks another endpoint, --provider echo answers without any");
+        return CLI_EXIT_PROVIDER;
+    }
+    if (!elsewhere && params.model == NULL) {
+        cli_complain("ask provider: openai wants a model: --model NAME");
+        return CLI_EXIT_USAGE;
+    }
+    if (conv_provider_openai(&params, provider, error) == CONV_OK) return CLI_EXIT_OK;
+    return cli_report(CLI_PART_INPUT, error);
+}
+
+cli_exit cli_chat_provider(const cli_arguments *arguments, conv_provider **provider)
+{
+    const char *name = arguments->texts[CLI_OPTION_PROVIDER];
+    conv_error error = CONV_ERROR_INIT;
+    conv_status status;
+    if (name == NULL || strcmp(name, "openai") == 0)
+        return open_openai(arguments, provider, &error);
+    if (strcmp(name, "echo") == 0) {
+        status = conv_provider_echo(provider, &error);
+    } else if (strncmp(name, "recorded:", 9) == 0 && name[9] != '\0') {
+        status = conv_provider_recorded(name + 9, provider, &error);
+    } else {
+        cli_complain("chat: --provider is openai, echo or recorded:FILE");
+        return CLI_EXIT_USAGE;
+    }
+    return status == CONV_OK ? CLI_EXIT_OK : cli_report(CLI_PART_INPUT, &error);
+}
+
+/* All of standard input, without the line break at its end. NULL after a failure. */
+static char *read_input(size_t *size)
+{
+    char *text = NULL;
+    size_t used = 0;
+    FILE *file = open_memstream(&text, &used);
+    if (file == NULL) return NULL;
+    char block[65536];
+    for (size_t got; (got = fread(block, 1, sizeof block, stdin)) > 0;)
+        fwrite(block, 1, got, file);
+    bool failed = ferror(stdin) != 0 || ferror(file) != 0;
+    if (fclose(file) != 0 || failed) {
+        free(text);
+        return NULL;
+    }
+    *size = used > 0 && text[used - 1] == '\n' ? used - 1 : used;
+    return text;
+}
+
+/* The words of the command line with blanks between. NULL when out of memory. */
+static char *join_words(const cli_arguments *arguments, size_t *size)
+{
+    char *text = NULL;
+    FILE *file = open_memstream(&text, size);
+    if (file == NULL) return NULL;
+    for (size_t i = 0; i < arguments->word_count; i++)
+        fprintf(file, i == 0 ? "%s" : " %s", arguments->words[i]);
+    bool failed = ferror(file) != 0;
+    if (fclose(file) == 0 && !failed) return text;
+    free(text);
+    return NULL;
+}
+
+static cli_exit one_turn(cli_chat_state *chat)
+{
+    bool given = chat->arguments->word_count > 0;
+    size_t size = 0;
+    char *text = given ? join_words(chat->arguments, &size) : read_input(&size);
+    if (text == NULL) {
+        cli_complain(given ? "read message: out of memory" : "read message: standard input broke");
+        return CLI_EXIT_FAILED;
+    }
+    cli_exit code = cli_chat_turn(chat, conv_view(text, size));
+    free(text);
+    return code;
+}
+
+static cli_exit talk(cli_chat_state *chat)
+{
+    char session_id[CONV_UUID_TEXT_SIZE];
+    chat->session_id = chat->arguments->texts[CLI_OPTION_SESSION];
+    /* A new session is named here, so that a first turn that fails leaves no second session. With a
+     * turn id the library derives it: the repeat must find the same one. */
+    if (chat->session_id == NULL && chat->arguments->texts[CLI_OPTION_TURN_ID] == NULL) {
+        conv_uuid_format(conv_uuid_v7(), session_id);
+        chat->session_id = session_id;
+    }
+    /* A reader that goes away interrupts the turn; it must not end the program before it is saved.
+     */
+    signal(SIGPIPE, SIG_IGN);
+    return chat->interactive ? cli_chat_loop(chat) : one_turn(chat);
+}
+
+cli_exit cli_chat(const cli_arguments *arguments)
+{
+    bool interactive = arguments->word_count == 0 && cli_is_terminal(stdin);
+    if (interactive &&
+        (cli_given(arguments, CLI_OPTION_TURN_ID) || cli_given(arguments, CLI_OPTION_JSON))) {
+        cli_complain("chat: --turn-id and --json are for one message: name it, or pipe it in");
+        return CLI_EXIT_USAGE;
+    }
+    cli_chat_state chat = {.arguments = arguments,
+                           .json = cli_given(arguments, CLI_OPTION_JSON),
+                           .interactive = interactive};
+    cli_exit code = cli_chat_provider(arguments, &chat.provider);
+    if (code != CLI_EXIT_OK) return code;
+    code = cli_store_open(arguments, CLI_STORE_WRITE, 1, &chat.client);
+    if (code == CLI_EXIT_OK) code = cli_store_close(chat.client, talk(&chat));
+    conv_provider_free(chat.provider);
+    return code;
+}

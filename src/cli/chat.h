@@ -1,0 +1,35 @@
+/* A conversation at the terminal or for a pipe. */
+#ifndef CLI_CHAT_H
+#define CLI_CHAT_H
+
+#include <stdbool.h>
+
+#include "cli/arguments.h"
+#include "conversation/client.h"
+#include "conversation/provider.h"
+#include "conversation/turn.h"
+
+typedef struct cli_chat_state {
+    const cli_arguments *arguments;
+    conv_client *client;
+    conv_provider *provider;
+    const char *session_id;
+    bool json;
+    bool interactive;
+    bool begun; /* a turn was sent: the system message goes with the first one only */
+} cli_chat_state;
+
+/* Makes the provider that --provider names. A failure is reported. */
+cli_exit cli_chat_provider(const cli_arguments *arguments, conv_provider **provider);
+
+/* Sends one message and prints the reply. SIGINT ends the reply; what came is saved. */
+cli_exit cli_chat_turn(cli_chat_state *chat, conv_bytes message);
+
+/* Prints what a turn left: for people the reply where it was not streamed, and a line about it on
+ * standard error. `streamed`: the reply's text has been printed already. */
+void cli_chat_print(const cli_chat_state *chat, const conv_reply *reply, bool streamed);
+
+/* Reads messages from the terminal until Ctrl-D. */
+cli_exit cli_chat_loop(cli_chat_state *chat);
+
+#endif

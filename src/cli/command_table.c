@@ -1,0 +1,74 @@
+/* The commands in one table: what each is called, takes and is for. */
+#include "cli/commands.h"
+
+#define BIT(option) CLI_OPTION_BIT(option)
+#define FORMS       (BIT(JSON) | BIT(JSONL) | BIT(CSV))
+
+const cli_command cli_commands[] = {
+    {"chat", "[MESSAGE …]", 0, 4096,
+     BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(SYSTEM) | BIT(SESSION) | BIT(USER) |
+         BIT(TURN_ID) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(JSON),
+     "talk with a model; every turn is saved",
+     "With a message, or one piped in, it does one turn and prints the reply. On a\n"
+     "terminal without a message it is a conversation: Ctrl-C interrupts a reply (what\n"
+     "came is saved), Ctrl-D ends. Standard output holds nothing but replies.\n"
+     "\n"
+     "The key comes from OPENAI_API_KEY only, never from an option. OPENAI_BASE_URL or\n"
+     "--base-url names another endpoint that speaks OpenAI's chat completions.\n"
+     "--session goes on with a session, or begins it with this id.\n"
+     "\n"
+     "  conversation chat --model gpt-4o-mini \"Where is my order?\"\n"
+     "  git diff | conversation chat --model gpt-4o-mini --system \"Review this diff.\"\n"
+     "  conversation chat --provider echo --session support-42 hello\n",
+     cli_chat},
+    {"replay", "FILE", 1, 1, BIT(JOBS) | BIT(JSON),
+     "run recorded conversations through process_message",
+     "FILE holds a conversation a line: {\"id\", \"user\", \"model\", \"messages\": […]}; \"-\" "
+     "is\n"
+     "standard input. Each turn is answered by the recording itself and saved like any\n"
+     "other. Turn ids derive from the conversation's id and the turn's number: replaying\n"
+     "again, or after a crash, adds what is missing and nothing else.\n"
+     "\n"
+     "A conversation that can't be read or saved is named on standard error; the others\n"
+     "go on, and the exit code is 1. Ctrl-C lets the turns under way finish.\n",
+     cli_replay},
+    {"import", "FILE", 1, 1, BIT(JOBS) | BIT(JSON), "save conversations that took place elsewhere",
+     "FILE is JSON Lines as for replay, ChatGPT's conversations.json or ShareGPT; \"-\" is\n"
+     "standard input. Nobody is asked: questions and answers are saved as they are, each\n"
+     "exchange once, also when the same file is imported again.\n",
+     cli_import},
+    {"export", "", 0, 0, BIT(SESSION) | BIT(USER) | BIT(OUTPUT), "write sessions as JSON Lines",
+     "Writes a session a line, oldest first, with the ids as they were given and every\n"
+     "text as it came in. import and replay read it back. --session and --user choose.\n"
+     "With --output the file appears whole or not at all.\n",
+     cli_export},
+    {"history", "SESSION", 1, 1,
+     BIT(LIMIT) | BIT(AFTER) | BIT(BEFORE) | BIT(LAST) | BIT(JSON) | BIT(JSONL),
+     "show the messages of a session",
+     "Shows all messages, or --limit N of them; --after and --before take a position, the\n"
+     "number behind # in the output. What could steer the terminal is shown as an escape;\n"
+     "--json and --jsonl give the exact texts.\n",
+     cli_history},
+    {"sessions", "", 0, 0, BIT(USER) | BIT(LIMIT) | FORMS, "list sessions, newest change first",
+     "Shows the newest 50, or --limit N. Ids are shown as they were given.\n", cli_sessions},
+    {"usage", "", 0, 0,
+     BIT(BY) | BIT(FROM) | BIT(TO) | BIT(SERVICE) | BIT(OPERATION) | BIT(MODEL) | BIT(USER) |
+         BIT(SESSION) | FORMS,
+     "sum up tokens and costs",
+     "One row for each model, or for what --by names, and their sum. Costs are exact\n"
+     "decimals. \"unpriced\" counts the records whose price nobody knew, \"unreported\" those\n"
+     "without token counts; neither is counted as 0: a sum of nothing known is \"—\" (null\n"
+     "in JSON, empty in CSV). Days are days of UTC.\n",
+     cli_usage},
+    {"delete", "SESSION", 1, 1, BIT(YES) | BIT(JSON), "delete a session with all its messages",
+     "Deletes in one transaction and shows what was deleted. Usage records stay: they are\n"
+     "the ledger, and hold no text. Asks before on a terminal; elsewhere it needs --yes.\n",
+     cli_delete},
+    {"migrate", "", 0, 0, BIT(JSON), "make the store's schema, or bring it up to date",
+     "May be run at any time and by several at once. A new SQLite file gets its schema by\n"
+     "itself; a PostgreSQL database wants this command first.\n",
+     cli_migrate},
+    {"version", "", 0, 0, BIT(JSON), "show the version", "", cli_version},
+    {"help", "[COMMAND]", 0, 1, 0, "show what a command does", "", cli_help},
+    {0},
+};

@@ -1,0 +1,102 @@
+/* conversation delete: removes a session and shows the receipt. It asks before, unless told not to.
+ */
+#include "cli/commands.h"
+
+#include <string.h>
+
+#include "cli/display.h"
+#include "cli/format.h"
+#include "cli/output.h"
+#include "cli/store.h"
+#include "cli/terminal.h"
+#include "conversation/session.h"
+
+static void print_one(int64_t count, const char *one, const char *many, const char *end)
+{
+    char text[CLI_FORMAT_SIZE];
+    cli_format_count(count, text);
+    printf("%s %s%s", text, count == 1 ? one : many, end);
+}
+
+static cli_exit print_receipt(const conv_delete_receipt *receipt, bool json)
+{
+    if (json) {
+        json_t *value = json_object();
+        bool failed = false;
+        cli_json_add(value, &failed, "sessions", json_integer(receipt->sessions));
+        cli_json_add(value, &failed, "exchanges", json_integer(receipt->exchanges));
+        cli_json_add(value, &failed, "messages", json_integer(receipt->messages));
+        cli_json_add(value, &failed, "summaries", json_integer(receipt->summaries));
+        cli_json_add(value, &failed, "usage_kept", json_integer(receipt->usage_kept));
+        return cli_json_print(stdout, value, failed) ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+    }
+    printf("deleted ");
+    print_one(receipt->sessions, "session", "sessions", ", ");
+    print_one(receipt->exchanges, "exchange", "exchanges", ", ");
+    print_one(receipt->messages, "message", "messages", ", ");
+    print_one(receipt->summaries, "summary", "summaries", "; ");
+    print_one(receipt->usage_kept, "usage record", "usage records", " kept\n");
+    return CLI_EXIT_OK;
+}
+
+/* Whether the answer is yes. */
+static bool confirm(const char *session_id, int64_t messages)
+{
+    char count[CLI_FORMAT_SIZE];
+    cli_format_count(messages, count);
+    fputs("delete session ", stderr);
+    cli_display_line(stderr, conv_text(session_id), 60);
+    fprintf(stderr, " with %s %s? [y/N] ", count, messages == 1 ? "message" : "messages");
+    fflush(stderr);
+    char answer[16] = "";
+    if (fgets(answer, sizeof answer, stdin) == NULL) fputc('\n', stderr);
+    return strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0 || strcmp(answer, "Y\n") == 0;
+}
+
+/* Looks through a store opened for reading, so that deleting from one that is not there makes none.
+ */
+static cli_exit look(const cli_arguments *arguments, int64_t *messages)
+{
+    conv_client *client = NULL;
+    cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
+    if (code != CLI_EXIT_OK) return code;
+    conv_session_page *page = NULL;
+    conv_error error = CONV_ERROR_INIT;
+    if (conv_session_get(client, arguments->words[0], &page, &error) == CONV_OK)
+        *messages = conv_session_page_session(page, 0)->message_count;
+    else
+        code = cli_report(CLI_PART_STORE, &error);
+    conv_session_page_free(page);
+    return cli_store_close(client, code);
+}
+
+static cli_exit delete_session(const cli_arguments *arguments)
+{
+    conv_client *client = NULL;
+    cli_exit code = cli_store_open(arguments, CLI_STORE_WRITE, 1, &client);
+    if (code != CLI_EXIT_OK) return code;
+    conv_delete_receipt receipt = {0};
+    conv_error error = CONV_ERROR_INIT;
+    if (conv_session_delete(client, arguments->words[0], &receipt, &error) == CONV_OK)
+        code = print_receipt(&receipt, cli_given(arguments, CLI_OPTION_JSON));
+    else
+        code = cli_report(CLI_PART_STORE, &error);
+    return cli_store_close(client, code);
+}
+
+cli_exit cli_delete(const cli_arguments *arguments)
+{
+    bool sure = cli_given(arguments, CLI_OPTION_YES);
+    if (!sure && !cli_is_terminal(stdin)) {
+        cli_complain("delete: nobody can be asked here: add --yes");
+        return CLI_EXIT_USAGE;
+    }
+    int64_t messages = 0;
+    cli_exit code = look(arguments, &messages);
+    if (code != CLI_EXIT_OK) return code;
+    if (!sure && !confirm(arguments->words[0], messages)) {
+        cli_note("nothing was deleted");
+        return CLI_EXIT_FAILED;
+    }
+    return delete_session(arguments);
+}

@@ -1,0 +1,60 @@
+/* Catching the signals that ask the program to stop. The handler calls nothing but what a
+ * handler may. */
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t caught;
+
+static volatile sig_atomic_t empty_input = -1;
+
+static void remember(int signal_number)
+{
+    int before = errno;
+    caught = signal_number;
+    if (empty_input >= 0) (void)dup2(empty_input, STDIN_FILENO);
+    errno = before;
+}
+
+void cli_signals_end_input(void)
+{
+    empty_input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void cli_signals_catch(void)
+{
+    caught = 0;
+    /* SA_RESETHAND: whoever asks twice means it. No SA_RESTART: a read of the terminal must end. */
+    struct sigaction action = {.sa_handler = remember, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int cli_signals_caught(void)
+{
+    return caught;
+}
+
+static void change_mask(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(how, &set, NULL);
+}
+
+void cli_signals_hold(void)
+{
+    change_mask(SIG_BLOCK);
+}
+
+void cli_signals_admit(void)
+{
+    change_mask(SIG_UNBLOCK);
+}

@@ -1,0 +1,21 @@
+/* SIGINT and SIGTERM as a flag that loops look at. */
+#ifndef CLI_SIGNALS_H
+#define CLI_SIGNALS_H
+
+/* From now on the first SIGINT or SIGTERM only sets the flag, and a system call that waits returns
+ * EINTR; the next one ends the program at once. Call again to clear the flag and start over. */
+void cli_signals_catch(void);
+
+/* For a command that reads standard input on another's behalf, who repeats an interrupted read: the
+ * signal also ends the input, so that a wait for it is over. */
+void cli_signals_end_input(void);
+
+/* The signal that came, or 0. */
+int cli_signals_caught(void);
+
+/* Keeps both signals from the threads that the caller starts until cli_signals_admit, so that they
+ * reach the main thread. */
+void cli_signals_hold(void);
+void cli_signals_admit(void);
+
+#endif

@@ -1,0 +1,76 @@
+/* The client as the program uses it, and the wording of its failures. */
+#include "cli/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/terminal.h"
+
+#define CLOSE_TIMEOUT_MS 10000
+
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0';
+}
+
+/* Who named the store, in the order in which the library looks; NULL: nobody did. */
+static const char *namer(const cli_arguments *arguments)
+{
+    if (arguments->texts[CLI_OPTION_STORE] != NULL) return "--store";
+    if (is_set("CONVERSATION_STORE")) return "CONVERSATION_STORE";
+    return is_set("DATABASE_URL") ? "DATABASE_URL" : NULL;
+}
+
+static void hint_at_opening(const cli_arguments *arguments, cli_store_use use,
+                            const conv_error *error)
+{
+    const char *by = namer(arguments);
+    if (error->status == CONV_PERMISSION)
+        cli_hint("a password comes from PGPASSWORD, ~/.pgpass or the connection string");
+    else if (error->status != CONV_UNAVAILABLE && error->status != CONV_NOT_FOUND)
+        return;
+    else if (by == NULL && use == CLI_STORE_READ)
+        cli_hint("nothing was saved here yet; --store or CONVERSATION_STORE names another store");
+    else if (by == NULL)
+        cli_hint("--store or CONVERSATION_STORE names another store");
+    else
+        cli_hint("this store is named by %s", by);
+}
+
+cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
+                        conv_client **client)
+{
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = arguments->texts[CLI_OPTION_STORE];
+    params.pooler = cli_given(arguments, CLI_OPTION_POOLER);
+    params.read_only = use == CLI_STORE_READ;
+    params.schema = use == CLI_STORE_MIGRATE ? CONV_SCHEMA_IGNORE : CONV_SCHEMA_DEFAULT;
+    params.connections = connections;
+    params.application = "conversation-cli";
+    conv_error error = CONV_ERROR_INIT;
+    if (conv_client_open(&params, client, &error) == CONV_OK) return CLI_EXIT_OK;
+    *client = NULL;
+    cli_exit code = cli_report(CLI_PART_OPEN, &error);
+    hint_at_opening(arguments, use, &error);
+    return code;
+}
+
+cli_exit cli_store_close(conv_client *client, cli_exit code)
+{
+    conv_error error = CONV_ERROR_INIT;
+    if (conv_client_close(client, CLOSE_TIMEOUT_MS, &error) == CONV_OK) return code;
+    cli_exit own = cli_report(CLI_PART_STORE, &error);
+    return code == CLI_EXIT_OK ? own : code;
+}
+
+cli_exit cli_report(cli_part part, const conv_error *error)
+{
+    if (error->action[0] != '\0')
+        cli_complain("%s: %s", error->action, error->message);
+    else
+        cli_complain("%s", error->message);
+    if (error->outcome_unknown)
+        cli_hint("it may have been saved or not: the same turn id again settles it");
+    return cli_exit_of(part, error->status);
+}

@@ -1,0 +1,26 @@
+/* Opening the store that a command works on, and reporting what it answers. */
+#ifndef CLI_STORE_H
+#define CLI_STORE_H
+
+#include "cli/arguments.h"
+#include "cli/exit_code.h"
+#include "conversation/client.h"
+
+typedef enum cli_store_use {
+    CLI_STORE_READ,   /* a missing SQLite file is an error, not an empty store */
+    CLI_STORE_WRITE,  /* a new SQLite file is made */
+    CLI_STORE_MIGRATE /* the schema is not looked at */
+} cli_store_use;
+
+/* Opens the store of --store or of the environment, for `connections` callers at a time. After a
+ * failure, which is reported, `client` is NULL. */
+cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
+                        conv_client **client);
+
+/* Closes the store; a failure is reported and changes an exit code of 0. */
+cli_exit cli_store_close(conv_client *client, cli_exit code);
+
+/* Says on standard error what failed and what can be done; gives the exit code. */
+cli_exit cli_report(cli_part part, const conv_error *error);
+
+#endif

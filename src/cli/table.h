@@ -1,0 +1,34 @@
+/* Tables for people: columns as wide as what stands in them, in a terminal's width. */
+#ifndef CLI_TABLE_H
+#define CLI_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "conversation/bytes.h"
+
+typedef struct cli_column {
+    const char *title;
+    bool right;  /* numbers */
+    bool yields; /* is cut where the terminal is too narrow; the others keep their width */
+} cli_column;
+
+typedef struct cli_table cli_table;
+
+/* A table of `count` columns (borrowed), at most 16. NULL when out of memory. */
+cli_table *cli_table_create(const cli_column *columns, size_t count);
+
+/* Adds a row of cells, one for each column; copied in the form that a terminal may show, in one
+ * line. An absent cell shows "—". False when out of memory. */
+bool cli_table_add(cli_table *table, const conv_bytes *cells);
+
+/* A line across before the next row: what follows is the sum. False when out of memory. */
+bool cli_table_rule(cli_table *table);
+
+/* Prints title and rows in `width` columns, 0: as wide as needed. */
+void cli_table_print(const cli_table *table, FILE *file, size_t width);
+
+void cli_table_free(cli_table *table); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,82 @@
+/* conversation usage: exact sums of the ledger. What nobody reported or priced is said, never shown
+ * as 0. */
+#include "cli/commands.h"
+
+#include <string.h>
+
+#include "cli/format.h"
+#include "cli/output.h"
+#include "cli/store.h"
+#include "cli/terminal.h"
+#include "cli/usage_print.h"
+#include "conversation/usage.h"
+
+/* In the order of cli_options' choices. */
+static const struct {
+    const char *name;
+    conv_usage_group group;
+} groups[] = {
+    {"day", CONV_USAGE_GROUP_DAY},
+    {"service", CONV_USAGE_GROUP_SERVICE},
+    {"operation", CONV_USAGE_GROUP_OPERATION},
+    {"model", CONV_USAGE_GROUP_MODEL},
+    {"user", CONV_USAGE_GROUP_USER},
+    {"session", CONV_USAGE_GROUP_SESSION},
+};
+
+static size_t group_of(const cli_arguments *arguments)
+{
+    const char *name = arguments->texts[CLI_OPTION_BY];
+    size_t count = sizeof groups / sizeof groups[0];
+    for (size_t i = 0; name != NULL && i < count; i++)
+        if (strcmp(groups[i].name, name) == 0) return i;
+    return 3;
+}
+
+static bool read_bound(const cli_arguments *arguments, cli_option option, int64_t *time_us)
+{
+    const char *text = arguments->texts[option];
+    bool is_day = false;
+    if (text == NULL) return true;
+    if (!cli_read_date(text, time_us, &is_day)) {
+        cli_complain("usage: --%s is no date: it wants 2026-11-23 or 2026-11-23T03:44:40Z",
+                     cli_options[option].name);
+        return false;
+    }
+    if (option == CLI_OPTION_TO && is_day) *time_us += CLI_DAY_US;
+    return true;
+}
+
+static bool read_filter(const cli_arguments *arguments, conv_usage_filter *filter)
+{
+    filter->service = conv_text(arguments->texts[CLI_OPTION_SERVICE]);
+    filter->operation = conv_text(arguments->texts[CLI_OPTION_OPERATION]);
+    filter->model = conv_text(arguments->texts[CLI_OPTION_MODEL]);
+    filter->user_id = conv_text(arguments->texts[CLI_OPTION_USER]);
+    filter->session_id = conv_text(arguments->texts[CLI_OPTION_SESSION]);
+    if (!read_bound(arguments, CLI_OPTION_FROM, &filter->from_us) ||
+        !read_bound(arguments, CLI_OPTION_TO, &filter->to_us))
+        return false;
+    if (filter->to_us == 0 || filter->from_us < filter->to_us) return true;
+    cli_complain("usage: --to is before --from");
+    return false;
+}
+
+cli_exit cli_usage(const cli_arguments *arguments)
+{
+    cli_form form;
+    conv_usage_filter filter = CONV_USAGE_FILTER_INIT;
+    if (!cli_form_of(arguments, &form) || !read_filter(arguments, &filter)) return CLI_EXIT_USAGE;
+    conv_client *client = NULL;
+    cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
+    if (code != CLI_EXIT_OK) return code;
+    size_t group = group_of(arguments);
+    conv_usage_totals *totals = NULL;
+    conv_error error = CONV_ERROR_INIT;
+    if (conv_usage_sum(client, &filter, groups[group].group, &totals, &error) == CONV_OK)
+        code = cli_usage_print(totals, groups[group].name, form);
+    else
+        code = cli_report(CLI_PART_STORE, &error);
+    conv_usage_totals_free(totals);
+    return cli_store_close(client, code);
+}

@@ -1,0 +1,242 @@
+/* The usage table. The sum is added up from the rows, so that the two can't disagree. */
+#include "cli/usage_print.h"
+
+#include <string.h>
+
+#include "cli/format.h"
+#include "cli/table.h"
+#include "cli/terminal.h"
+
+#define COLUMN_COUNT 9
+#define PLACES_LEAST 2
+
+bool cli_usage_add(conv_usage_total *sum, const conv_usage_total *row)
+{
+    bool over = false;
+#define ADD(field) over = __builtin_add_overflow(sum->field, row->field, &sum->field) || over
+    ADD(records);
+    ADD(failed);
+    ADD(unreported);
+    ADD(unpriced);
+    ADD(input_tokens);
+    ADD(output_tokens);
+    ADD(total_tokens);
+    ADD(cache_read_tokens);
+    ADD(cache_write_tokens);
+    ADD(reasoning_tokens);
+#undef ADD
+    return !over && conv_decimal_add(sum->cost_usd, row->cost_usd, &sum->cost_usd) == CONV_OK;
+}
+
+/* Nothing is known as long as there are records and every one lacks it. */
+static bool is_priced(const conv_usage_total *total)
+{
+    return total->records == 0 || total->unpriced < total->records;
+}
+
+static bool is_reported(const conv_usage_total *total)
+{
+    return total->records == 0 || total->unreported < total->records;
+}
+
+static conv_bytes count_cell(int64_t count, bool known, char text[CLI_FORMAT_SIZE])
+{
+    if (!known) return conv_text(NULL);
+    cli_format_count(count, text);
+    return conv_text(text);
+}
+
+/* Shows 0 as nothing where a number would only distract. */
+static conv_bytes remark_cell(int64_t count, char text[CLI_FORMAT_SIZE])
+{
+    if (count == 0) return conv_text("");
+    cli_format_count(count, text);
+    return conv_text(text);
+}
+
+static bool add_row(cli_table *table, const conv_usage_total *total, conv_bytes key, size_t places)
+{
+    char texts[COLUMN_COUNT][CLI_FORMAT_SIZE];
+    char literal[CONV_DECIMAL_TEXT_SIZE];
+    conv_decimal_format(total->cost_usd, literal);
+    cli_format_decimal(literal, places, texts[5]);
+    bool reported = is_reported(total);
+    conv_bytes cells[COLUMN_COUNT] = {
+        key,
+        count_cell(total->records, true, texts[1]),
+        count_cell(total->input_tokens, reported, texts[2]),
+        count_cell(total->output_tokens, reported, texts[3]),
+        count_cell(total->total_tokens, reported, texts[4]),
+        is_priced(total) ? conv_text(texts[5]) : conv_text(NULL),
+        remark_cell(total->unpriced, texts[6]),
+        remark_cell(total->unreported, texts[7]),
+        remark_cell(total->failed, texts[8]),
+    };
+    return cli_table_add(table, cells);
+}
+
+/* So many places that the points of all costs stand below each other. */
+static size_t places_of(const conv_usage_totals *totals, const conv_usage_total *sum)
+{
+    char literal[CONV_DECIMAL_TEXT_SIZE];
+    conv_decimal_format(sum->cost_usd, literal);
+    size_t places = cli_decimal_places(literal);
+    if (places < PLACES_LEAST) places = PLACES_LEAST;
+    for (size_t i = 0; i < conv_usage_totals_count(totals); i++) {
+        conv_decimal_format(conv_usage_totals_row(totals, i)->cost_usd, literal);
+        if (cli_decimal_places(literal) > places) places = cli_decimal_places(literal);
+    }
+    return places;
+}
+
+static cli_exit print_people(const conv_usage_totals *totals, const conv_usage_total *sum,
+                             const char *by)
+{
+    const cli_column columns[COLUMN_COUNT] = {
+        {by, false, true},         {"records", true, false},    {"input", true, false},
+        {"output", true, false},   {"tokens", true, false},     {"cost USD", true, false},
+        {"unpriced", true, false}, {"unreported", true, false}, {"failed", true, false},
+    };
+    size_t places = places_of(totals, sum);
+    cli_table *table = cli_table_create(columns, COLUMN_COUNT);
+    bool ok = table != NULL;
+    for (size_t i = 0; i < conv_usage_totals_count(totals) && ok; i++) {
+        const conv_usage_total *row = conv_usage_totals_row(totals, i);
+        ok = add_row(table, row, row->key, places);
+    }
+    ok = ok && cli_table_rule(table) && add_row(table, sum, conv_text("total"), places);
+    if (ok)
+        cli_table_print(table, stdout, cli_terminal_width(stdout));
+    else
+        cli_complain("sum usage: out of memory");
+    cli_table_free(table);
+    return ok ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+}
+
+static json_t *row_value(const conv_usage_total *total)
+{
+    bool reported = is_reported(total);
+    json_t *value = json_object();
+    bool failed = false;
+    cli_json_add(value, &failed, "records", json_integer(total->records));
+    cli_json_add(value, &failed, "failed", json_integer(total->failed));
+    cli_json_add(value, &failed, "unreported", json_integer(total->unreported));
+    cli_json_add(value, &failed, "unpriced", json_integer(total->unpriced));
+#define ADD(field)                                                                                 \
+    cli_json_add(value, &failed, #field, reported ? json_integer(total->field) : json_null())
+    ADD(input_tokens);
+    ADD(output_tokens);
+    ADD(total_tokens);
+    ADD(cache_read_tokens);
+    ADD(cache_write_tokens);
+    ADD(reasoning_tokens);
+#undef ADD
+    cli_json_add(value, &failed, "cost_usd",
+                 is_priced(total) ? cli_json_decimal(total->cost_usd) : json_null());
+    if (!failed) return value;
+    json_decref(value);
+    return NULL;
+}
+
+/* The row with its key under the name of the group, in front. */
+static json_t *keyed_value(const conv_usage_total *total, const char *by)
+{
+    json_t *value = json_object();
+    json_t *rest = row_value(total);
+    bool failed = rest == NULL;
+    cli_json_add(value, &failed, by, cli_json_text(total->key));
+    if (!failed) failed = json_object_update(value, rest) != 0;
+    json_decref(rest);
+    if (!failed) return value;
+    json_decref(value);
+    return NULL;
+}
+
+static cli_exit print_json(const conv_usage_totals *totals, const conv_usage_total *sum,
+                           const char *by)
+{
+    json_t *value = json_object();
+    json_t *rows = json_array();
+    bool failed = false;
+    for (size_t i = 0; i < conv_usage_totals_count(totals); i++)
+        if (json_array_append_new(rows, keyed_value(conv_usage_totals_row(totals, i), by)) != 0)
+            failed = true;
+    cli_json_add(value, &failed, "by", json_string(by));
+    cli_json_add(value, &failed, "rows", rows);
+    cli_json_add(value, &failed, "total", row_value(sum));
+    return cli_json_print(stdout, value, failed) ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+}
+
+static cli_exit print_jsonl(const conv_usage_totals *totals, const char *by)
+{
+    for (size_t i = 0; i < conv_usage_totals_count(totals); i++)
+        if (!cli_json_print(stdout, keyed_value(conv_usage_totals_row(totals, i), by), false))
+            return CLI_EXIT_FAILED;
+    return CLI_EXIT_OK;
+}
+
+static void csv_count(int64_t count, bool known)
+{
+    char text[CLI_FORMAT_SIZE];
+    snprintf(text, sizeof text, "%lld", (long long)count);
+    cli_csv_field(stdout, conv_text(known ? text : NULL), false);
+}
+
+static void print_csv(const conv_usage_totals *totals, const char *by)
+{
+    static const char *const names[] = {"records",
+                                        "failed",
+                                        "unreported",
+                                        "unpriced",
+                                        "input_tokens",
+                                        "output_tokens",
+                                        "total_tokens",
+                                        "cache_read_tokens",
+                                        "cache_write_tokens",
+                                        "reasoning_tokens",
+                                        "cost_usd"};
+    cli_csv_field(stdout, conv_text(by), true);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        cli_csv_field(stdout, conv_text(names[i]), false);
+    cli_csv_end(stdout);
+    for (size_t i = 0; i < conv_usage_totals_count(totals); i++) {
+        const conv_usage_total *row = conv_usage_totals_row(totals, i);
+        bool reported = is_reported(row);
+        char literal[CONV_DECIMAL_TEXT_SIZE];
+        conv_decimal_format(row->cost_usd, literal);
+        cli_csv_field(stdout, row->key, true);
+        csv_count(row->records, true);
+        csv_count(row->failed, true);
+        csv_count(row->unreported, true);
+        csv_count(row->unpriced, true);
+        csv_count(row->input_tokens, reported);
+        csv_count(row->output_tokens, reported);
+        csv_count(row->total_tokens, reported);
+        csv_count(row->cache_read_tokens, reported);
+        csv_count(row->cache_write_tokens, reported);
+        csv_count(row->reasoning_tokens, reported);
+        cli_csv_field(stdout, conv_text(is_priced(row) ? literal : NULL), false);
+        cli_csv_end(stdout);
+    }
+}
+
+cli_exit cli_usage_print(const conv_usage_totals *totals, const char *by, cli_form form)
+{
+    conv_usage_total sum = {0};
+    for (size_t i = 0; i < conv_usage_totals_count(totals); i++) {
+        if (cli_usage_add(&sum, conv_usage_totals_row(totals, i))) continue;
+        cli_complain("sum usage: the total is too large for a number");
+        return CLI_EXIT_FAILED;
+    }
+    switch (form) {
+    case CLI_FORM_JSON:
+        return print_json(totals, &sum, by);
+    case CLI_FORM_JSONL:
+        return print_jsonl(totals, by);
+    case CLI_FORM_CSV:
+        print_csv(totals, by);
+        return CLI_EXIT_OK;
+    default:
+        return print_people(totals, &sum, by);
+    }
+}
