@@ -1,0 +1,316 @@
+/* Whatever is wrong when the program starts: each has its exit code and one clear line, and leaves
+ * nothing behind. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "support/http_server.h"
+#include "support/program.h"
+#include "support/store.h"
+#include "support/test.h"
+
+static const char one[] =
+    "{\"id\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"1\"}, "
+    "{\"role\": \"assistant\", \"content\": \"2\"}]}\n";
+
+static int setup(void **state)
+{
+    (void)state;
+    test_program_setup(NULL);
+    test_write_file("one.jsonl", one, sizeof one - 1);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_program_teardown();
+    return 0;
+}
+
+/* The first line of standard error begins so, nothing is on standard output, and no more than a
+ * hint follows. */
+#define assert_complains(begins)                                                                   \
+    do {                                                                                           \
+        assert_string_equal(test_output, "");                                                      \
+        if (strncmp(test_errors, begins, strlen(begins)) != 0)                                     \
+            fail_msg("standard error is:\n%s", test_errors);                                       \
+        const char *end = strchr(test_errors, '\n');                                               \
+        assert_non_null(end);                                                                      \
+        if (end[1] != '\0' && strncmp(end + 1, "hint: ", 6) != 0)                                  \
+            fail_msg("standard error is:\n%s", test_errors);                                       \
+    } while (0)
+
+static void a_wrong_command_line(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation exprot"), 2);
+    assert_string_equal(test_errors,
+                        "conversation: unknown command 'exprot'; did you mean 'export'?\n"
+                        "hint: `conversation help` lists the commands\n");
+    assert_int_equal(test_run("conversation export --otuput x"), 2);
+    assert_complains("conversation: unknown option --otuput; did you mean --output?\n");
+    assert_int_equal(test_run("conversation help nonsense"), 2);
+    assert_complains("conversation: help: there is no such command\n");
+    assert_int_equal(test_run("conversation sessions --json --csv"), 2);
+    assert_complains("conversation: sessions: --json, --jsonl and --csv exclude each other\n");
+    assert_int_equal(test_run("conversation history s --after 1 --last 2"), 2);
+    assert_complains("conversation: history: --after, --before and --last exclude each other\n");
+    assert_int_equal(test_run("conversation export --session a --user b"), 2);
+    assert_complains("conversation: export: --session and --user exclude each other\n");
+    assert_int_equal(test_run("conversation chat --provider nobody hi"), 2);
+    assert_complains("conversation: chat: --provider is openai, echo or recorded:FILE\n");
+}
+
+static void a_file_that_is_not_there(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"replay", "import"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(test_run("conversation %s none.jsonl --store sqlite:s.db", commands[i]),
+                         4);
+        assert_complains("conversation: ");
+        assert_contains(test_errors, "none.jsonl");
+        assert_int_equal(test_run("conversation %s . --store sqlite:s.db", commands[i]), 2);
+        assert_complains("conversation: ");
+    }
+    assert_int_equal(test_run("conversation chat --provider recorded:none.jsonl hi "
+                              "--store sqlite:s.db"),
+                     4);
+    assert_complains("conversation: ");
+    assert_int_not_equal(access("s.db", F_OK), 0);
+}
+
+static void a_store_that_is_not_there(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"sessions", "usage", "export", "history s",
+                                           "delete --yes s"};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        assert_int_equal(test_run("conversation %s --store sqlite:none.db", commands[i]), 3);
+        assert_complains("conversation: ");
+        assert_contains(test_errors, "none.db\nhint: this store is named by --store\n");
+        assert_int_not_equal(access("none.db", F_OK), 0);
+    }
+    assert_int_equal(test_run("conversation replay one.jsonl --store sqlite:none/none.db"), 3);
+    assert_complains("conversation: ");
+}
+
+static void the_default_store_is_in_the_data_folder(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation sessions"), 3);
+    assert_contains(test_errors, "\nhint: nothing was saved here yet; --store or ");
+    assert_int_not_equal(access(".local", F_OK), 0);
+    assert_int_equal(test_run("conversation replay one.jsonl"), 0);
+    assert_int_equal(access(".local/share/conversation/conversation.db", F_OK), 0);
+    assert_int_equal(test_run("XDG_DATA_HOME=$PWD/data conversation replay one.jsonl"), 0);
+    assert_int_equal(access("data/conversation/conversation.db", F_OK), 0);
+    assert_int_equal(test_run("DATABASE_URL=sqlite:url.db conversation replay one.jsonl"), 0);
+    assert_int_equal(access("url.db", F_OK), 0);
+    assert_int_equal(test_run("DATABASE_URL=sqlite:no.db CONVERSATION_STORE=sqlite:yes.db "
+                              "conversation replay one.jsonl && ls *.db"),
+                     0);
+    assert_contains(test_output, "url.db\nyes.db\n");
+}
+
+static void a_file_that_is_no_database(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("seq 5000 >text.db; conversation sessions --store sqlite:text.db"),
+                     3);
+    assert_complains("conversation: ");
+    assert_int_equal(test_run("conversation replay one.jsonl --store sqlite:text.db"), 3);
+    assert_complains("conversation: ");
+    assert_int_equal(test_run("seq 5000 | cmp - text.db"), 0);
+}
+
+static void a_server_that_is_not_there(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"sessions", "replay one.jsonl", "migrate",
+                                           "delete --yes s", "chat --provider echo hi"};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        assert_int_equal(
+            test_run("conversation %s --store postgresql://user:secret@127.0.0.1:1/app",
+                     commands[i]),
+            3);
+        assert_complains("conversation: ");
+        assert_null(strstr(test_errors, "secret"));
+    }
+    assert_int_equal(test_run("conversation sessions --store 'host=x nonsense=1'"), 2);
+    assert_complains("conversation: ");
+}
+
+/* Starts a server that answers a connection with these bytes; the store's URL for it. */
+static const char *server_of(const char *bytes, size_t size, http_server **server)
+{
+    static char url[256];
+    static http_reply reply;
+    reply = (http_reply){.bytes = bytes, .size = size, .end = HTTP_HANG, .deaf = true};
+    *server = http_server_start(&reply, 1);
+    const char *port = strrchr(http_server_url(*server), ':') + 1;
+    snprintf(url, sizeof url,
+             "postgresql://user:secret@127.0.0.1:%.*s/app?sslmode=disable&gssencmode=disable",
+             (int)strcspn(port, "/"), port);
+    return url;
+}
+
+static void a_server_that_is_not_postgresql(void **state)
+{
+    (void)state;
+    http_server *server = NULL;
+    const char *url = server_of("HTTP/1.1 400 Bad Request\r\n\r\n", 0, &server);
+    assert_int_equal(test_run("conversation sessions --store '%s'", url), 3);
+    assert_complains("conversation: ");
+    assert_null(strstr(test_errors, "secret"));
+    http_server_stop(server);
+}
+
+static void a_wrong_password(void **state)
+{
+    (void)state;
+    /* A request for the password in clear text, then SQLSTATE 28P01. */
+    static const char bytes[] =
+        "R\0\0\0\x08\0\0\0\x03"
+        "E\0\0\0\x43SFATAL\0C28P01\0Mpassword authentication failed for user \"user\"\0";
+    http_server *server = NULL;
+    const char *url = server_of(bytes, sizeof bytes, &server);
+    assert_int_equal(test_run("conversation sessions --store '%s'", url), 3);
+    assert_complains("conversation: ");
+    assert_contains(test_errors, "hint: a password comes from PGPASSWORD, ~/.pgpass");
+    assert_null(strstr(test_errors, "secret"));
+    http_server_stop(server);
+}
+
+/* On both stores: the schema is not the one that this program knows. */
+static void the_schema_of(const char *kind)
+{
+    const char *store = test_store_create(kind);
+    bool postgresql = strcmp(kind, "postgresql") == 0;
+    setenv("CONVERSATION_STORE", store, 1);
+    if (postgresql) {
+        assert_int_equal(test_run("conversation sessions"), 3);
+        assert_complains("conversation: ");
+        assert_contains(test_errors, "conversation migrate");
+        assert_int_equal(test_run("conversation sessions --store \"%s dbname=missing\"", store), 3);
+        assert_complains("conversation: ");
+    }
+    assert_int_equal(test_run("conversation migrate"), 0);
+    assert_int_equal(test_run("conversation replay one.jsonl"), 0);
+
+    test_store_execute(kind, "INSERT INTO conversation_schema (version, name) "
+                             "VALUES (99991231000000, 'from_the_future')");
+    static const char *const commands[] = {"sessions", "replay one.jsonl", "migrate"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(test_run("conversation %s", commands[i]), 3);
+        assert_complains("conversation: ");
+        assert_contains(test_errors, "newer");
+    }
+    test_store_execute(kind, "DELETE FROM conversation_schema WHERE version = 99991231000000");
+    test_store_execute(kind, "UPDATE conversation_schema SET version = 20000101000000, "
+                             "name = 'from_the_past', checksum = NULL");
+    assert_int_equal(test_run("conversation sessions"), 3);
+    assert_complains("conversation: ");
+    assert_contains(test_errors, "conversation migrate");
+    unsetenv("CONVERSATION_STORE");
+    test_store_drop(kind);
+}
+
+static void a_schema_that_is_missing_too_old_or_too_new(void **state)
+{
+    (void)state;
+    the_schema_of("sqlite");
+    the_schema_of("postgresql");
+}
+
+/* Runs the script where /mnt is a small file system of its own; gives its exit code. */
+static int run_on_small_disk(const char *script)
+{
+    static const char *const mount = "mount -t tmpfs -o size=600k none /mnt";
+    if (test_run("unshare -rm sh -c '%s'", mount) != 0) {
+        print_message("not run: this system gives no mount namespace\n");
+        skip();
+    }
+    test_write_file("script", script, strlen(script));
+    return test_run("unshare -rm sh -c '%s && . ./script'", mount);
+}
+
+/* Sixty conversations of 20 kB each. */
+static void write_large(void)
+{
+    FILE *file = fopen("large.jsonl", "w");
+    assert_non_null(file);
+    for (int i = 0; i < 60; i++) {
+        fprintf(file, "{\"id\": \"c%d\", \"messages\": [{\"role\": \"user\", \"content\": \"", i);
+        for (int j = 0; j < 20000; j++)
+            fputc('a' + j % 26, file);
+        fputs("\"}, {\"role\": \"assistant\", \"content\": \"yes\"}]}\n", file);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_store_on_a_full_disk(void **state)
+{
+    (void)state;
+    write_large();
+    /* What is stored is whole, and with room again the rest can be saved. */
+    int code = run_on_small_disk(
+        "conversation replay large.jsonl --store sqlite:/mnt/s.db >first 2>said\n"
+        "code=$?\n"
+        "cat said >&2\n"
+        "mount -o remount,size=50m /mnt\n"
+        "conversation export --store sqlite:/mnt/s.db >part || exit 98\n"
+        "while read -r line; do grep -qxF \"$line\" large.jsonl || exit 97; done <part\n"
+        "conversation replay large.jsonl --store sqlite:/mnt/s.db >&2 || exit 96\n"
+        "conversation export --store sqlite:/mnt/s.db | sort >all\n"
+        "sort large.jsonl | cmp - all || exit 95\n"
+        "exit $code\n");
+    if (code != 3) fail_msg("code %d, standard error is:\n%s", code, test_errors);
+    assert_contains(test_errors, "disk full");
+    assert_contains(test_errors, "conversation: stopped: ");
+}
+
+static void an_export_on_a_full_disk(void **state)
+{
+    (void)state;
+    write_large();
+    int code = run_on_small_disk("conversation replay large.jsonl --store sqlite:s.db >&2\n"
+                                 "conversation export --store sqlite:s.db --output /mnt/out\n"
+                                 "code=$?\n"
+                                 "ls /mnt\n"
+                                 "exit $code\n");
+    if (code != 1) fail_msg("code %d, standard error is:\n%s", code, test_errors);
+    assert_string_equal(test_output, ""); /* nothing of it is left on the disk */
+    assert_contains(test_errors, "conversation: write /mnt/out: ");
+}
+
+static void a_store_that_is_read_only(void **state)
+{
+    (void)state;
+    int code = run_on_small_disk("conversation migrate --store sqlite:/mnt/s.db >&2 || exit 99\n"
+                                 "mount -o remount,ro /mnt\n"
+                                 "conversation replay one.jsonl --store sqlite:/mnt/s.db\n");
+    if (code != 3) fail_msg("code %d, standard error is:\n%s", code, test_errors);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(a_wrong_command_line),
+        TEST(a_file_that_is_not_there),
+        TEST(a_store_that_is_not_there),
+        TEST(the_default_store_is_in_the_data_folder),
+        TEST(a_file_that_is_no_database),
+        TEST(a_server_that_is_not_there),
+        TEST(a_server_that_is_not_postgresql),
+        TEST(a_wrong_password),
+        TEST(a_schema_that_is_missing_too_old_or_too_new),
+        TEST(a_store_on_a_full_disk),
+        TEST(an_export_on_a_full_disk),
+        TEST(a_store_that_is_read_only),
+#undef TEST
+    };
+    return RUN_TESTS("bad input", tests);
+}
