@@ -2,6 +2,7 @@
  * blocks are used for. */
 #include "core/memory.h"
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -86,7 +87,7 @@ static size_t next_capacity(const conv__arena *arena)
 
 static void *arena_take(conv__arena *arena, size_t size)
 {
-    size_t alignment = sizeof(max_align_t);
+    size_t alignment = alignof(max_align_t);
     if (size > SIZE_MAX - alignment) return NULL;
     size = (size + alignment - 1) / alignment * alignment;
 

@@ -1,6 +1,8 @@
 /* Allocation, arenas and buffers. */
 #include "core/memory.h"
 
+#include <stdalign.h>
+
 #include "core/buffer.h"
 #include "support/failing_memory.h"
 #include "support/test.h"
@@ -43,7 +45,7 @@ static void arena_blocks_are_aligned_zeroed_and_stay(void **state)
         sizes[i] = i % 50 == 49 ? 100000 + i : i % 7 == 0 ? 0 : (i * 37) % 900;
         blocks[i] = conv__arena_allocate(&arena, sizes[i]);
         assert_non_null(blocks[i]);
-        assert_int_equal((uintptr_t)blocks[i] % sizeof(max_align_t), 0);
+        assert_int_equal((uintptr_t)blocks[i] % alignof(max_align_t), 0);
         for (size_t k = 0; k < sizes[i]; k++) {
             assert_int_equal(blocks[i][k], 0);
         }
