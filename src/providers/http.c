@@ -10,7 +10,8 @@
 #include "core/time.h"
 #include "providers/http_pool.h"
 
-#define HEAD_LIMIT      ((size_t)1 << 20) /* bytes of all headers of an answer */
+#define HEAD_LIMIT                                                                                 \
+    ((size_t)256 << 10)     /* bytes of all headers of an answer; less than curl's own bound */
 #define LINGER_MS       200 /* for the end of an answer of which all that matters has come */
 #define LONGEST_WAIT_MS 200 /* then the caller is asked whether to go on */
 

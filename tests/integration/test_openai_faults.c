@@ -401,6 +401,24 @@ static void floods_are_bounded(void **state)
                                .requests = 1});
 }
 
+static void endless_head_is_refused(void **state)
+{
+    (void)state;
+    static const char line[] = "X-Header: a value of some length, again and again\r\n";
+    conv__buffer head = {0};
+    conv__buffer_append_text(&head, "HTTP/1.1 200 OK\r\n");
+    for (size_t i = 0; head.size < (size_t)400 << 10; i++)
+        conv__buffer_append_text(&head, line);
+    const http_reply reply = {.bytes = head.data, .size = head.size, .end = HTTP_HANG};
+    assert_fails(&(fault_case){.replies = &reply,
+                               .reply_count = 1,
+                               .max_retries = -1,
+                               .status = CONV_PROVIDER,
+                               .message = "did not answer in HTTP",
+                               .requests = 1});
+    conv__buffer_free(&head);
+}
+
 static void nobody_listening_is_told(void **state)
 {
     (void)state;
@@ -551,6 +569,7 @@ int main(void)
         cmocka_unit_test(silence_within_an_answer_ends_it),
         cmocka_unit_test(pause_beyond_the_deadline_is_not_begun),
         cmocka_unit_test(floods_are_bounded),
+        cmocka_unit_test(endless_head_is_refused),
         cmocka_unit_test(nobody_listening_is_told),
         cmocka_unit_test(closed_idle_connection_is_replaced),
         cmocka_unit_test(peer_that_leaves_while_we_send_raises_no_signal),

@@ -102,8 +102,10 @@ static void forms_of_answers_may_be_mixed_up(void **state)
         2);
     ask_for_hello(&(http_reply){.bytes = "HTTP/1.0 200 OK\r\n\r\n" HELLO_BODY, .end = HTTP_CLOSE},
                   false, 0);
-    /* An interim answer before the real one. */
-    ask_for_hello(&(http_reply){.bytes = "HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n" HELLO},
+    /* An interim answer before the real one, whose head is not the real one's. */
+    ask_for_hello(&(http_reply){.bytes = "HTTP/1.1 100 Continue\r\nContent-Type: text/event-stream"
+                                         "\r\n\r\nHTTP/1.1 200 OK\r\n" CLOSE HELLO_BODY,
+                                .end = HTTP_CLOSE},
                   false, 0);
 }
 
@@ -152,8 +154,33 @@ static void request_is_as_the_official_clients_send_it(void **state)
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         if (strstr(sent, lines[i]) == NULL) fail_msg("'%s' is not in '%s'", lines[i], sent);
     }
-    assert_null(strstr(sent, "Expect"));
     asked_free(&made);
+    conv_provider_free(openai);
+    http_server_stop(server);
+}
+
+/* curl would ask for permission first and wait a second for it. */
+static void long_question_is_sent_at_once(void **state)
+{
+    (void)state;
+    const http_reply reply = {.bytes = HELLO};
+    http_server *server = http_server_start(&reply, 1);
+    conv_provider *openai = ask_openai(http_server_url(server), 0);
+    conv_provider_request request = ask_request(false);
+    size_t size = (size_t)3 << 20;
+    char *text = malloc(size);
+    assert_non_null(text);
+    memset(text, 'a', size);
+    const conv_message message = {.role = CONV_ROLE_USER, .content = conv_view(text, size)};
+    request.messages = &message;
+    asked made = {0};
+    ask(&made, openai, &request);
+    assert_hello(&made);
+    const char *sent = http_server_request(server, 0);
+    assert_null(strcasestr(sent, "\r\nExpect"));
+    assert_true(strlen(sent) > size);
+    asked_free(&made);
+    free(text);
     conv_provider_free(openai);
     http_server_stop(server);
 }
@@ -312,6 +339,7 @@ int main(void)
         cmocka_unit_test(forms_of_answers_may_be_mixed_up),
         cmocka_unit_test(stream_that_never_closes_ends_with_its_mark),
         cmocka_unit_test(request_is_as_the_official_clients_send_it),
+        cmocka_unit_test(long_question_is_sent_at_once),
         cmocka_unit_test(settings_come_from_the_environment),
         cmocka_unit_test(wrong_settings_are_refused),
         cmocka_unit_test(connection_serves_many_calls),

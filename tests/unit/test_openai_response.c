@@ -87,7 +87,9 @@ static void other_forms_are_read(void **state)
 {
     (void)state;
     plain_case made;
-    read(&made, "{\"choices\":[{\"message\":{\"content\":\"\",\"tool_calls\":[]}}]}", false, 0);
+    read(&made, "{\"model\":\"\",\"choices\":[{\"message\":{\"content\":\"\",\"tool_calls\":[]}}]}",
+         false, 0);
+    assert_null(conv__provider_response_model(made.response).data);
     assert_bytes(only_message(&made)->content, "");
     assert_null(only_message(&made)->tool_calls.data);
     drop(&made);

@@ -313,11 +313,13 @@ static void liberal_forms_are_read(void **state)
         "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":[{\"type\":\"thinking\"},"
         "{\"type\":\"text\",\"text\":\"a\"}]}},{\"index\":1,\"delta\":{\"content\":\"other\"}}]}"
         "\n\n"
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n"
         "data: {\"choices\":[{\"index\":0,\"message\":{\"content\":\"b\"},\"finish_reason\":"
         "\"stop\"}]}\n\n");
     assert_int_equal(made.status, CONV_OK);
     assert_bytes(only_message(&made)->content, "ab");
     assert_bytes(conv__provider_response_model(made.response), "m");
+    assert_bytes(conv__provider_response_usage(made.response)->raw, "{\"prompt_tokens\":3}");
     drop(&made);
 }
 

@@ -15,6 +15,8 @@ static const sse_sample samples[] = {
     {"data: one\n\ndata: two\n\n", 0, "one|two|"},
     {"data: one\r\n\r\ndata: two\r\n\r\n", 0, "one|two|"},
     {"data: one\r\rdata: two\r\r", 0, "one|two|"},
+    {"data: one\r\ndata: two\r\n\r\n", 0, "one\ntwo|"},
+    {"data: one\rdata: two\r\r", 0, "one\ntwo|"},
     {"data: one\n\r\ndata: two\r\n\n", 0, "one|two|"},
     {"data:no space\n\n", 0, "no space|"},
     {"data:  two spaces\n\n", 0, " two spaces|"},
