@@ -15,7 +15,7 @@ static char base_url[300];
 static int start(void **state)
 {
     (void)state;
-    snprintf(base_url, sizeof base_url, "%s/api/v1", node_server_start("aimock.mjs"));
+    snprintf(base_url, sizeof base_url, "%s/api/v1", node_server_start("aimock.mjs", NULL));
     return 0;
 }
 

@@ -21,15 +21,15 @@ static void die(const char *what)
 
 /* The server ends with its standard input; the signal is for the case that we die without closing.
  */
-static void become_server(const char *script, int in, int out)
+static void become_server(const char *script, const char *argument, int in, int out)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (chdir(TEST_SOURCE_DIR "/tests/node") != 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0) _exit(98);
-    execlp("node", "node", script, (char *)NULL);
+    execlp("node", "node", script, argument, (char *)NULL);
     _exit(97);
 }
 
-const char *node_server_start(const char *script)
+const char *node_server_start(const char *script, const char *argument)
 {
     int in[2];
     int out[2];
@@ -39,7 +39,7 @@ const char *node_server_start(const char *script)
     if (child == 0) {
         close(in[1]);
         close(out[0]);
-        become_server(script, in[0], out[1]);
+        become_server(script, argument, in[0], out[1]);
     }
     close(in[0]);
     close(out[1]);
