@@ -148,6 +148,16 @@ static size_t fail_late(conv__save **saves, size_t count, const conv_error *erro
     return late;
 }
 
+/* One that failed although its data is good, or NULL. */
+static const conv__save *find_away(conv__save *const *saves, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (saves[i]->status != CONV_OK && saves[i]->status != CONV_CONFLICT &&
+            saves[i]->error.recovery != CONV_RECOVERY_REJECT)
+            return saves[i];
+    return NULL;
+}
+
 /* Settles at least one save of the batch and gives how many are settled, from the front. */
 static size_t save_some(conv__store *store, conv__save **saves, size_t count,
                         const conv__exchange **exchanges, conv__save_result *results)
@@ -171,7 +181,11 @@ static size_t save_some(conv__store *store, conv__save **saves, size_t count,
         if (error.recovery == CONV_RECOVERY_REJECT && count > 1) {
             size_t half = count / 2;
             conv__batch_save(store, saves, half);
-            conv__batch_save(store, saves + half, count - half);
+            const conv__save *away = find_away(saves, half);
+            if (away != NULL)
+                fail_all(saves + half, count - half, &away->error);
+            else
+                conv__batch_save(store, saves + half, count - half);
             return count;
         }
         if (error.status == CONV_TIMEOUT || error.status == CONV_LIMIT) {

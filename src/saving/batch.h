@@ -17,13 +17,15 @@ typedef struct conv__save {
     int64_t deadline_ns;
     conv_status status;
     conv_error error;
-    bool repeated; /* saved before, by another attempt with the same content */
+    bool repeated;  /* saved before, by another attempt with the same content */
+    bool journaled; /* kept in the journal instead, see conv__saving_save */
 } conv__save;
 
 /* Saves all in one transaction and settles each: CONV_OK, CONV_CONFLICT, or the failure that
  * concerns it. An exchange that the store refuses is found by halving the batch; the others commit.
- * What can be retried is, until its own deadline. Keys must differ; an exchange that replaces a
- * failed one must come alone. */
+ * What can be retried is, until its own deadline. When one fails because the store is away, those
+ * behind it are not tried any more: a session must not skip one of its exchanges. Keys must differ;
+ * an exchange that replaces a failed one must come alone. */
 void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
 
 /* Bytes that an exchange brings along, for bounding a batch. */

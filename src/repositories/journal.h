@@ -1,0 +1,90 @@
+/* The journal's entries: what was accepted and is not committed in the store yet. An implementation
+ * holds SQL and nothing else; when what is written and read again is decided in the saving room. */
+#ifndef CONV__REPOSITORIES_JOURNAL_H
+#define CONV__REPOSITORIES_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conversation/bytes.h"
+#include "conversation/status.h"
+#include "conversation/uuid.h"
+#include "core/memory.h"
+
+/* These numbers order nothing and are stored as words. */
+typedef enum conv__journal_kind {
+    CONV__JOURNAL_TURN,     /* noted before the provider is asked */
+    CONV__JOURNAL_EXCHANGE, /* waits for the store */
+    CONV__JOURNAL_USAGE,    /* a usage record that waits for the store */
+    CONV__JOURNAL_DEAD      /* refused by the store for good */
+} conv__journal_kind;
+
+typedef struct conv__journal_entry {
+    int64_t entry_id; /* output: the order of acceptance */
+    conv__journal_kind kind;
+    conv_uuid session_id;
+    conv_uuid item_id;  /* the exchange's or the usage record's id */
+    bool compare_reply; /* see conv__save */
+    conv_bytes record;  /* see saving/record.h */
+    char sqlstate[6];   /* why it is dead */
+    conv_bytes reason;
+    int64_t created_us;
+} conv__journal_entry;
+
+/* One change. PUT replaces what is under the same ids and keeps its entry_id, so that an exchange
+ * keeps the place of the turn that it came from. REMOVE of what is not there changes nothing. */
+typedef struct conv__journal_change {
+    enum { CONV__JOURNAL_PUT, CONV__JOURNAL_REMOVE } what;
+    conv__journal_entry entry; /* for REMOVE only the two ids */
+} conv__journal_change;
+
+typedef struct conv__journal_counts {
+    int64_t turns;
+    int64_t exchanges;
+    int64_t usage;
+    int64_t dead;
+    int64_t oldest_us; /* of what waits for the store; 0: nothing does */
+    int64_t bytes;     /* of the file and its log */
+    int64_t last_id;   /* greatest entry_id; 0: none */
+} conv__journal_counts;
+
+typedef struct conv__journal_list {
+    conv__journal_entry *entries;
+    size_t count;
+    bool has_more;
+} conv__journal_list;
+
+typedef struct conv__journal conv__journal;
+
+/* All are safe to call from any thread. Lists are in the order of entry_id. */
+typedef struct conv__journal_functions {
+    /* All changes or none; on disk when it answers CONV_OK. CONV_UNAVAILABLE: the disk is full or
+     * failed, and none of them counts. */
+    conv_status (*apply)(conv__journal *journal, const conv__journal_change *changes, size_t count,
+                         int64_t deadline_ns, conv_error *error);
+
+    conv_status (*list)(conv__journal *journal, const conv__journal_kind *kinds, size_t kind_count,
+                        int64_t after_id, size_t limit, int64_t deadline_ns, conv__arena *arena,
+                        conv__journal_list *list, conv_error *error);
+
+    /* Whether an exchange of this session waits for the store. */
+    conv_status (*waits)(conv__journal *journal, conv_uuid session_id, int64_t deadline_ns,
+                         bool *waits, conv_error *error);
+
+    /* CONV_NOT_FOUND. */
+    conv_status (*find)(conv__journal *journal, conv_uuid session_id, conv_uuid item_id,
+                        int64_t deadline_ns, conv__arena *arena, conv__journal_entry *entry,
+                        conv_error *error);
+
+    conv_status (*count)(conv__journal *journal, int64_t deadline_ns, conv__journal_counts *counts,
+                         conv_error *error);
+
+    void (*close)(conv__journal *journal);
+} conv__journal_functions;
+
+struct conv__journal {
+    const conv__journal_functions *functions;
+};
+
+#endif

@@ -1,0 +1,228 @@
+/* Draining the journal: what waits goes to the store, in the order in which it was accepted. */
+#include "saving/saving_internal.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/time.h"
+#include "saving/record.h"
+
+enum { DRAIN_BATCH = 64, IDLE_MS = 200 };
+
+static int64_t transaction_deadline(const conv__saving *saving, int64_t deadline_ns)
+{
+    int64_t own = conv__deadline_in_ms(saving->params.store_timeout_ms);
+    return own < deadline_ns ? own : deadline_ns;
+}
+
+/* Removes an entry, or makes it a dead letter with its reason. */
+static bool settle_entry(conv__saving *saving, const conv__journal_entry *entry,
+                         const conv_error *why_dead)
+{
+    conv__journal_change change = {.what = CONV__JOURNAL_REMOVE, .entry = *entry};
+    if (why_dead != NULL) {
+        change.what = CONV__JOURNAL_PUT;
+        change.entry.kind = CONV__JOURNAL_DEAD;
+        change.entry.reason = conv_text(why_dead->message);
+        memcpy(change.entry.sqlstate, why_dead->sqlstate, sizeof change.entry.sqlstate);
+    }
+    int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
+    if (conv__saving_apply(saving, &change, deadline, NULL) != CONV_OK) return false;
+    pthread_mutex_lock(&saving->lock);
+    saving->waiting--;
+    pthread_mutex_unlock(&saving->lock);
+    return true;
+}
+
+/* A batch read from the journal and on its way. `saves` and `entries` have the same order. */
+typedef struct drain_batch {
+    conv__arena arena;
+    conv__journal_list list;
+    conv__exchange exchanges[DRAIN_BATCH];
+    conv__save saves[DRAIN_BATCH];
+    conv__save *order[DRAIN_BATCH];
+    size_t count;
+} drain_batch;
+
+/* Reads the oldest exchanges that may share a transaction. A record that can't be read becomes a
+ * dead letter and does not hold up the others. False when the journal itself failed. */
+static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
+{
+    static const conv__journal_kind kinds[] = {CONV__JOURNAL_EXCHANGE};
+    conv__journal *journal = saving->params.journal;
+    int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
+    if (journal->functions->list(journal, kinds, 1, 0, DRAIN_BATCH, deadline, &batch->arena,
+                                 &batch->list, NULL) != CONV_OK)
+        return false;
+    for (size_t i = 0; i < batch->list.count; i++) {
+        conv__journal_entry *entry = &batch->list.entries[i];
+        conv__exchange *exchange = &batch->exchanges[batch->count];
+        conv_error error = CONV_ERROR_INIT;
+        if (conv__record_read_exchange(&batch->arena, entry->record, exchange, &error) != CONV_OK) {
+            if (error.status == CONV_NO_MEMORY) return false;
+            if (!settle_entry(saving, entry, &error)) return false;
+            continue;
+        }
+        if (exchange->replaces_failed && batch->count > 0) break;
+        batch->saves[batch->count] =
+            (conv__save){.exchange = exchange,
+                         .compare_reply = entry->compare_reply,
+                         .deadline_ns = transaction_deadline(saving, deadline_ns)};
+        batch->order[batch->count] = &batch->saves[batch->count];
+        batch->list.entries[batch->count++] = *entry;
+        if (exchange->replaces_failed) break;
+    }
+    return true;
+}
+
+static void store_is_back(conv__saving *saving)
+{
+    pthread_mutex_lock(&saving->lock);
+    saving->away = false;
+    saving->failures = 0;
+    pthread_mutex_unlock(&saving->lock);
+}
+
+/* Settles what the store has answered for; true when it answered for all. */
+static bool settle_batch(conv__saving *saving, drain_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const conv__save *save = &batch->saves[i];
+        bool waits = save->status != CONV_OK && conv__saving_may_wait(&save->error);
+        if (waits || save->status == CONV_NO_MEMORY) {
+            conv__saving_store_away(saving);
+            return false;
+        }
+        if (!settle_entry(saving, &batch->list.entries[i],
+                          save->status == CONV_OK ? NULL : &save->error))
+            return false;
+    }
+    return true;
+}
+
+/* One batch. `more` says whether another may follow. */
+static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
+{
+    *more = false;
+    drain_batch *batch = conv__allocate(sizeof *batch);
+    if (batch == NULL) return false;
+    bool settled = read_batch(saving, batch, deadline_ns);
+    if (settled && batch->count > 0) {
+        conv__batch_save(saving->store, batch->order, batch->count);
+        settled = settle_batch(saving, batch);
+    }
+    if (settled) store_is_back(saving);
+    *more = settled && batch->list.count > 0;
+    conv__arena_reset(&batch->arena);
+    conv__release(batch);
+    return settled;
+}
+
+bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
+{
+    for (bool more = true; more;) {
+        if (conv__deadline_passed(deadline_ns)) return false;
+        pthread_mutex_lock(&saving->lock);
+        int64_t waiting = saving->waiting;
+        bool called_off = saving->stopping && deadline_ns == CONV__NO_DEADLINE;
+        pthread_mutex_unlock(&saving->lock);
+        if (waiting == 0) return true;
+        if (called_off) return false;
+        if (!drain_some(saving, deadline_ns, &more)) return false;
+    }
+    return true;
+}
+
+/* Takes out what the caller's exchanges have made needless; the group's work carries it along. */
+static void sweep_notes(conv__saving *saving)
+{
+    conv__journal_change nothing = {.what = CONV__JOURNAL_REMOVE};
+    nothing.entry.item_id = conv_uuid_v7();
+    pthread_mutex_lock(&saving->lock);
+    size_t count = saving->done_count;
+    pthread_mutex_unlock(&saving->lock);
+    if (count == 0) return;
+    conv_status status =
+        conv__saving_apply(saving, &nothing, conv__deadline_in_ms(IDLE_MS * 5), NULL);
+    (void)status; /* the notes then stay, and the next start looks for them in the store */
+}
+
+/* Turns that an earlier process noted: those that are in the store were completed, only their note
+ * outlived them. True when all were looked at. */
+static bool forget_completed_turns(conv__saving *saving)
+{
+    static const conv__journal_kind kinds[] = {CONV__JOURNAL_TURN};
+    conv__journal *journal = saving->params.journal;
+    conv__arena arena = {0};
+    bool done = true;
+    for (int64_t after = 0; done && after < saving->turns_until;) {
+        conv__journal_list list = {0};
+        int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
+        conv__transaction *transaction = NULL;
+        conv__chat_repository *chat = saving->store->chat;
+        conv__exchange_key keys[DRAIN_BATCH];
+        conv__exchange_state states[DRAIN_BATCH];
+        done = journal->functions->list(journal, kinds, 1, after, DRAIN_BATCH, deadline, &arena,
+                                        &list, NULL) == CONV_OK;
+        if (!done || list.count == 0) break;
+        for (size_t i = 0; i < list.count; i++)
+            keys[i] = (conv__exchange_key){list.entries[i].session_id, list.entries[i].item_id};
+        done = saving->store->functions->begin(saving->store, CONV__TRANSACTION_READ, deadline,
+                                               &transaction, NULL) == CONV_OK;
+        if (!done) break;
+        done = chat->functions->find_exchanges(chat, transaction, keys, list.count, states, NULL) ==
+               CONV_OK;
+        saving->store->functions->rollback(transaction);
+        for (size_t i = 0; done && i < list.count; i++) {
+            conv__journal_change change = {.what = CONV__JOURNAL_REMOVE, .entry = list.entries[i]};
+            after = list.entries[i].entry_id;
+            if (after > saving->turns_until) break;
+            if (states[i].found && states[i].status != CONV_OUTCOME_FAILED)
+                done = conv__saving_apply(saving, &change, deadline, NULL) == CONV_OK;
+        }
+        conv__arena_reset(&arena);
+    }
+    conv__arena_reset(&arena);
+    return done;
+}
+
+/* Until there is something to do, or the time has come to try again what failed. */
+static bool wait_for_work(conv__saving *saving, bool failed)
+{
+    pthread_mutex_lock(&saving->lock);
+    int64_t until = conv__deadline_in_ms(IDLE_MS);
+    if (saving->away && saving->retry_at_ns > conv__monotonic_ns()) until = saving->retry_at_ns;
+    struct timespec time = {until / 1000000000, until % 1000000000};
+    bool nothing = saving->waiting == 0 && saving->done_count < DRAIN_BATCH;
+    if (!saving->stopping && (nothing || failed))
+        pthread_cond_timedwait(&saving->wake, &saving->lock, &time);
+    bool go_on = !saving->stopping;
+    pthread_mutex_unlock(&saving->lock);
+    return go_on;
+}
+
+static bool may_try(conv__saving *saving)
+{
+    pthread_mutex_lock(&saving->lock);
+    bool may = !saving->away || saving->retry_at_ns <= conv__monotonic_ns();
+    pthread_mutex_unlock(&saving->lock);
+    return may;
+}
+
+void *conv__drain_run(void *context)
+{
+    conv__saving *saving = context;
+    bool turns_known = false;
+    bool failed = false;
+    while (wait_for_work(saving, failed)) {
+        sweep_notes(saving);
+        failed = !may_try(saving);
+        if (failed) continue;
+        if (!turns_known) turns_known = forget_completed_turns(saving);
+        failed = !conv__drain_all(saving, CONV__NO_DEADLINE);
+    }
+    sweep_notes(saving);
+    return NULL;
+}

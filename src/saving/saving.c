@@ -1,0 +1,348 @@
+/* Where an exchange goes: to the store, or into the journal. Draining it is drain.c's. */
+#include "saving/saving.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/time.h"
+#include "saving/record.h"
+#include "saving/saving_internal.h"
+
+#define ACTION         "save exchange"
+#define ACTION_JOURNAL "write journal"
+
+enum { JOURNAL_BATCH = 512, JOURNAL_BATCH_BYTES = 8 << 20 };
+
+static void lock(conv__saving *saving)
+{
+    pthread_mutex_lock(&saving->lock);
+}
+
+static void unlock(conv__saving *saving)
+{
+    pthread_mutex_unlock(&saving->lock);
+}
+
+bool conv__saving_may_wait(const conv_error *error)
+{
+    if (error->status == CONV_NO_MEMORY || error->status == CONV_CONFLICT) return false;
+    return error->outcome_unknown ||
+           (error->recovery != CONV_RECOVERY_REJECT && error->recovery != CONV_RECOVERY_NONE);
+}
+
+void conv__saving_store_away(conv__saving *saving)
+{
+    enum { BASE_MS = 100, LIMIT_MS = 10000 };
+    lock(saving);
+    int64_t pause_ms = BASE_MS;
+    for (int i = 0; i < saving->failures && pause_ms < LIMIT_MS; i++)
+        pause_ms *= 2;
+    if (pause_ms > LIMIT_MS) pause_ms = LIMIT_MS;
+    saving->failures++;
+    saving->away = true;
+    saving->retry_at_ns = conv__deadline_in_ms(pause_ms);
+    pthread_cond_signal(&saving->wake);
+    unlock(saving);
+}
+
+/* Takes the notes of committed exchanges out of the list, at most `limit`. */
+static size_t take_done(conv__saving *saving, conv__journal_key *keys, size_t limit)
+{
+    lock(saving);
+    size_t count = saving->done_count < limit ? saving->done_count : limit;
+    if (count > 0) {
+        saving->done_count -= count;
+        memcpy(keys, saving->done + saving->done_count, count * sizeof *keys);
+    }
+    unlock(saving);
+    return count;
+}
+
+static bool add_done(conv__saving *saving, const conv__exchange *exchange)
+{
+    lock(saving);
+    if (saving->done_count == saving->done_capacity) {
+        size_t capacity = saving->done_capacity == 0 ? 64 : 2 * saving->done_capacity;
+        conv__journal_key *grown = conv__resize(saving->done, capacity * sizeof *grown);
+        if (grown == NULL) {
+            unlock(saving);
+            return false;
+        }
+        saving->done = grown;
+        saving->done_capacity = capacity;
+    }
+    saving->done[saving->done_count++] =
+        (conv__journal_key){exchange->session.session_id, exchange->exchange_id};
+    pthread_cond_signal(&saving->wake);
+    unlock(saving);
+    return true;
+}
+
+static void fail_batch(conv__group_item **batch, size_t count, const conv_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        batch[i]->status = error->status;
+        batch[i]->error = *error;
+    }
+}
+
+/* The work of the journal's group: one transaction, along with notes that have become needless. */
+static void apply_batch(void *context, conv__group_item **batch, size_t count)
+{
+    conv__saving *saving = context;
+    conv__journal *journal = saving->params.journal;
+    conv_error error = CONV_ERROR_INIT;
+    conv__journal_key done[JOURNAL_BATCH];
+    int64_t deadline = CONV__NO_DEADLINE;
+    conv__journal_change *changes = conv__allocate((count + JOURNAL_BATCH) * sizeof *changes);
+    if (changes == NULL) {
+        conv__fail_memory(&error, ACTION_JOURNAL);
+        fail_batch(batch, count, &error);
+        return;
+    }
+    /* Removals first: a turn id that is used again is put after its old note has gone. */
+    size_t total = take_done(saving, done, JOURNAL_BATCH);
+    for (size_t i = 0; i < total; i++) {
+        changes[i].what = CONV__JOURNAL_REMOVE;
+        changes[i].entry.session_id = done[i].session_id;
+        changes[i].entry.item_id = done[i].item_id;
+    }
+    for (size_t i = 0; i < count; i++) {
+        conv__journal_change *change = batch[i]->subject;
+        changes[total++] = *change;
+        if (batch[i]->deadline_ns < deadline) deadline = batch[i]->deadline_ns;
+        batch[i]->status = CONV_OK;
+    }
+    if (journal->functions->apply(journal, changes, total, deadline, &error) != CONV_OK)
+        fail_batch(batch, count, &error);
+    conv__release(changes);
+}
+
+static uint64_t key_of(const conv__journal_entry *entry)
+{
+    uint64_t key[2];
+    memcpy(key, entry->item_id.bytes, sizeof key);
+    return key[0] ^ (key[1] << 1);
+}
+
+conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *change,
+                               int64_t deadline_ns, conv_error *error)
+{
+    conv__group_item item = {.subject = change,
+                             .key = key_of(&change->entry),
+                             .bytes = change->entry.record.size,
+                             .deadline_ns = deadline_ns};
+    conv_status status = conv__group_do(saving->changes, &item);
+    if (status != CONV_OK && error != NULL) *error = item.error;
+    return status;
+}
+
+static conv_status check_room(conv__saving *saving, int64_t deadline_ns, conv_error *error)
+{
+    conv__journal *journal = saving->params.journal;
+    conv__journal_counts counts = {0};
+    if (saving->params.journal_bytes == 0) return CONV_OK;
+    conv_status status = journal->functions->count(journal, deadline_ns, &counts, error);
+    if (status != CONV_OK || counts.bytes < saving->params.journal_bytes) return status;
+    return conv__fail(
+        error, CONV_LIMIT, ACTION_JOURNAL,
+        "the journal has reached its limit of %lld bytes with %lld exchanges waiting: "
+        "bring the store back, or raise the limit",
+        (long long)saving->params.journal_bytes, (long long)counts.exchanges);
+}
+
+static conv_status put(conv__saving *saving, conv__journal_kind kind,
+                       const conv__exchange *exchange, bool compare_reply, int64_t deadline_ns,
+                       conv_error *error)
+{
+    conv__buffer record = {0};
+    conv_status status = check_room(saving, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    conv__record_append_exchange(&record, exchange);
+    conv__journal_change change = {.what = CONV__JOURNAL_PUT,
+                                   .entry = {.kind = kind,
+                                             .session_id = exchange->session.session_id,
+                                             .item_id = exchange->exchange_id,
+                                             .compare_reply = compare_reply,
+                                             .record = conv__buffer_bytes(&record),
+                                             .created_us = exchange->created_us}};
+    status = record.failed ? conv__fail_memory(error, ACTION_JOURNAL)
+                           : conv__saving_apply(saving, &change, deadline_ns, error);
+    conv__buffer_free(&record);
+    return status;
+}
+
+conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchange,
+                              int64_t deadline_ns, conv_error *error)
+{
+    if (saving->params.journal == NULL) return CONV_OK;
+    return put(saving, CONV__JOURNAL_TURN, exchange, false, deadline_ns, error);
+}
+
+/* Keeps an exchange on disk until the store is back. `cause` says why it could not be saved. */
+static conv_status keep(conv__saving *saving, conv__save *save, const conv_error *cause)
+{
+    conv_error error = CONV_ERROR_INIT;
+    /* The caller's deadline went by waiting for the store; the disk gets a second of its own. */
+    int64_t deadline = conv__deadline_in_ms(1000);
+    if (save->deadline_ns > deadline) deadline = save->deadline_ns;
+    conv_status status =
+        put(saving, CONV__JOURNAL_EXCHANGE, save->exchange, save->compare_reply, deadline, &error);
+    if (status == CONV_OK) {
+        lock(saving);
+        saving->waiting++;
+        pthread_cond_signal(&saving->wake);
+        unlock(saving);
+        save->journaled = true;
+        conv__error_clear(&save->error);
+        return save->status = CONV_OK;
+    }
+    conv__fail(&save->error, status, ACTION, "the store can't save it (%s), nor the journal: %s",
+               cause != NULL ? cause->message : "it is away", error.message);
+    save->error.recovery = error.recovery;
+    save->error.outcome_unknown = cause != NULL && cause->outcome_unknown;
+    return save->status = status;
+}
+
+/* A session with an older exchange in the journal must wait behind it. */
+static bool must_wait(conv__saving *saving, const conv__save *save)
+{
+    conv__journal *journal = saving->params.journal;
+    lock(saving);
+    bool away = saving->away;
+    int64_t waiting = saving->waiting;
+    unlock(saving);
+    if (away) return true;
+    if (waiting == 0) return false;
+    bool waits = true;
+    conv_status status = journal->functions->waits(journal, save->exchange->session.session_id,
+                                                   save->deadline_ns, &waits, NULL);
+    return status != CONV_OK || waits;
+}
+
+conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted)
+{
+    if (saving->params.journal == NULL) return conv__writer_save(saving->writer, save);
+    if (must_wait(saving, save)) return keep(saving, save, NULL);
+    conv_status status = conv__writer_save(saving->writer, save);
+    if (status != CONV_OK && conv__saving_may_wait(&save->error)) {
+        conv_error cause = save->error;
+        conv__saving_store_away(saving);
+        return keep(saving, save, &cause);
+    }
+    if (noted && !add_done(saving, save->exchange) && status == CONV_OK)
+        return CONV_OK; /* the note stays; the next start finds the exchange in the store */
+    return status;
+}
+
+conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id, conv_uuid exchange_id,
+                              int64_t deadline_ns, conv__arena *arena, conv__exchange *exchange,
+                              bool *found, conv_error *error)
+{
+    conv__journal *journal = saving->params.journal;
+    conv__journal_entry entry = {0};
+    conv_error details = CONV_ERROR_INIT;
+    *found = false;
+    if (journal == NULL) return CONV_OK;
+    conv_status status = journal->functions->find(journal, session_id, exchange_id, deadline_ns,
+                                                  arena, &entry, &details);
+    if (status == CONV_NOT_FOUND) return CONV_OK;
+    if (status == CONV_OK && entry.kind == CONV__JOURNAL_EXCHANGE) {
+        status = conv__record_read_exchange(arena, entry.record, exchange, &details);
+        *found = status == CONV_OK;
+    }
+    if (status != CONV_OK && error != NULL) *error = details;
+    return status;
+}
+
+conv_status conv__saving_count(conv__saving *saving, int64_t deadline_ns,
+                               conv__journal_counts *counts, conv_error *error)
+{
+    conv__journal *journal = saving->params.journal;
+    *counts = (conv__journal_counts){0};
+    return journal == NULL ? CONV_OK
+                           : journal->functions->count(journal, deadline_ns, counts, error);
+}
+
+static void destroy(conv__saving *saving)
+{
+    conv__writer_free(saving->writer);
+    conv__group_free(saving->changes);
+    if (saving->params.journal != NULL)
+        saving->params.journal->functions->close(saving->params.journal);
+    pthread_cond_destroy(&saving->wake);
+    pthread_mutex_destroy(&saving->lock);
+    conv__release(saving->done);
+    conv__release(saving);
+}
+
+static conv_status start(conv__saving *saving, conv_error *error)
+{
+    conv__journal *journal = saving->params.journal;
+    conv__journal_counts counts = {0};
+    saving->changes = conv__group_create(&(conv__group_params){.action = ACTION_JOURNAL,
+                                                               .work = apply_batch,
+                                                               .context = saving,
+                                                               .leaders = 1,
+                                                               .batch_items = JOURNAL_BATCH,
+                                                               .batch_bytes = JOURNAL_BATCH_BYTES,
+                                                               .queue_items = 65536});
+    if (saving->changes == NULL) return conv__fail_memory(error, "open journal");
+    conv_status status = journal->functions->count(
+        journal, conv__deadline_in_ms(saving->params.store_timeout_ms), &counts, error);
+    if (status != CONV_OK) return status;
+    saving->waiting = counts.exchanges + counts.usage;
+    saving->turns_until = counts.last_id;
+    if (pthread_create(&saving->thread, NULL, conv__drain_run, saving) != 0)
+        return conv__fail(error, CONV_NO_MEMORY, "open journal", "no thread can be started");
+    saving->has_thread = true;
+    return CONV_OK;
+}
+
+conv_status conv__saving_create(const conv__saving_params *params, conv__saving **saving,
+                                conv_error *error)
+{
+    pthread_condattr_t attributes;
+    conv__saving *made = conv__allocate(sizeof *made);
+    *saving = NULL;
+    if (made == NULL) {
+        if (params->journal != NULL) params->journal->functions->close(params->journal);
+        return conv__fail_memory(error, "open client");
+    }
+    made->params = *params;
+    made->store = params->writer.store;
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&made->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    conv_status status = conv__writer_create(&params->writer, &made->writer, error);
+    if (status == CONV_OK && params->journal != NULL) status = start(made, error);
+    if (status == CONV_OK)
+        *saving = made;
+    else
+        destroy(made);
+    return status;
+}
+
+void conv__saving_close(conv__saving *saving, int64_t deadline_ns, conv__journal_counts *remaining)
+{
+    conv__journal_counts unused;
+    if (remaining == NULL) remaining = &unused;
+    *remaining = (conv__journal_counts){0};
+    if (saving == NULL) return;
+    if (saving->has_thread) {
+        lock(saving);
+        saving->stopping = true;
+        pthread_cond_signal(&saving->wake);
+        unlock(saving);
+        pthread_join(saving->thread, NULL);
+        conv__drain_all(saving, deadline_ns);
+        conv_status status =
+            conv__saving_count(saving, conv__deadline_in_ms(1000), remaining, NULL);
+        if (status != CONV_OK) remaining->exchanges = saving->waiting;
+    }
+    destroy(saving);
+}

@@ -1,0 +1,53 @@
+/* From accepted to committed: the writer, and the journal behind it. Nothing that was accepted here
+ * is lost: it is in the store, or on disk and on its way there, or the caller has heard why not. */
+#ifndef CONV__SAVING_SAVING_H
+#define CONV__SAVING_SAVING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conversation/status.h"
+#include "repositories/journal.h"
+#include "saving/batch.h"
+#include "saving/writer.h"
+
+typedef struct conv__saving conv__saving;
+
+typedef struct conv__saving_params {
+    conv__writer_params writer; /* with the store */
+    conv__journal *journal;     /* taken over, also by a failure; NULL: none */
+    int64_t store_timeout_ms;   /* for a transaction of the drain */
+    int64_t journal_bytes;      /* at most; 0: no limit */
+} conv__saving_params;
+
+/* With a journal this starts the thread that drains it. CONV_NO_MEMORY. */
+CONV_WARN_UNUSED conv_status conv__saving_create(const conv__saving_params *params,
+                                                 conv__saving **saving, conv_error *error);
+
+/* Notes a turn before the provider is asked: its text is on disk when this answers CONV_OK. The
+ * exchange holds the question alone. Without a journal it does nothing. CONV_LIMIT: the journal is
+ * full. CONV_UNAVAILABLE, CONV_TIMEOUT: it can't be written. */
+CONV_WARN_UNUSED conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchange,
+                                               int64_t deadline_ns, conv_error *error);
+
+/* Saves an exchange. CONV_OK with save->journaled false: committed in the store; true: on disk, and
+ * it will be committed without the caller. `noted`: conv__saving_note was called for it, and what
+ * it noted is taken back unless the exchange now waits. Else see conv__writer_save. */
+CONV_WARN_UNUSED conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted);
+
+/* Looks for an exchange that waits in the journal; `found` false without one. Its bytes live in the
+ * arena. */
+CONV_WARN_UNUSED conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id,
+                                               conv_uuid exchange_id, int64_t deadline_ns,
+                                               conv__arena *arena, conv__exchange *exchange,
+                                               bool *found, conv_error *error);
+
+/* What the journal holds; all zero without one. */
+CONV_WARN_UNUSED conv_status conv__saving_count(conv__saving *saving, int64_t deadline_ns,
+                                                conv__journal_counts *counts, conv_error *error);
+
+/* Drains until nothing waits or the deadline has passed, stops the thread and frees everything.
+ * What remains is told in `remaining` (may be NULL). `saving` NULL is allowed. */
+void conv__saving_close(conv__saving *saving, int64_t deadline_ns, conv__journal_counts *remaining);
+
+#endif

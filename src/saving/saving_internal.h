@@ -1,0 +1,54 @@
+/* What saving.c and drain.c share. */
+#ifndef CONV__SAVING_SAVING_INTERNAL_H
+#define CONV__SAVING_SAVING_INTERNAL_H
+
+#include <pthread.h>
+
+#include "saving/group.h"
+#include "saving/saving.h"
+
+/* A note whose exchange is committed. It need not go at once: until it has gone, a crash only leads
+ * to the question in the store whether it is there. */
+typedef struct conv__journal_key {
+    conv_uuid session_id;
+    conv_uuid item_id;
+} conv__journal_key;
+
+struct conv__saving {
+    conv__saving_params params;
+    conv__store *store;
+    conv__writer *writer;
+    conv__group *changes; /* of the journal, made durable together */
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool has_thread;
+    bool stopping;
+    int64_t waiting; /* entries of the journal that wait for the store */
+    bool away;       /* the store is known to be away: do not let callers wait for it */
+    int failures;
+    int64_t retry_at_ns;
+    int64_t turns_until; /* turns up to this entry were noted by an earlier process */
+    conv__journal_key *done;
+    size_t done_count;
+    size_t done_capacity;
+};
+
+/* Applies changes to the journal, durably, in one transaction with what other callers bring. */
+CONV_WARN_UNUSED conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *change,
+                                                int64_t deadline_ns, conv_error *error);
+
+/* The store failed in a way that another try may mend: callers are not to wait for it. */
+void conv__saving_store_away(conv__saving *saving);
+
+/* Whether an error says that the exchange may yet be saved, by waiting. */
+bool conv__saving_may_wait(const conv_error *error);
+
+/* The thread. */
+void *conv__drain_run(void *saving);
+
+/* Saves what waits, in order, until nothing does (true), or the store is away (false). */
+bool conv__drain_all(conv__saving *saving, int64_t deadline_ns);
+
+#endif
