@@ -13,5 +13,6 @@ typedef struct conv__migration {
 
 extern const conv__migration conv__migrations_postgres[];
 extern const conv__migration conv__migrations_sqlite[];
+extern const conv__migration conv__migrations_journal[];
 
 #endif

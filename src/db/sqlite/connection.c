@@ -46,6 +46,7 @@ conv_status conv__sqlite_open(const conv__sqlite_params *params, conv__sqlite **
     opened->file_lock.descriptor = -1;
     opened->process = getpid();
     opened->read_only = params->read_only;
+    opened->exclusive = params->exclusive;
     conv_status status = conv__sqlite_open_file(opened, params, error);
     if (status != CONV_OK) {
         conv__sqlite_close(opened);
@@ -82,6 +83,13 @@ static conv_status fail_forked(const char *action, conv_error *error)
                       "the store was opened before this process was forked: open it anew");
 }
 
+static void give_back(conv__sqlite *connection)
+{
+    /* Unlocking what a reader never locked does nothing: no other holder shares the descriptor. */
+    if (!connection->exclusive) conv__file_lock_release(&connection->file_lock);
+    conv__lease_release(&connection->lease);
+}
+
 conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
                                int64_t deadline_ns, conv_error *error)
 {
@@ -95,22 +103,16 @@ conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
     connection->deadline_ns = deadline_ns;
     conv__error_clear(&connection->failure);
     conv_status status = CONV_OK;
-    if (mode == CONV__SQLITE_WRITE)
+    if (mode == CONV__SQLITE_WRITE && !connection->exclusive)
         status = conv__file_lock_acquire(&connection->file_lock, deadline_ns, error);
-    if (status == CONV_OK) {
-        status = run(connection, mode == CONV__SQLITE_WRITE ? BEGIN_WRITE : BEGIN_READ,
-                     ACTION_BEGIN, error);
-        if (status != CONV_OK) conv__file_lock_release(&connection->file_lock);
+    if (status != CONV_OK) {
+        conv__lease_release(&connection->lease);
+        return status;
     }
-    if (status != CONV_OK) conv__lease_release(&connection->lease);
+    status =
+        run(connection, mode == CONV__SQLITE_WRITE ? BEGIN_WRITE : BEGIN_READ, ACTION_BEGIN, error);
+    if (status != CONV_OK) give_back(connection);
     return status;
-}
-
-static void give_back(conv__sqlite *connection)
-{
-    /* Unlocking what a reader never locked does nothing: no other holder shares the descriptor. */
-    conv__file_lock_release(&connection->file_lock);
-    conv__lease_release(&connection->lease);
 }
 
 /* A failed COMMIT may leave the transaction open, and some failures end it by themselves. */

@@ -11,6 +11,7 @@ typedef struct conv__sqlite_params {
     const char *path; /* a file, or ":memory:" */
     bool read_only;   /* never creates or changes the file */
     bool create;      /* make the file if it is not there; its folder must be */
+    bool exclusive;   /* for this process alone as long as it is open; a second one gets CONV_STATE */
 } conv__sqlite_params;
 
 typedef struct conv__sqlite conv__sqlite;
@@ -38,6 +39,9 @@ CONV_WARN_UNUSED conv_status conv__sqlite_begin(conv__sqlite *connection, conv__
 /* Both end the transaction and give the connection back, whatever the answer. */
 CONV_WARN_UNUSED conv_status conv__sqlite_commit(conv__sqlite *connection, conv_error *error);
 void conv__sqlite_rollback(conv__sqlite *connection);
+
+/* Looks through the whole file. CONV_BAD_DATA: it is damaged. */
+CONV_WARN_UNUSED conv_status conv__sqlite_check(conv__sqlite *connection, conv_error *error);
 
 /* Runs SQL text of any number of statements inside the transaction under way. */
 CONV_WARN_UNUSED conv_status conv__sqlite_run_script(conv__sqlite *connection, const char *sql,

@@ -137,6 +137,19 @@ static conv_status use_log(conv__sqlite *connection, const char *path, conv_erro
     return CONV_UNAVAILABLE;
 }
 
+/* The lock stays until the file is closed or the process has died, so that nobody waits for it. */
+static conv_status take_for_good(conv__sqlite *connection, const char *path, conv_error *error)
+{
+    conv_status status = conv__file_lock_acquire(&connection->file_lock, 0, error);
+    if (status == CONV_TIMEOUT)
+        return conv__fail(error, CONV_STATE, ACTION,
+                          "%s is open in another live process: give each process a file of its own",
+                          path);
+    if (status == CONV_OK && run(connection, "PRAGMA locking_mode=EXCLUSIVE") != SQLITE_OK)
+        return fail_for_file(connection, sqlite3_errcode(connection->database), path, error);
+    return status == CONV_OK ? use_log(connection, path, error) : status;
+}
+
 /* Under the writers' lock: changing to the log is a write, and two may open a new file at once. */
 static conv_status prepare_for_writing(conv__sqlite *connection, const char *path,
                                        conv_error *error)
@@ -145,6 +158,7 @@ static conv_status prepare_for_writing(conv__sqlite *connection, const char *pat
     const char *resolved = sqlite3_db_filename(connection->database, "main");
     conv_status status = conv__file_lock_open(resolved, &connection->file_lock, error);
     if (status != CONV_OK) return status;
+    if (connection->exclusive) return take_for_good(connection, path, error);
     status = conv__file_lock_acquire(&connection->file_lock, connection->deadline_ns, error);
     if (status != CONV_OK) return status;
     status = use_log(connection, path, error);
@@ -193,4 +207,24 @@ conv_status conv__sqlite_open_file(conv__sqlite *connection, const conv__sqlite_
     if (code != SQLITE_OK) return fail_for_file(connection, code, path, error);
     if (in_memory || params->read_only) return CONV_OK;
     return prepare_for_writing(connection, path, error);
+}
+
+static int collect_answer(void *context, int columns, char **values, char **names)
+{
+    (void)columns;
+    (void)names;
+    *(bool *)context = values[0] != NULL && strcmp(values[0], "ok") == 0;
+    return 0;
+}
+
+conv_status conv__sqlite_check(conv__sqlite *connection, conv_error *error)
+{
+    bool whole = false;
+    connection->deadline_ns = CONV__NO_DEADLINE;
+    int code =
+        sqlite3_exec(connection->database, "PRAGMA quick_check(1)", collect_answer, &whole, NULL);
+    if (code != SQLITE_OK)
+        return conv__sqlite_fail(connection->database, code, "check file", error);
+    if (whole) return CONV_OK;
+    return conv__fail(error, CONV_BAD_DATA, "check file", "the file is damaged");
 }

@@ -1,0 +1,233 @@
+/* The journal's SQL. One connection, one process; every change is on the disk when it is answered.
+ */
+#include "repositories/sqlite/journal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/error.h"
+#include "repositories/sqlite/columns.h"
+#include "repositories/sqlite/journal_internal.h"
+
+#define ACTION_WRITE "write journal"
+#define ACTION_READ  "read journal"
+
+enum { PUT, REMOVE, SELECT_PAGE, SELECT_ONE, SELECT_WAITS, SELECT_COUNTS };
+
+#define COLUMNS                                                                                    \
+    "entry_id, kind, session_id, item_id, compare_reply, record, sqlstate, reason, created_at"
+
+const conv__sqlite_statement conv__sqlite_journal_statements[] = {
+    [PUT] = {"INSERT INTO journal (kind, session_id, item_id, compare_reply, record, sqlstate,"
+             " reason, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+             " ON CONFLICT (item_id, session_id) DO UPDATE SET kind = excluded.kind,"
+             " compare_reply = excluded.compare_reply, record = excluded.record,"
+             " sqlstate = excluded.sqlstate, reason = excluded.reason"},
+    [REMOVE] = {"DELETE FROM journal WHERE item_id = ?1 AND session_id = ?2"},
+    [SELECT_PAGE] = {"SELECT " COLUMNS " FROM journal WHERE entry_id > ?1"
+                     " AND kind IN (?2, ?3, ?4, ?5) ORDER BY entry_id LIMIT ?6"},
+    [SELECT_ONE] = {"SELECT " COLUMNS " FROM journal WHERE item_id = ?1 AND session_id = ?2"},
+    [SELECT_WAITS] = {"SELECT 1 FROM journal WHERE session_id = ?1 AND kind = 'exchange' LIMIT 1"},
+    [SELECT_COUNTS] = {"SELECT count(*) FILTER (WHERE kind = 'turn'),"
+                       " count(*) FILTER (WHERE kind = 'exchange'),"
+                       " count(*) FILTER (WHERE kind = 'usage'),"
+                       " count(*) FILTER (WHERE kind = 'dead'),"
+                       " min(created_at) FILTER (WHERE kind IN ('exchange', 'usage')),"
+                       " max(entry_id) FROM journal"},
+    {NULL},
+};
+
+static const char *const kind_names[] = {[CONV__JOURNAL_TURN] = "turn",
+                                         [CONV__JOURNAL_EXCHANGE] = "exchange",
+                                         [CONV__JOURNAL_USAGE] = "usage",
+                                         [CONV__JOURNAL_DEAD] = "dead"};
+enum { KINDS = sizeof kind_names / sizeof kind_names[0] };
+
+static conv__sqlite *connection_of(conv__journal *journal)
+{
+    return ((conv__sqlite_journal *)journal)->connection;
+}
+
+static void prepare(conv__sqlite_query *query, conv__journal *journal, int which,
+                    const char *action)
+{
+    conv__sqlite_prepare(query, connection_of(journal), &conv__sqlite_journal_statements[which],
+                         action);
+}
+
+static conv_status put(conv__journal *journal, const conv__journal_entry *entry, conv_error *error)
+{
+    conv__sqlite_query query;
+    prepare(&query, journal, PUT, ACTION_WRITE);
+    conv__sqlite_bind_text(&query, conv_text(kind_names[entry->kind]));
+    conv__sqlite_bind_uuid_or_nil(&query, entry->session_id);
+    conv__sqlite_bind_uuid(&query, entry->item_id);
+    conv__sqlite_bind_integer(&query, entry->compare_reply);
+    conv__sqlite_bind_blob(&query, entry->record);
+    conv__sqlite_bind_text(&query, conv_text(entry->sqlstate[0] != '\0' ? entry->sqlstate : NULL));
+    conv__sqlite_bind_text(&query, entry->reason);
+    conv__sqlite_bind_time(&query, entry->created_us);
+    return conv__sqlite_execute(&query, NULL, error);
+}
+
+static conv_status remove_entry(conv__journal *journal, const conv__journal_entry *entry,
+                                conv_error *error)
+{
+    conv__sqlite_query query;
+    prepare(&query, journal, REMOVE, ACTION_WRITE);
+    conv__sqlite_bind_uuid(&query, entry->item_id);
+    conv__sqlite_bind_uuid_or_nil(&query, entry->session_id);
+    return conv__sqlite_execute(&query, NULL, error);
+}
+
+static conv_status apply(conv__journal *journal, const conv__journal_change *changes, size_t count,
+                         int64_t deadline_ns, conv_error *error)
+{
+    conv_status status =
+        conv__sqlite_begin(connection_of(journal), CONV__SQLITE_WRITE, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    for (size_t i = 0; status == CONV_OK && i < count; i++)
+        status = changes[i].what == CONV__JOURNAL_PUT
+                     ? put(journal, &changes[i].entry, error)
+                     : remove_entry(journal, &changes[i].entry, error);
+    if (status == CONV_OK) return conv__sqlite_commit(connection_of(journal), error);
+    conv__sqlite_rollback(connection_of(journal));
+    return status;
+}
+
+static void read_kind(conv__sqlite_query *query, int column, conv__journal_kind *kind)
+{
+    conv_bytes name = conv__sqlite_bytes(query, column);
+    for (int i = 0; i < KINDS; i++) {
+        if (!conv_bytes_equal(name, conv_text(kind_names[i]))) continue;
+        *kind = (conv__journal_kind)i;
+        return;
+    }
+    conv__sqlite_damaged(query);
+}
+
+static void read_entry(conv__sqlite_query *query, conv__arena *arena, conv__journal_entry *entry)
+{
+    conv_bytes sqlstate = conv__sqlite_bytes(query, 6);
+    *entry = (conv__journal_entry){.entry_id = conv__sqlite_integer(query, 0),
+                                   .session_id = conv__sqlite_uuid(query, 2),
+                                   .item_id = conv__sqlite_uuid(query, 3),
+                                   .compare_reply = conv__sqlite_integer(query, 4) != 0,
+                                   .created_us = conv__sqlite_time(query, 8)};
+    read_kind(query, 1, &entry->kind);
+    if (sqlstate.size < sizeof entry->sqlstate && sqlstate.size > 0)
+        memcpy(entry->sqlstate, sqlstate.data, sqlstate.size);
+    entry->record = conv__sqlite_copy(query, 5, arena);
+    entry->reason = conv__sqlite_copy(query, 7, arena);
+}
+
+static conv_status begin_read(conv__journal *journal, int64_t deadline_ns, conv_error *error)
+{
+    return conv__sqlite_begin(connection_of(journal), CONV__SQLITE_READ, deadline_ns, error);
+}
+
+static conv_status end_read(conv__journal *journal, conv__sqlite_query *query, conv_error *error)
+{
+    conv_status status = conv__sqlite_finish(query, error);
+    conv__sqlite_rollback(connection_of(journal));
+    return status;
+}
+
+static conv_status list(conv__journal *journal, const conv__journal_kind *kinds, size_t kind_count,
+                        int64_t after_id, size_t limit, int64_t deadline_ns, conv__arena *arena,
+                        conv__journal_list *result, conv_error *error)
+{
+    conv__sqlite_query query;
+    *result = (conv__journal_list){0};
+    conv_status status = begin_read(journal, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    prepare(&query, journal, SELECT_PAGE, ACTION_READ);
+    conv__sqlite_bind_integer(&query, after_id);
+    for (size_t i = 0; i < KINDS; i++)
+        conv__sqlite_bind_text(&query, conv_text(i < kind_count ? kind_names[kinds[i]] : NULL));
+    conv__sqlite_bind_integer(&query, (int64_t)limit + 1);
+    result->entries = conv__arena_allocate(arena, limit * sizeof *result->entries);
+    if (result->entries == NULL) conv__sqlite_no_memory(&query);
+    while (conv__sqlite_step(&query)) {
+        if (result->count == limit)
+            result->has_more = true;
+        else
+            read_entry(&query, arena, &result->entries[result->count++]);
+    }
+    return end_read(journal, &query, error);
+}
+
+static conv_status waits(conv__journal *journal, conv_uuid session_id, int64_t deadline_ns,
+                         bool *found, conv_error *error)
+{
+    conv__sqlite_query query;
+    conv_status status = begin_read(journal, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    prepare(&query, journal, SELECT_WAITS, ACTION_READ);
+    conv__sqlite_bind_uuid(&query, session_id);
+    *found = conv__sqlite_step(&query);
+    return end_read(journal, &query, error);
+}
+
+static conv_status find(conv__journal *journal, conv_uuid session_id, conv_uuid item_id,
+                        int64_t deadline_ns, conv__arena *arena, conv__journal_entry *entry,
+                        conv_error *error)
+{
+    conv__sqlite_query query;
+    conv_status status = begin_read(journal, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    prepare(&query, journal, SELECT_ONE, ACTION_READ);
+    conv__sqlite_bind_uuid(&query, item_id);
+    conv__sqlite_bind_uuid_or_nil(&query, session_id);
+    bool found = conv__sqlite_step(&query);
+    if (found) read_entry(&query, arena, entry);
+    status = end_read(journal, &query, error);
+    if (status != CONV_OK || found) return status;
+    return conv__fail(error, CONV_NOT_FOUND, ACTION_READ, "the journal has no such entry");
+}
+
+static int64_t size_of(const char *path, const char *suffix)
+{
+    char name[4096 + 8];
+    struct stat status;
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    return stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
+}
+
+static conv_status count(conv__journal *journal, int64_t deadline_ns, conv__journal_counts *counts,
+                         conv_error *error)
+{
+    const conv__sqlite_journal *self = (conv__sqlite_journal *)journal;
+    conv__sqlite_query query;
+    *counts = (conv__journal_counts){0};
+    conv_status status = begin_read(journal, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    prepare(&query, journal, SELECT_COUNTS, ACTION_READ);
+    if (conv__sqlite_step(&query)) {
+        counts->turns = conv__sqlite_integer(&query, 0);
+        counts->exchanges = conv__sqlite_integer(&query, 1);
+        counts->usage = conv__sqlite_integer(&query, 2);
+        counts->dead = conv__sqlite_integer(&query, 3);
+        if (counts->exchanges + counts->usage > 0) counts->oldest_us = conv__sqlite_time(&query, 4);
+        int64_t last = conv__sqlite_count(&query, 5);
+        counts->last_id = last == CONV_UNKNOWN ? 0 : last;
+    }
+    counts->bytes = size_of(self->path, "") + size_of(self->path, "-wal");
+    return end_read(journal, &query, error);
+}
+
+static void close_journal(conv__journal *journal)
+{
+    conv__sqlite_journal *self = (conv__sqlite_journal *)journal;
+    conv__sqlite_close(self->connection);
+    conv__release(self->path);
+    conv__release(self);
+}
+
+const conv__journal_functions conv__sqlite_journal_functions = {.apply = apply,
+                                                                .list = list,
+                                                                .waits = waits,
+                                                                .find = find,
+                                                                .count = count,
+                                                                .close = close_journal};

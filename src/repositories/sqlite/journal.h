@@ -1,0 +1,20 @@
+/* The journal in an SQLite file that one process at a time has open. */
+#ifndef CONV__REPOSITORIES_SQLITE_JOURNAL_H
+#define CONV__REPOSITORIES_SQLITE_JOURNAL_H
+
+#include <stdbool.h>
+
+#include "conversation/status.h"
+#include "db/sqlite/query.h"
+#include "repositories/journal.h"
+
+extern const conv__sqlite_statement conv__sqlite_journal_statements[];
+
+/* Opens the file and brings its schema up to date. `set_aside` (may be NULL) tells whether the file
+ * was damaged: it is then kept under another name, what can be read of it is taken over, and a
+ * fresh one is used. CONV_STATE: another live process has it open, or it is of a newer version.
+ * CONV_UNAVAILABLE, CONV_PERMISSION: the file can't be made or written. CONV_NO_MEMORY. */
+CONV_WARN_UNUSED conv_status conv__sqlite_journal_open(const char *path, bool *set_aside,
+                                                       conv__journal **journal, conv_error *error);
+
+#endif
