@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "repositories/postgres/store.h"
+#include "repositories/sqlite/journal.h"
 #include "repositories/sqlite/store.h"
 #include "store_location.h"
 
@@ -28,6 +29,7 @@ enum {
     QUEUE_EXCHANGES = 65536,
     POSTGRES_LEADERS = 2
 };
+#define DEFAULT_JOURNAL_BYTES ((int64_t)1 << 30)
 
 static conv_status invalid(conv_error *error, const char *what)
 {
@@ -114,9 +116,10 @@ static conv_status check_schema(conv_client *client, const conv_client_params *p
                       (long long)state.version, (long long)state.wanted);
 }
 
-static conv_status open_writer(conv_client *client, const conv_client_params *params,
+static conv_status open_saving(conv_client *client, const conv_client_params *params,
                                conv_error *error)
 {
+    conv__journal *journal = NULL;
     int connections = (int)or_default(params->connections, DEFAULT_CONNECTIONS);
     conv__writer_params writer = {
         .store = client->store,
@@ -124,7 +127,16 @@ static conv_status open_writer(conv_client *client, const conv_client_params *pa
         .batch_exchanges = BATCH_EXCHANGES,
         .batch_bytes = BATCH_BYTES,
         .queue_exchanges = QUEUE_EXCHANGES};
-    return conv__writer_create(&writer, &client->writer, error);
+    if (params->journal != NULL && !params->read_only) {
+        conv_status status = conv__sqlite_journal_open(params->journal, NULL, &journal, error);
+        if (status != CONV_OK) return status;
+    }
+    conv__saving_params saving = {.writer = writer,
+                                  .journal = journal,
+                                  .store_timeout_ms = client->store_timeout_ms,
+                                  .journal_bytes =
+                                      or_default(params->journal_bytes, DEFAULT_JOURNAL_BYTES)};
+    return conv__saving_create(&saving, &client->saving, error);
 }
 
 static conv_status set_up_service(conv_client *client, const conv_client_params *params,
@@ -135,7 +147,7 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
         return conv__fail_memory(error, ACTION);
     client->conversation = (conv__conversation){
         .store = client->store,
-        .writer = client->writer,
+        .saving = client->saving,
         .prices = client->prices,
         .provider = params->provider,
         .model = model.data,
@@ -146,9 +158,9 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
     return CONV_OK;
 }
 
-static void destroy(conv_client *client)
+static void destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining)
 {
-    conv__writer_free(client->writer);
+    conv__saving_close(client->saving, deadline_ns, remaining);
     if (client->store != NULL) client->store->functions->close(client->store);
     conv__prices_free(client->prices);
     pthread_cond_destroy(&client->idle);
@@ -187,12 +199,12 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     status = conv__prices_create(params->prices, params->price_count, &made->prices, error);
     if (status == CONV_OK) status = open_store(made, params, error);
     if (status == CONV_OK) status = check_schema(made, params, error);
-    if (status == CONV_OK) status = open_writer(made, params, error);
+    if (status == CONV_OK) status = open_saving(made, params, error);
     if (status == CONV_OK) status = set_up_service(made, params, error);
     if (status == CONV_OK)
         *client = made;
     else
-        destroy(made);
+        destroy(made, 0, NULL);
     return status;
 }
 
@@ -240,6 +252,11 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
         return conv__fail(error, CONV_TIMEOUT, "close client",
                           "%zu calls were still under way after %lld ms", calls,
                           (long long)timeout_ms);
-    destroy(client);
-    return CONV_OK;
+    conv__journal_counts remaining = {0};
+    destroy(client, deadline, &remaining);
+    if (remaining.exchanges + remaining.usage == 0) return CONV_OK;
+    return conv__fail(error, CONV_TIMEOUT, "close client",
+                      "%lld exchanges and %lld usage records wait in the journal: the next client "
+                      "that opens it saves them",
+                      (long long)remaining.exchanges, (long long)remaining.usage);
 }

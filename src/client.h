@@ -8,7 +8,7 @@
 #include "conversation/client.h"
 #include "core/memory.h"
 #include "repositories/store.h"
-#include "saving/writer.h"
+#include "saving/saving.h"
 #include "services/conversation.h"
 #include "services/pricing.h"
 
@@ -16,7 +16,7 @@ struct conv_client {
     pid_t pid; /* of the process that opened it */
     conv__arena arena;
     conv__store *store;
-    conv__writer *writer;
+    conv__saving *saving;
     conv__prices *prices;
     conv__conversation conversation;
     int64_t store_timeout_ms;

@@ -58,8 +58,9 @@ typedef struct conv_turn {
 
 /* Where an exchange is when a call answers. */
 typedef enum conv_saved {
-    CONV_SAVED_NOT = 0,  /* only with a failure */
-    CONV_SAVED_COMMITTED /* committed in the store */
+    CONV_SAVED_NOT = 0,   /* only with a failure */
+    CONV_SAVED_COMMITTED, /* committed in the store */
+    CONV_SAVED_JOURNALED  /* on the local disk; it will be committed without the caller */
 } conv_saved;
 
 /* What a turn left. One block with one free. */
@@ -77,8 +78,9 @@ typedef struct conv_reply conv_reply;
  * right kind, no provider, a setting out of range. CONV_CONFLICT: the turn id was used in this
  * session for other messages. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply set.
  * CONV_UNAVAILABLE, CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved unless
- * error->outcome_unknown; repeat with the same turn id). CONV_LIMIT: no connection became free, or
- * the message is over the store's bound. CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store
+ * error->outcome_unknown; repeat with the same turn id). With a journal a store that is away is no
+ * failure of saving: the reply then says CONV_SAVED_JOURNALED. CONV_LIMIT: no connection became free,
+ * the journal is full, or the message is over the store's bound. CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store
  * refuses. CONV_NO_MEMORY. Thread: any.
  * Round trips to the store: 1 for context and turn id (0 without either), 1 to save. */
 CONV_WARN_UNUSED conv_status conv_process_message(conv_client *client, const conv_turn *turn,

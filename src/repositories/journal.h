@@ -80,6 +80,9 @@ typedef struct conv__journal_functions {
     conv_status (*count)(conv__journal *journal, int64_t deadline_ns, conv__journal_counts *counts,
                          conv_error *error);
 
+    /* Of the file and its log; cheap. */
+    int64_t (*bytes)(conv__journal *journal);
+
     void (*close)(conv__journal *journal);
 } conv__journal_functions;
 

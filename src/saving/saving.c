@@ -139,18 +139,15 @@ conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *chang
     return status;
 }
 
-static conv_status check_room(conv__saving *saving, int64_t deadline_ns, conv_error *error)
+static conv_status check_room(conv__saving *saving, conv_error *error)
 {
     conv__journal *journal = saving->params.journal;
-    conv__journal_counts counts = {0};
-    if (saving->params.journal_bytes == 0) return CONV_OK;
-    conv_status status = journal->functions->count(journal, deadline_ns, &counts, error);
-    if (status != CONV_OK || counts.bytes < saving->params.journal_bytes) return status;
-    return conv__fail(
-        error, CONV_LIMIT, ACTION_JOURNAL,
-        "the journal has reached its limit of %lld bytes with %lld exchanges waiting: "
-        "bring the store back, or raise the limit",
-        (long long)saving->params.journal_bytes, (long long)counts.exchanges);
+    int64_t limit = saving->params.journal_bytes;
+    if (limit == 0 || journal->functions->bytes(journal) < limit) return CONV_OK;
+    return conv__fail(error, CONV_LIMIT, ACTION_JOURNAL,
+                      "the journal has reached its limit of %lld bytes: bring the store back, or "
+                      "raise the limit",
+                      (long long)limit);
 }
 
 static conv_status put(conv__saving *saving, conv__journal_kind kind,
@@ -158,7 +155,7 @@ static conv_status put(conv__saving *saving, conv__journal_kind kind,
                        conv_error *error)
 {
     conv__buffer record = {0};
-    conv_status status = check_room(saving, deadline_ns, error);
+    conv_status status = check_room(saving, error);
     if (status != CONV_OK) return status;
     conv__record_append_exchange(&record, exchange);
     conv__journal_change change = {.what = CONV__JOURNAL_PUT,
@@ -210,11 +207,10 @@ static conv_status keep(conv__saving *saving, conv__save *save, const conv_error
 static bool must_wait(conv__saving *saving, const conv__save *save)
 {
     conv__journal *journal = saving->params.journal;
+    if (conv__saving_is_away(saving)) return true;
     lock(saving);
-    bool away = saving->away;
     int64_t waiting = saving->waiting;
     unlock(saving);
-    if (away) return true;
     if (waiting == 0) return false;
     bool waits = true;
     conv_status status = journal->functions->waits(journal, save->exchange->session.session_id,
@@ -235,6 +231,19 @@ conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted
     if (noted && !add_done(saving, save->exchange) && status == CONV_OK)
         return CONV_OK; /* the note stays; the next start finds the exchange in the store */
     return status;
+}
+
+bool conv__saving_is_away(conv__saving *saving)
+{
+    lock(saving);
+    bool away = saving->away;
+    unlock(saving);
+    return away;
+}
+
+bool conv__saving_has_journal(const conv__saving *saving)
+{
+    return saving->params.journal != NULL;
 }
 
 conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id, conv_uuid exchange_id,

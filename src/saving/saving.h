@@ -35,6 +35,15 @@ CONV_WARN_UNUSED conv_status conv__saving_note(conv__saving *saving, const conv_
  * it noted is taken back unless the exchange now waits. Else see conv__writer_save. */
 CONV_WARN_UNUSED conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted);
 
+/* Whether the store is known to be away, so that nobody should wait for it now. Never true without a
+ * journal. */
+bool conv__saving_is_away(conv__saving *saving);
+
+bool conv__saving_has_journal(const conv__saving *saving);
+
+/* Whether waiting may help against this failure of the store. */
+bool conv__saving_may_wait(const conv_error *error);
+
 /* Looks for an exchange that waits in the journal; `found` false without one. Its bytes live in the
  * arena. */
 CONV_WARN_UNUSED conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id,

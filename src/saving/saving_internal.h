@@ -42,9 +42,6 @@ CONV_WARN_UNUSED conv_status conv__saving_apply(conv__saving *saving, conv__jour
 /* The store failed in a way that another try may mend: callers are not to wait for it. */
 void conv__saving_store_away(conv__saving *saving);
 
-/* Whether an error says that the exchange may yet be saved, by waiting. */
-bool conv__saving_may_wait(const conv_error *error);
-
 /* The thread. */
 void *conv__drain_run(void *saving);
 

@@ -29,6 +29,7 @@ typedef struct turn_run {
     conv_status answer; /* how the provider ended */
     conv_error answer_error;
     int64_t deadline_ns;
+    bool noted; /* in the journal, before the provider was asked */
     conv_reply *reply;
 } turn_run;
 
@@ -48,6 +49,9 @@ static conv_status read_from_store(turn_run *run, conv_error *error)
 {
     int64_t begun = conv__monotonic_ns();
     int64_t deadline = conv__deadline_in_ms(run->service->store_timeout_ms);
+    if (conv__saving_is_away(run->service->saving))
+        return conv__fail(error, CONV_UNAVAILABLE, "read context",
+                          "the store is away; what is accepted meanwhile waits in the journal");
     if (run->deadline_ns < deadline) deadline = run->deadline_ns;
     conv_status status = conv__ask(run->service->store, CONV__ASK_READ, deadline, read_turn,
                                    &run->scratch, run, error);
@@ -91,6 +95,50 @@ static conv_status use_saved(turn_run *run, bool *answered, conv_error *error)
     }
     *answered = true;
     return conv__reply_set_saved(run->reply, &run->state, run->request_count, error);
+}
+
+/* The same turn, answered while the store was away and waiting for it since. */
+static conv_status use_journaled(turn_run *run, bool *answered, conv_error *error)
+{
+    conv__exchange waiting;
+    *answered = false;
+    conv_status status = conv__saving_find(run->service->saving, run->exchange.session.session_id,
+                                           run->exchange.exchange_id, run->deadline_ns,
+                                           &run->scratch, &waiting, answered, error);
+    if (status != CONV_OK || !*answered) return status;
+    conv__turn_state *state = &run->state;
+    conv__message_row *rows =
+        conv__arena_allocate(&run->scratch, waiting.message_count * sizeof *rows);
+    if (rows == NULL) return conv__fail_memory(error, ACTION);
+    memcpy(rows, waiting.messages, waiting.message_count * sizeof *rows);
+    for (size_t i = 0; status == CONV_OK && i < waiting.message_count; i++)
+        status = conv__message_from_row(&rows[i], error);
+    *state = (conv__turn_state){.exchange = {.found = true, .status = waiting.status},
+                                .saved = {rows, waiting.message_count, false},
+                                .usage = waiting.usage};
+    memcpy(state->exchange.request_hash, waiting.request_hash, CONV__CONTENT_HASH_SIZE);
+    if (status == CONV_OK) status = conv__usage_from_row(&state->usage, error);
+    if (status == CONV_OK) status = use_saved(run, answered, error);
+    if (status == CONV_OK && *answered) run->reply->saved = CONV_SAVED_JOURNALED;
+    return status;
+}
+
+static conv_status note(turn_run *run, conv_error *error)
+{
+    conv__exchange noted = run->exchange;
+    int64_t deadline = conv__deadline_in_ms(run->service->store_timeout_ms);
+    noted.status = CONV_OUTCOME_INTERRUPTED;
+    conv_usage usage = CONV_USAGE_INIT;
+    usage.log_id = conv_uuid_v7();
+    usage.created_us = noted.created_us;
+    usage.service = conv_text("chat");
+    usage.operation = conv_text("chat");
+    usage.status = CONV_OUTCOME_INTERRUPTED;
+    conv_status status = conv__exchange_set_usage(&run->scratch, &noted, &usage, error);
+    if (status == CONV_OK)
+        status = conv__saving_note(run->service->saving, &noted, deadline, error);
+    run->noted = status == CONV_OK;
+    return status;
 }
 
 static conv_status request_messages(turn_run *run, conv_provider_request *request)
@@ -214,13 +262,13 @@ static conv_status save(turn_run *run, conv_error *error)
     int64_t begun = conv__monotonic_ns();
     conv__save one = {.exchange = &run->exchange,
                       .deadline_ns = conv__deadline_in_ms(run->service->store_timeout_ms)};
-    status = conv__writer_save(run->service->writer, &one);
+    status = conv__saving_save(run->service->saving, &one, run->noted);
     run->reply->store_us += (conv__monotonic_ns() - begun) / 1000;
     if (status != CONV_OK) {
         if (error != NULL) *error = one.error;
         return status;
     }
-    run->reply->saved = CONV_SAVED_COMMITTED;
+    run->reply->saved = one.journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
     if (!one.repeated) return CONV_OK;
     /* The same turn was answered elsewhere meanwhile; what is stored is the truth. */
     status = read_from_store(run, error);
@@ -232,13 +280,25 @@ static conv_status run_turn(turn_run *run, conv_error *error)
 {
     conv_status status = prepare(run, error);
     if (status != CONV_OK) return status;
-    if (run->turn->turn_id != NULL || conv__turn_context(run->service, run->turn) > 0) {
-        bool answered = false;
-        status = read_from_store(run, error);
+    bool answered = false;
+    if (run->turn->turn_id != NULL) status = use_journaled(run, &answered, error);
+    if (status != CONV_OK || answered) return status;
+    size_t context = conv__turn_context(run->service, run->turn);
+    if (run->turn->turn_id != NULL || context > 0) {
+        conv_error details = CONV_ERROR_INIT;
+        status = read_from_store(run, &details);
+        /* With a journal a turn that needs no context goes on while the store is away: if its id
+         * was saved before, that comes out when it is saved. */
+        if (status != CONV_OK && context == 0 && conv__saving_may_wait(&details) &&
+            conv__saving_has_journal(run->service->saving))
+            status = CONV_OK;
+        else if (status != CONV_OK && error != NULL)
+            *error = details;
         if (status == CONV_OK) status = use_saved(run, &answered, error);
         if (status != CONV_OK || answered) return status;
     }
-    status = ask_provider(run, error);
+    status = note(run, error);
+    if (status == CONV_OK) status = ask_provider(run, error);
     if (status == CONV_OK) status = take_answer(run, error);
     if (status == CONV_OK) status = save(run, error);
     return status;

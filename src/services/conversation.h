@@ -4,13 +4,13 @@
 
 #include "conversation/turn.h"
 #include "repositories/store.h"
-#include "saving/writer.h"
+#include "saving/saving.h"
 #include "services/pricing.h"
 
 /* What the service works with; all of it is borrowed. Defaults are filled in already. */
 typedef struct conv__conversation {
     conv__store *store;
-    conv__writer *writer;
+    conv__saving *saving;
     const conv__prices *prices;
     conv_provider *provider; /* NULL: a turn must bring its own */
     const char *model;

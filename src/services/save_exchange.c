@@ -91,14 +91,14 @@ static conv_status save(const conv__conversation *service, const conv_exchange *
     conv__save one = {.exchange = &row,
                       .compare_reply = true,
                       .deadline_ns = conv__deadline_in_ms(service->store_timeout_ms)};
-    status = conv__writer_save(service->writer, &one);
+    status = conv__saving_save(service->saving, &one, false);
     if (status != CONV_OK) {
         if (error != NULL) *error = one.error;
         return status;
     }
     reply->store_us = (conv__monotonic_ns() - begun) / 1000;
     reply->status = exchange->status;
-    reply->saved = CONV_SAVED_COMMITTED;
+    reply->saved = one.journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
     reply->repeat = one.repeated;
     if (conv__reply_set_messages(reply, messages + asked, answered) != CONV_OK)
         return conv__fail_memory(error, ACTION);

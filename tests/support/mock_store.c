@@ -23,9 +23,12 @@ static conv_status begin(conv__store *store, conv__transaction_mode mode, int64_
 {
     mock_store *mock = of(store);
     (void)deadline_ns;
+    pthread_mutex_lock(&mock->lock);
     if (mock->begin_error.status != CONV_OK) {
-        *error = mock->begin_error;
-        return error->status;
+        conv_status status = mock->begin_error.status;
+        if (error != NULL) *error = mock->begin_error;
+        pthread_mutex_unlock(&mock->lock);
+        return status;
     }
     if (mode == CONV__TRANSACTION_READ)
         mock->reads++;
@@ -39,9 +42,8 @@ static conv_status begin(conv__store *store, conv__transaction_mode mode, int64_
     return CONV_OK;
 }
 
-static conv_status commit(conv__transaction *transaction, conv_error *error)
+static conv_status commit_locked(mock_store *mock, conv_error *error)
 {
-    mock_store *mock = of(transaction->store);
     if (mock->on_commit != NULL) mock->on_commit(mock->commit_context);
     mock->open--;
     const conv_error *scripted = &mock->commit_errors[mock->commits++ % MOCK_STORE_COMMITS];
@@ -58,12 +60,21 @@ static conv_status commit(conv__transaction *transaction, conv_error *error)
     return CONV_OK;
 }
 
+static conv_status commit(conv__transaction *transaction, conv_error *error)
+{
+    mock_store *mock = of(transaction->store);
+    conv_status status = commit_locked(mock, error);
+    pthread_mutex_unlock(&mock->lock);
+    return status;
+}
+
 static void rollback(conv__transaction *transaction)
 {
     if (transaction == NULL) return;
     mock_store *mock = of(transaction->store);
     mock->open--;
     mock->rollbacks++;
+    pthread_mutex_unlock(&mock->lock);
 }
 
 static conv_status save(conv__chat_repository *chat, conv__transaction *transaction,
@@ -137,6 +148,22 @@ static void close_store(conv__store *store)
     (void)store;
 }
 
+void mock_store_set_away(mock_store *mock, bool away)
+{
+    pthread_mutex_lock(&mock->lock);
+    mock->begin_error =
+        away ? mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "") : (conv_error)CONV_ERROR_INIT;
+    pthread_mutex_unlock(&mock->lock);
+}
+
+size_t mock_store_saved(mock_store *mock)
+{
+    pthread_mutex_lock(&mock->lock);
+    size_t saved = mock->saved_count;
+    pthread_mutex_unlock(&mock->lock);
+    return saved;
+}
+
 void mock_store_init(mock_store *mock)
 {
     static const conv__store_functions store = {.name = "mock",
@@ -149,6 +176,7 @@ void mock_store_init(mock_store *mock)
                                                          .find_exchanges = find_exchanges,
                                                          .read_turn = read_turn};
     memset(mock, 0, sizeof *mock);
+    pthread_mutex_init(&mock->lock, NULL);
     mock->store.functions = &store;
     mock->store.chat = &mock->chat;
     mock->store.usage = &mock->usage;

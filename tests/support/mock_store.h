@@ -3,6 +3,8 @@
 #ifndef TESTS_SUPPORT_MOCK_STORE_H
 #define TESTS_SUPPORT_MOCK_STORE_H
 
+#include <pthread.h>
+
 #include "repositories/chat.h"
 #include "repositories/store.h"
 #include "repositories/usage.h"
@@ -41,6 +43,7 @@ typedef struct mock_store {
     void (*on_commit)(void *context); /* called first thing in each commit */
     void *commit_context;
 
+    pthread_mutex_t lock; /* held by the transaction under way */
     conv__transaction transaction;
     conv_uuid pending_ids[MOCK_STORE_SAVED];
     size_t pending_count;
@@ -48,6 +51,12 @@ typedef struct mock_store {
 } mock_store;
 
 void mock_store_init(mock_store *mock);
+
+/* Makes every begin fail, or not, while other threads use the mock. */
+void mock_store_set_away(mock_store *mock, bool away);
+
+/* Committed so far, read while other threads use the mock. */
+size_t mock_store_saved(mock_store *mock);
 
 /* An error as a store would give it. */
 conv_error mock_error(conv_status status, conv_recovery recovery, const char *sqlstate);

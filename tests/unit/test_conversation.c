@@ -12,7 +12,7 @@
 
 typedef struct fixture {
     mock_store mock;
-    conv__writer *writer;
+    conv__saving *saving;
     conv__prices *prices;
     conv__conversation service;
     conv_provider provider;
@@ -64,16 +64,17 @@ static int setup(void **state)
     fixture *test = calloc(1, sizeof *test);
     conv_error error;
     mock_store_init(&test->mock);
-    conv__writer_params params = {.store = &test->mock.store,
-                                  .leaders = 1,
-                                  .batch_exchanges = 8,
-                                  .batch_bytes = 1 << 20,
-                                  .queue_exchanges = 8};
-    assert_ok(conv__writer_create(&params, &test->writer, &error), error);
+    conv__saving_params params = {.writer = {.store = &test->mock.store,
+                                             .leaders = 1,
+                                             .batch_exchanges = 8,
+                                             .batch_bytes = 1 << 20,
+                                             .queue_exchanges = 8},
+                                  .store_timeout_ms = 5000};
+    assert_ok(conv__saving_create(&params, &test->saving, &error), error);
     assert_ok(conv__prices_create(&price, 1, &test->prices, &error), error);
     test->provider.functions = &functions;
     test->service = (conv__conversation){.store = &test->mock.store,
-                                         .writer = test->writer,
+                                         .saving = test->saving,
                                          .prices = test->prices,
                                          .provider = &test->provider,
                                          .model = "model-1",
@@ -89,7 +90,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     fixture *test = *state;
-    conv__writer_free(test->writer);
+    conv__saving_close(test->saving, 0, NULL);
     conv__prices_free(test->prices);
     free(test);
     return 0;

@@ -137,28 +137,36 @@ static conv_status use_log(conv__sqlite *connection, const char *path, conv_erro
     return CONV_UNAVAILABLE;
 }
 
-/* The lock stays until the file is closed or the process has died, so that nobody waits for it. */
+static conv_status open_lock(conv__sqlite *connection, conv_error *error)
+{
+    /* The name as SQLite resolved it: every symbolic link must lead to the same lock. */
+    const char *resolved = sqlite3_db_filename(connection->database, "main");
+    return conv__file_lock_open(resolved, &connection->file_lock, error);
+}
+
+/* Before anything is read. The lock stays until the file is closed or the process has died, so
+ * there is nothing to wait for. */
 static conv_status take_for_good(conv__sqlite *connection, const char *path, conv_error *error)
 {
-    conv_status status = conv__file_lock_acquire(&connection->file_lock, 0, error);
+    conv_status status = open_lock(connection, error);
+    if (status != CONV_OK) return status;
+    status = conv__file_lock_acquire(&connection->file_lock, 0, error);
     if (status == CONV_TIMEOUT)
         return conv__fail(error, CONV_STATE, ACTION,
                           "%s is open in another live process: give each process a file of its own",
                           path);
     if (status == CONV_OK && run(connection, "PRAGMA locking_mode=EXCLUSIVE") != SQLITE_OK)
         return fail_for_file(connection, sqlite3_errcode(connection->database), path, error);
-    return status == CONV_OK ? use_log(connection, path, error) : status;
+    return status;
 }
 
 /* Under the writers' lock: changing to the log is a write, and two may open a new file at once. */
 static conv_status prepare_for_writing(conv__sqlite *connection, const char *path,
                                        conv_error *error)
 {
-    /* The name as SQLite resolved it: every symbolic link must lead to the same lock. */
-    const char *resolved = sqlite3_db_filename(connection->database, "main");
-    conv_status status = conv__file_lock_open(resolved, &connection->file_lock, error);
+    if (connection->exclusive) return use_log(connection, path, error);
+    conv_status status = open_lock(connection, error);
     if (status != CONV_OK) return status;
-    if (connection->exclusive) return take_for_good(connection, path, error);
     status = conv__file_lock_acquire(&connection->file_lock, connection->deadline_ns, error);
     if (status != CONV_OK) return status;
     status = use_log(connection, path, error);
@@ -200,6 +208,7 @@ conv_status conv__sqlite_open_file(conv__sqlite *connection, const conv__sqlite_
     connection->deadline_ns = conv__deadline_in_ms(OPEN_TIMEOUT_MS);
     conv_status status = in_memory ? CONV_OK : check_file(params, error);
     if (status == CONV_OK) status = open_handle(connection, params, in_memory, error);
+    if (status == CONV_OK && params->exclusive) status = take_for_good(connection, path, error);
     if (status != CONV_OK) return status;
     /* Opening reads nothing; this does, and finds out whether it is a database at all. */
     int code = run(connection, "PRAGMA schema_version");

@@ -195,10 +195,15 @@ static int64_t size_of(const char *path, const char *suffix)
     return stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
 }
 
+static int64_t bytes(conv__journal *journal)
+{
+    const conv__sqlite_journal *self = (conv__sqlite_journal *)journal;
+    return size_of(self->path, "") + size_of(self->path, "-wal");
+}
+
 static conv_status count(conv__journal *journal, int64_t deadline_ns, conv__journal_counts *counts,
                          conv_error *error)
 {
-    const conv__sqlite_journal *self = (conv__sqlite_journal *)journal;
     conv__sqlite_query query;
     *counts = (conv__journal_counts){0};
     conv_status status = begin_read(journal, deadline_ns, error);
@@ -213,7 +218,7 @@ static conv_status count(conv__journal *journal, int64_t deadline_ns, conv__jour
         int64_t last = conv__sqlite_count(&query, 5);
         counts->last_id = last == CONV_UNKNOWN ? 0 : last;
     }
-    counts->bytes = size_of(self->path, "") + size_of(self->path, "-wal");
+    counts->bytes = bytes(journal);
     return end_read(journal, &query, error);
 }
 
@@ -230,4 +235,5 @@ const conv__journal_functions conv__sqlite_journal_functions = {.apply = apply,
                                                                 .waits = waits,
                                                                 .find = find,
                                                                 .count = count,
+                                                                .bytes = bytes,
                                                                 .close = close_journal};

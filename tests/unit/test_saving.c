@@ -1,0 +1,337 @@
+/* The saving room with a real journal and a mocked store: what is kept while the store is away, and
+ * how it gets there afterwards. */
+#include "support/test.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/time.h"
+#include "repositories/sqlite/journal.h"
+#include "saving/record.h"
+#include "saving/saving.h"
+#include "support/mock_store.h"
+
+static char folder[64];
+static char path[96];
+static mock_store mock;
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/journal.db", folder);
+    mock_store_init(&mock);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static conv__saving *open_saving_limited(int64_t journal_bytes)
+{
+    conv__journal *journal = NULL;
+    conv__saving *saving = NULL;
+    conv_error error;
+    assert_ok(conv__sqlite_journal_open(path, NULL, &journal, &error), error);
+    conv__saving_params params = {.writer = {.store = &mock.store,
+                                             .leaders = 1,
+                                             .batch_exchanges = 8,
+                                             .batch_bytes = 1 << 20,
+                                             .queue_exchanges = 8},
+                                  .journal = journal,
+                                  .store_timeout_ms = 5000,
+                                  .journal_bytes = journal_bytes};
+    assert_ok(conv__saving_create(&params, &saving, &error), error);
+    return saving;
+}
+
+static conv__saving *open_saving(void)
+{
+    return open_saving_limited(0);
+}
+
+static conv__message_row message = {.message = {.role = CONV_ROLE_USER, .content = {"hi", 2}}};
+
+static conv__exchange make_exchange(conv_uuid session)
+{
+    conv__exchange exchange = {.messages = &message, .message_count = 1, .created_us = 1000000};
+    exchange.session.session_id = session;
+    exchange.exchange_id = conv_uuid_v7();
+    exchange.usage.usage = (conv_usage)CONV_USAGE_INIT;
+    exchange.usage.usage.log_id = conv_uuid_v7();
+    return exchange;
+}
+
+static conv_status save(conv__saving *saving, const conv__exchange *exchange, bool noted,
+                        bool *journaled)
+{
+    conv__save one = {.exchange = exchange, .deadline_ns = conv__deadline_in_ms(5000)};
+    conv_status status = conv__saving_save(saving, &one, noted);
+    if (journaled != NULL) *journaled = one.journaled;
+    return status;
+}
+
+static conv__journal_counts count(conv__saving *saving)
+{
+    conv__journal_counts counts;
+    conv_error error;
+    assert_ok(conv__saving_count(saving, conv__deadline_in_ms(5000), &counts, &error), error);
+    return counts;
+}
+
+/* Until so many are committed; the drain has its own pace, so this only bounds a broken one. */
+static void wait_for_saved(size_t wanted)
+{
+    for (int i = 0; i < 2000 && mock_store_saved(&mock) < wanted; i++)
+        usleep(5000);
+    assert_int_equal(mock_store_saved(&mock), wanted);
+}
+
+static void wait_until_empty(conv__saving *saving)
+{
+    for (int i = 0; i < 2000; i++) {
+        conv__journal_counts counts = count(saving);
+        if (counts.turns + counts.exchanges == 0) return;
+        usleep(5000);
+    }
+    fail_msg("the journal did not become empty");
+}
+
+static void what_the_store_misses_gets_there_by_itself(void **state)
+{
+    (void)state;
+    conv__saving *saving = open_saving();
+    conv__exchange exchanges[3];
+    mock_store_set_away(&mock, true);
+    for (int i = 0; i < 3; i++) {
+        bool journaled = false;
+        exchanges[i] = make_exchange(conv_uuid_v7());
+        assert_int_equal(save(saving, &exchanges[i], false, &journaled), CONV_OK);
+        assert_true(journaled);
+    }
+    assert_int_equal(count(saving).exchanges, 3);
+    assert_int_equal(count(saving).oldest_us, 1000000);
+    assert_true(conv__saving_is_away(saving));
+    mock_store_set_away(&mock, false);
+    wait_for_saved(3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(conv_uuid_compare(mock.saved_ids[i], exchanges[i].exchange_id), 0);
+    wait_until_empty(saving);
+    conv__saving_close(saving, 0, NULL);
+}
+
+static void what_waits_outlives_the_process(void **state)
+{
+    (void)state;
+    conv__journal_counts remaining;
+    conv__saving *saving = open_saving();
+    conv__exchange exchange = make_exchange(conv_uuid_v7());
+    mock_store_set_away(&mock, true);
+    assert_int_equal(save(saving, &exchange, false, NULL), CONV_OK);
+    conv__saving_close(saving, conv__deadline_in_ms(50), &remaining);
+    assert_int_equal(remaining.exchanges, 1);
+    assert_int_equal(mock.saved_count, 0);
+    mock_store_set_away(&mock, false);
+    saving = open_saving();
+    wait_for_saved(1);
+    wait_until_empty(saving);
+    conv__saving_close(saving, conv__deadline_in_ms(1000), &remaining);
+    assert_int_equal(remaining.exchanges, 0);
+}
+
+static void closing_drains(void **state)
+{
+    (void)state;
+    conv__journal_counts remaining;
+    conv__saving *saving = open_saving();
+    mock_store_set_away(&mock, true);
+    for (int i = 0; i < 100; i++) {
+        conv__exchange exchange = make_exchange(conv_uuid_v7());
+        assert_int_equal(save(saving, &exchange, false, NULL), CONV_OK);
+    }
+    mock_store_set_away(&mock, false);
+    conv__saving_close(saving, conv__deadline_in_ms(20000), &remaining);
+    assert_int_equal(remaining.exchanges, 0);
+    assert_int_equal(mock.saved_count, 100);
+}
+
+static void a_session_keeps_its_order(void **state)
+{
+    (void)state;
+    conv_uuid session = conv_uuid_v7();
+    conv__exchange first = make_exchange(session);
+    conv__exchange second = make_exchange(session);
+    bool journaled = false;
+    conv__saving *saving = open_saving();
+    mock_store_set_away(&mock, true);
+    assert_int_equal(save(saving, &first, false, NULL), CONV_OK);
+    mock_store_set_away(&mock, false);
+    assert_int_equal(save(saving, &second, false, &journaled), CONV_OK);
+    wait_for_saved(2);
+    assert_int_equal(conv_uuid_compare(mock.saved_ids[0], first.exchange_id), 0);
+    assert_int_equal(conv_uuid_compare(mock.saved_ids[1], second.exchange_id), 0);
+    conv__saving_close(saving, 0, NULL);
+}
+
+static void poison_becomes_a_dead_letter_and_holds_up_nobody(void **state)
+{
+    (void)state;
+    conv__exchange exchanges[5];
+    conv__saving *saving = open_saving();
+    mock_store_set_away(&mock, true);
+    for (int i = 0; i < 5; i++) {
+        exchanges[i] = make_exchange(conv_uuid_v7());
+        assert_int_equal(save(saving, &exchanges[i], false, NULL), CONV_OK);
+    }
+    mock.poison = exchanges[2].exchange_id;
+    mock_store_set_away(&mock, false);
+    wait_for_saved(4);
+    wait_until_empty(saving);
+    assert_int_equal(count(saving).dead, 1);
+    conv__saving_close(saving, 0, NULL);
+    conv__journal *journal = NULL;
+    conv__journal_entry entry;
+    conv__arena arena = {0};
+    conv__exchange letter;
+    conv_error error;
+    assert_ok(conv__sqlite_journal_open(path, NULL, &journal, &error), error);
+    assert_ok(journal->functions->find(journal, exchanges[2].session.session_id,
+                                       exchanges[2].exchange_id, conv__deadline_in_ms(5000), &arena,
+                                       &entry, &error),
+              error);
+    assert_int_equal(entry.kind, CONV__JOURNAL_DEAD);
+    assert_string_equal(entry.sqlstate, "22P05");
+    assert_true(entry.reason.size > 0);
+    assert_ok(conv__record_read_exchange(&arena, entry.record, &letter, &error), error);
+    assert_bytes(letter.messages[0].message.content, "hi");
+    conv__arena_reset(&arena);
+    journal->functions->close(journal);
+}
+
+static void a_note_is_taken_back_when_its_turn_is_saved(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv__saving *saving = open_saving();
+    conv__exchange exchange = make_exchange(conv_uuid_v7());
+    int64_t deadline = conv__deadline_in_ms(5000);
+    assert_ok(conv__saving_note(saving, &exchange, deadline, &error), error);
+    assert_int_equal(count(saving).turns, 1);
+    assert_int_equal(count(saving).exchanges, 0);
+    assert_int_equal(save(saving, &exchange, true, NULL), CONV_OK);
+    wait_until_empty(saving);
+    conv__saving_close(saving, 0, NULL);
+}
+
+static void an_interrupted_turn_stays_until_it_is_completed(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv__saving *saving = open_saving();
+    conv__exchange exchange = make_exchange(conv_uuid_v7());
+    assert_ok(conv__saving_note(saving, &exchange, conv__deadline_in_ms(5000), &error), error);
+    conv__saving_close(saving, 0, NULL); /* the program ends before the provider has answered */
+    saving = open_saving();
+    usleep(500000);
+    assert_int_equal(count(saving).turns, 1);
+    assert_ok(conv__saving_note(saving, &exchange, conv__deadline_in_ms(5000), &error), error);
+    assert_int_equal(count(saving).turns, 1);
+    assert_int_equal(save(saving, &exchange, true, NULL), CONV_OK);
+    wait_until_empty(saving);
+    conv__saving_close(saving, 0, NULL);
+}
+
+static void a_note_whose_exchange_is_stored_goes_at_the_next_start(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv__saving *saving = open_saving();
+    conv__exchange exchange = make_exchange(conv_uuid_v7());
+    assert_ok(conv__saving_note(saving, &exchange, conv__deadline_in_ms(5000), &error), error);
+    conv__saving_close(saving, 0, NULL);
+    mock.existing.found = true;
+    mock.existing.status = CONV_OUTCOME_COMPLETE;
+    saving = open_saving();
+    wait_until_empty(saving);
+    conv__saving_close(saving, 0, NULL);
+}
+
+static void a_full_journal_pushes_back(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv__saving *saving = open_saving_limited(1000);
+    conv__exchange exchange = make_exchange(conv_uuid_v7());
+    assert_status(conv__saving_note(saving, &exchange, conv__deadline_in_ms(100), &error),
+                  CONV_LIMIT, error);
+    mock_store_set_away(&mock, true);
+    assert_int_equal(save(saving, &exchange, false, NULL), CONV_LIMIT);
+    conv__saving_close(saving, 0, NULL);
+}
+
+static void a_second_process_is_told(void **state)
+{
+    (void)state;
+    conv__journal *journal = NULL;
+    conv_error error;
+    conv__saving *saving = open_saving();
+    assert_status(conv__sqlite_journal_open(path, NULL, &journal, &error), CONV_STATE, error);
+    assert_non_null(strstr(error.message, "another live process"));
+    conv__saving_close(saving, 0, NULL);
+    assert_ok(conv__sqlite_journal_open(path, NULL, &journal, &error), error);
+    journal->functions->close(journal);
+}
+
+static void a_damaged_file_is_set_aside(void **state)
+{
+    (void)state;
+    conv__journal *journal = NULL;
+    conv_error error;
+    bool set_aside = false;
+    conv__saving *saving = open_saving();
+    mock_store_set_away(&mock, true);
+    for (int i = 0; i < 200; i++) {
+        conv__exchange exchange = make_exchange(conv_uuid_v7());
+        assert_int_equal(save(saving, &exchange, false, NULL), CONV_OK);
+    }
+    conv__saving_close(saving, 0, NULL);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    fseek(file, -6000, SEEK_END);
+    for (int i = 0; i < 3000; i++)
+        fputc(0xAA, file);
+    fclose(file);
+    assert_ok(conv__sqlite_journal_open(path, &set_aside, &journal, &error), error);
+    assert_true(set_aside);
+    conv__journal_counts counts;
+    assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
+              error);
+    assert_in_range(counts.exchanges, 100, 199);
+    journal->functions->close(journal);
+}
+
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_FOLDER(what_the_store_misses_gets_there_by_itself),
+        WITH_FOLDER(what_waits_outlives_the_process),
+        WITH_FOLDER(closing_drains),
+        WITH_FOLDER(a_session_keeps_its_order),
+        WITH_FOLDER(poison_becomes_a_dead_letter_and_holds_up_nobody),
+        WITH_FOLDER(a_note_is_taken_back_when_its_turn_is_saved),
+        WITH_FOLDER(an_interrupted_turn_stays_until_it_is_completed),
+        WITH_FOLDER(a_note_whose_exchange_is_stored_goes_at_the_next_start),
+        WITH_FOLDER(a_full_journal_pushes_back),
+        WITH_FOLDER(a_second_process_is_told),
+        WITH_FOLDER(a_damaged_file_is_set_aside),
+    };
+    return RUN_TESTS("saving", tests);
+}
