@@ -1,13 +1,13 @@
 /* Draining the journal: what waits goes to the store, in the order in which it was accepted. */
 #include "saving/saving_internal.h"
 
-#include <string.h>
 #include <time.h>
 
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/time.h"
 #include "saving/record.h"
+#include "saving/usage_batch.h"
 
 enum { DRAIN_BATCH = 64, IDLE_MS = 200 };
 
@@ -24,9 +24,7 @@ static bool settle_entry(conv__saving *saving, const conv__journal_entry *entry,
     conv__journal_change change = {.what = CONV__JOURNAL_REMOVE, .entry = *entry};
     if (why_dead != NULL) {
         change.what = CONV__JOURNAL_PUT;
-        change.entry.kind = CONV__JOURNAL_DEAD;
-        change.entry.reason = conv_text(why_dead->message);
-        memcpy(change.entry.sqlstate, why_dead->sqlstate, sizeof change.entry.sqlstate);
+        conv__journal_make_dead(&change.entry, why_dead);
     }
     int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
     if (conv__saving_apply(saving, &change, deadline, NULL) != CONV_OK) return false;
@@ -102,6 +100,48 @@ static bool settle_batch(conv__saving *saving, drain_batch *batch)
     return true;
 }
 
+/* The same for usage records; they have no order among them. */
+static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
+{
+    static const conv__journal_kind kinds[] = {CONV__JOURNAL_USAGE};
+    conv__journal *journal = saving->params.journal;
+    conv__journal_list list = {0};
+    conv__arena arena = {0};
+    conv__usage_row rows[DRAIN_BATCH];
+    conv__usage_save saves[DRAIN_BATCH];
+    size_t count = 0;
+    bool settled = journal->functions->list(journal, kinds, 1, 0, DRAIN_BATCH,
+                                            transaction_deadline(saving, CONV__NO_DEADLINE), &arena,
+                                            &list, NULL) == CONV_OK;
+    for (size_t i = 0; settled && i < list.count; i++) {
+        conv_error error = CONV_ERROR_INIT;
+        if (conv__record_read_usage(list.entries[i].record, &rows[count], &error) != CONV_OK) {
+            settled = settle_entry(saving, &list.entries[i], &error);
+            continue;
+        }
+        list.entries[count] = list.entries[i];
+        saves[count] = (conv__usage_save){.row = &rows[count]};
+        count++;
+    }
+    if (settled && count > 0)
+        conv__usage_batch_save(saving->store, saves, count,
+                               transaction_deadline(saving, deadline_ns));
+    for (size_t i = 0; settled && i < count; i++) {
+        bool dead = saves[i].status != CONV_OK && !conv__saving_may_wait(&saves[i].error) &&
+                    saves[i].status != CONV_NO_MEMORY;
+        if (saves[i].status == CONV_OK || dead) {
+            settled = settle_entry(saving, &list.entries[i], dead ? &saves[i].error : NULL);
+            continue;
+        }
+        conv__saving_store_away(saving);
+        settled = false;
+    }
+    if (settled && count > 0) store_is_back(saving);
+    *more = settled && list.count > 0;
+    conv__arena_reset(&arena);
+    return settled;
+}
+
 /* One batch. `more` says whether another may follow. */
 static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
 {
@@ -112,8 +152,8 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
     if (settled && batch->count > 0) {
         conv__batch_save(saving->store, batch->order, batch->count);
         settled = settle_batch(saving, batch);
+        if (settled) store_is_back(saving);
     }
-    if (settled) store_is_back(saving);
     *more = settled && batch->list.count > 0;
     conv__arena_reset(&batch->arena);
     conv__release(batch);
@@ -130,7 +170,11 @@ bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
         pthread_mutex_unlock(&saving->lock);
         if (waiting == 0) return true;
         if (called_off) return false;
-        if (!drain_some(saving, deadline_ns, &more)) return false;
+        bool more_usage = false;
+        if (!drain_some(saving, deadline_ns, &more) ||
+            !drain_usage(saving, deadline_ns, &more_usage))
+            return false;
+        more = more || more_usage;
     }
     return true;
 }

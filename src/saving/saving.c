@@ -36,6 +36,10 @@ void conv__saving_store_away(conv__saving *saving)
 {
     enum { BASE_MS = 100, LIMIT_MS = 10000 };
     lock(saving);
+    if (saving->away && !conv__deadline_passed(saving->retry_at_ns)) {
+        unlock(saving); /* many callers hear of one failure; it counts once */
+        return;
+    }
     int64_t pause_ms = BASE_MS;
     for (int i = 0; i < saving->failures && pause_ms < LIMIT_MS; i++)
         pause_ms *= 2;
@@ -45,6 +49,14 @@ void conv__saving_store_away(conv__saving *saving)
     saving->retry_at_ns = conv__deadline_in_ms(pause_ms);
     pthread_cond_signal(&saving->wake);
     unlock(saving);
+}
+
+static int64_t count_waiting(conv__saving *saving)
+{
+    lock(saving);
+    int64_t waiting = saving->waiting;
+    unlock(saving);
+    return waiting;
 }
 
 /* Takes the notes of committed exchanges out of the list, at most `limit`. */
@@ -118,6 +130,13 @@ static void apply_batch(void *context, conv__group_item **batch, size_t count)
     if (journal->functions->apply(journal, changes, total, deadline, &error) != CONV_OK)
         fail_batch(batch, count, &error);
     conv__release(changes);
+}
+
+void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why)
+{
+    entry->kind = CONV__JOURNAL_DEAD;
+    entry->reason = conv_text(why->message);
+    memcpy(entry->sqlstate, why->sqlstate, sizeof entry->sqlstate);
 }
 
 static uint64_t key_of(const conv__journal_entry *entry)
@@ -208,10 +227,7 @@ static bool must_wait(conv__saving *saving, const conv__save *save)
 {
     conv__journal *journal = saving->params.journal;
     if (conv__saving_is_away(saving)) return true;
-    lock(saving);
-    int64_t waiting = saving->waiting;
-    unlock(saving);
-    if (waiting == 0) return false;
+    if (count_waiting(saving) == 0) return false;
     bool waits = true;
     conv_status status = journal->functions->waits(journal, save->exchange->session.session_id,
                                                    save->deadline_ns, &waits, NULL);
@@ -236,7 +252,7 @@ conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted
 bool conv__saving_is_away(conv__saving *saving)
 {
     lock(saving);
-    bool away = saving->away;
+    bool away = saving->away && !conv__deadline_passed(saving->retry_at_ns);
     unlock(saving);
     return away;
 }
@@ -254,7 +270,7 @@ conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id, conv_u
     conv__journal_entry entry = {0};
     conv_error details = CONV_ERROR_INIT;
     *found = false;
-    if (journal == NULL) return CONV_OK;
+    if (journal == NULL || count_waiting(saving) == 0) return CONV_OK;
     conv_status status = journal->functions->find(journal, session_id, exchange_id, deadline_ns,
                                                   arena, &entry, &details);
     if (status == CONV_NOT_FOUND) return CONV_OK;
@@ -264,6 +280,34 @@ conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id, conv_u
     }
     if (status != CONV_OK && error != NULL) *error = details;
     return status;
+}
+
+conv__store *conv__saving_store(const conv__saving *saving)
+{
+    return saving->store;
+}
+
+conv_status conv__saving_keep_usage(conv__saving *saving, const conv__usage_row *row,
+                                    conv_bytes record, const conv_error *why_dead,
+                                    int64_t deadline_ns, conv_error *error)
+{
+    if (saving->params.journal == NULL)
+        return conv__fail(error, CONV_UNAVAILABLE, "save usage",
+                          "the store does not take it and there is no journal");
+    conv__journal_change change = {.what = CONV__JOURNAL_PUT,
+                                   .entry = {.kind = CONV__JOURNAL_USAGE,
+                                             .session_id = row->session_id,
+                                             .item_id = row->usage.log_id,
+                                             .record = record,
+                                             .created_us = row->usage.created_us}};
+    if (why_dead != NULL) conv__journal_make_dead(&change.entry, why_dead);
+    conv_status status = conv__saving_apply(saving, &change, deadline_ns, error);
+    if (status != CONV_OK || why_dead != NULL) return status;
+    conv__saving_store_away(saving);
+    lock(saving);
+    saving->waiting++;
+    unlock(saving);
+    return CONV_OK;
 }
 
 conv_status conv__saving_count(conv__saving *saving, int64_t deadline_ns,

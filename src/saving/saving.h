@@ -35,9 +35,12 @@ CONV_WARN_UNUSED conv_status conv__saving_note(conv__saving *saving, const conv_
  * it noted is taken back unless the exchange now waits. Else see conv__writer_save. */
 CONV_WARN_UNUSED conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted);
 
-/* Whether the store is known to be away, so that nobody should wait for it now. Never true without a
- * journal. */
+/* Whether the store failed a moment ago, so that nobody should wait for it before it is time to try
+ * again. Never true without a journal. */
 bool conv__saving_is_away(conv__saving *saving);
+
+/* The store failed in a way that another try may mend: callers are not to wait for it. */
+void conv__saving_store_away(conv__saving *saving);
 
 bool conv__saving_has_journal(const conv__saving *saving);
 
@@ -50,6 +53,15 @@ CONV_WARN_UNUSED conv_status conv__saving_find(conv__saving *saving, conv_uuid s
                                                conv_uuid exchange_id, int64_t deadline_ns,
                                                conv__arena *arena, conv__exchange *exchange,
                                                bool *found, conv_error *error);
+
+/* Keeps a usage record that the store did not take: as waiting, or, with `why_dead`, as a dead
+ * letter. `record` is its bytes (record.h). CONV_UNAVAILABLE without a journal. */
+CONV_WARN_UNUSED conv_status conv__saving_keep_usage(conv__saving *saving,
+                                                     const conv__usage_row *row, conv_bytes record,
+                                                     const conv_error *why_dead,
+                                                     int64_t deadline_ns, conv_error *error);
+
+conv__store *conv__saving_store(const conv__saving *saving);
 
 /* What the journal holds; all zero without one. */
 CONV_WARN_UNUSED conv_status conv__saving_count(conv__saving *saving, int64_t deadline_ns,

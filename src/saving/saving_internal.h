@@ -39,8 +39,8 @@ struct conv__saving {
 CONV_WARN_UNUSED conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *change,
                                                 int64_t deadline_ns, conv_error *error);
 
-/* The store failed in a way that another try may mend: callers are not to wait for it. */
-void conv__saving_store_away(conv__saving *saving);
+/* Turns an entry into a dead letter. Borrows the reason. */
+void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why);
 
 /* The thread. */
 void *conv__drain_run(void *saving);

@@ -56,6 +56,9 @@ static conv_status read_from_store(turn_run *run, conv_error *error)
     conv_status status = conv__ask(run->service->store, CONV__ASK_READ, deadline, read_turn,
                                    &run->scratch, run, error);
     run->reply->store_us += (conv__monotonic_ns() - begun) / 1000;
+    if (status != CONV_OK && conv__saving_has_journal(run->service->saving) &&
+        conv__saving_may_wait(error))
+        conv__saving_store_away(run->service->saving);
     return status;
 }
 
@@ -265,7 +268,7 @@ static conv_status save(turn_run *run, conv_error *error)
     status = conv__saving_save(run->service->saving, &one, run->noted);
     run->reply->store_us += (conv__monotonic_ns() - begun) / 1000;
     if (status != CONV_OK) {
-        if (error != NULL) *error = one.error;
+        *error = one.error;
         return status;
     }
     run->reply->saved = one.journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
@@ -292,7 +295,7 @@ static conv_status run_turn(turn_run *run, conv_error *error)
         if (status != CONV_OK && context == 0 && conv__saving_may_wait(&details) &&
             conv__saving_has_journal(run->service->saving))
             status = CONV_OK;
-        else if (status != CONV_OK && error != NULL)
+        else if (status != CONV_OK)
             *error = details;
         if (status == CONV_OK) status = use_saved(run, &answered, error);
         if (status != CONV_OK || answered) return status;
@@ -307,6 +310,8 @@ static conv_status run_turn(turn_run *run, conv_error *error)
 conv_status conv__process_message(const conv__conversation *service, const conv_turn *turn,
                                   conv_reply **reply, conv_error *error)
 {
+    conv_error unused;
+    if (error == NULL) error = &unused;
     *reply = NULL;
     conv_status status = conv__turn_check(service, turn, error);
     if (status != CONV_OK) return status;
@@ -326,6 +331,6 @@ conv_status conv__process_message(const conv__conversation *service, const conv_
     }
     *reply = run.reply;
     if (run.answer == CONV_OK || run.reply->repeat) return CONV_OK;
-    if (error != NULL) *error = run.answer_error;
+    *error = run.answer_error;
     return run.answer;
 }

@@ -1,0 +1,117 @@
+/* Appending to a file and reading it back. Knows frames, not what is in them. */
+#include "saving/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/error.h"
+
+#define ACTION "write usage spool"
+
+enum { LENGTH_SIZE = 4 };
+
+static conv_status fail(conv_error *error, const char *what)
+{
+    conv_status status = errno == EACCES || errno == EROFS ? CONV_PERMISSION : CONV_UNAVAILABLE;
+    conv__fail(error, status, ACTION, "%s: %s", what, strerrordesc_np(errno));
+    if (error != NULL) error->recovery = CONV_RECOVERY_OPERATOR;
+    return status;
+}
+
+void conv__frame_append(conv__buffer *buffer, conv_bytes record)
+{
+    uint8_t length[LENGTH_SIZE];
+    for (size_t i = 0; i < LENGTH_SIZE; i++)
+        length[i] = (uint8_t)(record.size >> (8 * i));
+    conv__buffer_append(buffer, length, sizeof length);
+    conv__buffer_append_bytes(buffer, record);
+}
+
+bool conv__frame_next(conv_bytes frames, size_t *position, conv_bytes *record)
+{
+    size_t left = frames.size - *position;
+    if (left < LENGTH_SIZE) return false;
+    const uint8_t *bytes = (const uint8_t *)frames.data + *position;
+    size_t size = 0;
+    for (size_t i = 0; i < LENGTH_SIZE; i++)
+        size |= (size_t)bytes[i] << (8 * i);
+    if (left - LENGTH_SIZE < size) return false;
+    *record = conv_view(frames.data + *position + LENGTH_SIZE, size);
+    *position += LENGTH_SIZE + size;
+    return true;
+}
+
+static conv_status read_all(int descriptor, conv__buffer *content, conv_error *error)
+{
+    char chunk[65536];
+    for (off_t offset = 0;;) {
+        ssize_t got = pread(descriptor, chunk, sizeof chunk, offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail(error, "the file can't be read");
+        if (got == 0) return content->failed ? conv__fail_memory(error, ACTION) : CONV_OK;
+        conv__buffer_append(content, chunk, (size_t)got);
+        offset += got;
+    }
+}
+
+conv_status conv__spool_open(const char *path, conv__spool *spool, conv__buffer *content,
+                             conv_error *error)
+{
+    size_t start = content->size;
+    spool->descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (spool->descriptor < 0) return fail(error, path);
+    conv_status status = read_all(spool->descriptor, content, error);
+    if (status != CONV_OK) {
+        conv__spool_close(spool);
+        return status;
+    }
+    conv_bytes frames = conv_view(content->data + start, content->size - start);
+    conv_bytes record;
+    size_t whole = 0;
+    while (frames.size > 0 && conv__frame_next(frames, &whole, &record))
+        continue;
+    content->size = start + whole;
+    spool->size = (int64_t)whole;
+    return CONV_OK;
+}
+
+/* A part of a frame must not stay: what came behind it could not be read back. */
+static void cut_back(const conv__spool *spool)
+{
+    int cut = ftruncate(spool->descriptor, spool->size);
+    (void)cut; /* the next append begins at the same place and covers it */
+}
+
+conv_status conv__spool_append(conv__spool *spool, conv_bytes frame, conv_error *error)
+{
+    for (size_t written = 0; written < frame.size;) {
+        ssize_t more = pwrite(spool->descriptor, frame.data + written, frame.size - written,
+                              spool->size + (off_t)written);
+        if (more < 0 && errno == EINTR) continue;
+        if (more < 0) {
+            conv_status status = fail(error, "a record can't be written");
+            cut_back(spool);
+            return status;
+        }
+        written += (size_t)more;
+    }
+    spool->size += (int64_t)frame.size;
+    return CONV_OK;
+}
+
+conv_status conv__spool_clear(conv__spool *spool, conv_error *error)
+{
+    if (spool->size == 0) return CONV_OK;
+    if (ftruncate(spool->descriptor, 0) != 0) return fail(error, "the file can't be emptied");
+    spool->size = 0;
+    return CONV_OK;
+}
+
+void conv__spool_close(conv__spool *spool)
+{
+    if (spool->descriptor >= 0) close(spool->descriptor);
+    spool->descriptor = -1;
+}

@@ -1,0 +1,36 @@
+/* A spool: records appended to a file so fast that nobody notices, and read back after the process
+ * has died. What was appended outlives the process, not a power cut: nothing is synced. */
+#ifndef CONV__SAVING_SPOOL_H
+#define CONV__SAVING_SPOOL_H
+
+#include "conversation/bytes.h"
+#include "conversation/status.h"
+#include "core/buffer.h"
+
+typedef struct conv__spool {
+    int descriptor; /* -1: none */
+    int64_t size;
+} conv__spool;
+
+/* Opens or makes the file, and appends what is in it to `content`, cut at the last whole record.
+ * CONV_UNAVAILABLE, CONV_PERMISSION, CONV_NO_MEMORY. */
+CONV_WARN_UNUSED conv_status conv__spool_open(const char *path, conv__spool *spool,
+                                              conv__buffer *content, conv_error *error);
+
+/* Appends whole or not at all. CONV_UNAVAILABLE: the disk is full or failed. */
+CONV_WARN_UNUSED conv_status conv__spool_append(conv__spool *spool, conv_bytes frame,
+                                                conv_error *error);
+
+/* Empties the file. CONV_UNAVAILABLE. */
+CONV_WARN_UNUSED conv_status conv__spool_clear(conv__spool *spool, conv_error *error);
+
+void conv__spool_close(conv__spool *spool);
+
+/* A frame is a record behind its length. Appends one; a failure sticks in the buffer. */
+void conv__frame_append(conv__buffer *buffer, conv_bytes record);
+
+/* Walks over frames: start with a zero `position`. False at the end, and at what is no whole frame.
+ */
+bool conv__frame_next(conv_bytes frames, size_t *position, conv_bytes *record);
+
+#endif

@@ -1,0 +1,298 @@
+/* Buffering usage records and flushing them. Two halves: callers fill one while the other one is on
+ * its way to the store, each with a spool of its own, so that a spool is emptied only when all that
+ * is in it has arrived. */
+#include "saving/tracker.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/buffer.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/time.h"
+#include "repositories/rows.h"
+#include "saving/record.h"
+#include "saving/spool.h"
+#include "saving/usage_batch.h"
+
+#define ACTION "track usage"
+
+enum { HALVES = 2, BATCH = 500, RETRY_MS = 1000 };
+
+typedef struct half {
+    conv__buffer frames;
+    size_t records;
+    conv__spool spool;
+} half;
+
+struct conv__tracker {
+    conv__tracker_params params;
+    pthread_mutex_t lock;  /* of the half being filled and of what follows */
+    pthread_mutex_t flush; /* one flush at a time; taken before `lock` */
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool has_thread;
+    bool stopping;
+    half halves[HALVES];
+    half *filling;
+    int64_t flush_at_ns; /* when the oldest record of the filling half is due */
+};
+
+static conv_status encode(conv__arena *arena, const conv_usage *usage, conv__buffer *frame,
+                          conv_error *error)
+{
+    conv__buffer record = {0};
+    conv__usage_row row;
+    conv_status status = conv__usage_to_row(arena, usage, &row, error);
+    if (status != CONV_OK) return status;
+    conv__record_append_usage(&record, &row);
+    if (!record.failed) conv__frame_append(frame, conv__buffer_bytes(&record));
+    status = record.failed || frame->failed ? conv__fail_memory(error, ACTION) : CONV_OK;
+    conv__buffer_free(&record);
+    return status;
+}
+
+/* With the lock held. */
+static conv_status add(conv__tracker *tracker, conv_bytes frame, conv_error *error)
+{
+    half *filling = tracker->filling;
+    if (filling->frames.size + frame.size > tracker->params.buffer_bytes)
+        return conv__fail(error, CONV_LIMIT, ACTION,
+                          "%zu usage records are buffered already and the store does not take them",
+                          filling->records);
+    if (filling->spool.descriptor >= 0) {
+        conv_status status = conv__spool_append(&filling->spool, frame, error);
+        if (status != CONV_OK) return status;
+    }
+    size_t before = filling->frames.size;
+    conv__buffer_append_bytes(&filling->frames, frame);
+    if (filling->frames.failed) {
+        filling->frames.failed = false;
+        filling->frames.size = before;
+        return conv__fail_memory(error, ACTION);
+    }
+    if (filling->records++ == 0)
+        tracker->flush_at_ns = conv__deadline_in_ms(tracker->params.flush_interval_ms);
+    if (filling->records == 1 || filling->records == tracker->params.flush_records)
+        pthread_cond_signal(&tracker->wake);
+    return CONV_OK;
+}
+
+conv_status conv__tracker_take(conv__tracker *tracker, const conv_usage *usage, conv_error *error)
+{
+    conv__arena arena = {0};
+    conv__buffer frame = {0};
+    conv_status status = encode(&arena, usage, &frame, error);
+    if (status == CONV_OK) {
+        pthread_mutex_lock(&tracker->lock);
+        status = add(tracker, conv__buffer_bytes(&frame), error);
+        pthread_mutex_unlock(&tracker->lock);
+    }
+    conv__buffer_free(&frame);
+    conv__arena_reset(&arena);
+    return status;
+}
+
+/* One record that the store did not take: into the journal, as waiting or as a dead letter. */
+static conv_status keep(conv__tracker *tracker, conv_bytes record, const conv__usage_save *save,
+                        int64_t deadline_ns, conv_error *error)
+{
+    bool waits = conv__saving_may_wait(&save->error);
+    return conv__saving_keep_usage(tracker->params.saving, save->row, record,
+                                   waits ? NULL : &save->error, deadline_ns, error);
+}
+
+/* Up to BATCH frames from `position` on. Those that are safe afterwards are behind `position`. */
+static conv_status flush_some(conv__tracker *tracker, conv_bytes frames, size_t *position,
+                              size_t *done, int64_t deadline_ns, conv_error *error)
+{
+    conv_status status = CONV_OK;
+    conv__usage_row *rows = conv__allocate(BATCH * sizeof *rows);
+    conv__usage_save *saves = conv__allocate(BATCH * sizeof *saves);
+    conv_bytes *records = conv__allocate(BATCH * sizeof *records);
+    size_t count = 0;
+    size_t end = *position;
+    if (rows == NULL || saves == NULL || records == NULL) status = conv__fail_memory(error, ACTION);
+    while (status == CONV_OK && count < BATCH && conv__frame_next(frames, &end, &records[count])) {
+        /* A record that was damaged in the spool is counted as done: there is nothing to save. */
+        if (conv__record_read_usage(records[count], &rows[count], NULL) != CONV_OK) {
+            ++*done;
+            continue;
+        }
+        saves[count] = (conv__usage_save){.row = &rows[count]};
+        count++;
+    }
+    if (status == CONV_OK && count > 0)
+        conv__usage_batch_save(conv__saving_store(tracker->params.saving), saves, count,
+                               deadline_ns);
+    for (size_t i = 0; status == CONV_OK && i < count; i++)
+        if (saves[i].status != CONV_OK)
+            status = keep(tracker, records[i], &saves[i], deadline_ns, error);
+    if (status == CONV_OK) {
+        *done += count;
+        *position = end;
+    }
+    conv__release(rows);
+    conv__release(saves);
+    conv__release(records);
+    return status;
+}
+
+/* With the flush lock held: saves a half that nobody fills, and empties it. */
+static conv_status flush_half(conv__tracker *tracker, half *full, int64_t deadline_ns,
+                              conv_error *error)
+{
+    size_t position = 0;
+    size_t done = 0;
+    conv_status status = CONV_OK;
+    conv_bytes frames = conv__buffer_bytes(&full->frames);
+    while (status == CONV_OK && position < frames.size) {
+        size_t before = position;
+        status = flush_some(tracker, frames, &position, &done, deadline_ns, error);
+        if (status == CONV_OK && position == before) break;
+    }
+    if (status == CONV_OK && full->spool.descriptor >= 0)
+        status = conv__spool_clear(&full->spool, error);
+    if (status != CONV_OK) return status;
+    conv__buffer_clear(&full->frames);
+    full->records = 0;
+    return CONV_OK;
+}
+
+static half *other_half(conv__tracker *tracker)
+{
+    return tracker->filling == &tracker->halves[0] ? &tracker->halves[1] : &tracker->halves[0];
+}
+
+conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, size_t *pending,
+                                conv_error *error)
+{
+    pthread_mutex_lock(&tracker->flush);
+    /* What an earlier flush left behind first: records keep their order. */
+    conv_status status = flush_half(tracker, other_half(tracker), deadline_ns, error);
+    if (status == CONV_OK) {
+        pthread_mutex_lock(&tracker->lock);
+        half *full = tracker->filling;
+        tracker->filling = other_half(tracker);
+        pthread_mutex_unlock(&tracker->lock);
+        status = flush_half(tracker, full, deadline_ns, error);
+    }
+    pthread_mutex_lock(&tracker->lock);
+    if (pending != NULL) *pending = tracker->halves[0].records + tracker->halves[1].records;
+    pthread_mutex_unlock(&tracker->lock);
+    pthread_mutex_unlock(&tracker->flush);
+    return status;
+}
+
+/* Until a flush is due; false when it is time to stop. */
+static bool wait_until_due(conv__tracker *tracker, bool failed)
+{
+    pthread_mutex_lock(&tracker->lock);
+    int64_t retry_at = failed ? conv__deadline_in_ms(RETRY_MS) : 0;
+    while (!tracker->stopping) {
+        const half *filling = tracker->filling;
+        int64_t due = failed                                              ? retry_at
+                      : filling->records == 0                             ? CONV__NO_DEADLINE
+                      : filling->records >= tracker->params.flush_records ? 0
+                                                                          : tracker->flush_at_ns;
+        if (due != CONV__NO_DEADLINE && conv__deadline_passed(due)) break;
+        if (due == CONV__NO_DEADLINE) {
+            pthread_cond_wait(&tracker->wake, &tracker->lock);
+            continue;
+        }
+        struct timespec until = {due / 1000000000, due % 1000000000};
+        pthread_cond_timedwait(&tracker->wake, &tracker->lock, &until);
+    }
+    bool go_on = !tracker->stopping;
+    pthread_mutex_unlock(&tracker->lock);
+    return go_on;
+}
+
+static void *run(void *context)
+{
+    conv__tracker *tracker = context;
+    bool failed = false;
+    while (wait_until_due(tracker, failed)) {
+        int64_t deadline = conv__deadline_in_ms(tracker->params.store_timeout_ms);
+        failed = conv__tracker_flush(tracker, deadline, NULL, NULL) != CONV_OK;
+    }
+    return NULL;
+}
+
+static conv_status open_spools(conv__tracker *tracker, conv_error *error)
+{
+    for (int i = 0; i < HALVES; i++) {
+        half *one = &tracker->halves[i];
+        conv__buffer path = {0};
+        conv_bytes record;
+        one->spool.descriptor = -1;
+        if (tracker->params.spool == NULL) continue;
+        conv__buffer_format(&path, "%s-usage-%d", tracker->params.spool, i + 1);
+        conv_status status = path.failed
+                                 ? conv__fail_memory(error, ACTION)
+                                 : conv__spool_open(path.data, &one->spool, &one->frames, error);
+        conv__buffer_free(&path);
+        if (status != CONV_OK) return status;
+        size_t position = 0;
+        while (conv__frame_next(conv__buffer_bytes(&one->frames), &position, &record))
+            one->records++;
+    }
+    return CONV_OK;
+}
+
+static void destroy(conv__tracker *tracker)
+{
+    for (int i = 0; i < HALVES; i++) {
+        conv__buffer_free(&tracker->halves[i].frames);
+        conv__spool_close(&tracker->halves[i].spool);
+    }
+    pthread_cond_destroy(&tracker->wake);
+    pthread_mutex_destroy(&tracker->lock);
+    pthread_mutex_destroy(&tracker->flush);
+    conv__release(tracker);
+}
+
+conv_status conv__tracker_create(const conv__tracker_params *params, conv__tracker **tracker,
+                                 conv_error *error)
+{
+    pthread_condattr_t attributes;
+    *tracker = NULL;
+    conv__tracker *made = conv__allocate(sizeof *made);
+    if (made == NULL) return conv__fail_memory(error, ACTION);
+    made->params = *params;
+    made->filling = &made->halves[0];
+    made->halves[0].spool.descriptor = made->halves[1].spool.descriptor = -1;
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_mutex_init(&made->flush, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&made->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    conv_status status = open_spools(made, error);
+    if (status == CONV_OK && pthread_create(&made->thread, NULL, run, made) != 0)
+        status = conv__fail(error, CONV_NO_MEMORY, ACTION, "no thread can be started");
+    if (status != CONV_OK) {
+        destroy(made);
+        return status;
+    }
+    made->has_thread = true;
+    *tracker = made;
+    return CONV_OK;
+}
+
+size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns)
+{
+    size_t pending = 0;
+    if (tracker == NULL) return 0;
+    pthread_mutex_lock(&tracker->lock);
+    tracker->stopping = true;
+    pthread_cond_signal(&tracker->wake);
+    pthread_mutex_unlock(&tracker->lock);
+    pthread_join(tracker->thread, NULL);
+    conv_status status = conv__tracker_flush(tracker, deadline_ns, &pending, NULL);
+    if (status == CONV_OK || tracker->params.spool != NULL) pending = 0;
+    destroy(tracker);
+    return pending;
+}

@@ -1,0 +1,41 @@
+/* The tracker: usage records of operations that are no exchange. Taking one is quick; they go to
+ * the store together, when enough have come or enough time has passed. */
+#ifndef CONV__SAVING_TRACKER_H
+#define CONV__SAVING_TRACKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conversation/usage.h"
+#include "saving/saving.h"
+
+typedef struct conv__tracker conv__tracker;
+
+typedef struct conv__tracker_params {
+    conv__saving *saving;      /* with the store and, perhaps, the journal; outlives the tracker */
+    const char *spool;         /* folder and start of the spool's file names, or NULL: none */
+    size_t flush_records;      /* buffered records that start a flush; at least 1 */
+    int64_t flush_interval_ms; /* age of a buffered record that starts one */
+    size_t buffer_bytes;       /* of buffered records at most */
+    int64_t store_timeout_ms;
+} conv__tracker_params;
+
+/* Takes over what an earlier process left in the spool, and starts the thread that flushes. */
+CONV_WARN_UNUSED conv_status conv__tracker_create(const conv__tracker_params *params,
+                                                  conv__tracker **tracker, conv_error *error);
+
+/* Takes a record, which has its id and time. With a spool it outlives the process from here on.
+ * CONV_INVALID_ARGUMENT, CONV_LIMIT, CONV_UNAVAILABLE (the spool), CONV_NO_MEMORY. Thread: any. */
+CONV_WARN_UNUSED conv_status conv__tracker_take(conv__tracker *tracker, const conv_usage *usage,
+                                                conv_error *error);
+
+/* Saves what is buffered. `pending` (may be NULL) tells how many records are neither in the store
+ * nor in the journal when the deadline has come. CONV_OK with pending 0; else why. Thread: any. */
+CONV_WARN_UNUSED conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns,
+                                                 size_t *pending, conv_error *error);
+
+/* Flushes until the deadline and frees; gives how many records remain in memory only: 0 with a
+ * spool, whose records the next process takes over. NULL is allowed. */
+size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns);
+
+#endif

@@ -1,0 +1,23 @@
+/* Usage records that belong to no exchange, on their way to the store. */
+#ifndef CONV__SAVING_USAGE_BATCH_H
+#define CONV__SAVING_USAGE_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conversation/status.h"
+#include "repositories/store.h"
+#include "repositories/usage.h"
+
+typedef struct conv__usage_save {
+    const conv__usage_row *row;
+    conv_status status; /* CONV_OK also for a record that was there already */
+    conv_error error;
+} conv__usage_save;
+
+/* Saves all in one transaction, retried until the deadline; a record that the store refuses is
+ * found by halving and fails alone. Ids must differ within the call. */
+void conv__usage_batch_save(conv__store *store, conv__usage_save *saves, size_t count,
+                            int64_t deadline_ns);
+
+#endif
