@@ -77,6 +77,15 @@ CREATE TABLE chat_messages (
     created_at timestamptz NOT NULL CHECK (isfinite(created_at)),
     PRIMARY KEY (message_id, session_id)
 );
+-- Long texts compress several times faster with lz4, which a server may be built without.
+DO $$
+BEGIN
+    ALTER TABLE chat_messages ALTER COLUMN content SET COMPRESSION lz4;
+    ALTER TABLE chat_messages ALTER COLUMN originals SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+    NULL;
+END
+$$;
 CREATE UNIQUE INDEX idx_chat_messages_session_id ON chat_messages (session_id, position);
 CREATE INDEX idx_chat_messages_created_at ON chat_messages (created_at);
 

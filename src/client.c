@@ -27,7 +27,11 @@ enum {
     BATCH_EXCHANGES = 256,
     BATCH_BYTES = 8 << 20,
     QUEUE_EXCHANGES = 65536,
-    POSTGRES_LEADERS = 2
+    POSTGRES_LEADERS = 2,
+    DEFAULT_TRACKER_RECORDS = 10,
+    MAX_TRACKER_RECORDS = 100000,
+    DEFAULT_TRACKER_INTERVAL_MS = 60000,
+    TRACKER_BYTES = 64 << 20
 };
 #define DEFAULT_JOURNAL_BYTES ((int64_t)1 << 30)
 
@@ -49,6 +53,10 @@ static conv_status check_params(const conv_client_params *params, conv_error *er
         return invalid(error, "a timeout is negative");
     if (params->context_messages < -1 || params->context_messages > MAX_CONTEXT_MESSAGES)
         return invalid(error, "context_messages is not -1 to 10000");
+    if (params->tracker_records < 0 || params->tracker_records > MAX_TRACKER_RECORDS)
+        return invalid(error, "tracker_records is not 1 to 100000");
+    if (params->tracker_interval_ms < 0 || params->journal_bytes < 0)
+        return invalid(error, "tracker_interval_ms or journal_bytes is negative");
     if (params->price_count > 0 && params->prices == NULL)
         return invalid(error, "price_count is set but prices is NULL");
     return CONV_OK;
@@ -139,6 +147,19 @@ static conv_status open_saving(conv_client *client, const conv_client_params *pa
     return conv__saving_create(&saving, &client->saving, error);
 }
 
+static conv_status open_tracker(conv_client *client, const conv_client_params *params,
+                                conv_error *error)
+{
+    conv__tracker_params tracker = {
+        .saving = client->saving,
+        .spool = params->read_only ? NULL : params->journal,
+        .flush_records = (size_t)or_default(params->tracker_records, DEFAULT_TRACKER_RECORDS),
+        .flush_interval_ms = or_default(params->tracker_interval_ms, DEFAULT_TRACKER_INTERVAL_MS),
+        .buffer_bytes = TRACKER_BYTES,
+        .store_timeout_ms = client->store_timeout_ms};
+    return conv__tracker_create(&tracker, &client->tracker, error);
+}
+
 static conv_status set_up_service(conv_client *client, const conv_client_params *params,
                                   conv_error *error)
 {
@@ -160,7 +181,9 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
 
 static void destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining)
 {
+    size_t buffered = conv__tracker_close(client->tracker, deadline_ns);
     conv__saving_close(client->saving, deadline_ns, remaining);
+    if (remaining != NULL) remaining->lost = (int64_t)buffered;
     if (client->store != NULL) client->store->functions->close(client->store);
     conv__prices_free(client->prices);
     pthread_cond_destroy(&client->idle);
@@ -200,6 +223,7 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     if (status == CONV_OK) status = open_store(made, params, error);
     if (status == CONV_OK) status = check_schema(made, params, error);
     if (status == CONV_OK) status = open_saving(made, params, error);
+    if (status == CONV_OK) status = open_tracker(made, params, error);
     if (status == CONV_OK) status = set_up_service(made, params, error);
     if (status == CONV_OK)
         *client = made;
@@ -254,6 +278,11 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
                           (long long)timeout_ms);
     conv__journal_counts remaining = {0};
     destroy(client, deadline, &remaining);
+    if (remaining.lost > 0)
+        return conv__fail(error, CONV_UNAVAILABLE, "close client",
+                          "%lld buffered usage records could not be saved and are gone: set a "
+                          "journal to keep them",
+                          (long long)remaining.lost);
     if (remaining.exchanges + remaining.usage == 0) return CONV_OK;
     return conv__fail(error, CONV_TIMEOUT, "close client",
                       "%lld exchanges and %lld usage records wait in the journal: the next client "

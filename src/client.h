@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "repositories/store.h"
 #include "saving/saving.h"
+#include "saving/tracker.h"
 #include "services/conversation.h"
 #include "services/pricing.h"
 
@@ -17,6 +18,7 @@ struct conv_client {
     conv__arena arena;
     conv__store *store;
     conv__saving *saving;
+    conv__tracker *tracker;
     conv__prices *prices;
     conv__conversation conversation;
     int64_t store_timeout_ms;

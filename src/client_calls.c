@@ -5,6 +5,7 @@
 #include "conversation/history.h"
 #include "conversation/schema.h"
 #include "conversation/session.h"
+#include "conversation/tracking.h"
 #include "conversation/turn.h"
 #include "conversation/usage.h"
 #include "core/error.h"
@@ -12,6 +13,7 @@
 #include "services/history.h"
 #include "services/reports.h"
 #include "services/sessions.h"
+#include "services/tracking.h"
 
 static int64_t deadline_of(const conv_client *client)
 {
@@ -121,6 +123,20 @@ conv_status conv_usage_sum(conv_client *client, const conv_usage_filter *filter,
     CALL_WITH_RESULT(
         client, "sum usage", totals, error,
         conv__usage_sums(client->store, deadline_of(client), filter, group, totals, error));
+}
+
+conv_status conv_track_usage(conv_client *client, const conv_usage *usage, conv_error *error)
+{
+    CALL(client, "track usage", error,
+         conv__track_usage(client->tracker, client->prices, usage, error));
+}
+
+conv_status conv_track_flush(conv_client *client, int64_t timeout_ms, size_t *pending,
+                             conv_error *error)
+{
+    CALL(client, "flush usage", error,
+         conv__tracker_flush(client->tracker, conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : 0),
+                             pending, error));
 }
 
 conv_status conv_schema_migrate(conv_client *client, conv_schema_state *state, conv_error *error)

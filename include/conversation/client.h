@@ -14,8 +14,8 @@ extern "C" {
 
 typedef struct conv_client conv_client;
 
-/* The price of a model: decimal literals in USD per million tokens; NULL means the kind has no price
- * of its own (cache and reasoning tokens then cost what input and output cost). Copied. */
+/* The price of a model: decimal literals in USD per million tokens; NULL means the kind has no
+ * price of its own (cache and reasoning tokens then cost what input and output cost). Copied. */
 typedef struct conv_price {
     const char *model; /* exact name, or a prefix that ends with '*'; the longest match wins */
     const char *input;
@@ -41,29 +41,31 @@ typedef struct conv_client_params {
      * else SQLite in $XDG_DATA_HOME/conversation/conversation.db (~/.local/share if unset). */
     const char *store;
     conv_schema_policy schema;
-    bool read_only;            /* SQLite: never create or change the file */
-    bool pooler;               /* a transaction pooler is between: no named statements */
-    int connections;           /* PostgreSQL connections at most; 1 to 1000; 8 */
+    bool read_only;             /* SQLite: never create or change the file */
+    bool pooler;                /* a transaction pooler is between: no named statements */
+    int connections;            /* PostgreSQL connections at most; 1 to 1000; 8 */
     int64_t connect_timeout_ms; /* for opening a connection, DNS excepted; 10000 */
-    int64_t store_timeout_ms;  /* for one transaction or question, waiting included; 30000 */
-    int64_t turn_timeout_ms;   /* for one turn, the provider's answer included; 600000 */
-    conv_provider *provider;   /* who answers; borrowed, outlives the client; NULL: only per turn */
-    const char *model;         /* for turns that name none */
+    int64_t store_timeout_ms;   /* for one transaction or question, waiting included; 30000 */
+    int64_t turn_timeout_ms;    /* for one turn, the provider's answer included; 600000 */
+    conv_provider *provider; /* who answers; borrowed, outlives the client; NULL: only per turn */
+    const char *model;       /* for turns that name none */
     const conv_price *prices;
     size_t price_count;
-    int context_messages;      /* history sent along with a turn: -1 none; 1 to 10000; 50 */
-    const char *application;   /* fallback_application_name; "conversation" */
-    /* A local file that keeps what was accepted while the store is away, and turns under way; made if
-     * it is not there; each process needs one of its own. NULL: none, then a store that is away is an
-     * error of the call. */
+    int context_messages;    /* history sent along with a turn: -1 none; 1 to 10000; 50 */
+    const char *application; /* fallback_application_name; "conversation" */
+    /* A local file that keeps what was accepted while the store is away, and turns under way; made
+     * if it is not there; each process needs one of its own. NULL: none, then a store that is away
+     * is an error of the call. */
     const char *journal;
-    int64_t journal_bytes; /* of that file at most; 1 GiB */
+    int64_t journal_bytes;       /* of that file at most; 1 GiB */
+    int tracker_records;         /* buffered usage records that start a flush; 1 to 100000; 10 */
+    int64_t tracker_interval_ms; /* age of a buffered record that starts one; 60000 */
 } conv_client_params;
 
 #define CONV_CLIENT_PARAMS_INIT                                                                    \
     {                                                                                              \
         sizeof(conv_client_params), NULL, CONV_SCHEMA_DEFAULT, false, false, 0, 0, 0, 0, NULL,     \
-            NULL, NULL, 0, 0, NULL, NULL, 0                                                        \
+            NULL, NULL, 0, 0, NULL, NULL, 0, 0, 0                                                  \
     }
 
 /* Opens a client: connects once, and checks the schema's version.
@@ -71,19 +73,21 @@ typedef struct conv_client_params {
  * conv_client_close, NULL after a failure; `error` may be NULL.
  * CONV_INVALID_ARGUMENT: a setting is out of range, the connection string or a price is malformed.
  * CONV_UNAVAILABLE: no server there, or no such SQLite file with read_only. CONV_PERMISSION: wrong
- * password, missing right, unreadable file. CONV_NOT_FOUND: no such database. CONV_STATE: the schema
- * is missing or older (run `conversation migrate`), or newer than this library; or another live
- * process has the journal open. CONV_BAD_DATA: the file is not an SQLite database. CONV_TIMEOUT, CONV_NO_MEMORY.
- * Thread: any. Round trips: connecting and 1; more to migrate. */
+ * password, missing right, unreadable file. CONV_NOT_FOUND: no such database. CONV_STATE: the
+ * schema is missing or older (run `conversation migrate`), or newer than this library; or another
+ * live process has the journal open. CONV_BAD_DATA: the file is not an SQLite database.
+ * CONV_TIMEOUT, CONV_NO_MEMORY. Thread: any. Round trips: connecting and 1; more to migrate. */
 CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
                                               conv_client **client, conv_error *error);
 
 /* Waits for calls under way, saves what waits in the journal, closes the connections and frees the
- * client; it is gone whatever the answer. `timeout_ms` at most so long, 0 for no wait; `client` NULL
- * is allowed; `error` may be NULL. CONV_TIMEOUT: calls were still under way, the message says how
- * many, and the memory is then left to them; or exchanges still wait in the journal, the message says
- * how many, and the next client that opens it will save them. CONV_STATE: this process was forked after the client was opened; nothing is touched.
- * Thread: owner; no other call may begin any more. Round trips: none. */
+ * client; it is gone whatever the answer. `timeout_ms` at most so long, 0 for no wait; `client`
+ * NULL is allowed; `error` may be NULL. CONV_TIMEOUT: calls were still under way, the message says
+ * how many, and the memory is then left to them; or exchanges still wait in the journal, the
+ * message says how many, and the next client that opens it will save them. CONV_UNAVAILABLE:
+ * buffered usage records could be saved nowhere and are gone (never with a journal). CONV_STATE:
+ * this process was forked after the client was opened; nothing is touched. Thread: owner; no other
+ * call may begin any more. Round trips: none. */
 conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_error *error);
 
 #ifdef __cplusplus

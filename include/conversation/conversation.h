@@ -11,6 +11,7 @@
 #include "schema.h"
 #include "session.h"
 #include "status.h"
+#include "tracking.h"
 #include "transcript.h"
 #include "turn.h"
 #include "usage.h"

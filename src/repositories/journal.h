@@ -47,6 +47,7 @@ typedef struct conv__journal_counts {
     int64_t oldest_us; /* of what waits for the store; 0: nothing does */
     int64_t bytes;     /* of the file and its log */
     int64_t last_id;   /* greatest entry_id; 0: none */
+    int64_t lost;      /* at closing: usage records that no journal could keep */
 } conv__journal_counts;
 
 typedef struct conv__journal_list {

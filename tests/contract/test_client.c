@@ -29,6 +29,7 @@ static int setup(void **state)
     params.model = "echo-1";
     params.prices = &price;
     params.price_count = 1;
+    params.store_timeout_ms = 120000; /* not what is tested here, and machines differ */
     assert_ok(conv_client_open(&params, &client, &error), error);
     return 0;
 }

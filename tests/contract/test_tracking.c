@@ -1,0 +1,202 @@
+/* Tracking and the journal through the public API, on either store. */
+#include "support/test.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "conversation/conversation.h"
+#include "support/store.h"
+
+static const char *kind;
+static const char *url;
+static char folder[64];
+static char journal[96];
+
+static int setup(void **state)
+{
+    (void)state;
+    kind = test_store_kind();
+    url = test_store_create(kind);
+    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
+    if (mkdtemp(folder) == NULL) return 1;
+    snprintf(journal, sizeof journal, "%s/journal.db", folder);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    (void)state;
+    test_store_drop(kind);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static conv_client *open_client(bool with_journal, int records)
+{
+    conv_client *client = NULL;
+    conv_error error;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = url;
+    params.schema = CONV_SCHEMA_MIGRATE;
+    params.tracker_records = records;
+    if (with_journal) params.journal = journal;
+    assert_ok(conv_client_open(&params, &client, &error), error);
+    return client;
+}
+
+static int64_t count(void)
+{
+    return strtoll(test_store_value(kind, "SELECT count(*) FROM usage_logs"), NULL, 10);
+}
+
+static void wait_for_count(int64_t wanted)
+{
+    for (int i = 0; i < 1000 && count() < wanted; i++)
+        usleep(10000);
+    assert_int_equal(count(), wanted);
+}
+
+static conv_usage embedding(void)
+{
+    conv_usage usage = CONV_USAGE_INIT;
+    usage.service = conv_text("documents");
+    usage.operation = conv_text("embeddings");
+    usage.session_id = conv_text("session-1");
+    usage.user_id = conv_text("user-1");
+    usage.input_tokens = 12;
+    return usage;
+}
+
+static void track(conv_client *client, int times)
+{
+    for (int i = 0; i < times; i++) {
+        conv_usage usage = embedding();
+        conv_error error;
+        assert_ok(conv_track_usage(client, &usage, &error), error);
+    }
+}
+
+static void ten_records_are_flushed_by_themselves(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_client *client = open_client(false, 0);
+    track(client, 9);
+    usleep(200000);
+    assert_int_equal(count(), 0);
+    track(client, 1);
+    wait_for_count(10);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+}
+
+static void closing_and_flushing_save_the_rest(void **state)
+{
+    (void)state;
+    size_t pending = 99;
+    conv_error error;
+    conv_client *client = open_client(false, 1000);
+    track(client, 7);
+    assert_ok(conv_track_flush(client, 5000, &pending, &error), error);
+    assert_int_equal(pending, 0);
+    assert_int_equal(count(), 17);
+    track(client, 3);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+    assert_int_equal(count(), 20);
+}
+
+static void the_same_record_counts_once(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_client *client = open_client(false, 1000);
+    conv_usage usage = embedding();
+    usage.log_id = conv_uuid_v7();
+    for (int i = 0; i < 3; i++)
+        assert_ok(conv_track_usage(client, &usage, &error), error);
+    assert_ok(conv_track_flush(client, 5000, NULL, &error), error);
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+    assert_int_equal(count(), 21);
+}
+
+static void a_kill_loses_none_that_the_journal_has(void **state)
+{
+    (void)state;
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        conv_client *client = open_client(true, 1000);
+        track(client, 50);
+        if (write(ready[1], "x", 1) != 1) _exit(1);
+        pause();
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ready[0]);
+    close(ready[1]);
+    assert_int_equal(count(), 21);
+    conv_error error;
+    conv_client *client = open_client(true, 1000);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+    assert_int_equal(count(), 71);
+    client = open_client(true, 1000);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+    assert_int_equal(count(), 71);
+}
+
+static void bad_records_are_refused_at_once(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_client *client = open_client(false, 1000);
+    conv_usage usage = embedding();
+    usage.input_tokens = -2;
+    assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
+    usage = embedding();
+    usage.metadata = conv_text("{");
+    assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
+    assert_status(conv_track_usage(client, NULL, &error), CONV_INVALID_ARGUMENT, error);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+}
+
+static void turns_leave_nothing_in_the_journal(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_provider *echo = NULL;
+    assert_ok(conv_provider_echo(&echo, &error), error);
+    conv_client *client = open_client(true, 1000);
+    for (int i = 0; i < 20; i++) {
+        conv_turn turn = CONV_TURN_INIT;
+        conv_reply *reply = NULL;
+        turn.session_id = "journaled";
+        turn.provider = echo;
+        turn.message = conv_text("hello");
+        assert_ok(conv_process_message(client, &turn, &reply, &error), error);
+        assert_int_equal(conv_reply_saved(reply), CONV_SAVED_COMMITTED);
+        conv_reply_free(reply);
+    }
+    assert_ok(conv_client_close(client, 5000, &error), error);
+    assert_int_equal(count(), 91);
+    conv_provider_free(echo);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ten_records_are_flushed_by_themselves),
+        cmocka_unit_test(closing_and_flushing_save_the_rest),
+        cmocka_unit_test(the_same_record_counts_once),
+        cmocka_unit_test(a_kill_loses_none_that_the_journal_has),
+        cmocka_unit_test(bad_records_are_refused_at_once),
+        cmocka_unit_test(turns_leave_nothing_in_the_journal),
+    };
+    return RUN_TESTS_WITH("tracking", tests, setup, teardown);
+}
