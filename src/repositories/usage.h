@@ -48,7 +48,8 @@ typedef struct conv__usage_repository_functions {
 
     /* The keys of users and sessions are in the application's spelling where it is known. Ordered
      * by the bytes of the key, records without one last. A record is unreported if its total_tokens
-     * is unknown. With CONV_USAGE_GROUP_NONE always one row. CONV_LIMIT: a sum passes 2^63-1. */
+     * is unknown. With CONV_USAGE_GROUP_NONE always one row. CONV_LIMIT: a sum passes
+     * 2^63-1, or money CONV_DECIMAL_DIGITS. */
     conv_status (*sum)(conv__usage_repository *usage, conv__transaction *transaction,
                        const conv__usage_query *query, conv_usage_group group, conv__arena *arena,
                        conv__usage_total_list *list, conv_error *error);
