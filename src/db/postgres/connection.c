@@ -134,12 +134,13 @@ static conv_status fail_to_connect(conv__connection *connection, conv_error *err
     conv__verdict verdict = conv__sqlstate_verdict(&(conv__fault){sqlstate, NULL, false});
     const char *advice = conv__sqlstate_advice(sqlstate);
     if (sqlstate[0] == '\0') {
-        verdict.recovery = CONV_RECOVERY_WAIT;
         if (PQconnectionNeedsPassword(connection->link)) {
             verdict.status = CONV_PERMISSION;
             verdict.recovery = CONV_RECOVERY_OPERATOR;
             advice = "give a password (PGPASSWORD, ~/.pgpass)";
         } else if (strncmp(text, "invalid ", strlen("invalid ")) == 0) {
+            /* What was taken for a port may be the end of a password with a slash. */
+            conv__message_without_quotes(PQerrorMessage(connection->link), text, sizeof text);
             verdict.status = CONV_INVALID_ARGUMENT;
             verdict.recovery = CONV_RECOVERY_NONE;
         } else if (strstr(text, "invalid response to SSL negotiation") != NULL ||

@@ -1,18 +1,23 @@
-/* Leasing of connections: who gets which, in which order, and how long somebody waits. It sends no
- * statement. */
+/* Leasing of connections: who gets which, in which order, and how long somebody waits. It knows
+ * no SQL. */
 #include "db/postgres/pool.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/time.h"
+#include "db/postgres/session.h"
 
 #define ACTION "lease connection"
+
+#define GROW_AFTER_MS        10000
+#define TOO_MANY_CONNECTIONS "53300"
 
 /* A caller that waits; lives on its stack. It is given a place among the open connections, and with
  * it an idle connection if there is one. */
@@ -29,6 +34,8 @@ struct conv__pool {
     waiter *last;
     int waiting;
     int limit;
+    int allowed;     /* less than the limit while the server has no connection left for us */
+    int64_t grow_ns; /* until then */
     int open;
     int idle_count;
     conv__connection **idle; /* a stack: the one used last is the warmest */
@@ -56,7 +63,8 @@ conv_status conv__pool_create(const conv__pool_params *params, conv__pool **pool
     conv__pool *made = conv__allocate(sizeof *made);
     if (made == NULL) return conv__fail_memory(error, ACTION);
     pthread_mutex_init(&made->lock, NULL);
-    made->limit = params->connections;
+    made->limit = made->allowed = params->connections;
+    made->grow_ns = conv__monotonic_ns();
     made->process = getpid();
     made->conninfo = conv__copy_text(params->conninfo);
     made->application = conv__copy_text(params->application);
@@ -143,6 +151,25 @@ static conv_status wait_for_place(conv__pool *pool, int64_t deadline_ns,
                       pool->limit);
 }
 
+static int allowed(const conv__pool *pool)
+{
+    return conv__deadline_passed(pool->grow_ns) ? pool->limit : pool->allowed;
+}
+
+/* Gives a place back for good, because the server has no connection left: what is open must do for
+ * a while. False if nothing else is open, so that there is nothing to wait for. */
+static bool shrink(conv__pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool others = pool->open > 1;
+    if (others) {
+        pool->allowed = --pool->open;
+        pool->grow_ns = conv__deadline_in_ms(GROW_AFTER_MS);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return others;
+}
+
 static conv_status take_place(conv__pool *pool, int64_t deadline_ns, conv__connection **connection,
                               conv_error *error)
 {
@@ -150,7 +177,7 @@ static conv_status take_place(conv__pool *pool, int64_t deadline_ns, conv__conne
     pthread_mutex_lock(&pool->lock);
     if (pool->first == NULL && pool->idle_count > 0)
         *connection = pool->idle[--pool->idle_count];
-    else if (pool->first == NULL && pool->open < pool->limit)
+    else if (pool->first == NULL && pool->open < allowed(pool))
         pool->open++;
     else
         status = wait_for_place(pool, deadline_ns, connection, error);
@@ -165,11 +192,23 @@ static void give_place(conv__pool *pool, conv__connection *connection)
     pthread_mutex_unlock(&pool->lock);
 }
 
+static conv_status open_connection(conv__pool *pool, int64_t deadline_ns,
+                                   conv__connection **connection, conv_error *error)
+{
+    conv_status status = conv__connection_open(&pool->connecting, deadline_ns, connection, error);
+    if (status != CONV_OK) return status;
+    status = conv__session_settle(*connection, deadline_ns, error);
+    if (status == CONV_OK) return CONV_OK;
+    conv__connection_close(*connection);
+    *connection = NULL;
+    return status;
+}
+
 conv_status conv__pool_renew(conv__pool *pool, int64_t deadline_ns, conv__connection **connection,
                              conv_error *error)
 {
     conv__connection_close(*connection);
-    conv_status status = conv__connection_open(&pool->connecting, deadline_ns, connection, error);
+    conv_status status = open_connection(pool, deadline_ns, connection, error);
     if (status != CONV_OK) give_place(pool, NULL);
     return status;
 }
@@ -181,10 +220,19 @@ conv_status conv__pool_lease(conv__pool *pool, int64_t deadline_ns, conv__connec
     if (pool->process != getpid())
         return conv__fail(error, CONV_STATE, ACTION,
                           "this process was forked after the store was opened; open it again here");
-    conv_status status = take_place(pool, deadline_ns, connection, error);
-    if (status != CONV_OK) return status;
-    if (*connection != NULL && conv__connection_is_alive(*connection)) return CONV_OK;
-    return conv__pool_renew(pool, deadline_ns, connection, error);
+    for (;;) {
+        conv_error failure = CONV_ERROR_INIT;
+        conv_status status = take_place(pool, deadline_ns, connection, error);
+        if (status != CONV_OK) return status;
+        if (*connection != NULL && conv__connection_is_alive(*connection)) return CONV_OK;
+        conv__connection_close(*connection);
+        status = open_connection(pool, deadline_ns, connection, &failure);
+        if (status == CONV_OK) return CONV_OK;
+        if (strcmp(failure.sqlstate, TOO_MANY_CONNECTIONS) == 0 && shrink(pool)) continue;
+        give_place(pool, NULL);
+        if (error != NULL) *error = failure;
+        return status;
+    }
 }
 
 void conv__pool_return(conv__pool *pool, conv__connection *connection)
