@@ -1,0 +1,98 @@
+/* The same turn ids from 2 processes of 8 threads each, with the same and with other content: one
+ * of the contents is stored, once, and whoever brought another hears of a conflict. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fault/report.h"
+#include "fault/witness.h"
+#include "support/store.h"
+
+enum { PROCESSES = 2, THREADS = 8, STORE_TIMEOUT_MS = 20000, SESSIONS = 16, CALLS_PER_ID = 32 };
+
+typedef struct worker {
+    conv_client *client;
+    witness *lines;
+    uint64_t random;
+    long calls;
+    pthread_t thread;
+} worker;
+
+static conv_client *open_client(const char *store, conv_schema_policy schema)
+{
+    conv_error error;
+    conv_client *client = NULL;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = store;
+    params.schema = schema;
+    params.connections = 4;
+    params.store_timeout_ms = STORE_TIMEOUT_MS;
+    if (conv_client_open(&params, &client, &error) != CONV_OK) {
+        fprintf(stderr, "open: %s\n", error.message);
+        exit(99);
+    }
+    return client;
+}
+
+/* All walk through the ids at about the same pace, so that they meet. */
+static void *work(void *context)
+{
+    worker *self = context;
+    for (long i = 0; i < self->calls; i++) {
+        uint64_t random = fault_random(&self->random);
+        uint64_t id = (uint64_t)i * PROCESSES * THREADS / CALLS_PER_ID;
+        fault_turn turn = {.session = id % SESSIONS,
+                           .turn = id,
+                           .variant = random % 8 == 0 ? 1 + (uint32_t)(random >> 8) % 2 : 0};
+        conv_status status =
+            random % 2 == 0
+                ? witness_save(self->lines, self->client, &turn, STORE_TIMEOUT_MS, NULL)
+                : witness_process(self->lines, self->client, &turn, 3 * STORE_TIMEOUT_MS, NULL);
+        if (status != CONV_OK && status != CONV_CONFLICT)
+            fprintf(stderr, "unexpected: %s\n", conv_status_name(status));
+    }
+    return NULL;
+}
+
+static void run_process(const campaign *run, const char *store, uint64_t seed)
+{
+    static worker workers[THREADS];
+    conv_client *client = open_client(store, CONV_SCHEMA_CHECK);
+    witness *lines = witness_open(run->lines);
+    fault_provider();
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (worker){.client = client,
+                              .lines = lines,
+                              .random = seed + (uint64_t)i,
+                              .calls = run->trials / (PROCESSES * THREADS)};
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) exit(99);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(workers[i].thread, NULL);
+    conv_status status = conv_client_close(client, STORE_TIMEOUT_MS, NULL);
+    conv_provider_free(fault_provider());
+    witness_close(lines);
+    _exit(status == CONV_OK ? 0 : 1);
+}
+
+int main(int argc, char **argv)
+{
+    campaign run = campaign_begin(argc, argv, (long[]){3200, 50000, 1000000});
+    const char *store = test_store_create("postgresql");
+    conv_client *client = open_client(store, CONV_SCHEMA_MIGRATE);
+    if (conv_client_close(client, 0, NULL) != CONV_OK) return 99;
+    for (int i = 0; i < PROCESSES; i++)
+        if (fork() == 0) run_process(&run, store, run.seed + (uint64_t)i * 1000);
+    for (int i = 0; i < PROCESSES; i++) {
+        int status = 0;
+        if (wait(&status) < 0 || status != 0) run.violations++;
+    }
+    checker_params params = {
+        .lines = run.lines, .store = store, .drained = true, .unordered = true};
+    checker_findings findings = checker_run(&params);
+    campaign_report(&run, "same id, 2 processes of 8 threads", findings.calls, &findings);
+    test_store_drop("postgresql");
+    return campaign_end(&run);
+}

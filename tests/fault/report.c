@@ -1,0 +1,90 @@
+/* See report.h. */
+#include "fault/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "fault/content.h"
+
+static _Noreturn void usage(const char *program)
+{
+    fprintf(stderr, "usage: %s [--tier quick|short|long] [--trials N] [--seed S]\n", program);
+    exit(2);
+}
+
+static uint64_t read_number(const char *program, const char *text)
+{
+    char *end = NULL;
+    uint64_t value = strtoull(text, &end, 10);
+    if (end == text || *end != '\0') usage(program);
+    return value;
+}
+
+static campaign_tier read_tier(const char *program, const char *word)
+{
+    static const char *const words[] = {"quick", "short", "long"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(word, words[i]) == 0) return (campaign_tier)i;
+    usage(program);
+}
+
+campaign campaign_begin(int argc, char **argv, const long trials[3])
+{
+    campaign self = {.folder = "/tmp/conversation-fault-XXXXXX"};
+    uint32_t seed = 1;
+    if (getrandom(&seed, sizeof seed, 0) < 0) perror("getrandom");
+    self.seed = seed;
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 == argc) usage(argv[0]);
+        if (strcmp(argv[i], "--tier") == 0)
+            self.tier = read_tier(argv[0], argv[i + 1]);
+        else if (strcmp(argv[i], "--trials") == 0)
+            self.trials = (long)read_number(argv[0], argv[i + 1]);
+        else if (strcmp(argv[i], "--seed") == 0)
+            self.seed = read_number(argv[0], argv[i + 1]);
+        else
+            usage(argv[0]);
+    }
+    if (self.trials == 0) self.trials = trials[self.tier];
+    self.random = self.seed;
+    if (mkdtemp(self.folder) == NULL) {
+        perror(self.folder);
+        exit(99);
+    }
+    snprintf(self.lines, sizeof self.lines, "%s/witness", self.folder);
+    snprintf(self.journal, sizeof self.journal, "%s/journal.db", self.folder);
+    return self;
+}
+
+void campaign_report(campaign *self, const char *fault, long trials,
+                     const checker_findings *findings)
+{
+    printf("%s | %ld | %ld | %ld | %ld | %ld | %" PRIu64 "\n", fault, trials, findings->lost,
+           findings->doubled, findings->half, findings->late, self->seed);
+    printf("  %ld calls, %ld acknowledged (%ld by the journal), %ld stored, %ld waiting, %ld dead, "
+           "%ld other violations\n",
+           findings->calls, findings->acknowledged, findings->journaled, findings->stored,
+           findings->waiting, findings->dead, findings->wrong);
+    fflush(stdout);
+    self->violations +=
+        findings->lost + findings->doubled + findings->half + findings->late + findings->wrong;
+    if (trials == 0 || findings->calls == 0) self->violations++;
+}
+
+void campaign_clear(campaign *self)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'/*", self->folder);
+    if (system(command) != 0) exit(99);
+}
+
+int campaign_end(campaign *self)
+{
+    campaign_clear(self);
+    rmdir(self->folder);
+    return self->violations == 0 ? 0 : 1;
+}

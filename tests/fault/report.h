@@ -1,0 +1,41 @@
+/* What every campaign program has in common: its options, its folder, and its line of the table. */
+#ifndef TESTS_FAULT_REPORT_H
+#define TESTS_FAULT_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fault/checker.h"
+
+/* How much is tried: `quick` inside the tests, `short` before a release, `long` by hand. */
+typedef enum campaign_tier { CAMPAIGN_QUICK, CAMPAIGN_SHORT, CAMPAIGN_LONG } campaign_tier;
+
+typedef struct campaign {
+    campaign_tier tier;
+    long trials; /* of the tier, or by --trials */
+    uint64_t seed;
+    uint64_t random;  /* state for fault_random, begun with the seed */
+    char folder[64];  /* empty and temporary, for the witness and journals; removed at the end */
+    char lines[96];   /* the witness's file in it */
+    char journal[96]; /* a journal in it */
+    long violations;
+} campaign;
+
+/* Reads --tier quick|short|long, --trials N and --seed S; `trials` are the three tiers' counts.
+ * Ends the program when the words are wrong. */
+campaign campaign_begin(int argc, char **argv, const long trials[3]);
+
+/* Prints `fault | trials | lost | doubled | half | late calls | seed`, and what the checker found
+ * besides. Several lines of one program are fine. Flushed at once. */
+void campaign_report(campaign *self, const char *fault, long trials,
+                     const checker_findings *findings);
+
+/* Empties the folder, for a campaign of several parts. */
+void campaign_clear(campaign *self);
+
+/* Removes the folder; the program's exit code: not 0 after any violation, or if nothing was tried.
+ */
+int campaign_end(campaign *self);
+
+#endif

@@ -1,0 +1,61 @@
+/* The witness of a fault campaign: a line in a file before each call of the library and one after
+ * it. The file outlives the process, and several processes may write to it at once. What the lines
+ * say is judged in checker.h. */
+#ifndef TESTS_FAULT_WITNESS_H
+#define TESTS_FAULT_WITNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conversation/client.h"
+#include "fault/content.h"
+
+typedef enum witness_call { WITNESS_SAVE, WITNESS_PROCESS, WITNESS_TRACK } witness_call;
+
+/* How a call ended. */
+typedef enum witness_answer {
+    WITNESS_ATTEMPT,   /* not yet, or the process died in it */
+    WITNESS_COMMITTED, /* said to be in the store */
+    WITNESS_JOURNALED, /* said to be on the local disk */
+    WITNESS_BUFFERED,  /* taken by the tracker of a client without a journal */
+    WITNESS_REFUSED,   /* a failure that says that nothing was saved */
+    WITNESS_UNKNOWN    /* a failure that leaves it open */
+} witness_answer;
+
+typedef struct witness_line {
+    fault_turn turn;
+    int64_t time_ns; /* monotonic, of the machine: comparable between processes */
+    int64_t late_ms; /* of an answer: beyond the call's limit, 0 or more */
+    uint8_t call;
+    uint8_t answer;
+    uint8_t status; /* conv_status */
+    char sqlstate[5];
+    int32_t process;
+} witness_line;
+
+typedef struct witness witness;
+
+/* Makes the file or goes on with it. Ends the program if that fails, as everything here does: a
+ * witness that can't write proves nothing. */
+witness *witness_open(const char *path);
+
+void witness_close(witness *self); /* NULL is allowed */
+
+/* Calls the library between two lines. `limit_ms` is what the call may take by its own settings
+ * (for conv_save_exchange the client's store_timeout_ms); what takes over a second longer is late.
+ * `error` may be NULL. `journaled` says whether the client has a journal. witness_process answers
+ * by fault_provider, whose first use must not be by several threads at once. Thread: any. */
+conv_status witness_save(witness *self, conv_client *client, const fault_turn *turn,
+                         int64_t limit_ms, conv_error *error);
+conv_status witness_process(witness *self, conv_client *client, const fault_turn *turn,
+                            int64_t limit_ms, conv_error *error);
+conv_status witness_track(witness *self, conv_client *client, const fault_turn *turn,
+                          bool journaled, conv_error *error);
+
+/* The lines by themselves, for calls made otherwise. */
+void witness_write(witness *self, const witness_line *line);
+
+/* All lines that are whole, in the order of writing; on the heap. */
+witness_line *witness_read(const char *path, size_t *count);
+
+#endif
