@@ -108,7 +108,14 @@ typedef struct conv_openai_params {
     }
 
 /* A provider that speaks OpenAI's chat completions over HTTP(S), plain and streaming.
- * `provider` receives it, to be freed with conv_provider_free; `error` may be NULL.
+ * What it reads: the first choice only; a refusal becomes a content part; token counts wherever
+ * compatible endpoints put them, and `usage.cost` where they bill by themselves. What it sends: the
+ * request's options as further fields, except messages, model, stream and n, which belong to the turn
+ * (CONV_INVALID_ARGUMENT); `"stream_options": null` leaves that field out for endpoints that refuse it;
+ * an interrupted reply without its tool calls, which nobody will answer. What it tells of an error: HTTP
+ * status and identifiers, never the endpoint's free text.
+ * `params` settings, NULL for all defaults; `provider` receives it, to be freed with
+ * conv_provider_free; NULL after a failure; `error` may be NULL.
  * CONV_INVALID_ARGUMENT: base_url is not http(s), or a header value has a line break.
  * CONV_NO_MEMORY. Thread: any. Round trips: none; a turn makes one request, more when it retries. */
 CONV_WARN_UNUSED conv_status conv_provider_openai(const conv_openai_params *params,

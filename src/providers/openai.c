@@ -274,7 +274,9 @@ static int64_t or_default(int64_t value_ms, int64_t fallback_ms)
 conv_status conv_provider_openai(const conv_openai_params *params, conv_provider **provider,
                                  conv_error *error)
 {
+    static const conv_openai_params defaults = CONV_OPENAI_PARAMS_INIT;
     *provider = NULL;
+    if (params == NULL) params = &defaults;
     if (params->size != sizeof *params)
         return conv__fail(error, CONV_INVALID_ARGUMENT, "make provider",
                           "the parameters were not begun with CONV_OPENAI_PARAMS_INIT");

@@ -211,6 +211,8 @@ static void settings_come_from_the_environment(void **state)
     assert_null(strstr(sent, "OpenAI-Project"));
     asked_free(&made);
     conv_provider_free(openai);
+    assert_ok(conv_provider_openai(NULL, &openai, &error), error);
+    conv_provider_free(openai);
     /* An empty key is a setting: none is sent. */
     params.api_key = "";
     assert_ok(conv_provider_openai(&params, &openai, &error), error);
