@@ -1,5 +1,6 @@
 /* One HTTP POST with its answer given out as it comes, over libcurl. Knows nothing of what is sent;
- * retries nothing. With openai_retry.c (for dates) the only file that includes curl. */
+ * retries nothing. Its own files, and openai_retry.c for reading dates, are all that include curl.
+ */
 #ifndef CONV__PROVIDERS_HTTP_H
 #define CONV__PROVIDERS_HTTP_H
 
