@@ -6,6 +6,7 @@
 #include "client.h"
 #include "decimal.h"
 #include "history.h"
+#include "journal.h"
 #include "message.h"
 #include "provider.h"
 #include "schema.h"

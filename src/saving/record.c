@@ -236,6 +236,11 @@ void conv__record_append_usage(conv__buffer *buffer, const conv__usage_row *row)
     finish(buffer, start);
 }
 
+bool conv__record_is_usage(conv_bytes record)
+{
+    return record.size > 0 && record.data[0] == KIND_USAGE;
+}
+
 static conv_status damaged(conv_error *error)
 {
     return conv__fail(error, CONV_BAD_DATA, ACTION, "a record of the journal is damaged");

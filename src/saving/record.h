@@ -3,6 +3,8 @@
 #ifndef CONV__SAVING_RECORD_H
 #define CONV__SAVING_RECORD_H
 
+#include <stdbool.h>
+
 #include "core/buffer.h"
 #include "core/memory.h"
 #include "repositories/rows.h"
@@ -10,6 +12,9 @@
 /* Appends the record; a failure sticks in the buffer. */
 void conv__record_append_exchange(conv__buffer *buffer, const conv__exchange *exchange);
 void conv__record_append_usage(conv__buffer *buffer, const conv__usage_row *row);
+
+/* Whether it is a usage record's, as far as its first byte tells. */
+bool conv__record_is_usage(conv_bytes record);
 
 /* Reads a record that takes up all of `record`. Texts point into it; arrays live in the arena.
  * CONV_BAD_DATA: damaged, or of another kind. CONV_STATE: made by a newer version. CONV_NO_MEMORY.

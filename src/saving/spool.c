@@ -21,6 +21,11 @@ static conv_status fail(conv_error *error, const char *what)
     return status;
 }
 
+void conv__spool_name(const char *journal, int index, conv__buffer *name)
+{
+    conv__buffer_format(name, "%s-usage-%d", journal, index + 1);
+}
+
 void conv__frame_append(conv__buffer *buffer, conv_bytes record)
 {
     uint8_t length[LENGTH_SIZE];

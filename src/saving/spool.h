@@ -12,6 +12,12 @@ typedef struct conv__spool {
     int64_t size;
 } conv__spool;
 
+/* A journal has so many beside it. */
+enum { CONV__SPOOLS = 2 };
+
+/* The name of the spool `index` (from 0) of a journal. A failure sticks in the buffer. */
+void conv__spool_name(const char *journal, int index, conv__buffer *name);
+
 /* Opens or makes the file, and appends what is in it to `content`, cut at the last whole record.
  * CONV_UNAVAILABLE, CONV_PERMISSION, CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__spool_open(const char *path, conv__spool *spool,

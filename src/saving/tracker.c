@@ -19,7 +19,7 @@
 
 #define ACTION "track usage"
 
-enum { HALVES = 2, BATCH = 500, RETRY_MS = 1000 };
+enum { HALVES = CONV__SPOOLS, BATCH = 500, RETRY_MS = 1000 };
 
 typedef struct half {
     conv__buffer frames;
@@ -157,7 +157,9 @@ static conv_status flush_half(conv__tracker *tracker, half *full, int64_t deadli
         status = conv__spool_clear(&full->spool, error);
     if (status != CONV_OK) return status;
     conv__buffer_clear(&full->frames);
+    pthread_mutex_lock(&tracker->lock);
     full->records = 0;
+    pthread_mutex_unlock(&tracker->lock);
     return CONV_OK;
 }
 
@@ -184,6 +186,14 @@ conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, siz
     pthread_mutex_unlock(&tracker->lock);
     pthread_mutex_unlock(&tracker->flush);
     return status;
+}
+
+size_t conv__tracker_buffered(conv__tracker *tracker)
+{
+    pthread_mutex_lock(&tracker->lock);
+    size_t buffered = tracker->halves[0].records + tracker->halves[1].records;
+    pthread_mutex_unlock(&tracker->lock);
+    return buffered;
 }
 
 /* Until a flush is due; false when it is time to stop. */
@@ -229,7 +239,7 @@ static conv_status open_spools(conv__tracker *tracker, conv_error *error)
         conv_bytes record;
         one->spool.descriptor = -1;
         if (tracker->params.spool == NULL) continue;
-        conv__buffer_format(&path, "%s-usage-%d", tracker->params.spool, i + 1);
+        conv__spool_name(tracker->params.spool, i, &path);
         conv_status status = path.failed
                                  ? conv__fail_memory(error, ACTION)
                                  : conv__spool_open(path.data, &one->spool, &one->frames, error);

@@ -2,22 +2,12 @@
 #include "services/reply.h"
 
 #include "core/error.h"
+#include "services/copy.h"
 
 conv_reply *conv__reply_create(void)
 {
     return conv__allocate(sizeof(conv_reply));
 }
-
-static conv_status copy_all(conv__arena *arena, conv_bytes *const *fields, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (conv__arena_copy(arena, *fields[i], fields[i]) != CONV_OK) return CONV_NO_MEMORY;
-    return CONV_OK;
-}
-
-#define COPY_ALL(arena, ...)                                                                       \
-    copy_all(arena, (conv_bytes *const[]){__VA_ARGS__},                                            \
-             sizeof((conv_bytes *const[]){__VA_ARGS__}) / sizeof(conv_bytes *))
 
 conv_status conv__reply_set_messages(conv_reply *reply, const conv_message *messages, size_t count)
 {
@@ -25,10 +15,8 @@ conv_status conv__reply_set_messages(conv_reply *reply, const conv_message *mess
     reply->messages = conv__arena_allocate(&reply->arena, (count + 1) * sizeof *messages);
     if (reply->messages == NULL) return CONV_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
-        conv_message *copy = &reply->messages[i];
-        *copy = messages[i];
-        if (COPY_ALL(&reply->arena, &copy->content, &copy->parts, &copy->tool_calls,
-                     &copy->tool_call_id, &copy->name, &copy->model, &copy->metadata) != CONV_OK)
+        reply->messages[i] = messages[i];
+        if (conv__copy_message(&reply->arena, &reply->messages[i]) != CONV_OK)
             return CONV_NO_MEMORY;
     }
     reply->message_count = count;
@@ -37,11 +25,8 @@ conv_status conv__reply_set_messages(conv_reply *reply, const conv_message *mess
 
 conv_status conv__reply_set_usage(conv_reply *reply, const conv_usage *usage)
 {
-    conv_usage *copy = &reply->usage;
-    *copy = *usage;
-    return COPY_ALL(&reply->arena, &copy->session_id, &copy->user_id, &copy->user_email,
-                    &copy->service, &copy->operation, &copy->model, &copy->provider, &copy->price,
-                    &copy->error, &copy->raw, &copy->metadata);
+    reply->usage = *usage;
+    return conv__copy_usage(&reply->arena, &reply->usage);
 }
 
 conv_status conv__reply_set_saved(conv_reply *reply, const conv__turn_state *state,
