@@ -1,0 +1,36 @@
+/* A disposable PostgreSQL server that a campaign may kill: a child of this process, reached by a
+ * socket in a temporary folder, without fsync (processes die here, not the power). */
+#ifndef TESTS_FAULT_SERVER_H
+#define TESTS_FAULT_SERVER_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+typedef struct server server;
+
+/* Makes and starts one with a database that has the schema; ends the program if that fails. On the
+ * main thread: the server goes when that thread goes. */
+server *server_start(void);
+
+/* The connection string, the folder of the socket, and how to stop and remove it all. */
+const char *server_url(const server *self);
+const char *server_folder(const server *self);
+void server_remove(server *self);
+
+/* Ends the postmaster: SIGQUIT is an immediate stop, SIGKILL leaves its children to find out. */
+void server_end(server *self, int signal);
+
+/* Starts it again, and waits until it answers. */
+void server_restart(server *self);
+
+/* Stops all its processes where they are (SIGSTOP), and lets them go on (SIGCONT). */
+void server_freeze(server *self);
+void server_thaw(server *self);
+
+/* Runs SQL beside the library, in the campaign's database. False if it failed. */
+bool server_execute(const char *url, const char *sql);
+
+/* Removes all rows of all tables. */
+void server_empty(const char *url);
+
+#endif
