@@ -87,7 +87,7 @@ static void run_to_end(server *self, const char *program, const char *const *arg
     }
 }
 
-static bool answers(const server *self)
+bool server_answers(const server *self)
 {
     PGconn *link = PQconnectdb(self->url);
     bool answered = PQstatus(link) == CONNECTION_OK;
@@ -106,7 +106,7 @@ void server_restart(server *self)
 {
     launch(self);
     for (int i = 0; i < START_SECONDS * 50; i++) {
-        if (answers(self)) return;
+        if (server_answers(self)) return;
         if (waitpid(self->postmaster, NULL, WNOHANG) == self->postmaster) launch(self);
         usleep(20000);
     }
@@ -242,6 +242,16 @@ void server_thaw(server *self)
     signal_all(self, SIGCONT);
 }
 
+void server_kill_backend(server *self)
+{
+    PGconn *link = PQconnectdb(self->url);
+    PGresult *row = PQexec(link, "SELECT pid FROM pg_stat_activity WHERE application_name ="
+                                 " 'conversation' ORDER BY random() LIMIT 1");
+    if (PQntuples(row) == 1) kill((pid_t)strtol(PQgetvalue(row, 0, 0), NULL, 10), SIGKILL);
+    PQclear(row);
+    PQfinish(link);
+}
+
 bool server_execute(const char *url, const char *sql)
 {
     PGconn *link = PQconnectdb(url);
@@ -255,6 +265,18 @@ bool server_execute(const char *url, const char *sql)
     if (!done) fprintf(stderr, "%s: %s", sql, PQerrorMessage(link));
     PQfinish(link);
     return done;
+}
+
+long server_number(const char *url, const char *sql)
+{
+    PGconn *link = PQconnectdb(url);
+    PGresult *row = PQexec(link, sql);
+    long value = PQresultStatus(row) == PGRES_TUPLES_OK && PQntuples(row) > 0
+                     ? strtol(PQgetvalue(row, 0, 0), NULL, 10)
+                     : -1;
+    PQclear(row);
+    PQfinish(link);
+    return value;
 }
 
 void server_empty(const char *url)

@@ -27,8 +27,16 @@ void server_restart(server *self);
 void server_freeze(server *self);
 void server_thaw(server *self);
 
+/* Kills (SIGKILL) one backend of a client of the library, if there is one. */
+void server_kill_backend(server *self);
+
+bool server_answers(const server *self);
+
 /* Runs SQL beside the library, in the campaign's database. False if it failed. */
 bool server_execute(const char *url, const char *sql);
+
+/* The first column of the first row; -1 if it failed. */
+long server_number(const char *url, const char *sql);
 
 /* Removes all rows of all tables. */
 void server_empty(const char *url);

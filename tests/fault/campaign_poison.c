@@ -1,0 +1,159 @@
+/* One exchange among 1,000 that the server refuses, for each SQLSTATE of class 22 and the other
+ * codes that reject data: the 999 others are stored. Where a caller waits, it hears of it; where
+ * the journal drains, it becomes a dead letter. `--trials N`: every N-th code. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault/caller.h"
+#include "fault/proxy.h"
+#include "fault/report.h"
+#include "fault/server.h"
+
+enum { EXCHANGES = 1000, THREADS = 8, TIMEOUT_MS = 20000, POISON_VARIANT = 6 };
+
+/* PostgreSQL 15, appendix A: class 22, and the rest of what FAULTS.md rejects. */
+static const char *const codes[] = {
+    "22000", "2202E", "22021", "22008", "22012", "22005", "2200B", "22022", "22015", "2201E",
+    "22014", "22016", "2201F", "2201G", "22018", "22007", "22019", "2200D", "22025", "22P06",
+    "22010", "22023", "22013", "2201B", "2201W", "2201X", "2202H", "2202G", "22009", "2200C",
+    "2200G", "22004", "22002", "22003", "2200H", "22026", "22001", "22011", "22027", "22024",
+    "2200F", "22P01", "22P02", "22P03", "22P04", "22P05", "2200L", "2200M", "2200N", "2200S",
+    "2200T", "22030", "22031", "22032", "22033", "22034", "22035", "22036", "22037", "22038",
+    "22039", "2203A", "2203B", "2203C", "2203D", "2203E", "2203F", "2203G", "21000", "54000",
+    "54001", "23000", "23001", "23502", "23503", "23505", "23514", "23P01", "P0001"};
+
+typedef struct poisoning {
+    campaign run;
+    witness *lines;
+    conv_client *client;
+    uint64_t poison; /* which turn */
+    long refused;    /* calls; only by one thread */
+    const char *code;
+} poisoning;
+
+typedef struct share {
+    poisoning *owner;
+    pthread_t thread;
+    uint64_t first;
+    long refused;
+    long wrong;
+} share;
+
+static void *save_share(void *context)
+{
+    share *self = context;
+    poisoning *owner = self->owner;
+    for (uint64_t i = self->first; i < EXCHANGES; i += THREADS) {
+        conv_error error;
+        fault_turn turn = {.session = i % (THREADS * 5),
+                           .turn = i,
+                           .variant = i == owner->poison ? POISON_VARIANT : 0};
+        conv_status status = witness_save(owner->lines, owner->client, &turn, TIMEOUT_MS, &error);
+        if (status == CONV_OK) continue;
+        self->refused++;
+        if (i != owner->poison || status != CONV_BAD_DATA ||
+            error.recovery != CONV_RECOVERY_REJECT || strcmp(error.sqlstate, owner->code) != 0)
+            self->wrong++;
+    }
+    return NULL;
+}
+
+static long save_all(poisoning *self)
+{
+    share shares[THREADS];
+    long wrong = 0;
+    self->refused = 0;
+    for (uint64_t i = 0; i < THREADS; i++) {
+        shares[i] = (share){.owner = self, .first = i};
+        if (pthread_create(&shares[i].thread, NULL, save_share, &shares[i]) != 0) abort();
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(shares[i].thread, NULL);
+        self->refused += shares[i].refused;
+        wrong += shares[i].wrong;
+    }
+    return wrong;
+}
+
+static void set_poison(poisoning *self, server *store)
+{
+    char sql[512];
+    snprintf(
+        sql, sizeof sql,
+        "CREATE OR REPLACE FUNCTION fault_poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF NEW.content LIKE 's%% v%d b%%' THEN RAISE EXCEPTION USING ERRCODE = '%s', MESSAGE ="
+        " 'poison', CONSTRAINT = 'fault_check'; END IF; RETURN NEW; END $$;"
+        "DROP TRIGGER IF EXISTS fault_poison ON chat_messages;"
+        "CREATE TRIGGER fault_poison BEFORE INSERT ON chat_messages FOR EACH ROW"
+        " EXECUTE FUNCTION fault_poison()",
+        POISON_VARIANT, self->code);
+    if (!server_execute(server_url(store), sql)) exit(99);
+    self->poison = fault_random(&self->run.random) % EXCHANGES;
+}
+
+static void add(checker_findings *sum, const checker_findings *one)
+{
+    const long *from = (const long *)one;
+    long *to = (long *)sum;
+    for (size_t i = 0; i < sizeof *sum / sizeof(long); i++)
+        to[i] += from[i];
+}
+
+/* Straight into the store, or, while the proxy refuses, into the journal and from there. */
+static checker_findings try_one(poisoning *self, server *store, proxy *between, bool journaled)
+{
+    caller_params params = {.store = proxy_url(between),
+                            .journal = journaled ? self->run.journal : NULL,
+                            .connections = 4,
+                            .timeout_ms = TIMEOUT_MS};
+    const char *journals[] = {self->run.journal};
+    checker_params check = {.lines = self->run.lines,
+                            .store = server_url(store),
+                            .journals = journals,
+                            .journal_count = journaled ? 1 : 0,
+                            .drained = true,
+                            .dead = journaled ? 1 : 0};
+    set_poison(self, store);
+    self->lines = witness_open(self->run.lines);
+    self->client = caller_open(&params);
+    proxy_refuse(between, journaled);
+    if (journaled) proxy_cut_all(between);
+    long wrong = save_all(self);
+    proxy_refuse(between, false);
+    caller_close(self->client);
+    witness_close(self->lines);
+    checker_findings findings = checker_run(&check);
+    if (wrong > 0 || self->refused != (journaled ? 0 : 1) || findings.stored != EXCHANGES - 1) {
+        fprintf(stderr, "violation: %s: %ld refused, %ld otherwise than documented, %ld stored\n",
+                self->code, self->refused, wrong, findings.stored);
+        findings.wrong++;
+    }
+    server_empty(server_url(store));
+    campaign_clear(&self->run);
+    return findings;
+}
+
+int main(int argc, char **argv)
+{
+    poisoning self = {.run = campaign_begin(argc, argv, (long[]){20, 1, 1})};
+    server *store = server_start();
+    proxy *between = proxy_start(server_folder(store));
+    static const char *const names[] = {"one poison row among 1,000",
+                                        "one poison row among 1,000, journal"};
+    for (int journaled = 0; journaled < 2; journaled++) {
+        checker_findings sum = {0};
+        long trials = 0;
+        for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i += (size_t)self.run.trials) {
+            self.code = codes[i];
+            checker_findings one = try_one(&self, store, between, journaled == 1);
+            add(&sum, &one);
+            trials++;
+        }
+        campaign_report(&self.run, names[journaled], trials, &sum);
+    }
+    proxy_stop(between);
+    server_remove(store);
+    return campaign_end(&self.run);
+}

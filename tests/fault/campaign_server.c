@@ -1,0 +1,160 @@
+/* The server dies or freezes under load: a backend is terminated in each step of a transaction or
+ * killed, the server stops at once and starts again, its postmaster is killed, all of it is frozen
+ * and goes on after the clients have given up and tried again. `--trials N` is the number of
+ * terminated backends; the other faults keep their relation to it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fault/caller.h"
+#include "fault/load.h"
+#include "fault/report.h"
+#include "fault/server.h"
+
+enum { THREADS = 6, CONNECTIONS = 3, TIMEOUT_MS = 400, BETWEEN = 12 };
+
+typedef void (*fault_function)(campaign *run, server *store);
+
+/* Where a backend is terminated: the next row of a table, before or after it is written, or the
+ * checks of COMMIT. The count that says "now" is a sequence, which no rollback takes back. */
+static const char triggers_sql[] =
+    "CREATE SEQUENCE fault_now;"
+    "CREATE FUNCTION fault_terminate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " IF (SELECT is_called FROM fault_now) THEN RETURN NEW; END IF;"
+    " IF TG_ARGV[0] = (SELECT step FROM fault_step) THEN"
+    "  PERFORM nextval('fault_now');"
+    "  PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(0.01); END IF;"
+    " RETURN NEW; END $$;"
+    "CREATE TABLE fault_step (step text);"
+    "INSERT INTO fault_step VALUES ('none');"
+    "SELECT nextval('fault_now');"
+    "DO $$ DECLARE t text; w text; BEGIN"
+    " FOREACH t IN ARRAY ARRAY['chat_exchanges', 'chat_sessions', 'chat_messages', 'usage_logs']"
+    " LOOP FOREACH w IN ARRAY ARRAY['BEFORE', 'AFTER'] LOOP"
+    "  EXECUTE format('CREATE TRIGGER fault_%s %s INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE"
+    " FUNCTION fault_terminate(%L)', lower(w), w, t, lower(w) || ' ' || t); END LOOP;"
+    "  EXECUTE format('CREATE CONSTRAINT TRIGGER fault_commit AFTER INSERT OR UPDATE ON %I "
+    "DEFERRABLE"
+    " INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fault_terminate(%L)', t, 'commit ' || t);"
+    " END LOOP; END $$";
+
+static void terminate_at_step(campaign *run, server *store)
+{
+    static const char *const steps[] = {"before", "after", "commit"};
+    static const char *const tables[] = {"chat_exchanges", "chat_sessions", "chat_messages",
+                                         "usage_logs"};
+    char sql[256];
+    uint64_t random = fault_random(&run->random) >> 8;
+    snprintf(sql, sizeof sql,
+             "UPDATE fault_step SET step = '%s %s'; SELECT setval('fault_now', 1, false)",
+             steps[random % 3], tables[random / 3 % 4]);
+    if (!server_execute(server_url(store), sql)) exit(99);
+    for (int i = 0; i < 2000; i++) {
+        if (server_number(server_url(store), "SELECT is_called::int FROM fault_now") == 1) return;
+        usleep(5000);
+    }
+    fprintf(stderr, "no backend came by\n");
+    exit(99);
+}
+
+static void terminate_anywhere(campaign *run, server *store)
+{
+    usleep((useconds_t)(fault_random(&run->random) % 8000));
+    if (!server_execute(server_url(store),
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE application_name = 'conversation' ORDER BY random() LIMIT 1"))
+        exit(99);
+}
+
+static void terminate_backend(campaign *run, server *store)
+{
+    if (fault_random(&run->random) % 4 == 0)
+        terminate_anywhere(run, store);
+    else
+        terminate_at_step(run, store);
+}
+
+/* The postmaster then ends all others and recovers by itself. */
+static void kill_backend(campaign *run, server *store)
+{
+    usleep((useconds_t)(fault_random(&run->random) % 20000));
+    server_kill_backend(store);
+    while (!server_answers(store))
+        usleep(10000);
+}
+
+static void restart_at_once(campaign *run, server *store)
+{
+    usleep((useconds_t)(fault_random(&run->random) % 20000));
+    server_end(store, SIGQUIT);
+    server_restart(store);
+}
+
+static void kill_postmaster(campaign *run, server *store)
+{
+    usleep((useconds_t)(fault_random(&run->random) % 20000));
+    server_end(store, SIGKILL);
+    server_restart(store);
+}
+
+static void freeze(campaign *run, server *store)
+{
+    usleep((useconds_t)(fault_random(&run->random) % 20000));
+    server_freeze(store);
+    usleep((TIMEOUT_MS + 100 + (useconds_t)(fault_random(&run->random) % 400)) * 1000);
+    server_thaw(store);
+}
+
+static void run_part(campaign *run, server *store, const char *name, fault_function fault,
+                     long trials, bool journaled)
+{
+    caller_params params = {.store = server_url(store),
+                            .journal = journaled ? run->journal : NULL,
+                            .connections = CONNECTIONS,
+                            .timeout_ms = TIMEOUT_MS};
+    witness *lines = witness_open(run->lines);
+    conv_client *client = caller_open(&params);
+    load *callers = load_start(lines, client, THREADS, 0, TIMEOUT_MS);
+    for (long i = 0; i < trials; i++) {
+        fault(run, store);
+        load_await(callers, BETWEEN);
+    }
+    load_stop(callers);
+    caller_close(client);
+    witness_close(lines);
+    const char *journals[] = {run->journal};
+    checker_params check = {.lines = run->lines,
+                            .store = server_url(store),
+                            .journals = journals,
+                            .journal_count = journaled ? 1 : 0,
+                            .drained = true};
+    checker_findings findings = checker_run(&check);
+    campaign_report(run, name, trials, &findings);
+    server_empty(server_url(store));
+    campaign_clear(run);
+}
+
+static void run_both(campaign *run, server *store, const char *name, fault_function fault,
+                     long trials)
+{
+    char journaled[96];
+    long half = trials > 1 ? trials / 2 : 1;
+    snprintf(journaled, sizeof journaled, "%s, journal", name);
+    run_part(run, store, name, fault, half, false);
+    run_part(run, store, journaled, fault, trials > half ? trials - half : 1, true);
+}
+
+int main(int argc, char **argv)
+{
+    campaign run = campaign_begin(argc, argv, (long[]){40, 200, 5000});
+    server *store = server_start();
+    if (!server_execute(server_url(store), triggers_sql)) return 99;
+    run_both(&run, store, "backend terminated at each step", terminate_backend, run.trials);
+    run_both(&run, store, "backend killed", kill_backend, run.trials / 20);
+    run_both(&run, store, "immediate restart", restart_at_once, run.trials / 10);
+    run_both(&run, store, "postmaster killed", kill_postmaster, run.trials / 40);
+    run_both(&run, store, "server frozen, thawed after the retry", freeze, run.trials / 10);
+    server_remove(store);
+    conv_provider_free(fault_provider());
+    return campaign_end(&run);
+}

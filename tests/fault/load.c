@@ -1,0 +1,82 @@
+/* See load.h. */
+#include "fault/load.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fault/caller.h"
+
+enum { TRIES = 20000, TURNS_PER_SESSION = 40, MAX_THREADS = 16, WAIT_SECONDS = 120 };
+
+typedef struct worker {
+    load *owner;
+    pthread_t thread;
+    uint64_t first_session;
+} worker;
+
+struct load {
+    witness *lines;
+    conv_client *client;
+    int64_t timeout_ms;
+    int threads;
+    atomic_bool stopping;
+    atomic_long acknowledged;
+    worker workers[MAX_THREADS];
+};
+
+static void *work(void *context)
+{
+    worker *self = context;
+    load *owner = self->owner;
+    for (uint64_t i = 0; !atomic_load(&owner->stopping); i++) {
+        fault_turn turn = {.session = self->first_session + i / TURNS_PER_SESSION, .turn = i};
+        if (caller_save(owner->lines, owner->client, &turn, owner->timeout_ms, TRIES) == 0) abort();
+        atomic_fetch_add(&owner->acknowledged, 1);
+    }
+    return NULL;
+}
+
+load *load_start(witness *lines, conv_client *client, int threads, uint64_t first_session,
+                 int64_t timeout_ms)
+{
+    load *self = calloc(1, sizeof *self);
+    if (self == NULL || threads > MAX_THREADS) abort();
+    self->lines = lines;
+    self->client = client;
+    self->timeout_ms = timeout_ms;
+    self->threads = threads;
+    fault_provider();
+    for (int i = 0; i < threads; i++) {
+        self->workers[i] =
+            (worker){.owner = self, .first_session = first_session + (uint64_t)i * 1000000};
+        if (pthread_create(&self->workers[i].thread, NULL, work, &self->workers[i]) != 0) abort();
+    }
+    return self;
+}
+
+long load_acknowledged(load *self)
+{
+    return atomic_load(&self->acknowledged);
+}
+
+void load_await(load *self, long more)
+{
+    long wanted = load_acknowledged(self) + more;
+    for (int i = 0; i < WAIT_SECONDS * 500; i++) {
+        if (load_acknowledged(self) >= wanted) return;
+        usleep(2000);
+    }
+    fprintf(stderr, "load: nothing is acknowledged any more\n");
+    exit(99);
+}
+
+void load_stop(load *self)
+{
+    atomic_store(&self->stopping, true);
+    for (int i = 0; i < self->threads; i++)
+        pthread_join(self->workers[i].thread, NULL);
+    free(self);
+}

@@ -1,0 +1,25 @@
+/* Threads that save one turn after the other, each in sessions of its own, and repeat what failed
+ * until it is acknowledged. */
+#ifndef TESTS_FAULT_LOAD_H
+#define TESTS_FAULT_LOAD_H
+
+#include <stdint.h>
+
+#include "fault/witness.h"
+
+typedef struct load load;
+
+/* `first_session`: the load's sessions have this number and higher ones. */
+load *load_start(witness *lines, conv_client *client, int threads, uint64_t first_session,
+                 int64_t timeout_ms);
+
+/* Turns acknowledged so far. */
+long load_acknowledged(load *self);
+
+/* Waits until so many more are acknowledged than now; ends the program after two minutes. */
+void load_await(load *self, long more);
+
+/* Each thread ends when its turn is acknowledged. Frees the load. */
+void load_stop(load *self);
+
+#endif
