@@ -33,7 +33,7 @@ static void quote(const char *text, size_t size, char out[64])
     size_t used = 0;
     for (size_t i = 0; i < size && used < 48; i++) {
         unsigned char byte = (unsigned char)text[i];
-        out[used++] = byte < 0x20 || byte == 0x7f ? '?' : (char)byte;
+        out[used++] = byte < 0x20 || byte == 0x7f ? '?' : text[i];
     }
     /* A character that was cut in two is left out whole. */
     if (used == 48)

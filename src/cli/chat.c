@@ -9,7 +9,6 @@
 #include "cli/signals.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
-#include "conversation/uuid.h"
 
 static bool is_set(const char *name)
 {
@@ -104,13 +103,12 @@ static cli_exit one_turn(cli_chat_state *chat)
 
 static cli_exit talk(cli_chat_state *chat)
 {
-    char session_id[CONV_UUID_TEXT_SIZE];
     chat->session_id = chat->arguments->texts[CLI_OPTION_SESSION];
     /* A new session is named here, so that a first turn that fails leaves no second session. With a
      * turn id the library derives it: the repeat must find the same one. */
     if (chat->session_id == NULL && chat->arguments->texts[CLI_OPTION_TURN_ID] == NULL) {
-        conv_uuid_format(conv_uuid_v7(), session_id);
-        chat->session_id = session_id;
+        conv_uuid_format(conv_uuid_v7(), chat->own_id);
+        chat->session_id = chat->own_id;
     }
     /* A reader that goes away interrupts the turn; it must not end the program before it is saved.
      */

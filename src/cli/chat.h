@@ -8,12 +8,14 @@
 #include "conversation/client.h"
 #include "conversation/provider.h"
 #include "conversation/turn.h"
+#include "conversation/uuid.h"
 
 typedef struct cli_chat_state {
     const cli_arguments *arguments;
     conv_client *client;
     conv_provider *provider;
     const char *session_id;
+    char own_id[CONV_UUID_TEXT_SIZE]; /* of a new session */
     bool json;
     bool interactive;
     bool begun; /* a turn was sent: the system message goes with the first one only */

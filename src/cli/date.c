@@ -93,7 +93,7 @@ static bool read_offset(const char **text, int64_t *offset_minutes)
     int hours, minutes;
     if (!digits(text, 2, 23, &hours) || !mark(text, ':') || !digits(text, 2, 59, &minutes))
         return false;
-    *offset_minutes = sign * (hours * 60 + minutes);
+    *offset_minutes = (int64_t)sign * (hours * 60 + minutes);
     return true;
 }
 
