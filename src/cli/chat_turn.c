@@ -46,6 +46,18 @@ static json_t *usage_value(const conv_usage *usage)
     return NULL;
 }
 
+static const char *saved_name(conv_saved saved)
+{
+    switch (saved) {
+    case CONV_SAVED_COMMITTED:
+        return "committed";
+    case CONV_SAVED_JOURNALED:
+        return "journaled";
+    default:
+        return "not";
+    }
+}
+
 static void print_json(const conv_reply *reply)
 {
     json_t *value = json_object();
@@ -54,8 +66,7 @@ static void print_json(const conv_reply *reply)
     cli_json_add(value, &failed, "turn_id", json_string(conv_reply_turn_id(reply)));
     cli_json_add(value, &failed, "status",
                  json_string(conv_outcome_name(conv_reply_status(reply))));
-    cli_json_add(value, &failed, "saved",
-                 json_string(conv_reply_saved(reply) == CONV_SAVED_COMMITTED ? "committed" : "no"));
+    cli_json_add(value, &failed, "saved", json_string(saved_name(conv_reply_saved(reply))));
     cli_json_add(value, &failed, "repeat", json_boolean(conv_reply_is_repeat(reply)));
     cli_json_add(value, &failed, "finish_reason",
                  cli_json_text(conv_text(conv_reply_finish_reason(reply))));
@@ -102,6 +113,7 @@ static void note_turn(const conv_reply *reply)
     }
     cli_format_duration(conv_reply_provider_us(reply) / 1000, text);
     fprintf(file, ", %s", text);
+    if (conv_reply_saved(reply) == CONV_SAVED_JOURNALED) fputs(", waits in the journal", file);
     if (conv_reply_status(reply) != CONV_OUTCOME_COMPLETE)
         fprintf(file, ", saved as %s", conv_outcome_name(conv_reply_status(reply)));
     fclose(file);

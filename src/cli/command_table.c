@@ -7,7 +7,7 @@
 const cli_command cli_commands[] = {
     {"chat", "[MESSAGE …]", 0, 4096,
      BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(SYSTEM) | BIT(SESSION) | BIT(USER) |
-         BIT(TURN_ID) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(JSON),
+         BIT(TURN_ID) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(JOURNAL) | BIT(JSON),
      "talk with a model; every turn is saved",
      "With a message, or one piped in, it does one turn and prints the reply. On a\n"
      "terminal without a message it is a conversation: Ctrl-C interrupts a reply (what\n"
@@ -21,7 +21,7 @@ const cli_command cli_commands[] = {
      "  git diff | conversation chat --model gpt-4o-mini --system \"Review this diff.\"\n"
      "  conversation chat --provider echo --session support-42 hello\n",
      cli_chat},
-    {"replay", "FILE", 1, 1, BIT(JOBS) | BIT(JSON),
+    {"replay", "FILE", 1, 1, BIT(JOBS) | BIT(JOURNAL) | BIT(JSON),
      "run recorded conversations through process_message",
      "FILE holds a conversation a line: {\"id\", \"user\", \"model\", \"messages\": […]}; \"-\" "
      "is\n"
@@ -32,7 +32,8 @@ const cli_command cli_commands[] = {
      "A conversation that can't be read or saved is named on standard error; the others\n"
      "go on, and the exit code is 1. Ctrl-C lets the turns under way finish.\n",
      cli_replay},
-    {"import", "FILE", 1, 1, BIT(JOBS) | BIT(JSON), "save conversations that took place elsewhere",
+    {"import", "FILE", 1, 1, BIT(JOBS) | BIT(JOURNAL) | BIT(JSON),
+     "save conversations that took place elsewhere",
      "FILE is JSON Lines as for replay, ChatGPT's conversations.json or ShareGPT; \"-\" is\n"
      "standard input. Nobody is asked: questions and answers are saved as they are, each\n"
      "exchange once, also when the same file is imported again.\n",

@@ -9,6 +9,8 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
                           "PostgreSQL connection string, or sqlite:FILE"},
     [CLI_OPTION_POOLER] = {"pooler", CLI_VALUE_NONE, NULL, 0, 0,
                            "a transaction pooler stands before the server"},
+    [CLI_OPTION_JOURNAL] = {"journal", CLI_VALUE_TEXT, "FILE", 0, 0,
+                            "keep here what the store can't take now"},
     [CLI_OPTION_NO_COLOR] = {"no-color", CLI_VALUE_NONE, NULL, 0, 0, "no colours on the terminal"},
     [CLI_OPTION_HELP] = {"help", CLI_VALUE_NONE, NULL, 0, 0, "show this text"},
     [CLI_OPTION_VERSION] = {"version", CLI_VALUE_NONE, NULL, 0, 0, "show the version"},

@@ -44,6 +44,7 @@ cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int c
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     params.store = arguments->texts[CLI_OPTION_STORE];
     params.pooler = cli_given(arguments, CLI_OPTION_POOLER);
+    params.journal = arguments->texts[CLI_OPTION_JOURNAL];
     params.read_only = use == CLI_STORE_READ;
     params.schema = use == CLI_STORE_MIGRATE ? CONV_SCHEMA_IGNORE : CONV_SCHEMA_DEFAULT;
     params.connections = connections;

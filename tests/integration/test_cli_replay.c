@@ -210,6 +210,19 @@ static void a_conversation_that_is_named_often_stays_in_order(void **state)
                      0);
 }
 
+static void a_journal_is_empty_when_all_went_well(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation replay three.jsonl --jobs 1 --journal j.db"), 0);
+    assert_string_equal(test_errors, "");
+    assert_rows(3, 4, 10);
+    assert_int_equal(test_run("conversation chat --provider echo --journal j.db --json hi"), 0);
+    assert_contains(test_output, "\"saved\": \"committed\"");
+    assert_int_equal(test_run("conversation export --journal j.db"), 2);
+    assert_string_equal(test_errors, "conversation: export takes no option --journal\n"
+                                     "hint: `conversation help export` shows how\n");
+}
+
 /* What the project ships to show itself: several scripts, tool calls, emoji, any ids. An export of
  * what was imported is that file again. */
 static void the_shipped_conversations_come_back(void **state)
@@ -272,6 +285,7 @@ int main(void)
         TEST(a_malformed_line_is_named_and_the_rest_goes_on),
         TEST(other_content_under_a_known_turn_is_a_conflict),
         TEST(a_conversation_that_is_named_often_stays_in_order),
+        TEST(a_journal_is_empty_when_all_went_well),
         TEST(the_shipped_conversations_come_back),
         TEST(progress_is_for_terminals_only),
         TEST(export_replaces_a_file_whole_or_not_at_all),
