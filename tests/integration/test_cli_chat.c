@@ -179,7 +179,8 @@ static void a_reader_that_leaves_interrupts_the_turn(void **state)
     static char bytes[65536] = HEAD;
     while (strlen(bytes) < sizeof bytes - 200)
         strcat(bytes, CHUNK("word "));
-    http_reply reply = {.bytes = bytes, .slice = 400, .pause_ms = 2, .end = HTTP_HANG};
+    strcat(bytes, "data: [DONE]\n\n");
+    http_reply reply = {.bytes = bytes, .slice = 400, .pause_ms = 10, .end = HTTP_CLOSE};
     server = http_server_start(&reply, 1);
     assert_int_equal(test_run("OPENAI_API_KEY=k conversation chat --base-url %s --model m hi "
                               "| head -c 1",

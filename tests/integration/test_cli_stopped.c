@@ -148,6 +148,18 @@ static void a_killed_replay_run_again_is_as_if_undisturbed(void **state)
     assert_whole(100, 4);
 }
 
+static void await_stopped(void)
+{
+    bool stopped = false;
+    for (int i = 0; i < 4000 && !stopped; i++) {
+        char *said = test_read_file(".err", NULL);
+        stopped = strstr(said, "\nhint: ") != NULL;
+        free(said);
+        pause_ms(5);
+    }
+    assert_true(stopped);
+}
+
 static void a_signal_lets_turns_finish_and_says_what_remains(void **state)
 {
     (void)state;
@@ -158,6 +170,7 @@ static void a_signal_lets_turns_finish_and_says_what_remains(void **state)
         /* One more each time: that it is stored tells that this very run is under way. */
         FILE *input = start_with("conversation replay -", (int)i + 1, &pid, &rest);
         kill(pid, signals[i]);
+        await_stopped(); /* while the pipe is still open: nobody has to close it */
         assert_int_equal(finish(input), 128 + signals[i]);
         assert_contains(test_errors, "conversation: stopped: ");
         assert_contains(test_errors, "hint: the same command again goes on where this one stopped");
