@@ -28,12 +28,14 @@ static int64_t share(const cli_progress *progress)
     return scaled / progress->bytes_all;
 }
 
-/* What the rest takes if it goes on like this; -1 as long as nobody can know. */
-static int64_t left_ms(const cli_progress *progress)
+/* Seconds that the rest takes if it goes on like this, rounded up; 0 as long as nobody can know. */
+static int64_t left_s(const cli_progress *progress)
 {
     int64_t done = share(progress);
-    if (done == 0 || progress->elapsed_ms < 500) return -1;
-    return progress->elapsed_ms / done * (1000 - done);
+    int64_t left_ms;
+    if (done == 0 || progress->elapsed_ms < 500) return 0;
+    if (__builtin_mul_overflow(progress->elapsed_ms, 1000 - done, &left_ms)) return 0;
+    return (left_ms / done + 999) / 1000;
 }
 
 static void append(char text[CLI_PROGRESS_SIZE], const char *more)
@@ -86,9 +88,12 @@ void cli_progress_text(const cli_progress *progress, size_t width, char text[CLI
         append(words, " read");
     } else {
         int64_t done = share(progress);
-        int64_t left = left_ms(progress);
-        if (left >= 0) {
-            cli_format_duration(left, number);
+        int64_t left = left_s(progress);
+        if (left > 0) {
+            if (left < 60)
+                snprintf(number, sizeof number, "%d s", (int)left);
+            else
+                cli_format_duration(left * 1000, number);
             append(words, "  ");
             append(words, number);
             append(words, " left");

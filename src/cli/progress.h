@@ -14,7 +14,7 @@ typedef struct cli_progress {
 
 #define CLI_PROGRESS_SIZE 512
 
-/* "[=======>      ]  52 %   1,204 exchanges   2,410/s   3.1 s left", at most `width` columns, the
+/* "[=======>      ]  52 %   1,204 exchanges   2,410/s   4 s left", at most `width` columns, the
  * bar as long as there is room; where the size is unknown, what was read instead of bar and rest.
  */
 void cli_progress_text(const cli_progress *progress, size_t width, char text[CLI_PROGRESS_SIZE]);

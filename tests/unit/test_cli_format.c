@@ -126,11 +126,13 @@ static void progress_fits_its_width(void **state)
 {
     (void)state;
     assert_string_equal(progress(50, 100, 1204, 2000, 79),
-                        "[=================>                 ]  50 %  1,204 exchanges  602/s  "
-                        "2.0 s left");
+                        "[==================>                  ]  50 %  1,204 exchanges  602/s  "
+                        "2 s left");
     assert_string_equal(progress(0, 100, 0, 0, 40), "[>             ]   0 %  0 exchanges  0/s");
     assert_string_equal(progress(100, 100, 1, 1000, 60),
-                        "[========================] 100 %  1 exchange  1/s  0 ms left");
+                        "[===================================] 100 %  1 exchange  1/s");
+    assert_string_equal(progress(10, 100, 1, 7000, 60),
+                        "[=>                ]  10 %  1 exchange  0/s  1 min 03 s left");
     assert_string_equal(progress(12345678, -1, 1204, 1000, 79),
                         "1,204 exchanges  1,204/s  12.3 MB read");
     for (size_t width = 1; width < 200; width++)
