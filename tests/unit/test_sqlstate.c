@@ -98,7 +98,7 @@ static void details_change_the_action(void **state)
     (void)state;
     conv__verdict verdict;
     verdict = conv__sqlstate_verdict(&(conv__fault){"23505", "chat_exchanges_pkey", false});
-    assert_int_equal(verdict.status, CONV_CONFLICT);
+    assert_int_equal(verdict.status, CONV_UNAVAILABLE);
     assert_int_equal(verdict.recovery, R);
     verdict = conv__sqlstate_verdict(&(conv__fault){"23505", "chat_messages_pkey", false});
     assert_int_equal(verdict.recovery, X);

@@ -154,13 +154,14 @@ static conv_status fail_to_connect(conv__connection *connection, conv_error *err
         snprintf(text, sizeof text, "the host's name has an @: write %%40 for one in the password");
         advice = NULL;
     }
-    conv__fail(error, verdict.status, ACTION, "%s%s%s", text, advice == NULL ? "" : "; ",
+    conv_error made;
+    conv__fail(&made, verdict.status, ACTION, "%s%s%s", text, advice == NULL ? "" : "; ",
                advice == NULL ? "" : advice);
-    if (error != NULL) {
-        error->recovery = verdict.recovery;
-        memcpy(error->sqlstate, sqlstate, sizeof sqlstate);
-    }
-    return verdict.status;
+    made.recovery = verdict.recovery;
+    memcpy(made.sqlstate, sqlstate, sizeof sqlstate);
+    conv__failure_without_data(&made);
+    if (error != NULL) *error = made;
+    return made.status;
 }
 
 static conv_status connect_until(conv__connection *connection, int64_t deadline_ns,

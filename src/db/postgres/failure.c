@@ -78,6 +78,13 @@ conv_status conv__connection_failure(conv__connection *connection, const PGresul
     return verdict.status;
 }
 
+void conv__failure_without_data(conv_error *error)
+{
+    if (error == NULL || error->recovery != CONV_RECOVERY_REJECT) return;
+    error->status = CONV_UNAVAILABLE;
+    error->recovery = CONV_RECOVERY_OPERATOR;
+}
+
 conv_status conv__connection_timeout(conv__connection *connection, const char *action,
                                      conv_error *error)
 {

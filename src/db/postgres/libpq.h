@@ -34,6 +34,10 @@ conv_status conv__connection_wait(conv__connection *connection, bool write, int6
 conv_status conv__connection_failure(conv__connection *connection, const PGresult *result,
                                      const char *action, conv_error *error);
 
+/* Where no data was sent, none can be at fault: what would reject it asks for a person instead.
+ * `error` may be NULL. */
+void conv__failure_without_data(conv_error *error);
+
 /* The deadline passed with an answer outstanding: the connection can't be used again. */
 conv_status conv__connection_timeout(conv__connection *connection, const char *action,
                                      conv_error *error);

@@ -245,8 +245,11 @@ static void take_result(flight *self, PGresult *result)
     } else if (kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK) {
         take_success(self, &self->steps[self->answered], result);
     } else {
+        const step *at = &self->steps[self->answered];
         conv_error error;
         conv__connection_failure(self->connection, result, action_of(self), &error);
+        if (at->kind == STEP_PREPARE || (at->kind == STEP_EXECUTE && at->operation == NULL))
+            conv__failure_without_data(&error);
         fail(self, &error);
     }
 }

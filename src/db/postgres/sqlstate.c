@@ -70,11 +70,12 @@ static const rule rules[] = {
 static const rule broken = {"", CONV_UNAVAILABLE, AGAIN, true, false, false};
 static const rule unknown = {"", CONV_UNAVAILABLE, OPERATOR, false, false, false};
 static const rule stale_plan = {"0A000", CONV_UNAVAILABLE, AGAIN, true, false, false};
-static const rule own_key = {"23505", CONV_CONFLICT, AGAIN, false, false, false};
+static const rule own_key = {"23505", CONV_UNAVAILABLE, AGAIN, false, false, false};
 static const rule no_partition = {"23514", CONV_STATE, OPERATOR, false, false, false};
 
 /* Keys whose rows are inserted only if they are not there: one that stands in the way was committed
- * in between, so the same save again finds it and compares. */
+ * in between, so the same save again finds it and compares. Only that comparison can tell a
+ * conflict. */
 static bool is_own_key(const char *constraint)
 {
     static const char *const keys[] = {"chat_exchanges_pkey", "chat_sessions_pkey",
