@@ -12,6 +12,7 @@ conv_client *caller_open(const caller_params *params)
     conv_client_params settings = CONV_CLIENT_PARAMS_INIT;
     settings.store = params->store;
     settings.journal = params->journal;
+    settings.schema = params->any_schema ? CONV_SCHEMA_IGNORE : CONV_SCHEMA_CHECK;
     settings.connections = params->connections;
     settings.store_timeout_ms = params->timeout_ms;
     settings.connect_timeout_ms = params->timeout_ms;

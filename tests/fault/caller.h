@@ -14,6 +14,7 @@ typedef struct caller_params {
     const char *journal; /* NULL: none */
     int connections;
     int64_t timeout_ms; /* of the store and of connecting */
+    bool any_schema;    /* do not look at the store's schema */
 } caller_params;
 
 /* Ends the program on a failure. */
