@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -16,6 +17,8 @@
 #include "db/postgres/sqlstate.h"
 
 #define ACTION "connect"
+
+#define SEND_BUFFER_BYTES (8 << 20)
 
 /* libpq's own rule: anything else is the name of a database. */
 static bool is_connection_string(const char *conninfo)
@@ -77,16 +80,19 @@ static void receive_notice(void *context, const PGresult *notice)
     connection->broken = true;
 }
 
-conv_status conv__connection_wait(conv__connection *connection, bool write, int64_t deadline_ns)
+conv_status conv__connection_wait(conv__connection *connection, bool write, int64_t deadline_ns,
+                                  bool *readable)
 {
+    struct pollfd poller = {PQsocket(connection->link), (short)(write ? POLLIN | POLLOUT : POLLIN),
+                            0};
     for (;;) {
-        struct pollfd poller = {PQsocket(connection->link),
-                                (short)(write ? POLLIN | POLLOUT : POLLIN), 0};
+        *readable = true;
         /* libpq itself reports what is wrong with a link without a socket. */
         if (poller.fd < 0) return CONV_OK;
         int left_ms = conv__deadline_left_ms(deadline_ns);
         if (left_ms == 0) return CONV_TIMEOUT;
         int ready = poll(&poller, 1, left_ms);
+        if (ready > 0) *readable = (poller.revents & ~POLLOUT) != 0;
         if (ready > 0 || (ready < 0 && errno != EINTR)) return CONV_OK;
     }
 }
@@ -189,6 +195,17 @@ static conv_status connect_until(conv__connection *connection, int64_t deadline_
     return CONV_OK;
 }
 
+/* After each write libpq moves all that it has still to send, so that a large message costs the
+ * square of its size in small steps. TCP's buffer grows by itself, a Unix socket's only by request,
+ * as far as the system allows. */
+static void widen_socket(PGconn *link)
+{
+    const char *host = PQhost(link);
+    int size = SEND_BUFFER_BYTES;
+    if (host != NULL && host[0] == '/')
+        (void)setsockopt(PQsocket(link), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
 static conv_status settle(conv__connection *connection, conv_error *error)
 {
     const char *encoding = PQparameterStatus(connection->link, "server_encoding");
@@ -198,6 +215,7 @@ static conv_status settle(conv__connection *connection, conv_error *error)
                           "with ENCODING 'UTF8' TEMPLATE template0",
                           encoding);
     PQsetErrorVerbosity(connection->link, PQERRORS_DEFAULT);
+    widen_socket(connection->link);
     if (PQsetnonblocking(connection->link, 1) != 0 || !PQenterPipelineMode(connection->link))
         return conv__fail(error, CONV_INTERNAL, ACTION, "libpq refuses its pipeline mode");
     return CONV_OK;

@@ -26,8 +26,10 @@ struct conv__connection {
     int prepared_count;
 };
 
-/* Waits until the link can be read (or written, if `write`). CONV_TIMEOUT at the deadline. */
-conv_status conv__connection_wait(conv__connection *connection, bool write, int64_t deadline_ns);
+/* Waits until the link can be read (or written, if `write`), and says which. CONV_TIMEOUT at the
+ * deadline. */
+conv_status conv__connection_wait(conv__connection *connection, bool write, int64_t deadline_ns,
+                                  bool *readable);
 
 /* Fills `error` from a failed result, or, with `result` NULL, from a link that broke. Marks the
  * connection as broken where it is of no more use. Gives the status. */

@@ -103,21 +103,21 @@ static bool is_usable(const flight *self)
     return !self->connection->broken;
 }
 
-/* Waits for the link; false when the deadline passed. */
+/* Waits for the link and takes in what came; false when the deadline passed. A failed read is not
+ * the end: what the server said before may be there. Nothing is taken in without need, because
+ * libpq would then move all that it still has to send. */
 static bool wait_on_link(flight *self, bool write)
 {
-    if (conv__connection_wait(self->connection, write, self->deadline_ns) == CONV_OK) return true;
-    conv_error error;
-    conv__connection_timeout(self->connection, action_of(self), &error);
-    fail(self, &error);
-    return false;
-}
-
-/* Takes in what came. A failed read is not the end: what the server said before may be there. */
-static void take_in(flight *self)
-{
-    if (PQconsumeInput(self->link) == 0 && PQstatus(self->link) == CONNECTION_OK)
+    bool readable = false;
+    if (conv__connection_wait(self->connection, write, self->deadline_ns, &readable) != CONV_OK) {
+        conv_error error;
+        conv__connection_timeout(self->connection, action_of(self), &error);
+        fail(self, &error);
+        return false;
+    }
+    if (readable && PQconsumeInput(self->link) == 0 && PQstatus(self->link) == CONNECTION_OK)
         self->connection->broken = true;
+    return true;
 }
 
 static void add_step(flight *self, step_kind kind, const conv__statement *statement,
@@ -176,9 +176,7 @@ static bool flush(flight *self)
         int left = PQflush(self->link);
         if (left == 0) return true;
         if (left < 0) return false;
-        if (!wait_on_link(self, true)) return false;
-        take_in(self);
-        if (!is_usable(self)) return false;
+        if (!wait_on_link(self, true) || !is_usable(self)) return false;
     }
 }
 
@@ -262,7 +260,6 @@ static void read_all(flight *self)
         if (PQisBusy(self->link)) {
             int left = PQflush(self->link);
             if (!wait_on_link(self, left > 0)) return;
-            take_in(self);
             continue;
         }
         PGresult *result = PQgetResult(self->link);

@@ -14,9 +14,10 @@ static conv_status read_all(conv__connection *connection, const char *action, in
     for (;;) {
         int unsent = PQflush(link);
         if (unsent > 0 || PQisBusy(link)) {
-            if (conv__connection_wait(connection, unsent > 0, deadline_ns) != CONV_OK)
+            bool readable = false;
+            if (conv__connection_wait(connection, unsent > 0, deadline_ns, &readable) != CONV_OK)
                 return conv__connection_timeout(connection, action, error);
-            if (!PQconsumeInput(link)) connection->broken = true;
+            if (readable && !PQconsumeInput(link)) connection->broken = true;
             if (!connection->broken) continue;
         }
         PGresult *result = PQgetResult(link);
