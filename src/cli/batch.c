@@ -183,7 +183,7 @@ static cli_exit save_file(run *self, const cli_arguments *arguments)
     } else {
         cli_complain("start workers: the system has no room for another thread");
     }
-    return cli_store_close(self->batch.client, code);
+    return cli_store_drain(arguments, self->batch.client, code);
 }
 
 cli_exit cli_batch_run(const cli_arguments *arguments, const cli_batch_kind *kind)

@@ -22,11 +22,17 @@ typedef struct cli_batch_turn {
     conv_provider *provider; /* answers from the transcript; NULL where nobody is asked */
 } cli_batch_turn;
 
+/* What became of a turn that was saved. */
+typedef struct cli_batch_saved {
+    bool repeated;  /* it had been saved before */
+    bool journaled; /* it waits in the journal */
+} cli_batch_saved;
+
 typedef struct cli_batch_kind {
     const char *done; /* "replayed", "imported" */
     bool asks;        /* whether turns need a provider */
-    /* Saves the turn. `repeated`: it had been saved before. Called on many threads. */
-    conv_status (*save)(conv_client *client, const cli_batch_turn *turn, bool *repeated,
+    /* Saves the turn. Called on many threads. */
+    conv_status (*save)(conv_client *client, const cli_batch_turn *turn, cli_batch_saved *saved,
                         conv_error *error);
 } cli_batch_kind;
 
@@ -35,9 +41,10 @@ typedef struct cli_batch_counts {
     int64_t conversations;
     int64_t exchanges;
     int64_t messages;
-    int64_t repeated; /* exchanges that an earlier run had saved */
-    int64_t failed;   /* conversations that could not be read or saved */
-    int64_t open;     /* conversations begun and left when the run was stopped */
+    int64_t repeated;  /* exchanges that an earlier run had saved */
+    int64_t journaled; /* exchanges that the store did not take when they came */
+    int64_t failed;    /* conversations that could not be read or saved */
+    int64_t open;      /* conversations begun and left when the run was stopped */
 } cli_batch_counts;
 
 typedef struct cli_batch {

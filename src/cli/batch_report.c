@@ -57,6 +57,7 @@ static cli_exit print_json(const cli_batch_counts *counts, int64_t elapsed_ms)
     cli_json_add(summary, &failed, "messages", json_integer(counts->messages));
     cli_json_add(summary, &failed, "repeated", json_integer(counts->repeated));
     cli_json_add(summary, &failed, "failed", json_integer(counts->failed));
+    cli_json_add(summary, &failed, "journaled", json_integer(counts->journaled));
     cli_json_add(summary, &failed, "seconds", json_real((double)elapsed_ms / 1000));
     return cli_json_print(stdout, summary, failed) ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 }
@@ -85,6 +86,10 @@ static void print_people(const cli_batch_report *report, const cli_batch_counts 
     if (counts->repeated > 0) {
         print_count(counts->repeated, "exchange was", "exchanges were");
         printf(" there already\n");
+    }
+    if (counts->journaled > 0) {
+        print_count(counts->journaled, "exchange", "exchanges");
+        printf(" went into the journal\n");
     }
     if (counts->failed > 0) {
         print_count(counts->failed, "conversation", "conversations");

@@ -17,12 +17,13 @@ static bool concerns_all(const conv_error *error)
     }
 }
 
-static void count_turn(cli_batch *batch, const conv_transcript_turn *turn, bool repeated)
+static void count_turn(cli_batch *batch, const conv_transcript_turn *turn, cli_batch_saved saved)
 {
     pthread_mutex_lock(&batch->mutex);
     batch->counts.exchanges++;
     batch->counts.messages += (int64_t)(turn->request_count + turn->reply_count);
-    batch->counts.repeated += repeated ? 1 : 0;
+    batch->counts.repeated += saved.repeated ? 1 : 0;
+    batch->counts.journaled += saved.journaled ? 1 : 0;
     pthread_mutex_unlock(&batch->mutex);
 }
 
@@ -68,16 +69,16 @@ static void save_turns(cli_batch *batch, const cli_job *job, conv_provider *prov
             return;
         }
         conv_transcript_turn_id(conv_transcript_id(job->transcript), index + 1, turn_id);
-        bool repeated = false;
+        cli_batch_saved saved = {0};
         conv_error error = CONV_ERROR_INIT;
-        if (batch->kind->save(batch->client, &turn, &repeated, &error) != CONV_OK) {
+        if (batch->kind->save(batch->client, &turn, &saved, &error) != CONV_OK) {
             if (concerns_all(&error))
                 store_failed(batch, &error);
             else
                 conversation_failed(batch, job, index + 1, &error);
             return;
         }
-        count_turn(batch, &turn.turn, repeated);
+        count_turn(batch, &turn.turn, saved);
     }
     add_one(batch, &batch->counts.conversations);
 }

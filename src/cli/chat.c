@@ -130,7 +130,7 @@ cli_exit cli_chat(const cli_arguments *arguments)
     cli_exit code = cli_chat_provider(arguments, &chat.provider);
     if (code != CLI_EXIT_OK) return code;
     code = cli_store_open(arguments, CLI_STORE_WRITE, 1, &chat.client);
-    if (code == CLI_EXIT_OK) code = cli_store_close(chat.client, talk(&chat));
+    if (code == CLI_EXIT_OK) code = cli_store_drain(arguments, chat.client, talk(&chat));
     conv_provider_free(chat.provider);
     return code;
 }

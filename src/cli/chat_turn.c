@@ -170,6 +170,8 @@ static conv_status send(cli_chat_state *chat, conv_bytes message, listener *list
     turn.model = arguments->texts[CLI_OPTION_MODEL];
     turn.provider = chat->provider;
     turn.timeout_ms = arguments->numbers[CLI_OPTION_TIMEOUT] * 1000;
+    /* A session that begins with this turn has no context: nothing of the store is needed. */
+    if (!chat->begun && arguments->texts[CLI_OPTION_SESSION] == NULL) turn.context_messages = -1;
     if (system.content.data != NULL && !chat->begun) {
         turn.messages = &system;
         turn.message_count = 1;

@@ -61,10 +61,32 @@ const cli_command cli_commands[] = {
      "without token counts; neither is counted as 0: a sum of nothing known is \"—\" (null\n"
      "in JSON, empty in CSV). Days are days of UTC.\n",
      cli_usage},
-    {"delete", "SESSION", 1, 1, BIT(YES) | BIT(JSON), "delete a session with all its messages",
+    {"delete", "SESSION", 1, 1, BIT(YES) | BIT(JOURNAL) | BIT(JSON),
+     "delete a session with all its messages",
      "Deletes in one transaction and shows what was deleted. Usage records stay: they are\n"
-     "the ledger, and hold no text. Asks before on a terminal; elsewhere it needs --yes.\n",
+     "the ledger, and hold no text. Asks before on a terminal; elsewhere it needs --yes.\n"
+     "With --journal what waits there is saved first, and what of the session is stuck\n"
+     "there goes too.\n",
      cli_delete},
+    {"journal", "list | show ENTRY | retry [ENTRY] | drop ENTRY | export", 1, 2,
+     BIT(JOURNAL) | BIT(ALL) | BIT(LIMIT) | BIT(OUTPUT) | BIT(YES) | BIT(JSON) | BIT(JSONL),
+     "look into a journal, and decide about what is stuck",
+     "Works on the FILE that --journal names, while no live process has it open.\n"
+     "\n"
+     "list shows what is in it, oldest first: exchanges and usage records that wait for\n"
+     "the store, turns that were interrupted before their answer, and dead letters, which\n"
+     "the store refused for good. show gives one entry with all it holds.\n"
+     "\n"
+     "retry brings to the store what waits; with ENTRY or --all an interrupted turn (saved\n"
+     "as failed: the same turn id asks again) or a dead letter too. It ends when nothing\n"
+     "waits any more, or nothing has got through for ten seconds, and says what remains.\n"
+     "drop removes an entry for good: it asks before on a terminal; elsewhere it needs\n"
+     "--yes. export writes all messages that are in the journal as JSON Lines, a session a\n"
+     "line, for import.\n"
+     "\n"
+     "  conversation journal list --journal app.journal\n"
+     "  conversation journal retry --all --journal app.journal --store postgresql:///app\n",
+     cli_journal},
     {"migrate", "", 0, 0, BIT(JSON), "make the store's schema, or bring it up to date",
      "May be run at any time and by several at once. A new SQLite file gets its schema by\n"
      "itself; a PostgreSQL database wants this command first.\n",

@@ -12,6 +12,7 @@ cli_exit cli_export(const cli_arguments *arguments);
 cli_exit cli_help(const cli_arguments *arguments);
 cli_exit cli_history(const cli_arguments *arguments);
 cli_exit cli_import(const cli_arguments *arguments);
+cli_exit cli_journal(const cli_arguments *arguments);
 cli_exit cli_migrate(const cli_arguments *arguments);
 cli_exit cli_replay(const cli_arguments *arguments);
 cli_exit cli_sessions(const cli_arguments *arguments);

@@ -6,7 +6,9 @@
 
 #include "cli/display.h"
 #include "cli/format.h"
+#include "cli/journal.h"
 #include "cli/output.h"
+#include "cli/signals.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "conversation/session.h"
@@ -84,6 +86,26 @@ static cli_exit delete_session(const cli_arguments *arguments)
     return cli_store_close(client, code);
 }
 
+/* What waits for the store would bring the session back after its deletion: it goes there first. */
+static cli_exit bring_in(const cli_arguments *arguments)
+{
+    conv_client *client = NULL;
+    conv_error error = CONV_ERROR_INIT;
+    int64_t left = 0;
+    cli_exit code = cli_store_open(arguments, CLI_STORE_WRITE, 1, &client);
+    if (code != CLI_EXIT_OK) return code;
+    cli_signals_catch();
+    if (cli_journal_await(client, &left, &error) != CONV_OK)
+        code = cli_report(CLI_PART_STORE, &error);
+    if (code == CLI_EXIT_OK && left > 0) {
+        cli_complain("delete: %lld entries still wait in the journal; nothing was deleted",
+                     (long long)left);
+        code = cli_signals_caught() != 0 ? cli_exit_of_signal(cli_signals_caught())
+                                         : CLI_EXIT_NO_CONNECTION;
+    }
+    return left > 0 ? cli_store_drain(arguments, client, code) : cli_store_close(client, code);
+}
+
 cli_exit cli_delete(const cli_arguments *arguments)
 {
     bool sure = cli_given(arguments, CLI_OPTION_YES);
@@ -92,11 +114,15 @@ cli_exit cli_delete(const cli_arguments *arguments)
         return CLI_EXIT_USAGE;
     }
     int64_t messages = 0;
-    cli_exit code = look(arguments, &messages);
+    bool journal = cli_given(arguments, CLI_OPTION_JOURNAL);
+    cli_exit code = journal ? bring_in(arguments) : CLI_EXIT_OK;
+    if (code == CLI_EXIT_OK) code = look(arguments, &messages);
     if (code != CLI_EXIT_OK) return code;
     if (!sure && !confirm(arguments->words[0], messages)) {
         cli_note("nothing was deleted");
         return CLI_EXIT_FAILED;
     }
-    return delete_session(arguments);
+    code = delete_session(arguments);
+    if (code == CLI_EXIT_OK && journal) code = cli_journal_forget(arguments, arguments->words[0]);
+    return code;
 }

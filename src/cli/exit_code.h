@@ -9,8 +9,9 @@
     X(OK, 0, "done")                                                                               \
     X(FAILED, 1, "failed, wholly or in part; standard error says what")                            \
     X(USAGE, 2, "the command line is wrong; nothing was done")                                     \
-    X(NO_CONNECTION, 3, "the store can't be opened, or stopped answering")                         \
-    X(NOT_FOUND, 4, "what was named does not exist: a session, a file")                            \
+    X(NO_CONNECTION, 3,                                                                            \
+      "the store or the journal can't be opened, or the store stopped answering")                  \
+    X(NOT_FOUND, 4, "what was named does not exist: a session, a file, an entry")                  \
     X(PROVIDER, 5, "the provider gave no answer, an error or a part of the answer")                \
     X(INTERRUPTED, 130, "stopped by Ctrl-C (SIGINT)")                                              \
     X(TERMINATED, 143, "stopped by SIGTERM")

@@ -29,7 +29,7 @@ static conv_status out_of_memory(conv_error *error)
     return CONV_NO_MEMORY;
 }
 
-static conv_status save(conv_client *client, const cli_batch_turn *recorded, bool *repeated,
+static conv_status save(conv_client *client, const cli_batch_turn *recorded, cli_batch_saved *saved,
                         conv_error *error)
 {
     conv_message *messages = with_model(recorded->transcript, &recorded->turn);
@@ -47,7 +47,10 @@ static conv_status save(conv_client *client, const cli_batch_turn *recorded, boo
     if (exchange.message_count > 0) exchange.created_us = messages[0].created_us;
     conv_reply *reply = NULL;
     conv_status status = conv_save_exchange(client, &exchange, &reply, error);
-    if (status == CONV_OK) *repeated = conv_reply_is_repeat(reply);
+    if (status == CONV_OK) {
+        saved->repeated = conv_reply_is_repeat(reply);
+        saved->journaled = conv_reply_saved(reply) == CONV_SAVED_JOURNALED;
+    }
     conv_reply_free(reply);
     free(messages);
     return status;

@@ -25,7 +25,7 @@ static void print_heading(FILE *file, const conv_message *message)
             cli_style_of(file, CLI_STYLE_PLAIN));
     print_bytes(file, " ", message->name);
     fputs(cli_style_of(file, CLI_STYLE_DIM), file);
-    fprintf(file, "  #%lld", (long long)message->position);
+    if (message->position > 0) fprintf(file, "  #%lld", (long long)message->position);
     cli_format_time(message->created_us, text);
     fprintf(file, "  %s UTC", text);
     print_bytes(file, "  ", message->model);

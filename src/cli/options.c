@@ -10,7 +10,7 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
     [CLI_OPTION_POOLER] = {"pooler", CLI_VALUE_NONE, NULL, 0, 0,
                            "a transaction pooler stands before the server"},
     [CLI_OPTION_JOURNAL] = {"journal", CLI_VALUE_TEXT, "FILE", 0, 0,
-                            "keep here what the store can't take now"},
+                            "local file that keeps what the store can't take now"},
     [CLI_OPTION_NO_COLOR] = {"no-color", CLI_VALUE_NONE, NULL, 0, 0, "no colours on the terminal"},
     [CLI_OPTION_HELP] = {"help", CLI_VALUE_NONE, NULL, 0, 0, "show this text"},
     [CLI_OPTION_VERSION] = {"version", CLI_VALUE_NONE, NULL, 0, 0, "show the version"},
@@ -50,4 +50,6 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
     [CLI_OPTION_SERVICE] = {"service", CLI_VALUE_TEXT, "NAME", 0, 0, "only this service"},
     [CLI_OPTION_OPERATION] = {"operation", CLI_VALUE_TEXT, "NAME", 0, 0, "only this operation"},
     [CLI_OPTION_YES] = {"yes", CLI_VALUE_NONE, NULL, 0, 0, "do not ask"},
+    [CLI_OPTION_ALL] = {"all", CLI_VALUE_NONE, NULL, 0, 0,
+                        "interrupted turns and dead letters too"},
 };

@@ -5,7 +5,7 @@
 #include "cli/batch.h"
 #include "conversation/turn.h"
 
-static conv_status save(conv_client *client, const cli_batch_turn *recorded, bool *repeated,
+static conv_status save(conv_client *client, const cli_batch_turn *recorded, cli_batch_saved *saved,
                         conv_error *error)
 {
     conv_turn turn = CONV_TURN_INIT;
@@ -19,7 +19,10 @@ static conv_status save(conv_client *client, const cli_batch_turn *recorded, boo
     turn.context_messages = -1;
     conv_reply *reply = NULL;
     conv_status status = conv_process_message(client, &turn, &reply, error);
-    if (status == CONV_OK) *repeated = conv_reply_is_repeat(reply);
+    if (status == CONV_OK) {
+        saved->repeated = conv_reply_is_repeat(reply);
+        saved->journaled = conv_reply_saved(reply) == CONV_SAVED_JOURNALED;
+    }
     conv_reply_free(reply);
     return status;
 }

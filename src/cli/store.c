@@ -44,10 +44,10 @@ cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int c
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     params.store = arguments->texts[CLI_OPTION_STORE];
     params.pooler = cli_given(arguments, CLI_OPTION_POOLER);
-    params.journal = arguments->texts[CLI_OPTION_JOURNAL];
     params.read_only = use == CLI_STORE_READ;
     params.schema = use == CLI_STORE_MIGRATE ? CONV_SCHEMA_IGNORE : CONV_SCHEMA_DEFAULT;
     params.connections = connections;
+    if (use == CLI_STORE_WRITE) params.journal = arguments->texts[CLI_OPTION_JOURNAL];
     params.application = "conversation-cli";
     conv_error error = CONV_ERROR_INIT;
     if (conv_client_open(&params, client, &error) == CONV_OK) return CLI_EXIT_OK;
@@ -63,6 +63,22 @@ cli_exit cli_store_close(conv_client *client, cli_exit code)
     if (conv_client_close(client, CLOSE_TIMEOUT_MS, &error) == CONV_OK) return code;
     cli_exit own = cli_report(CLI_PART_STORE, &error);
     return code == CLI_EXIT_OK ? own : code;
+}
+
+cli_exit cli_store_drain(const cli_arguments *arguments, conv_client *client, cli_exit code)
+{
+    const char *journal = arguments->texts[CLI_OPTION_JOURNAL];
+    conv_error error = CONV_ERROR_INIT;
+    if (journal == NULL) return cli_store_close(client, code);
+    conv_status status = conv_client_close(client, CLOSE_TIMEOUT_MS, &error);
+    if (status == CONV_OK) return code;
+    if (status != CONV_TIMEOUT) {
+        cli_exit own = cli_report(CLI_PART_STORE, &error);
+        return code == CLI_EXIT_OK ? own : code;
+    }
+    cli_note("%s", error.message);
+    cli_hint("`conversation journal retry --journal %s` brings them to the store", journal);
+    return code;
 }
 
 cli_exit cli_report(cli_part part, const conv_error *error)

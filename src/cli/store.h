@@ -12,13 +12,17 @@ typedef enum cli_store_use {
     CLI_STORE_MIGRATE /* the schema is not looked at */
 } cli_store_use;
 
-/* Opens the store of --store or of the environment, for `connections` callers at a time. After a
- * failure, which is reported, `client` is NULL. */
+/* Opens the store of --store or of the environment, for writing with the journal of --journal, for
+ * `connections` callers at a time. After a failure, which is reported, `client` is NULL. */
 cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
                         conv_client **client);
 
 /* Closes the store; a failure is reported and changes an exit code of 0. */
 cli_exit cli_store_close(conv_client *client, cli_exit code);
+
+/* The same for a command that saves: what could not be saved now waits in the journal, which is
+ * said and changes nothing. */
+cli_exit cli_store_drain(const cli_arguments *arguments, conv_client *client, cli_exit code);
 
 /* Says on standard error what failed and what can be done; gives the exit code. */
 cli_exit cli_report(cli_part part, const conv_error *error);

@@ -76,10 +76,10 @@ static void a_second_replay_adds_no_row(void **state)
     (void)state;
     assert_int_equal(test_run("conversation replay three.jsonl --json"), 0);
     assert_contains(test_output, "{\"conversations\": 3, \"exchanges\": 4, \"messages\": 10, "
-                                 "\"repeated\": 0, \"failed\": 0, \"seconds\": ");
+                                 "\"repeated\": 0, \"failed\": 0, \"journaled\": 0, \"seconds\": ");
     assert_int_equal(test_run("conversation replay three.jsonl --json"), 0);
     assert_contains(test_output, "{\"conversations\": 3, \"exchanges\": 4, \"messages\": 10, "
-                                 "\"repeated\": 4, \"failed\": 0, \"seconds\": ");
+                                 "\"repeated\": 4, \"failed\": 0, \"journaled\": 0, \"seconds\": ");
     assert_rows(3, 4, 10);
     assert_int_equal(test_run("conversation replay three.jsonl"), 0);
     assert_contains(test_output, "4 exchanges were there already\n");

@@ -1,0 +1,185 @@
+/* conversation journal: finds what is to be done with which entry. */
+#include "cli/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/store.h"
+#include "cli/terminal.h"
+#include "conversation/uuid.h"
+
+cli_exit cli_journal_open(const cli_arguments *arguments, conv_journal **journal)
+{
+    const char *path = arguments->texts[CLI_OPTION_JOURNAL];
+    conv_error error = CONV_ERROR_INIT;
+    if (conv_journal_open(path, journal, &error) == CONV_OK) {
+        if (conv_journal_was_damaged(*journal))
+            cli_complain("%s was damaged: it is kept under another name, and what could be read of "
+                         "it was taken over",
+                         path);
+        return CLI_EXIT_OK;
+    }
+    cli_exit code =
+        cli_report(error.status == CONV_NOT_FOUND ? CLI_PART_INPUT : CLI_PART_OPEN, &error);
+    if (error.status == CONV_STATE)
+        cli_hint("that process saves what waits by itself; look again when it has ended");
+    return code;
+}
+
+static void add_count(char *line, size_t size, int64_t count, const char *one, const char *many)
+{
+    char text[CLI_FORMAT_SIZE];
+    size_t used = strlen(line);
+    if (count == 0) return;
+    cli_format_count(count, text);
+    snprintf(line + used, size - used, "%s%s %s", used == 0 ? "" : ", ", text,
+             count == 1 ? one : many);
+}
+
+void cli_journal_note(const conv_journal_counts *counts)
+{
+    char line[512] = "";
+    char text[CLI_FORMAT_SIZE];
+    add_count(line, sizeof line, counts->exchanges, "exchange waits", "exchanges wait");
+    add_count(line, sizeof line, counts->usage, "usage record waits", "usage records wait");
+    add_count(line, sizeof line, counts->turns, "turn was interrupted", "turns were interrupted");
+    add_count(line, sizeof line, counts->dead, "dead letter", "dead letters");
+    if (line[0] == '\0') {
+        cli_note("the journal is empty");
+        return;
+    }
+    cli_format_bytes(counts->bytes, text);
+    cli_note("%s; %s", line, text);
+}
+
+static bool read_entry_id(const char *word, int64_t *entry_id)
+{
+    char *end = NULL;
+    bool digits = word[0] >= '0' && word[0] <= '9';
+    long long number = digits ? strtoll(word, &end, 10) : 0;
+    if (!digits || *end != '\0' || number < 1 || number == INT64_MAX) {
+        cli_complain("journal: an entry is named by its number; `conversation journal list` shows "
+                     "them");
+        return false;
+    }
+    *entry_id = number;
+    return true;
+}
+
+static cli_exit drop(const cli_arguments *arguments, conv_journal *journal, int64_t entry_id)
+{
+    conv_error error = CONV_ERROR_INIT;
+    conv_journal_page *page = NULL;
+    char answer[16] = "";
+    if (conv_journal_get(journal, entry_id, &page, &error) != CONV_OK)
+        return cli_report(CLI_PART_STORE, &error);
+    conv_journal_kind kind = conv_journal_page_entry(page, 0)->kind;
+    conv_journal_page_free(page);
+    if (!cli_given(arguments, CLI_OPTION_YES)) {
+        fprintf(stderr, "drop entry %lld (%s), which is saved nowhere else? [y/N] ",
+                (long long)entry_id, conv_journal_kind_name(kind));
+        fflush(stderr);
+        if (fgets(answer, sizeof answer, stdin) == NULL) fputc('\n', stderr);
+        if (strcmp(answer, "y\n") != 0 && strcmp(answer, "yes\n") != 0 &&
+            strcmp(answer, "Y\n") != 0) {
+            cli_note("nothing was dropped");
+            return CLI_EXIT_FAILED;
+        }
+    }
+    if (conv_journal_drop(journal, entry_id, &error) != CONV_OK)
+        return cli_report(CLI_PART_STORE, &error);
+    cli_note("dropped entry %lld", (long long)entry_id);
+    return CLI_EXIT_OK;
+}
+
+/* Drops what a page holds of the session. */
+static conv_status forget_page(conv_journal *journal, const conv_journal_page *page,
+                               conv_uuid session_id, conv_error *error)
+{
+    conv_status status = CONV_OK;
+    for (size_t i = 0; status == CONV_OK && i < conv_journal_page_count(page); i++) {
+        const conv_journal_entry *entry = conv_journal_page_entry(page, i);
+        bool stuck = entry->kind == CONV_JOURNAL_TURN || entry->kind == CONV_JOURNAL_DEAD;
+        /* A usage record holds no text, and stays as it would in the store. */
+        if (stuck && entry->message_count > 0 &&
+            conv_uuid_compare(conv_uuid_ensure(entry->session_id), session_id) == 0)
+            status = conv_journal_drop(journal, entry->entry_id, error);
+    }
+    return status;
+}
+
+cli_exit cli_journal_forget(const cli_arguments *arguments, const char *session_id)
+{
+    conv_journal *journal = NULL;
+    conv_error error = CONV_ERROR_INIT;
+    conv_journal_filter filter = CONV_JOURNAL_FILTER_INIT;
+    conv_status status = CONV_OK;
+    cli_exit code = cli_journal_open(arguments, &journal);
+    if (code != CLI_EXIT_OK) return code;
+    for (bool more = true; more && status == CONV_OK;) {
+        conv_journal_page *page = NULL;
+        status = conv_journal_list(journal, &filter, &page, &error);
+        if (status != CONV_OK) break;
+        size_t count = conv_journal_page_count(page);
+        if (count > 0) filter.after_id = conv_journal_page_entry(page, count - 1)->entry_id;
+        status = forget_page(journal, page, conv_uuid_ensure(conv_text(session_id)), &error);
+        more = conv_journal_page_has_more(page);
+        conv_journal_page_free(page);
+    }
+    conv_journal_close(journal);
+    return status == CONV_OK ? CLI_EXIT_OK : cli_report(CLI_PART_STORE, &error);
+}
+
+static cli_exit wrong(const char *problem)
+{
+    cli_complain("journal: %s", problem);
+    cli_hint("`conversation help journal` shows how");
+    return CLI_EXIT_USAGE;
+}
+
+/* What is wrong about the words and options, or NULL. */
+static const char *problem_of(const cli_arguments *arguments, const char *what)
+{
+    bool takes_entry = strcmp(what, "show") == 0 || strcmp(what, "drop") == 0;
+    bool is_retry = strcmp(what, "retry") == 0;
+    bool has_entry = arguments->word_count == 2;
+    if (!takes_entry && !is_retry && strcmp(what, "list") != 0 && strcmp(what, "export") != 0)
+        return "it is list, show, retry, drop or export";
+    if (arguments->texts[CLI_OPTION_JOURNAL] == NULL) return "--journal FILE says which one";
+    if (takes_entry && !has_entry) return "this wants the number of an entry";
+    if (has_entry && !takes_entry && !is_retry) return "this takes no entry";
+    if (cli_given(arguments, CLI_OPTION_ALL) && (!is_retry || has_entry))
+        return "--all is for retry without an entry";
+    if (cli_given(arguments, CLI_OPTION_OUTPUT) && strcmp(what, "export") != 0)
+        return "--output is for export";
+    if (strcmp(what, "drop") == 0 && !cli_given(arguments, CLI_OPTION_YES) &&
+        !cli_is_terminal(stdin))
+        return "nobody can be asked here: add --yes";
+    return NULL;
+}
+
+cli_exit cli_journal(const cli_arguments *arguments)
+{
+    const char *what = arguments->words[0];
+    const char *problem = problem_of(arguments, what);
+    int64_t entry_id = 0;
+    conv_journal *journal = NULL;
+    if (problem != NULL) return wrong(problem);
+    if (arguments->word_count == 2 && !read_entry_id(arguments->words[1], &entry_id))
+        return CLI_EXIT_USAGE;
+    if (strcmp(what, "retry") == 0) return cli_journal_retry(arguments, entry_id);
+    cli_exit code = cli_journal_open(arguments, &journal);
+    if (code != CLI_EXIT_OK) return code;
+    if (strcmp(what, "list") == 0)
+        code = cli_journal_list(arguments, journal);
+    else if (strcmp(what, "show") == 0)
+        code = cli_journal_show(arguments, journal, entry_id);
+    else if (strcmp(what, "drop") == 0)
+        code = drop(arguments, journal, entry_id);
+    else
+        code = cli_journal_export(arguments, journal);
+    conv_journal_close(journal);
+    return code;
+}
