@@ -29,6 +29,7 @@ typedef struct proxy_link {
     size_t held_size;
     bool skipping; /* what the server says, up to ReadyForQuery */
     bool silent;
+    bool lingering; /* the server's side stays when the client's has ended */
     bool ended;
     long cuts; /* of the owner when this began */
 } proxy_link;
@@ -114,6 +115,7 @@ static void forge(proxy_link *self, const proxy_plan *plan)
 
 static void act(proxy_link *self, const proxy_plan *plan)
 {
+    self->lingering = plan->linger;
     bool fatal = plan->action == PROXY_FORGE && strcmp(plan->severity, "ERROR") != 0;
     if (plan->action == PROXY_FORGE) forge(self, plan);
     if (plan->action == PROXY_SILENCE) self->silent = true;
@@ -247,11 +249,13 @@ static void *serve(void *context)
 {
     proxy_link *self = context;
     while (!is_over(self)) {
-        struct pollfd sides[2] = {{self->client, self->silent ? 0 : POLLIN, 0},
+        struct pollfd sides[2] = {{self->client, self->silent ? POLLRDHUP : POLLIN, 0},
                                   {self->silent ? -1 : self->server, POLLIN, 0}};
         if (poll(sides, 2, POLL_MS) <= 0) continue;
-        if (self->silent && self->client >= 0 && (sides[0].revents & (POLLHUP | POLLERR)) != 0)
-            break;
+        if (self->silent && (sides[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
+            if (!self->lingering) break;
+            close_side(self->owner, &self->client, false);
+        }
         if (!self->silent && sides[0].revents != 0) read_side(self, PROXY_TO_SERVER);
         if (!self->silent && !self->ended && sides[1].revents != 0)
             read_side(self, PROXY_TO_CLIENT);
