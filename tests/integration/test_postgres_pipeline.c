@@ -19,6 +19,7 @@ enum {
     WIDEN,
     ALL,
     RAISE,
+    REPEAT,
 };
 
 static const conv__statement statements[] = {
@@ -35,6 +36,7 @@ static const conv__statement statements[] = {
     [ALL] = {"test_all", "read wide", 0, false, "SELECT * FROM wide"},
     [RAISE] = {"test_raise", "raise", 0, false,
                "DO $$ BEGIN RAISE EXCEPTION 'the reason' USING ERRCODE = 'P0001'; END $$"},
+    [REPEAT] = {"test_repeat", "repeat", 0, false, "SELECT repeat('y', 20000000)"},
 };
 
 static const conv__bracket alone = {CONV__BEGIN_NOT, false};
@@ -415,6 +417,35 @@ static void a_receiver_that_fails(void **state)
     assert_int_equal(things(), 1);
 }
 
+static conv_status receive_length(void *context, const conv__result *result, conv_error *failure)
+{
+    (void)failure;
+    conv__arena arena = {NULL};
+    conv__reader reader = conv__reader_at(result, 0, &arena);
+    *(size_t *)context = conv__next_bytes(&reader).size;
+    conv__arena_reset(&arena);
+    return reader.status;
+}
+
+/* Both sides write more than their buffers hold: whoever does not read meanwhile waits for ever. */
+static void both_sides_send_much(void **state)
+{
+    (void)state;
+    size_t length = 0;
+    size_t size = 20000000;
+    char *text = malloc(size);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    conv__operation *repeat = add(REPEAT);
+    repeat->receive = receive_length;
+    repeat->context = &length;
+    add_insert(1, conv_view(text, size));
+    assert_ok(run_within(whole, 60000), error);
+    assert_int_equal(length, 20000000);
+    assert_int_equal(postgres_number(beside, "SELECT length(note) FROM things"), 20000000);
+    free(text);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup_each, teardown_each)
 
 int main(void)
@@ -437,6 +468,7 @@ int main(void)
         TEST(a_plan_that_became_stale),
         TEST(what_the_server_refuses_is_not_shown),
         TEST(a_receiver_that_fails),
+        TEST(both_sides_send_much),
     };
     return RUN_TESTS_WITH("postgres pipeline", tests, postgres_setup_empty, postgres_teardown);
 }

@@ -1,6 +1,8 @@
 /* Encoding of parameters. It must not know what the rows mean. */
 #include "db/postgres/parameters.h"
 
+#include "conversation/usage.h"
+
 enum { ARRAY_HEADER = 20, LENGTH_SIZE = 4 };
 
 /* With room for the message's other parts. */
@@ -117,9 +119,12 @@ void conv__parameter_int8s(conv__parameters *parameters, const int64_t *values, 
     conv__buffer *buffer = &parameters->data;
     size_t start = buffer->size;
     if (conv__buffer_extend(buffer, LENGTH_SIZE + ARRAY_HEADER) == NULL) return;
-    for (size_t i = 0; i < count; i++)
+    bool has_null = false;
+    for (size_t i = 0; i < count; i++) {
         conv__field_int8(buffer, values[i]);
-    if (!buffer->failed) write_header(buffer, start, CONV__TYPE_INT8, false, count);
+        if (values[i] == CONV_UNKNOWN) has_null = true;
+    }
+    if (!buffer->failed) write_header(buffer, start, CONV__TYPE_INT8, has_null, count);
 }
 
 void conv__parameter_columns(conv__parameters *parameters, const conv__column *columns,
