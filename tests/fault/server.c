@@ -146,7 +146,7 @@ static void forget_other_servers(void)
         unsetenv(names[i]);
 }
 
-server *server_start(void)
+static server *create(void)
 {
     server *self = calloc(1, sizeof *self);
     if (self == NULL) die("calloc", "no memory");
@@ -160,6 +160,12 @@ server *server_start(void)
     snprintf(self->data, sizeof self->data, "%s/data", self->folder);
     snprintf(self->url, sizeof self->url, "host='%s' port=5432 user=conversation dbname=postgres",
              self->folder);
+    return self;
+}
+
+server *server_start(void)
+{
+    server *self = create();
     const char *const arguments[] = {"initdb",
                                      "-D",
                                      self->data,
@@ -178,6 +184,37 @@ server *server_start(void)
     return self;
 }
 
+static void await(const server *self, const char *sql)
+{
+    for (int i = 0; i < START_SECONDS * 50; i++) {
+        if (server_number(self->url, sql) == 1) return;
+        usleep(20000);
+    }
+    die(sql, "not within a minute");
+}
+
+server *server_start_standby(server *primary)
+{
+    server *self = create();
+    const char *const arguments[] = {"pg_basebackup", "-D", self->data,     "-h",
+                                     primary->folder, "-U", "conversation", "-R",
+                                     "--no-sync",     "-c", "fast",         NULL};
+    run_to_end(self, "pg_basebackup", arguments);
+    configure(self);
+    server_restart(self);
+    if (!server_execute(primary->url, "ALTER SYSTEM SET synchronous_standby_names = '*'") ||
+        !server_execute(primary->url, "SELECT pg_reload_conf()"))
+        die("waiting for a standby", "refused");
+    await(primary, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'");
+    return self;
+}
+
+void server_promote(server *self)
+{
+    if (!server_execute(self->url, "SELECT pg_promote(true, 60)")) die("promoting", "failed");
+    await(self, "SELECT (NOT pg_is_in_recovery())::int");
+}
+
 const char *server_url(const server *self)
 {
     return self->url;
@@ -190,8 +227,10 @@ const char *server_folder(const server *self)
 
 void server_end(server *self, int signal)
 {
+    if (self->postmaster == 0) return;
     kill(self->postmaster, signal);
     waitpid(self->postmaster, NULL, 0);
+    self->postmaster = 0;
 }
 
 void server_remove(server *self)

@@ -23,6 +23,12 @@ void server_end(server *self, int signal);
 /* Starts it again, and waits until it answers. */
 void server_restart(server *self);
 
+/* Makes and starts a standby of it, without which it commits nothing any more. */
+server *server_start_standby(server *primary);
+
+/* Makes a standby a server of its own, and waits until it takes writes. */
+void server_promote(server *self);
+
 /* Stops all its processes where they are (SIGSTOP), and lets them go on (SIGCONT). */
 void server_freeze(server *self);
 void server_thaw(server *self);
