@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-#define CONV_DECIMAL_DIGITS 38     /* significant digits at most, and digits after the point */
-#define CONV_DECIMAL_TEXT_SIZE 48  /* sign, digits, point, leading zero and the NUL */
+#define CONV_DECIMAL_DIGITS    38 /* significant digits at most, and digits after the point */
+#define CONV_DECIMAL_TEXT_SIZE 48 /* sign, digits, point, leading zero and the NUL */
 
 /* The value is (-1)^negative * (high * 2^64 + low) / 10^scale. All zero is the number 0.
  * Equal numbers may differ in scale (0.5 and 0.50): compare with conv_decimal_compare. */

@@ -15,15 +15,16 @@
 extern "C" {
 #endif
 
-/* Which messages. Start from CONV_HISTORY_PARAMS_INIT. Pages are keyed by position, so messages that
- * arrive meanwhile neither move nor hide others. A page is always in the order of the session. */
+/* Which messages. Start from CONV_HISTORY_PARAMS_INIT. Pages are keyed by position, so messages
+ * that arrive meanwhile neither move nor hide others. A page is always in the order of the session.
+ */
 typedef struct conv_history_params {
     size_t size;
     const char *session_id; /* any string */
-    int64_t after;          /* positions greater than this, forwards from there; 0: from the first */
-    int64_t before;         /* if > 0: the last messages before this position. INT64_MAX: the last
-                               messages of all. Not together with `after` */
-    size_t limit;           /* 1 to 1000; 0: 100 */
+    int64_t after;  /* positions greater than this, forwards from there; 0: from the first */
+    int64_t before; /* if > 0: the last messages before this position. INT64_MAX: the last
+                       messages of all. Not together with `after` */
+    size_t limit;   /* 1 to 1000; 0: 100 */
 } conv_history_params;
 
 #define CONV_HISTORY_PARAMS_INIT                                                                   \

@@ -22,9 +22,9 @@ extern "C" {
 typedef struct conv_journal conv_journal;
 
 typedef enum conv_journal_kind {
-    CONV_JOURNAL_ANY = 0,  /* only in a filter */
-    CONV_JOURNAL_TURN,     /* noted before the provider was asked; in a file that no live process has
-                              open: a turn that was interrupted, without an answer */
+    CONV_JOURNAL_ANY = 0, /* only in a filter */
+    CONV_JOURNAL_TURN,    /* noted before the provider was asked; in a file that no live process has
+                             open: a turn that was interrupted, without an answer */
     CONV_JOURNAL_EXCHANGE, /* waits for the store */
     CONV_JOURNAL_USAGE,    /* a usage record that waits for the store */
     CONV_JOURNAL_DEAD      /* an exchange or a usage record that the store refused for good */
@@ -34,17 +34,18 @@ typedef enum conv_journal_kind {
 typedef struct conv_journal_entry {
     int64_t entry_id; /* ascending: the order in which things were accepted */
     conv_journal_kind kind;
-    bool readable;         /* false: its record is damaged or of a newer version; what it held is
-                              then absent, and `reason` says why */
-    conv_bytes session_id; /* as the application gave it, of a usage record its UUID; absent: none */
-    conv_bytes user_id;    /* likewise */
-    conv_bytes turn_id;    /* the turn's UUID, 36 characters: the same turn for every call that takes
-                              a turn id; absent for a usage record */
-    conv_bytes title;      /* of a session that it would make */
-    conv_outcome status;   /* of an exchange */
+    bool readable; /* false: its record is damaged or of a newer version; what it held is
+                      then absent, and `reason` says why */
+    conv_bytes
+        session_id;      /* as the application gave it, of a usage record its UUID; absent: none */
+    conv_bytes user_id;  /* likewise */
+    conv_bytes turn_id;  /* the turn's UUID, 36 characters: the same turn for every call that takes
+                            a turn id; absent for a usage record */
+    conv_bytes title;    /* of a session that it would make */
+    conv_outcome status; /* of an exchange */
     int64_t created_us;
-    char sqlstate[6];  /* of a dead letter: why the store refused it, or empty */
-    conv_bytes reason; /* likewise, in words */
+    char sqlstate[6];             /* of a dead letter: why the store refused it, or empty */
+    conv_bytes reason;            /* likewise, in words */
     const conv_message *messages; /* of a turn what the user's side said, of an exchange all */
     size_t message_count;
     const conv_usage *usage; /* NULL for a turn: nothing was used yet that anybody knows of */
@@ -90,8 +91,8 @@ CONV_WARN_UNUSED conv_status conv_journal_open(const char *path, conv_journal **
  * (FILE.damaged-TIME), and what could be read of it was taken over into a new one. Thread: any. */
 bool conv_journal_was_damaged(const conv_journal *journal);
 
-/* Closes the file and frees the handle, not the pages that it gave out; NULL is allowed. In a forked
- * child it frees memory only. Thread: owner. Round trips: none. */
+/* Closes the file and frees the handle, not the pages that it gave out; NULL is allowed. In a
+ * forked child it frees memory only. Thread: owner. Round trips: none. */
 void conv_journal_close(conv_journal *journal);
 
 /* Counts what is in the file. `counts` receives it. CONV_UNAVAILABLE: the file can't be read.
@@ -105,12 +106,12 @@ CONV_WARN_UNUSED conv_status conv_client_journal_count(conv_client *client,
                                                        conv_journal_counts *counts,
                                                        conv_error *error);
 
-/* Reads one page, oldest first. `filter` NULL for the first 50 of any kind; `page` receives it, to be
- * freed with conv_journal_page_free; NULL after a failure. A page ends early, with more to follow,
- * when its entries take much memory. An entry whose record can't be read is in the page, with
- * `readable` false. CONV_INVALID_ARGUMENT: limit over 1000, unknown kind. CONV_UNAVAILABLE: the file
- * can't be read. CONV_BAD_DATA: it is damaged. CONV_STATE (forked), CONV_NO_MEMORY. Thread: any.
- * Round trips: none. */
+/* Reads one page, oldest first. `filter` NULL for the first 50 of any kind; `page` receives it, to
+ * be freed with conv_journal_page_free; NULL after a failure. A page ends early, with more to
+ * follow, when its entries take much memory. An entry whose record can't be read is in the page,
+ * with `readable` false. CONV_INVALID_ARGUMENT: limit over 1000, unknown kind. CONV_UNAVAILABLE:
+ * the file can't be read. CONV_BAD_DATA: it is damaged. CONV_STATE (forked), CONV_NO_MEMORY.
+ * Thread: any. Round trips: none. */
 CONV_WARN_UNUSED conv_status conv_journal_list(conv_journal *journal,
                                                const conv_journal_filter *filter,
                                                conv_journal_page **page, conv_error *error);

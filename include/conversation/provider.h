@@ -23,9 +23,9 @@ typedef struct conv_provider_request {
     conv_bytes model;             /* absent: the provider's own default */
     const conv_message *messages; /* context first, then the turn's own messages */
     size_t message_count;
-    conv_bytes options;     /* JSON object of further request fields (temperature, tools), or absent */
-    bool stream;            /* somebody listens to deltas */
-    int64_t timeout_ms;     /* time left for the answer; > 0 */
+    conv_bytes options; /* JSON object of further request fields (temperature, tools), or absent */
+    bool stream;        /* somebody listens to deltas */
+    int64_t timeout_ms; /* time left for the answer; > 0 */
     const char *session_id; /* UUID, 36 characters */
     const char *turn_id;    /* UUID, 36 characters: use it as idempotency key */
 } conv_provider_request;
@@ -44,9 +44,9 @@ CONV_WARN_UNUSED conv_status conv_provider_response_delta(conv_provider_response
  * CONV_CANCELLED: no; return it from `complete` at once. Thread: owner. Round trips: none. */
 CONV_WARN_UNUSED conv_status conv_provider_response_wanted(conv_provider_response *response);
 
-/* Adds one message of the reply, in order; copied. Deltas that came before it are taken as its text;
- * those after the last message become one more assistant message. CONV_INVALID_ARGUMENT: no role,
- * both content and parts, or a JSON field that is not JSON of its kind. CONV_NO_MEMORY.
+/* Adds one message of the reply, in order; copied. Deltas that came before it are taken as its
+ * text; those after the last message become one more assistant message. CONV_INVALID_ARGUMENT: no
+ * role, both content and parts, or a JSON field that is not JSON of its kind. CONV_NO_MEMORY.
  * Thread: owner. */
 CONV_WARN_UNUSED conv_status conv_provider_response_message(conv_provider_response *response,
                                                             const conv_message *message);
@@ -69,7 +69,8 @@ typedef struct conv_provider conv_provider;
  * CONV_PROVIDER (an error or rubbish came back), CONV_UNAVAILABLE, CONV_TIMEOUT, CONV_CANCELLED,
  * CONV_INVALID_ARGUMENT, CONV_NO_MEMORY, with `error->message` saying what happened without any
  * text of messages and without keys; messages and usage it has put into the response by then are
- * saved as an interrupted turn. `free` gives back the provider itself. */
+ * saved as an interrupted turn. CONV_OK with neither a message nor a delta is an error of the
+ * provider, unless it has named a finish reason. `free` gives back the provider itself. */
 typedef struct conv_provider_functions {
     const char *name; /* gen_ai.provider.name: "openai", "echo" */
     conv_status (*complete)(conv_provider *provider, const conv_provider_request *request,
@@ -89,13 +90,13 @@ void conv_provider_free(conv_provider *provider);
 /* Settings of an OpenAI-compatible endpoint. NULL or 0 means the default. Copied. */
 typedef struct conv_openai_params {
     size_t size;
-    const char *base_url; /* OPENAI_BASE_URL, else https://api.openai.com/v1 */
-    const char *api_key;  /* OPENAI_API_KEY; sent as Bearer token; endpoints without keys: "" */
-    const char *organization;   /* OPENAI_ORG_ID */
-    const char *project;        /* OPENAI_PROJECT_ID */
-    const char *model;          /* for requests that name none */
-    const char *name;           /* gen_ai.provider.name; "openai" */
-    const char *ca_file;        /* PEM file of certificates to trust instead of the system's */
+    const char *base_url;     /* OPENAI_BASE_URL, else https://api.openai.com/v1 */
+    const char *api_key;      /* OPENAI_API_KEY; sent as Bearer token; endpoints without keys: "" */
+    const char *organization; /* OPENAI_ORG_ID */
+    const char *project;      /* OPENAI_PROJECT_ID */
+    const char *model;        /* for requests that name none */
+    const char *name;         /* gen_ai.provider.name; "openai" */
+    const char *ca_file;      /* PEM file of certificates to trust instead of the system's */
     int64_t connect_timeout_ms; /* 10000 */
     int64_t idle_timeout_ms;    /* no byte for so long ends the call; 60000; not counted while the
                                    endpoint has the whole question and has sent no answer yet */
@@ -110,22 +111,22 @@ typedef struct conv_openai_params {
 /* A provider that speaks OpenAI's chat completions over HTTP(S), plain and streaming.
  * What it reads: the first choice only; a refusal becomes a content part; token counts wherever
  * compatible endpoints put them, and `usage.cost` where they bill by themselves. What it sends: the
- * request's options as further fields, except messages, model, stream and n, which belong to the turn
- * (CONV_INVALID_ARGUMENT); `"stream_options": null` leaves that field out for endpoints that refuse it;
- * an interrupted reply without its tool calls, which nobody will answer. What it tells of an error: HTTP
- * status and identifiers, never the endpoint's free text.
- * `params` settings, NULL for all defaults; `provider` receives it, to be freed with
- * conv_provider_free; NULL after a failure; `error` may be NULL.
- * CONV_INVALID_ARGUMENT: base_url is not http(s), or a header value has a line break.
- * CONV_NO_MEMORY. Thread: any. Round trips: none; a turn makes one request, more when it retries. */
+ * request's options as further fields, except messages, model, stream and n, which belong to the
+ * turn (CONV_INVALID_ARGUMENT); `"stream_options": null` leaves that field out for endpoints that
+ * refuse it; an interrupted reply without its tool calls, which nobody will answer. What it tells
+ * of an error: HTTP status and identifiers, never the endpoint's free text. `params` settings, NULL
+ * for all defaults; `provider` receives it, to be freed with conv_provider_free; NULL after a
+ * failure; `error` may be NULL. CONV_INVALID_ARGUMENT: base_url is not http(s), or a header value
+ * has a line break. CONV_NO_MEMORY. Thread: any. Round trips: none; a turn makes one request, more
+ * when it retries. */
 CONV_WARN_UNUSED conv_status conv_provider_openai(const conv_openai_params *params,
                                                   conv_provider **provider, conv_error *error);
 
 /* A provider that answers from recorded conversations: a JSON Lines file of transcripts (see
  * transcript.h). A turn is found by its turn id (see conv_transcript_turn_id), else by the text of
  * its last user message; CONV_PROVIDER if the recording has no such turn.
- * CONV_NOT_FOUND, CONV_PERMISSION: the file can't be opened. CONV_BAD_DATA: a line is malformed (its
- * number is named). CONV_NO_MEMORY. Thread: any. */
+ * CONV_NOT_FOUND, CONV_PERMISSION: the file can't be opened. CONV_BAD_DATA: a line is malformed
+ * (its number is named). CONV_NO_MEMORY. Thread: any. */
 CONV_WARN_UNUSED conv_status conv_provider_recorded(const char *path, conv_provider **provider,
                                                     conv_error *error);
 

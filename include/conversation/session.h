@@ -34,24 +34,30 @@ typedef struct conv_session_page conv_session_page;
 /* Which sessions. Start from CONV_SESSION_FILTER_INIT. */
 typedef struct conv_session_filter {
     size_t size;
-    conv_bytes user_id;   /* any string; absent: everybody's */
-    size_t limit;         /* 1 to 1000; 0: 50 */
-    int64_t after_us;     /* cursor: `updated_us` and `session_id` of the last session of the page */
-    conv_uuid after_id;   /* before; both zero: from the newest */
+    conv_bytes user_id; /* any string; absent: everybody's */
+    size_t limit;       /* 1 to 1000; 0: 50 */
+    int64_t after_us;   /* cursor: `updated_us` and `session_id` of the last session of the page */
+    conv_uuid after_id; /* before; both zero: from the newest */
 } conv_session_filter;
 
 #define CONV_SESSION_FILTER_INIT                                                                   \
     {                                                                                              \
-        sizeof(conv_session_filter), {NULL, 0}, 0, 0, {{0}}                                        \
+        sizeof(conv_session_filter), {NULL, 0}, 0, 0,                                              \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
     }
 
-/* What a session is made with or changed to. NULL leaves a value as it is. Borrowed for the call. */
+/* What a session is made with or changed to. NULL leaves a value as it is. Borrowed for the call.
+ */
 typedef struct conv_session_params {
     size_t size;
     const char *session_id; /* any string; NULL: a new UUIDv7 (only when it is made) */
     const char *user_id;    /* any string; used only when the session is made */
     const char *title;
-    const char *metadata;   /* JSON object */
+    const char *metadata; /* JSON object */
 } conv_session_params;
 
 #define CONV_SESSION_PARAMS_INIT                                                                   \
@@ -62,8 +68,8 @@ typedef struct conv_session_params {
 /* Makes a session, or resumes the one that has this id already (then nothing of it changes).
  * `session` receives a page of exactly that session, to be freed with conv_session_page_free; NULL
  * after a failure; `error` may be NULL. CONV_INVALID_ARGUMENT: metadata is not a JSON object.
- * CONV_UNAVAILABLE, CONV_TIMEOUT, CONV_LIMIT, CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store.
- * CONV_NO_MEMORY. Thread: any. Round trips: 1. */
+ * CONV_UNAVAILABLE, CONV_TIMEOUT, CONV_LIMIT, CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the
+ * store. CONV_NO_MEMORY. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_create(conv_client *client,
                                                  const conv_session_params *params,
                                                  conv_session_page **session, conv_error *error);

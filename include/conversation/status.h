@@ -47,11 +47,12 @@ typedef enum conv_recovery {
     CONV_RECOVERY_RETRY,    /* the same again at once, on a fresh connection */
     CONV_RECOVERY_BACKOFF,  /* the same again after a pause */
     CONV_RECOVERY_WAIT,     /* the store is away: keep the data, try when it is back */
-    CONV_RECOVERY_OPERATOR, /* a person must act (disk, password, schema); keep the data meanwhile */
+    CONV_RECOVERY_OPERATOR, /* a person must act (disk, password, schema); keep the data meanwhile
+                             */
     CONV_RECOVERY_REJECT    /* this very data will never be accepted */
 } conv_recovery;
 
-#define CONV_ACTION_SIZE 48
+#define CONV_ACTION_SIZE  48
 #define CONV_MESSAGE_SIZE 512
 
 /* Details of a failure. It lives on the caller's stack, owns nothing and needs no free. The texts
@@ -59,8 +60,8 @@ typedef enum conv_recovery {
 typedef struct conv_error {
     conv_status status;
     conv_recovery recovery;
-    bool outcome_unknown;          /* the store may or may not have committed; same ids resolve it */
-    char sqlstate[6];              /* five characters, or empty: PostgreSQL appendix A */
+    bool outcome_unknown; /* the store may or may not have committed; same ids resolve it */
+    char sqlstate[6];     /* five characters, or empty: PostgreSQL appendix A */
     char action[CONV_ACTION_SIZE]; /* what was under way, e.g. "save exchange" */
     char message[CONV_MESSAGE_SIZE];
 } conv_error;

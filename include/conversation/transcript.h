@@ -61,8 +61,9 @@ bool conv_transcript_turn_get(const conv_transcript *transcript, size_t index,
 
 #define CONV_TURN_ID_SIZE 37
 
-/* The turn id that replay and import use: the text of UUIDv5 of "turn/<index>", index from 1, in the
- * namespace of conv_uuid_ensure(conversation id), so that running twice saves once. Thread: any. */
+/* The turn id that replay and import use: the text of UUIDv5 of "turn/<index>", index from 1, in
+ * the namespace of conv_uuid_ensure(conversation id), so that running twice saves once. Thread:
+ * any. */
 void conv_transcript_turn_id(const char *conversation_id, size_t index,
                              char turn_id[CONV_TURN_ID_SIZE]);
 
@@ -72,9 +73,9 @@ void conv_transcript_free(conv_transcript *transcript);
 /* Transcripts of a file, one after the other. */
 typedef struct conv_transcript_reader conv_transcript_reader;
 
-/* Opens a file of transcripts, "-" for standard input. Its first byte that is not blank tells what it
- * is: `[` a JSON array of conversations, else JSON Lines. In both, each conversation may be a line
- * as conv_transcript_parse takes it or one of ChatGPT's export (`mapping`, `current_node`).
+/* Opens a file of transcripts, "-" for standard input. Its first byte that is not blank tells what
+ * it is: `[` a JSON array of conversations, else JSON Lines. In both, each conversation may be a
+ * line as conv_transcript_parse takes it or one of ChatGPT's export (`mapping`, `current_node`).
  * Memory is that of the largest conversation. `reader` receives the handle, to be closed with
  * conv_transcript_reader_close; NULL after a failure; `error` may be NULL.
  * CONV_NOT_FOUND, CONV_PERMISSION: the file can't be opened. CONV_INVALID_ARGUMENT: it is a folder.
@@ -93,8 +94,8 @@ CONV_WARN_UNUSED conv_status conv_transcript_reader_next(conv_transcript_reader 
                                                          conv_transcript **transcript,
                                                          conv_error *error);
 
-/* Where the last call of conv_transcript_reader_next was: the line, or the number in the array, from
- * 1; 0 before the first call. Thread: owner. */
+/* Where the last call of conv_transcript_reader_next was: the line, or the number in the array,
+ * from 1; 0 before the first call. Thread: owner. */
 size_t conv_transcript_reader_number(const conv_transcript_reader *reader);
 
 /* Bytes read so far, and bytes of the whole file or -1 where that is unknown (a pipe): enough for a
@@ -106,12 +107,14 @@ int64_t conv_transcript_reader_size(const conv_transcript_reader *reader);
  * Thread: owner. */
 void conv_transcript_reader_close(conv_transcript_reader *reader);
 
-/* Writes one line: the opening up to `"messages": [`, each message, and the end. Texts come out with
- * the bytes they came in with, as JSON that Python's json.dumps(ensure_ascii=False) would write:
+/* Writes one line: the opening up to `"messages": [`, each message, and the end. Texts come out
+ * with the bytes they came in with, as JSON that Python's json.dumps(ensure_ascii=False) would
+ * write:
  * `, ` and `: ` between, only what must be escaped is. NUL becomes \u0000, a lone surrogate \udXXX;
  * a text with other bytes that are not UTF-8 comes as "content": null with "content_base64" beside
- * it, which conv_transcript_parse reads. `user` and `model` NULL leave the key out. CONV_UNAVAILABLE:
- * the file can't be written (disk full); CONV_NO_MEMORY. Thread: owner of the file. */
+ * it, which conv_transcript_parse reads. `user` and `model` NULL leave the key out.
+ * CONV_UNAVAILABLE: the file can't be written (disk full); CONV_NO_MEMORY. Thread: owner of the
+ * file. */
 CONV_WARN_UNUSED conv_status conv_transcript_write_begin(FILE *file, conv_bytes id, conv_bytes user,
                                                          conv_bytes model, conv_error *error);
 CONV_WARN_UNUSED conv_status conv_transcript_write_message(FILE *file, const conv_message *message,

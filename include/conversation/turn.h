@@ -37,12 +37,12 @@ typedef struct conv_turn {
     conv_bytes message;           /* the user's text; saved after `messages` */
     const conv_message *messages; /* or whole messages: system, user with parts, tool results */
     size_t message_count;
-    const char *model;      /* NULL: the client's */
-    const char *service;    /* of the usage record; "chat" */
-    const char *operation;  /* of the usage record; "chat" */
-    const char *title;      /* of a session that is made by this turn */
-    const char *metadata;   /* JSON object, kept with the usage record */
-    const char *options;    /* JSON object of further request fields for the provider */
+    const char *model;       /* NULL: the client's */
+    const char *service;     /* of the usage record; "chat" */
+    const char *operation;   /* of the usage record; "chat" */
+    const char *title;       /* of a session that is made by this turn */
+    const char *metadata;    /* JSON object, kept with the usage record */
+    const char *options;     /* JSON object of further request fields for the provider */
     conv_provider *provider; /* NULL: the client's; borrowed for the call */
     int context_messages;    /* history sent along: -1 none; 1 to 10000; 0: the client's */
     int64_t timeout_ms;      /* 0: the client's turn_timeout_ms */
@@ -68,21 +68,21 @@ typedef struct conv_reply conv_reply;
 
 /* Validates the ids, reads the context, asks the provider (no connection is held meanwhile) and
  * saves the session, all messages and the usage record in one transaction.
- * A turn id that was completed or interrupted before gives the saved reply and asks nobody; one that
- * failed before is asked again and its exchange replaced. When the provider fails, what the user
- * said is saved with status failed (or, if a part of the reply came, all of it with status
+ * A turn id that was completed or interrupted before gives the saved reply and asks nobody; one
+ * that failed before is asked again and its exchange replaced. When the provider fails, what the
+ * user said is saved with status failed (or, if a part of the reply came, all of it with status
  * interrupted), and the failure is returned.
  * `turn` see conv_turn; `reply` receives what was saved, to be freed with conv_reply_free: set with
  * CONV_OK and with every provider failure that was saved, else NULL; `error` may be NULL.
  * CONV_INVALID_ARGUMENT: no message, an empty one, no role, a JSON field that is not JSON of the
  * right kind, no provider, a setting out of range. CONV_CONFLICT: the turn id was used in this
- * session for other messages. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply set.
- * CONV_UNAVAILABLE, CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved unless
- * error->outcome_unknown; repeat with the same turn id). With a journal a store that is away is no
- * failure of saving: the reply then says CONV_SAVED_JOURNALED. CONV_LIMIT: no connection became free,
- * the journal is full, or the message is over the store's bound. CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store
- * refuses. CONV_NO_MEMORY. Thread: any.
- * Round trips to the store: 1 for context and turn id (0 without either), 1 to save. */
+ * session for other messages. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply
+ * set. CONV_UNAVAILABLE, CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved
+ * unless error->outcome_unknown; repeat with the same turn id). With a journal a store that is away
+ * is no failure of saving: the reply then says CONV_SAVED_JOURNALED. CONV_LIMIT: no connection
+ * became free, the journal is full, or the message is over the store's bound. CONV_PERMISSION,
+ * CONV_STATE, CONV_BAD_DATA: the store refuses. CONV_NO_MEMORY. Thread: any. Round trips to the
+ * store: 1 for context and turn id (0 without either), 1 to save. */
 CONV_WARN_UNUSED conv_status conv_process_message(conv_client *client, const conv_turn *turn,
                                                   conv_reply **reply, conv_error *error);
 
@@ -98,14 +98,14 @@ typedef struct conv_exchange {
                              the first assistant message */
     conv_usage usage;     /* its record; session_id and user_id are taken from above */
     conv_outcome status;
-    const char *title;    /* of a session that is made by this exchange */
-    int64_t created_us;   /* 0: now */
+    const char *title;  /* of a session that is made by this exchange */
+    int64_t created_us; /* 0: now */
 } conv_exchange;
 
 #define CONV_EXCHANGE_INIT                                                                         \
     {                                                                                              \
         sizeof(conv_exchange), NULL, NULL, NULL, NULL, 0, 0, CONV_USAGE_INIT,                      \
-            CONV_OUTCOME_COMPLETE, NULL, 0                                                                                \
+            CONV_OUTCOME_COMPLETE, NULL, 0                                                         \
     }
 
 /* Saves an exchange in one transaction, once for each turn id: a repeat with the same content
@@ -134,8 +134,8 @@ const conv_message *conv_reply_message(const conv_reply *reply, size_t index);
 /* The usage record as saved: tokens, cost, latency; belongs to the reply. Thread: any. */
 const conv_usage *conv_reply_usage(const conv_reply *reply);
 
-/* Why the provider stopped ("stop", "length", "tool_calls", "content_filter"), or NULL if it did not
- * say or the reply was read from the store; belongs to the reply. Thread: any. */
+/* Why the provider stopped ("stop", "length", "tool_calls", "content_filter"), or NULL if it did
+ * not say or the reply was read from the store; belongs to the reply. Thread: any. */
 const char *conv_reply_finish_reason(const conv_reply *reply);
 
 /* How the turn ended. Thread: any. */

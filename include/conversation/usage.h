@@ -20,8 +20,8 @@ typedef struct conv_client conv_client;
 
 #define CONV_UNKNOWN (-1) /* a count that nobody reported; stored as NULL, never as 0 */
 
-/* One record. Token kinds follow OpenTelemetry's GenAI conventions: `input_tokens` includes what was
- * read from and written to a cache, `output_tokens` includes reasoning. As input: start from
+/* One record. Token kinds follow OpenTelemetry's GenAI conventions: `input_tokens` includes what
+ * was read from and written to a cache, `output_tokens` includes reasoning. As input: start from
  * CONV_USAGE_INIT; texts are borrowed for the call. As output: everything lives as long as the
  * handle it came from. */
 typedef struct conv_usage {
@@ -41,7 +41,7 @@ typedef struct conv_usage {
     int64_t cache_write_tokens;
     int64_t reasoning_tokens;
     int64_t latency_ms;
-    bool priced;           /* false: no price was known, `cost_usd` means nothing (stored as NULL) */
+    bool priced; /* false: no price was known, `cost_usd` means nothing (stored as NULL) */
     conv_decimal cost_usd; /* exact */
     conv_bytes price;      /* which price row gave the cost */
     conv_outcome status;
@@ -55,7 +55,10 @@ typedef struct conv_usage {
         {{0}}, 0, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0},     \
             CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN,    \
             CONV_UNKNOWN, false, {0, 0, 0, false}, {NULL, 0}, CONV_OUTCOME_COMPLETE, {NULL, 0},    \
-            {NULL, 0}, {NULL, 0}                                                                   \
+            {NULL, 0},                                                                             \
+        {                                                                                          \
+            NULL, 0                                                                                \
+        }                                                                                          \
     }
 
 /* Which records a question is about. Zero or absent means "any". */
@@ -76,7 +79,12 @@ typedef struct conv_usage_filter {
 #define CONV_USAGE_FILTER_INIT                                                                     \
     {                                                                                              \
         sizeof(conv_usage_filter), 0, 0, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, 0, \
-            0, {{0}}                                                                               \
+            0,                                                                                     \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
     }
 
 typedef struct conv_usage_page conv_usage_page;
@@ -133,8 +141,8 @@ typedef struct conv_usage_totals conv_usage_totals;
 
 /* Sums the records that match `filter` (its page fields are ignored) by `group`, ordered by key.
  * `totals` receives the rows, to be freed with conv_usage_totals_free; NULL after a failure.
- * CONV_GROUP_NONE gives exactly one row, also when nothing matches. Statuses as conv_usage_query;
- * CONV_LIMIT also when a sum passes 2^63-1. Thread: any. Round trips: 1. */
+ * CONV_USAGE_GROUP_NONE gives exactly one row, also when nothing matches. Statuses as
+ * conv_usage_query; CONV_LIMIT also when a sum passes 2^63-1. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_usage_sum(conv_client *client, const conv_usage_filter *filter,
                                             conv_usage_group group, conv_usage_totals **totals,
                                             conv_error *error);

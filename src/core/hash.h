@@ -14,8 +14,8 @@ typedef struct conv__sha256 conv__sha256;
 
 conv__sha256 *conv__sha256_create(void); /* NULL when out of memory */
 void conv__sha256_update(conv__sha256 *hash, const void *data, size_t size);
-/* The length (8 bytes, little-endian; all ones for absent) and then the bytes: what follows one field
- * can't be mistaken for part of it. */
+/* The length (8 bytes, little-endian; all ones for absent) and then the bytes: what follows one
+ * field can't be mistaken for part of it. */
 void conv__sha256_field(conv__sha256 *hash, conv_bytes field);
 /* Writes the digest and frees the hash. CONV_NO_MEMORY: libcrypto failed on the way. */
 CONV_WARN_UNUSED conv_status conv__sha256_finish(conv__sha256 *hash,

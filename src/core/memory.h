@@ -1,5 +1,5 @@
-/* Allocation: one seam to malloc for the whole library, and arenas for results that are freed as one
- * block. Knows nothing of what is stored in them. */
+/* Allocation: one seam to malloc for the whole library, and arenas for results that are freed as
+ * one block. Knows nothing of what is stored in them. */
 #ifndef CONV__CORE_MEMORY_H
 #define CONV__CORE_MEMORY_H
 

@@ -11,6 +11,13 @@ typedef struct callback_provider {
     void *context;
 } callback_provider;
 
+/* What provider.h lets `complete` answer. */
+static bool is_provider_status(conv_status status)
+{
+    return status == CONV_PROVIDER || status == CONV_UNAVAILABLE || status == CONV_TIMEOUT ||
+           status == CONV_CANCELLED || status == CONV_INVALID_ARGUMENT || status == CONV_NO_MEMORY;
+}
+
 static conv_status complete(conv_provider *provider, const conv_provider_request *request,
                             conv_provider_response *response, conv_error *error)
 {
@@ -19,10 +26,14 @@ static conv_status complete(conv_provider *provider, const conv_provider_request
     conv_error own = CONV_ERROR_INIT;
     conv_status status = callback->function(callback->context, request, response, &own);
     if (status == CONV_OK) return CONV_OK;
-    if (own.status != status || own.message[0] == '\0')
-        return conv__fail(error, status, "ask provider", "the function of provider '%s' failed",
+    if (!is_provider_status(status)) status = CONV_PROVIDER;
+    const char *action = own.action[0] != '\0' ? own.action : "ask provider";
+    if (own.message[0] == '\0')
+        return conv__fail(error, status, action, "the function of provider '%s' failed",
                           callback->name);
-    if (error != NULL) *error = own;
+    /* Written anew, so that it is one line whatever the function put there. */
+    conv__fail(error, status, action, "%s", own.message);
+    if (error != NULL && own.recovery != CONV_RECOVERY_NONE) error->recovery = own.recovery;
     return status;
 }
 

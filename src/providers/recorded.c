@@ -116,7 +116,8 @@ static conv_status put_turn(const entry *found, bool stream, conv_provider_respo
     }
     conv_status status = conv_provider_response_usage(response, &turn->usage);
     if (status == CONV_OK)
-        status = conv_provider_response_model(response, model, (conv_bytes){NULL, 0});
+        status = conv_provider_response_model(response, model,
+                                              conv_text(turn->reply_count == 0 ? "end" : NULL));
     return status;
 }
 

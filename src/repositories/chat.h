@@ -1,5 +1,5 @@
-/* Sessions, exchanges and messages in a store. An implementation holds SQL and nothing else: it opens
- * no transaction, checks no rule and emits no event. */
+/* Sessions, exchanges and messages in a store. An implementation holds SQL and nothing else: it
+ * opens no transaction, checks no rule and emits no event. */
 #ifndef CONV__REPOSITORIES_CHAT_H
 #define CONV__REPOSITORIES_CHAT_H
 
@@ -75,9 +75,9 @@ typedef struct conv__session_list {
     bool has_more;
 } conv__session_list;
 
-/* Every function works inside `transaction`. Reads answer at once, with memory from the arena. Writes
- * may be queued until commit: what they point to must live until then, and an answer CONV_OK means
- * only that they could be queued. */
+/* Every function works inside `transaction`. Reads answer at once, with memory from the arena.
+ * Writes may be queued until commit: what they point to must live until then, and an answer CONV_OK
+ * means only that they could be queued. */
 typedef struct conv__chat_repository_functions {
     /* Saves exchanges, each whole or not at all by whether its key is new (the insert of its row in
      * chat_exchanges is the gate for messages, usage, counters and title). Keys must differ within
@@ -86,8 +86,8 @@ typedef struct conv__chat_repository_functions {
                         const conv__exchange *const *exchanges, size_t count,
                         conv__save_result *results, conv_error *error);
 
-    /* Removes the failed attempt that `exchange` replaces: exchange row, messages and usage record, if
-     * its status is failed and its request_hash equal (reply_hash is not looked at); otherwise
+    /* Removes the failed attempt that `exchange` replaces: exchange row, messages and usage record,
+     * if its status is failed and its request_hash equal (reply_hash is not looked at); otherwise
      * nothing. */
     conv_status (*remove_failed)(conv__chat_repository *chat, conv__transaction *transaction,
                                  const conv__exchange *exchange, conv_error *error);
@@ -110,18 +110,19 @@ typedef struct conv__chat_repository_functions {
                                 conv_uuid message_id, conv__arena *arena, conv__message_list *list,
                                 conv_error *error);
 
-    /* Makes the session unless it exists; changes nothing of one that does. A new one's updated_at is
-     * its created_at. */
+    /* Makes the session unless it exists; changes nothing of one that does. A new one's updated_at
+     * is its created_at. */
     conv_status (*create_session)(conv__chat_repository *chat, conv__transaction *transaction,
                                   const conv__session_row *row, conv_error *error);
 
     /* CONV_NOT_FOUND. */
     conv_status (*read_session)(conv__chat_repository *chat, conv__transaction *transaction,
-                                conv_uuid session_id, conv__arena *arena,
-                                conv__session_list *list, conv_error *error);
+                                conv_uuid session_id, conv__arena *arena, conv__session_list *list,
+                                conv_error *error);
 
     /* Sets title and metadata, and their originals, where the row has them; updated_at, which
-     * orders the list, is the time of the last exchange and stays. `found` is valid after commit. */
+     * orders the list, is the time of the last exchange and stays. `found` is valid after commit.
+     */
     conv_status (*update_session)(conv__chat_repository *chat, conv__transaction *transaction,
                                   const conv__session_row *row, bool *found, conv_error *error);
 

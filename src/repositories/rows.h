@@ -17,8 +17,9 @@
 /* Bytes of one field at most: PostgreSQL's jsonb ends at 256 MiB, its messages at 1 GiB. */
 #define CONV__FIELD_LIMIT ((size_t)200 << 20)
 
-/* An id and the application's own spelling of it. `external_id` is absent where it would only repeat
- * the UUID's 36 characters. Texts are storable; `originals` keeps what is not (or is absent). */
+/* An id and the application's own spelling of it. `external_id` is absent where it would only
+ * repeat the UUID's 36 characters. Texts are storable; `originals` keeps what is not (or is
+ * absent). */
 typedef struct conv__name_row {
     conv_uuid id; /* nil: none */
     conv_bytes external_id;
@@ -53,7 +54,7 @@ typedef struct conv__usage_row {
 /* A session, all messages and one usage record: the atomic unit. */
 typedef struct conv__exchange {
     conv__session_row session;
-    conv_uuid exchange_id; /* the turn's id */
+    conv_uuid exchange_id;                         /* the turn's id */
     uint8_t request_hash[CONV__CONTENT_HASH_SIZE]; /* of what the user's side said */
     uint8_t reply_hash[CONV__CONTENT_HASH_SIZE];   /* of the answer */
     conv_outcome status;
@@ -66,7 +67,8 @@ typedef struct conv__exchange {
 
 /* From what the application gave to rows. Bytes are borrowed where they are storable, else copied
  * into the arena. CONV_INVALID_ARGUMENT: a JSON field is not JSON of its kind, no role, content and
- * parts together, a negative count or cost. CONV_LIMIT: a field over CONV__FIELD_LIMIT. CONV_NO_MEMORY. */
+ * parts together, a negative count or cost. CONV_LIMIT: a field over CONV__FIELD_LIMIT.
+ * CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__name_to_row(conv__arena *arena, conv_bytes name,
                                                conv__name_row *row, conv_error *error);
 CONV_WARN_UNUSED conv_status conv__session_to_row(conv__arena *arena, conv_bytes session_id,
@@ -83,8 +85,8 @@ CONV_WARN_UNUSED conv_status conv__usage_to_row(conv__arena *arena, const conv_u
 CONV_WARN_UNUSED conv_status conv__message_from_row(conv__message_row *row, conv_error *error);
 CONV_WARN_UNUSED conv_status conv__usage_from_row(conv__usage_row *row, conv_error *error);
 
-/* The spelling to give back for an id: original, else external id, else the UUID's 36 characters made
- * in the arena; absent for nil. CONV_BAD_DATA, CONV_NO_MEMORY. */
+/* The spelling to give back for an id: original, else external id, else the UUID's 36 characters
+ * made in the arena; absent for nil. CONV_BAD_DATA, CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__name_from_row(conv__arena *arena, const conv__name_row *row,
                                                  conv_bytes *name, conv_error *error);
 

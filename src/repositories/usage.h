@@ -43,8 +43,8 @@ typedef struct conv__usage_repository_functions {
 
     /* Newest first: by created_at and log_id, descending. */
     conv_status (*query)(conv__usage_repository *usage, conv__transaction *transaction,
-                         const conv__usage_query *query, conv__arena *arena,
-                         conv__usage_list *list, conv_error *error);
+                         const conv__usage_query *query, conv__arena *arena, conv__usage_list *list,
+                         conv_error *error);
 
     /* The keys of users and sessions are in the application's spelling where it is known. Ordered
      * by the bytes of the key, records without one last. A record is unreported if its total_tokens

@@ -50,8 +50,10 @@ static conv_status read_from_store(turn_run *run, conv_error *error)
     int64_t begun = conv__monotonic_ns();
     int64_t deadline = conv__deadline_in_ms(run->service->store_timeout_ms);
     if (conv__saving_is_away(run->service->saving))
-        return conv__fail(error, CONV_UNAVAILABLE, "read context",
-                          "the store is away; what is accepted meanwhile waits in the journal");
+        return conv__fail(
+            error, CONV_UNAVAILABLE, "read context",
+            "the store is away, so this turn's context can't be read; nothing was accepted, "
+            "try again later");
     if (run->deadline_ns < deadline) deadline = run->deadline_ns;
     conv_status status = conv__ask(run->service->store, CONV__ASK_READ, deadline, read_turn,
                                    &run->scratch, run, error);
@@ -193,6 +195,16 @@ static conv_status ask_provider(turn_run *run, conv_error *error)
     return CONV_OK;
 }
 
+/* A provider that has nothing to say must mean it, by a finish reason (a recording that ends with
+ * the question does); else silence would pass for an answer, and a repeat would ask nobody. */
+static void refuse_silence(turn_run *run, size_t count)
+{
+    conv_bytes reason = conv__provider_response_finish_reason(run->response);
+    if (run->answer != CONV_OK || count > 0 || reason.data != NULL) return;
+    run->answer = conv__fail(&run->answer_error, CONV_PROVIDER, "ask provider",
+                             "the provider answered without any message");
+}
+
 /* Takes over the answer's messages, as far as they came. */
 static conv_status take_answer(turn_run *run, conv_error *error)
 {
@@ -200,6 +212,7 @@ static conv_status take_answer(turn_run *run, conv_error *error)
     const conv_message *messages = conv__provider_response_messages(run->response, &count);
     conv_bytes model = conv__provider_response_model(run->response);
     conv_reply *reply = run->reply;
+    refuse_silence(run, count);
     reply->status = run->answer == CONV_OK ? CONV_OUTCOME_COMPLETE
                     : count > 0            ? CONV_OUTCOME_INTERRUPTED
                                            : CONV_OUTCOME_FAILED;

@@ -255,6 +255,21 @@ static void a_broken_stream_is_kept_as_far_as_it_came(void **state)
     conv_reply_free(reply);
 }
 
+static void silence_is_no_answer(void **state)
+{
+    fixture *test = *state;
+    conv_turn turn = question();
+    conv_reply *reply = NULL;
+    conv_error error;
+    test->answer = NULL;
+    expect_question(1, CONV_OK);
+    assert_status(conv__process_message(&test->service, &turn, &reply, &error), CONV_PROVIDER,
+                  error);
+    assert_int_equal(conv_reply_status(reply), CONV_OUTCOME_FAILED);
+    assert_int_equal(test->mock.last.status, CONV_OUTCOME_FAILED);
+    conv_reply_free(reply);
+}
+
 static int stop_at_once(void *context, conv_bytes delta)
 {
     (void)context;
@@ -454,6 +469,7 @@ int main(void)
         WITH_FIXTURE(no_provider_is_said),
         WITH_FIXTURE(a_failing_provider_leaves_the_question_as_failed),
         WITH_FIXTURE(a_broken_stream_is_kept_as_far_as_it_came),
+        WITH_FIXTURE(silence_is_no_answer),
         WITH_FIXTURE(an_abort_saves_what_came),
         WITH_FIXTURE(a_repeated_turn_asks_nobody),
         WITH_FIXTURE(a_turn_id_with_another_question_is_a_conflict),

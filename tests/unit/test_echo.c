@@ -186,6 +186,43 @@ static void own_function_answers(void **state)
     }
 }
 
+static conv_status answer_carelessly(void *context, const conv_provider_request *request,
+                                     conv_provider_response *response, conv_error *error)
+{
+    (void)request;
+    (void)response;
+    snprintf(error->message, sizeof error->message, "two\nlines\033[31m");
+    return *(conv_status *)context;
+}
+
+static void what_a_function_says_is_made_presentable(void **state)
+{
+    (void)state;
+    const struct {
+        conv_status said;
+        conv_status heard;
+    } rows[] = {{CONV_UNAVAILABLE, CONV_UNAVAILABLE},
+                {CONV_NOT_FOUND, CONV_PROVIDER},
+                {(conv_status)99, CONV_PROVIDER}};
+    for (size_t i = 0; i < 3; i++) {
+        conv_error error = CONV_ERROR_INIT;
+        conv_status said = rows[i].said;
+        conv_provider *provider = NULL;
+        conv_provider_response *response = NULL;
+        conv_provider_request request = request_of(talk, 4, false);
+        assert_ok(conv_provider_callback("own", answer_carelessly, &said, &provider, &error),
+                  error);
+        assert_int_equal(conv__provider_response_create(NULL, NULL, &response), CONV_OK);
+        assert_int_equal(provider->functions->complete(provider, &request, response, &error),
+                         rows[i].heard);
+        assert_int_equal(error.status, rows[i].heard);
+        assert_string_equal(error.message, "two lines [31m");
+        assert_string_equal(error.action, "ask provider");
+        conv__provider_response_free(response);
+        conv_provider_free(provider);
+    }
+}
+
 static void own_function_must_be_there(void **state)
 {
     (void)state;
@@ -233,6 +270,7 @@ int main(void)
         cmocka_unit_test(echo_needs_a_question),
         cmocka_unit_test(echo_gives_parts_back),
         cmocka_unit_test(own_function_answers),
+        cmocka_unit_test(what_a_function_says_is_made_presentable),
         cmocka_unit_test(own_function_must_be_there),
         cmocka_unit_test(every_failing_allocation_is_told),
     };
