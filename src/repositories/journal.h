@@ -32,11 +32,16 @@ typedef struct conv__journal_entry {
     int64_t created_us;
 } conv__journal_entry;
 
-/* One change. PUT replaces what is under the same ids and keeps its entry_id, so that an exchange
- * keeps the place of the turn that it came from. REMOVE of what is not there changes nothing. */
+/* One change. What was acknowledged is never replaced by what comes later under its ids:
+ * PUT replaces a turn, and keeps its entry_id, so that an exchange keeps the place of the turn that
+ *   it came from; a dead letter replaces the entry with the same record, and the other way.
+ * REPLACE also replaces an exchange.
+ * REMOVE takes out the entry of this kind and, unless `record` is absent, with this record.
+ * Where the ids hold anything else, nothing is changed and `unchanged` says so. */
 typedef struct conv__journal_change {
-    enum { CONV__JOURNAL_PUT, CONV__JOURNAL_REMOVE } what;
-    conv__journal_entry entry; /* for REMOVE only the two ids */
+    enum { CONV__JOURNAL_PUT, CONV__JOURNAL_REPLACE, CONV__JOURNAL_REMOVE } what;
+    conv__journal_entry entry; /* for REMOVE the two ids, kind and record */
+    bool unchanged;            /* output */
 } conv__journal_change;
 
 typedef struct conv__journal_counts {
@@ -62,7 +67,7 @@ typedef struct conv__journal conv__journal;
 typedef struct conv__journal_functions {
     /* All changes or none; on disk when it answers CONV_OK. CONV_UNAVAILABLE: the disk is full or
      * failed, and none of them counts. */
-    conv_status (*apply)(conv__journal *journal, const conv__journal_change *changes, size_t count,
+    conv_status (*apply)(conv__journal *journal, conv__journal_change *changes, size_t count,
                          int64_t deadline_ns, conv_error *error);
 
     conv_status (*list)(conv__journal *journal, const conv__journal_kind *kinds, size_t kind_count,
@@ -81,7 +86,7 @@ typedef struct conv__journal_functions {
     conv_status (*count)(conv__journal *journal, int64_t deadline_ns, conv__journal_counts *counts,
                          conv_error *error);
 
-    /* Of the file and its log; cheap. */
+    /* Of what is in it, without the room that is free for more; cheap. */
     int64_t (*bytes)(conv__journal *journal);
 
     void (*close)(conv__journal *journal);

@@ -60,8 +60,7 @@ static conv_status look_up(conv__store *store, int64_t deadline, const conv__exc
     return status;
 }
 
-/* The id existed: success if it holds this content, else a conflict. */
-static void compare(conv__save *save, const conv__exchange_state *state)
+void conv__save_compare(conv__save *save, const conv__exchange_state *state)
 {
     const conv__exchange *exchange = save->exchange;
     bool own = conv_uuid_compare(state->log_id, exchange->usage.usage.log_id) == 0;
@@ -104,7 +103,7 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
     }
     for (size_t i = 0; status == CONV_OK && i < count; i++) {
         if (states[i].found) {
-            compare(saves[i], &states[i]);
+            conv__save_compare(saves[i], &states[i]);
             continue;
         }
         /* Deleted between the two transactions. */

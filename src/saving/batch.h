@@ -28,6 +28,11 @@ typedef struct conv__save {
  * an exchange that replaces a failed one must come alone. */
 void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
 
+/* The id existed, and `state` is what it holds: success if that is this content, else
+ * CONV_CONFLICT.
+ */
+void conv__save_compare(conv__save *save, const conv__exchange_state *state);
+
 /* Bytes that an exchange brings along, for bounding a batch. */
 size_t conv__exchange_bytes(const conv__exchange *exchange);
 

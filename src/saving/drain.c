@@ -28,6 +28,8 @@ static bool settle_entry(conv__saving *saving, const conv__journal_entry *entry,
     }
     int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
     if (conv__saving_apply(saving, &change, deadline, NULL) != CONV_OK) return false;
+    /* Replaced meanwhile: what is there now still waits. */
+    if (change.unchanged) return true;
     pthread_mutex_lock(&saving->lock);
     saving->waiting--;
     pthread_mutex_unlock(&saving->lock);
@@ -116,7 +118,8 @@ static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
     for (size_t i = 0; settled && i < list.count; i++) {
         conv_error error = CONV_ERROR_INIT;
         if (conv__record_read_usage(list.entries[i].record, &rows[count], &error) != CONV_OK) {
-            settled = settle_entry(saving, &list.entries[i], &error);
+            settled =
+                error.status != CONV_NO_MEMORY && settle_entry(saving, &list.entries[i], &error);
             continue;
         }
         list.entries[count] = list.entries[i];

@@ -7,7 +7,6 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/time.h"
-#include "saving/record.h"
 #include "saving/saving_internal.h"
 
 #define ACTION         "save exchange"
@@ -51,7 +50,7 @@ void conv__saving_store_away(conv__saving *saving)
     unlock(saving);
 }
 
-static int64_t count_waiting(conv__saving *saving)
+int64_t conv__saving_waiting(conv__saving *saving)
 {
     lock(saving);
     int64_t waiting = saving->waiting;
@@ -72,7 +71,7 @@ static size_t take_done(conv__saving *saving, conv__journal_key *keys, size_t li
     return count;
 }
 
-static bool add_done(conv__saving *saving, const conv__exchange *exchange)
+static bool add_done(conv__saving *saving, conv__journal_key key)
 {
     lock(saving);
     if (saving->done_count == saving->done_capacity) {
@@ -85,8 +84,7 @@ static bool add_done(conv__saving *saving, const conv__exchange *exchange)
         saving->done = grown;
         saving->done_capacity = capacity;
     }
-    saving->done[saving->done_count++] =
-        (conv__journal_key){exchange->session.session_id, exchange->exchange_id};
+    saving->done[saving->done_count++] = key;
     pthread_cond_signal(&saving->wake);
     unlock(saving);
     return true;
@@ -118,6 +116,7 @@ static void apply_batch(void *context, conv__group_item **batch, size_t count)
     size_t total = take_done(saving, done, JOURNAL_BATCH);
     for (size_t i = 0; i < total; i++) {
         changes[i].what = CONV__JOURNAL_REMOVE;
+        changes[i].entry.kind = CONV__JOURNAL_TURN;
         changes[i].entry.session_id = done[i].session_id;
         changes[i].entry.item_id = done[i].item_id;
     }
@@ -127,8 +126,19 @@ static void apply_batch(void *context, conv__group_item **batch, size_t count)
         if (batch[i]->deadline_ns < deadline) deadline = batch[i]->deadline_ns;
         batch[i]->status = CONV_OK;
     }
-    if (journal->functions->apply(journal, changes, total, deadline, &error) != CONV_OK)
+    if (journal->functions->apply(journal, changes, total, deadline, &error) == CONV_OK) {
+        lock(saving);
+        pthread_cond_broadcast(&saving->room);
+        unlock(saving);
+        for (size_t i = 0; i < count; i++) {
+            conv__journal_change *change = batch[i]->subject;
+            change->unchanged = changes[total - count + i].unchanged;
+        }
+    } else {
         fail_batch(batch, count, &error);
+        for (size_t i = 0; i < total - count; i++)
+            (void)add_done(saving, done[i]); /* without memory the next start finds them */
+    }
     conv__release(changes);
 }
 
@@ -158,76 +168,12 @@ conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *chang
     return status;
 }
 
-static conv_status check_room(conv__saving *saving, conv_error *error)
-{
-    conv__journal *journal = saving->params.journal;
-    int64_t limit = saving->params.journal_bytes;
-    if (limit == 0 || journal->functions->bytes(journal) < limit) return CONV_OK;
-    return conv__fail(error, CONV_LIMIT, ACTION_JOURNAL,
-                      "the journal has reached its limit of %lld bytes: bring the store back, or "
-                      "raise the limit",
-                      (long long)limit);
-}
-
-static conv_status put(conv__saving *saving, conv__journal_kind kind,
-                       const conv__exchange *exchange, bool compare_reply, int64_t deadline_ns,
-                       conv_error *error)
-{
-    conv__buffer record = {0};
-    conv_status status = check_room(saving, error);
-    if (status != CONV_OK) return status;
-    conv__record_append_exchange(&record, exchange);
-    conv__journal_change change = {.what = CONV__JOURNAL_PUT,
-                                   .entry = {.kind = kind,
-                                             .session_id = exchange->session.session_id,
-                                             .item_id = exchange->exchange_id,
-                                             .compare_reply = compare_reply,
-                                             .record = conv__buffer_bytes(&record),
-                                             .created_us = exchange->created_us}};
-    status = record.failed ? conv__fail_memory(error, ACTION_JOURNAL)
-                           : conv__saving_apply(saving, &change, deadline_ns, error);
-    conv__buffer_free(&record);
-    return status;
-}
-
-conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchange,
-                              int64_t deadline_ns, conv_error *error)
-{
-    if (saving->params.journal == NULL) return CONV_OK;
-    return put(saving, CONV__JOURNAL_TURN, exchange, false, deadline_ns, error);
-}
-
-/* Keeps an exchange on disk until the store is back. `cause` says why it could not be saved. */
-static conv_status keep(conv__saving *saving, conv__save *save, const conv_error *cause)
-{
-    conv_error error = CONV_ERROR_INIT;
-    /* The caller's deadline went by waiting for the store; the disk gets a second of its own. */
-    int64_t deadline = conv__deadline_in_ms(1000);
-    if (save->deadline_ns > deadline) deadline = save->deadline_ns;
-    conv_status status =
-        put(saving, CONV__JOURNAL_EXCHANGE, save->exchange, save->compare_reply, deadline, &error);
-    if (status == CONV_OK) {
-        lock(saving);
-        saving->waiting++;
-        pthread_cond_signal(&saving->wake);
-        unlock(saving);
-        save->journaled = true;
-        conv__error_clear(&save->error);
-        return save->status = CONV_OK;
-    }
-    conv__fail(&save->error, status, ACTION, "the store can't save it (%s), nor the journal: %s",
-               cause != NULL ? cause->message : "it is away", error.message);
-    save->error.recovery = error.recovery;
-    save->error.outcome_unknown = cause != NULL && cause->outcome_unknown;
-    return save->status = status;
-}
-
 /* A session with an older exchange in the journal must wait behind it. */
 static bool must_wait(conv__saving *saving, const conv__save *save)
 {
     conv__journal *journal = saving->params.journal;
     if (conv__saving_is_away(saving)) return true;
-    if (count_waiting(saving) == 0) return false;
+    if (conv__saving_waiting(saving) == 0) return false;
     bool waits = true;
     conv_status status = journal->functions->waits(journal, save->exchange->session.session_id,
                                                    save->deadline_ns, &waits, NULL);
@@ -237,15 +183,15 @@ static bool must_wait(conv__saving *saving, const conv__save *save)
 conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted)
 {
     if (saving->params.journal == NULL) return conv__writer_save(saving->writer, save);
-    if (must_wait(saving, save)) return keep(saving, save, NULL);
+    if (must_wait(saving, save)) return conv__saving_keep(saving, save, NULL);
     conv_status status = conv__writer_save(saving->writer, save);
     if (status != CONV_OK && conv__saving_may_wait(&save->error)) {
         conv_error cause = save->error;
         conv__saving_store_away(saving);
-        return keep(saving, save, &cause);
+        return conv__saving_keep(saving, save, &cause);
     }
-    if (noted && !add_done(saving, save->exchange) && status == CONV_OK)
-        return CONV_OK; /* the note stays; the next start finds the exchange in the store */
+    conv__journal_key key = {save->exchange->session.session_id, save->exchange->exchange_id};
+    if (noted) (void)add_done(saving, key); /* else the note stays until the next start */
     return status;
 }
 
@@ -262,52 +208,9 @@ bool conv__saving_has_journal(const conv__saving *saving)
     return saving->params.journal != NULL;
 }
 
-conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id, conv_uuid exchange_id,
-                              int64_t deadline_ns, conv__arena *arena, conv__exchange *exchange,
-                              bool *found, conv_error *error)
-{
-    conv__journal *journal = saving->params.journal;
-    conv__journal_entry entry = {0};
-    conv_error details = CONV_ERROR_INIT;
-    *found = false;
-    if (journal == NULL || count_waiting(saving) == 0) return CONV_OK;
-    conv_status status = journal->functions->find(journal, session_id, exchange_id, deadline_ns,
-                                                  arena, &entry, &details);
-    if (status == CONV_NOT_FOUND) return CONV_OK;
-    if (status == CONV_OK && entry.kind == CONV__JOURNAL_EXCHANGE) {
-        status = conv__record_read_exchange(arena, entry.record, exchange, &details);
-        *found = status == CONV_OK;
-    }
-    if (status != CONV_OK && error != NULL) *error = details;
-    return status;
-}
-
 conv__store *conv__saving_store(const conv__saving *saving)
 {
     return saving->store;
-}
-
-conv_status conv__saving_keep_usage(conv__saving *saving, const conv__usage_row *row,
-                                    conv_bytes record, const conv_error *why_dead,
-                                    int64_t deadline_ns, conv_error *error)
-{
-    if (saving->params.journal == NULL)
-        return conv__fail(error, CONV_UNAVAILABLE, "save usage",
-                          "the store does not take it and there is no journal");
-    conv__journal_change change = {.what = CONV__JOURNAL_PUT,
-                                   .entry = {.kind = CONV__JOURNAL_USAGE,
-                                             .session_id = row->session_id,
-                                             .item_id = row->usage.log_id,
-                                             .record = record,
-                                             .created_us = row->usage.created_us}};
-    if (why_dead != NULL) conv__journal_make_dead(&change.entry, why_dead);
-    conv_status status = conv__saving_apply(saving, &change, deadline_ns, error);
-    if (status != CONV_OK || why_dead != NULL) return status;
-    conv__saving_store_away(saving);
-    lock(saving);
-    saving->waiting++;
-    unlock(saving);
-    return CONV_OK;
 }
 
 conv_status conv__saving_count(conv__saving *saving, int64_t deadline_ns,
@@ -326,6 +229,7 @@ static void destroy(conv__saving *saving)
     if (saving->params.journal != NULL)
         saving->params.journal->functions->close(saving->params.journal);
     pthread_cond_destroy(&saving->wake);
+    pthread_cond_destroy(&saving->room);
     pthread_mutex_destroy(&saving->lock);
     conv__release(saving->done);
     conv__release(saving);
@@ -370,6 +274,7 @@ conv_status conv__saving_create(const conv__saving_params *params, conv__saving 
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&made->wake, &attributes);
+    pthread_cond_init(&made->room, &attributes);
     pthread_condattr_destroy(&attributes);
     conv_status status = conv__writer_create(&params->writer, &made->writer, error);
     if (status == CONV_OK && params->journal != NULL) status = start(made, error);

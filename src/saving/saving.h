@@ -61,6 +61,16 @@ CONV_WARN_UNUSED conv_status conv__saving_keep_usage(conv__saving *saving,
                                                      const conv_error *why_dead,
                                                      int64_t deadline_ns, conv_error *error);
 
+/* Makes a dead letter of bytes that should have been a record; borrows both. */
+void conv__journal_make_damaged(conv__journal_entry *entry, conv_bytes bytes,
+                                const conv_error *why);
+
+/* Keeps bytes that should have been a record, as a dead letter. CONV_UNAVAILABLE without a journal.
+ */
+CONV_WARN_UNUSED conv_status conv__saving_keep_damaged(conv__saving *saving, conv_bytes bytes,
+                                                       const conv_error *why, int64_t deadline_ns,
+                                                       conv_error *error);
+
 conv__store *conv__saving_store(const conv__saving *saving);
 
 /* What the journal holds; all zero without one. */

@@ -1,4 +1,4 @@
-/* What saving.c and drain.c share. */
+/* What saving.c, keep.c and drain.c share. */
 #ifndef CONV__SAVING_SAVING_INTERNAL_H
 #define CONV__SAVING_SAVING_INTERNAL_H
 
@@ -22,6 +22,7 @@ struct conv__saving {
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;
+    pthread_cond_t room; /* the journal was changed */
     pthread_t thread;
     bool has_thread;
     bool stopping;
@@ -38,6 +39,14 @@ struct conv__saving {
 /* Applies changes to the journal, durably, in one transaction with what other callers bring. */
 CONV_WARN_UNUSED conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *change,
                                                 int64_t deadline_ns, conv_error *error);
+
+/* Keeps an exchange on disk until the store is back. `cause` says why it could not be saved, or is
+ * NULL. */
+CONV_WARN_UNUSED conv_status conv__saving_keep(conv__saving *saving, conv__save *save,
+                                               const conv_error *cause);
+
+/* Entries of the journal that wait for the store. */
+int64_t conv__saving_waiting(conv__saving *saving);
 
 /* Turns an entry into a dead letter. Borrows the reason. */
 void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why);

@@ -286,7 +286,12 @@ static conv_status save(turn_run *run, conv_error *error)
     }
     run->reply->saved = one.journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
     if (!one.repeated) return CONV_OK;
-    /* The same turn was answered elsewhere meanwhile; what is stored is the truth. */
+    /* The same turn was answered elsewhere meanwhile; what was kept first is the truth. */
+    if (one.journaled) {
+        bool answered = false;
+        status = use_journaled(run, &answered, error);
+        if (status != CONV_OK || answered) return status;
+    }
     status = read_from_store(run, error);
     if (status != CONV_OK) return status;
     return conv__reply_set_saved(run->reply, &run->state, run->request_count, error);

@@ -87,6 +87,9 @@ static conv_status save(const conv__conversation *service, const conv_exchange *
                                          answered, error);
     if (status == CONV_OK) status = make_usage(service, exchange, reply, &row, error);
     if (status != CONV_OK) return status;
+    /* Before it is saved: afterwards nothing may fail any more. */
+    if (conv__reply_set_messages(reply, messages + asked, answered) != CONV_OK)
+        return conv__fail_memory(error, ACTION);
     int64_t begun = conv__monotonic_ns();
     conv__save one = {.exchange = &row,
                       .compare_reply = true,
@@ -100,8 +103,6 @@ static conv_status save(const conv__conversation *service, const conv_exchange *
     reply->status = exchange->status;
     reply->saved = one.journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
     reply->repeat = one.repeated;
-    if (conv__reply_set_messages(reply, messages + asked, answered) != CONV_OK)
-        return conv__fail_memory(error, ACTION);
     return CONV_OK;
 }
 

@@ -2,6 +2,7 @@
  * how it gets there afterwards. */
 #include "support/test.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -316,6 +317,183 @@ static void a_damaged_file_is_set_aside(void **state)
     journal->functions->close(journal);
 }
 
+static conv__exchange with_request(conv__exchange exchange, uint8_t hash)
+{
+    memset(exchange.request_hash, hash, sizeof exchange.request_hash);
+    exchange.usage.usage.log_id = conv_uuid_v7();
+    return exchange;
+}
+
+static void what_waits_is_not_replaced_by_what_comes_later(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv__saving *saving = open_saving();
+    conv__exchange first = with_request(make_exchange(conv_uuid_v7()), 1);
+    conv__exchange same = with_request(first, 1);
+    conv__exchange other = with_request(first, 2);
+    bool journaled = false;
+    mock_store_set_away(&mock, true);
+    assert_int_equal(save(saving, &first, false, NULL), CONV_OK);
+    assert_int_equal(save(saving, &same, false, &journaled), CONV_OK);
+    assert_true(journaled);
+    assert_int_equal(save(saving, &other, false, NULL), CONV_CONFLICT);
+    assert_ok(conv__saving_note(saving, &other, conv__deadline_in_ms(5000), &error), error);
+    assert_int_equal(count(saving).exchanges, 1);
+    assert_int_equal(count(saving).turns, 0);
+    mock_store_set_away(&mock, false);
+    wait_for_saved(1);
+    wait_until_empty(saving);
+    assert_int_equal(conv_uuid_compare(mock.last.usage.usage.log_id, first.usage.usage.log_id), 0);
+    conv__saving_close(saving, conv__deadline_in_ms(5000), NULL);
+    assert_int_equal(mock.saved_count, 1);
+}
+
+static void a_failed_turn_that_waits_is_replaced_by_its_repetition(void **state)
+{
+    (void)state;
+    conv__saving *saving = open_saving();
+    conv__exchange failed = with_request(make_exchange(conv_uuid_v7()), 1);
+    conv__exchange answered = with_request(failed, 1);
+    failed.status = CONV_OUTCOME_FAILED;
+    answered.replaces_failed = true;
+    mock_store_set_away(&mock, true);
+    assert_int_equal(save(saving, &failed, false, NULL), CONV_OK);
+    assert_int_equal(save(saving, &answered, false, NULL), CONV_OK);
+    assert_int_equal(count(saving).exchanges, 1);
+    mock_store_set_away(&mock, false);
+    wait_for_saved(1);
+    wait_until_empty(saving);
+    assert_int_equal(conv_uuid_compare(mock.last.usage.usage.log_id, answered.usage.usage.log_id),
+                     0);
+    conv__saving_close(saving, 0, NULL);
+}
+
+static void a_journal_that_was_full_has_room_once_it_is_drained(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv__saving *saving = open_saving_limited(200000);
+    conv_status status = CONV_OK;
+    mock_store_set_away(&mock, true);
+    for (int i = 0; i < 2000 && status == CONV_OK; i++) {
+        conv__exchange exchange = make_exchange(conv_uuid_v7());
+        conv__save one = {.exchange = &exchange, .deadline_ns = conv__deadline_in_ms(20)};
+        status = conv__saving_save(saving, &one, false);
+    }
+    assert_int_equal(status, CONV_LIMIT);
+    mock_store_set_away(&mock, false);
+    conv__exchange last = make_exchange(conv_uuid_v7());
+    /* Waits until the drain has made room. */
+    assert_ok(conv__saving_note(saving, &last, conv__deadline_in_ms(20000), &error), error);
+    conv__saving_close(saving, conv__deadline_in_ms(20000), NULL);
+}
+
+static int64_t fill(int entries)
+{
+    conv__saving *saving = open_saving();
+    mock_store_set_away(&mock, true);
+    for (int i = 0; i < entries; i++) {
+        conv__exchange exchange = make_exchange(conv_uuid_v7());
+        assert_int_equal(save(saving, &exchange, false, NULL), CONV_OK);
+    }
+    conv__saving_close(saving, 0, NULL);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    int64_t size = ftell(file);
+    fclose(file);
+    return size;
+}
+
+static void overwrite(int64_t offset, const char *bytes, size_t size)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    fseek(file, (long)offset, SEEK_SET);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}
+
+/* Pages are damaged one at a time, each in a file of its own. */
+static void entries_on_both_sides_of_a_damage_are_taken_over(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 120, PAGE = 4096 };
+    char rubbish[PAGE];
+    memset(rubbish, 0xAA, sizeof rubbish);
+    int64_t size = fill(ENTRIES);
+    int64_t best = 0;
+    for (int64_t page = 1; page * PAGE < size; page++) {
+        conv__journal *journal = NULL;
+        conv__journal_counts counts;
+        conv_error error;
+        bool set_aside = false;
+        char command[256];
+        snprintf(command, sizeof command, "rm -f '%s'/*", folder);
+        assert_int_equal(system(command), 0);
+        fill(ENTRIES);
+        overwrite(page * PAGE, rubbish, sizeof rubbish);
+        assert_ok(conv__sqlite_journal_open(path, &set_aside, &journal, &error), error);
+        assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
+                  error);
+        if (set_aside) assert_int_equal(counts.dead, 1);
+        if (counts.last_id > ENTRIES - 5 && counts.exchanges < ENTRIES && counts.exchanges > best)
+            best = counts.exchanges;
+        journal->functions->close(journal);
+    }
+    /* A leaf in the middle: what is behind it is there as well. */
+    assert_in_range(best, ENTRIES - 20, ENTRIES - 1);
+}
+
+static void one_damaged_row_holds_up_no_other(void **state)
+{
+    (void)state;
+    conv__journal *journal = NULL;
+    conv__journal_counts counts;
+    conv_error error;
+    bool set_aside = false;
+    fill(50);
+    sqlite3 *database = NULL;
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database,
+                                  "UPDATE journal SET created_at = 'x' || substr(created_at, 2)"
+                                  " WHERE entry_id = 25",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(database);
+    assert_ok(conv__sqlite_journal_open(path, &set_aside, &journal, &error), error);
+    assert_true(set_aside);
+    assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
+              error);
+    assert_int_equal(counts.exchanges, 49);
+    journal->functions->close(journal);
+}
+
+static void a_rescue_that_was_cut_short_goes_on(void **state)
+{
+    (void)state;
+    conv__journal *journal = NULL;
+    conv__journal_counts counts;
+    conv_error error;
+    bool set_aside = false;
+    char other[128];
+    char last[128];
+    snprintf(other, sizeof other, "%s.other", path);
+    snprintf(last, sizeof last, "%s.damaged", path);
+    fill(30);
+    assert_int_equal(rename(path, other), 0);
+    fill(3); /* what the next process has accepted since */
+    assert_int_equal(rename(other, last), 0);
+    assert_ok(conv__sqlite_journal_open(path, &set_aside, &journal, &error), error);
+    assert_true(set_aside);
+    assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
+              error);
+    assert_int_equal(counts.exchanges, 33);
+    journal->functions->close(journal);
+    assert_int_equal(access(last, F_OK), -1);
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -332,6 +510,12 @@ int main(void)
         WITH_FOLDER(a_full_journal_pushes_back),
         WITH_FOLDER(a_second_process_is_told),
         WITH_FOLDER(a_damaged_file_is_set_aside),
+        WITH_FOLDER(what_waits_is_not_replaced_by_what_comes_later),
+        WITH_FOLDER(a_failed_turn_that_waits_is_replaced_by_its_repetition),
+        WITH_FOLDER(a_journal_that_was_full_has_room_once_it_is_drained),
+        WITH_FOLDER(entries_on_both_sides_of_a_damage_are_taken_over),
+        WITH_FOLDER(one_damaged_row_holds_up_no_other),
+        WITH_FOLDER(a_rescue_that_was_cut_short_goes_on),
     };
     return RUN_TESTS("saving", tests);
 }

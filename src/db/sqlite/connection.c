@@ -3,6 +3,7 @@
  */
 #include "db/sqlite/connection.h"
 
+#include <sqlite3.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,6 +91,21 @@ static void give_back(conv__sqlite *connection)
     conv__lease_release(&connection->lease);
 }
 
+/* After a failed sync the system may hold as clean what never reached the disk, and a later sync of
+ * the same log would succeed without it. So nothing is acknowledged behind it: what is committed is
+ * copied into the file and synced there, and the log is begun anew, empty. That also removes what
+ * the failed commit left in the log, which would look committed to the next one to open the file.
+ */
+static conv_status restart_log(conv__sqlite *connection, conv_error *error)
+{
+    int code = sqlite3_wal_checkpoint_v2(connection->database, "main", SQLITE_CHECKPOINT_TRUNCATE,
+                                         NULL, NULL);
+    if (code != SQLITE_OK)
+        return conv__sqlite_fail(connection->database, code, ACTION_BEGIN, error);
+    connection->suspect = false;
+    return CONV_OK;
+}
+
 conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
                                int64_t deadline_ns, conv_error *error)
 {
@@ -109,8 +125,10 @@ conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
         conv__lease_release(&connection->lease);
         return status;
     }
-    status =
-        run(connection, mode == CONV__SQLITE_WRITE ? BEGIN_WRITE : BEGIN_READ, ACTION_BEGIN, error);
+    if (mode == CONV__SQLITE_WRITE && connection->suspect) status = restart_log(connection, error);
+    if (status == CONV_OK)
+        status = run(connection, mode == CONV__SQLITE_WRITE ? BEGIN_WRITE : BEGIN_READ,
+                     ACTION_BEGIN, error);
     if (status != CONV_OK) give_back(connection);
     return status;
 }
@@ -136,8 +154,10 @@ conv_status conv__sqlite_commit(conv__sqlite *connection, conv_error *error)
         int code = sqlite3_errcode(connection->database);
         /* All frames may stand in the log though the last sync failed; if the system stops now, the
          * next one to open the file finds them committed. */
-        if (status != CONV_OK && error != NULL && (code & 0xFF) == SQLITE_IOERR)
-            error->outcome_unknown = true;
+        if (status != CONV_OK && (code & 0xFF) == SQLITE_IOERR) {
+            connection->suspect = true;
+            if (error != NULL) error->outcome_unknown = true;
+        }
     }
     end_transaction(connection);
     give_back(connection);

@@ -17,6 +17,7 @@ struct conv__sqlite {
     pid_t process; /* that opened it */
     bool read_only;
     bool exclusive; /* the file lock is held from opening to closing */
+    bool suspect;   /* a write or a sync of the log failed, see restart_log in connection.c */
     int64_t deadline_ns; /* of the transaction under way: for the handlers */
     conv_error failure;  /* the first one of the transaction under way; it can't commit any more */
     conv__lease lease;

@@ -231,7 +231,7 @@ conv_status conv__sqlite_check(conv__sqlite *connection, conv_error *error)
     bool whole = false;
     connection->deadline_ns = CONV__NO_DEADLINE;
     int code =
-        sqlite3_exec(connection->database, "PRAGMA quick_check(1)", collect_answer, &whole, NULL);
+        sqlite3_exec(connection->database, "PRAGMA integrity_check(1)", collect_answer, &whole, NULL);
     if (code != SQLITE_OK)
         return conv__sqlite_fail(connection->database, code, "check file", error);
     if (whole) return CONV_OK;

@@ -2,29 +2,64 @@
  */
 #include "repositories/sqlite/journal.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/buffer.h"
 #include "core/error.h"
+#include "core/time.h"
 #include "repositories/sqlite/columns.h"
 #include "repositories/sqlite/journal_internal.h"
 
 #define ACTION_WRITE "write journal"
 #define ACTION_READ  "read journal"
 
-enum { PUT, REMOVE, SELECT_PAGE, SELECT_ONE, SELECT_WAITS, SELECT_COUNTS };
+enum { OPEN_TIMEOUT_MS = 5000 };
+
+enum {
+    PUT,
+    REPLACE,
+    TAKE_OVER,
+    REMOVE,
+    SELECT_NEXT,
+    SELECT_PREVIOUS,
+    SELECT_GREATEST,
+    SELECT_COUNTER,
+    SELECT_USED,
+    SELECT_PAGE,
+    SELECT_ONE,
+    SELECT_WAITS,
+    SELECT_COUNTS
+};
 
 #define COLUMNS                                                                                    \
     "entry_id, kind, session_id, item_id, compare_reply, record, sqlstate, reason, created_at"
 
+#define UPSERT                                                                                     \
+    "INSERT INTO journal (kind, session_id, item_id, compare_reply, record, sqlstate, reason,"     \
+    " created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                         \
+    " ON CONFLICT (item_id, session_id) DO UPDATE SET kind = excluded.kind,"                       \
+    " compare_reply = excluded.compare_reply, record = excluded.record,"                           \
+    " sqlstate = excluded.sqlstate, reason = excluded.reason"
+
 const conv__sqlite_statement conv__sqlite_journal_statements[] = {
-    [PUT] = {"INSERT INTO journal (kind, session_id, item_id, compare_reply, record, sqlstate,"
-             " reason, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-             " ON CONFLICT (item_id, session_id) DO UPDATE SET kind = excluded.kind,"
-             " compare_reply = excluded.compare_reply, record = excluded.record,"
-             " sqlstate = excluded.sqlstate, reason = excluded.reason"},
-    [REMOVE] = {"DELETE FROM journal WHERE item_id = ?1 AND session_id = ?2"},
+    [PUT] = {UPSERT " WHERE journal.kind = 'turn'"
+                    " OR (journal.kind <> excluded.kind AND excluded.kind <> 'turn'"
+                    " AND journal.record = excluded.record)"},
+    [REPLACE] = {UPSERT " WHERE journal.kind IN ('turn', 'exchange')"},
+    [REMOVE] = {"DELETE FROM journal WHERE item_id = ?1 AND session_id = ?2 AND kind = ?3"
+                " AND (?4 IS NULL OR record = ?4)"},
+    [TAKE_OVER] = {"INSERT INTO journal (kind, session_id, item_id, compare_reply, record,"
+                   " sqlstate, reason, created_at, entry_id)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING"},
+    [SELECT_NEXT] = {"SELECT " COLUMNS " FROM journal NOT INDEXED WHERE entry_id > ?1"
+                     " ORDER BY entry_id LIMIT 1"},
+    [SELECT_PREVIOUS] = {"SELECT " COLUMNS " FROM journal NOT INDEXED WHERE entry_id < ?1"
+                         " ORDER BY entry_id DESC LIMIT 1"},
+    [SELECT_GREATEST] = {"SELECT entry_id FROM journal NOT INDEXED ORDER BY entry_id DESC LIMIT 1"},
+    [SELECT_COUNTER] = {"SELECT seq FROM sqlite_sequence WHERE name = 'journal'"},
+    [SELECT_USED] = {"SELECT (page_count - freelist_count) * page_size"
+                     " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"},
     [SELECT_PAGE] = {"SELECT " COLUMNS " FROM journal WHERE entry_id > ?1"
                      " AND kind IN (?2, ?3, ?4, ?5) ORDER BY entry_id LIMIT ?6"},
     [SELECT_ONE] = {"SELECT " COLUMNS " FROM journal WHERE item_id = ?1 AND session_id = ?2"},
@@ -56,41 +91,100 @@ static void prepare(conv__sqlite_query *query, conv__journal *journal, int which
                          action);
 }
 
-static conv_status put(conv__journal *journal, const conv__journal_entry *entry, conv_error *error)
+static void bind_entry(conv__sqlite_query *query, const conv__journal_entry *entry)
 {
-    conv__sqlite_query query;
-    prepare(&query, journal, PUT, ACTION_WRITE);
-    conv__sqlite_bind_text(&query, conv_text(kind_names[entry->kind]));
-    conv__sqlite_bind_uuid_or_nil(&query, entry->session_id);
-    conv__sqlite_bind_uuid(&query, entry->item_id);
-    conv__sqlite_bind_integer(&query, entry->compare_reply);
-    conv__sqlite_bind_blob(&query, entry->record);
-    conv__sqlite_bind_text(&query, conv_text(entry->sqlstate[0] != '\0' ? entry->sqlstate : NULL));
-    conv__sqlite_bind_text(&query, entry->reason);
-    conv__sqlite_bind_time(&query, entry->created_us);
-    return conv__sqlite_execute(&query, NULL, error);
+    conv__sqlite_bind_text(query, conv_text(kind_names[entry->kind]));
+    conv__sqlite_bind_uuid_or_nil(query, entry->session_id);
+    conv__sqlite_bind_uuid(query, entry->item_id);
+    conv__sqlite_bind_integer(query, entry->compare_reply);
+    conv__sqlite_bind_blob(query, entry->record);
+    conv__sqlite_bind_text(query, conv_text(entry->sqlstate[0] != '\0' ? entry->sqlstate : NULL));
+    conv__sqlite_bind_text(query, entry->reason);
+    conv__sqlite_bind_time(query, entry->created_us);
 }
 
-static conv_status remove_entry(conv__journal *journal, const conv__journal_entry *entry,
+static conv_status put(conv__journal *journal, conv__journal_change *change, conv_error *error)
+{
+    int64_t changed = 0;
+    conv__sqlite_query query;
+    prepare(&query, journal, change->what == CONV__JOURNAL_REPLACE ? REPLACE : PUT, ACTION_WRITE);
+    bind_entry(&query, &change->entry);
+    conv_status status = conv__sqlite_execute(&query, &changed, error);
+    change->unchanged = changed == 0;
+    return status;
+}
+
+static conv_status remove_entry(conv__journal *journal, conv__journal_change *change,
                                 conv_error *error)
 {
+    const conv__journal_entry *entry = &change->entry;
+    int64_t changed = 0;
     conv__sqlite_query query;
     prepare(&query, journal, REMOVE, ACTION_WRITE);
     conv__sqlite_bind_uuid(&query, entry->item_id);
     conv__sqlite_bind_uuid_or_nil(&query, entry->session_id);
-    return conv__sqlite_execute(&query, NULL, error);
+    conv__sqlite_bind_text(&query, conv_text(kind_names[entry->kind]));
+    conv__sqlite_bind_blob(&query, entry->record);
+    conv_status status = conv__sqlite_execute(&query, &changed, error);
+    change->unchanged = changed == 0;
+    return status;
 }
 
-static conv_status apply(conv__journal *journal, const conv__journal_change *changes, size_t count,
-                         int64_t deadline_ns, conv_error *error)
+static conv_status read_used(conv__journal *journal, int64_t *used, conv_error *error)
 {
-    conv_status status =
-        conv__sqlite_begin(connection_of(journal), CONV__SQLITE_WRITE, deadline_ns, error);
+    conv__sqlite_query query;
+    prepare(&query, journal, SELECT_USED, ACTION_READ);
+    if (conv__sqlite_step(&query)) *used = conv__sqlite_integer(&query, 0);
+    return conv__sqlite_finish(&query, error);
+}
+
+static conv_status apply_once(conv__journal *journal, conv__journal_change *changes, size_t count,
+                              int64_t deadline_ns, conv_error *error)
+{
+    conv__sqlite *connection = connection_of(journal);
+    int64_t used = 0;
+    conv_status status = conv__sqlite_begin(connection, CONV__SQLITE_WRITE, deadline_ns, error);
     if (status != CONV_OK) return status;
     for (size_t i = 0; status == CONV_OK && i < count; i++)
-        status = changes[i].what == CONV__JOURNAL_PUT
-                     ? put(journal, &changes[i].entry, error)
-                     : remove_entry(journal, &changes[i].entry, error);
+        status = changes[i].what == CONV__JOURNAL_REMOVE ? remove_entry(journal, &changes[i], error)
+                                                         : put(journal, &changes[i], error);
+    if (status == CONV_OK) status = read_used(journal, &used, error);
+    if (status != CONV_OK) {
+        conv__sqlite_rollback(connection);
+        return status;
+    }
+    status = conv__sqlite_commit(connection, error);
+    if (status == CONV_OK) atomic_store(&((conv__sqlite_journal *)journal)->used_bytes, used);
+    return status;
+}
+
+static conv_status apply(conv__journal *journal, conv__journal_change *changes, size_t count,
+                         int64_t deadline_ns, conv_error *error)
+{
+    conv_error failure = CONV_ERROR_INIT;
+    conv_status status = apply_once(journal, changes, count, deadline_ns, &failure);
+    /* The log did not take it. The next transaction begins a new one, so it is tried once more. */
+    if (status != CONV_OK && failure.outcome_unknown)
+        status = apply_once(journal, changes, count, deadline_ns, &failure);
+    if (status != CONV_OK && error != NULL) *error = failure;
+    return status;
+}
+
+conv_status conv__sqlite_journal_take_over(conv__journal *journal, const conv__journal_entry *entry,
+                                           conv_error *error)
+{
+    int64_t changed = 0;
+    conv__sqlite_query query;
+    int64_t deadline = conv__deadline_in_ms(OPEN_TIMEOUT_MS);
+    conv_status status =
+        conv__sqlite_begin(connection_of(journal), CONV__SQLITE_WRITE, deadline, error);
+    if (status != CONV_OK) return status;
+    prepare(&query, journal, TAKE_OVER, ACTION_WRITE);
+    bind_entry(&query, entry);
+    conv__sqlite_bind_integer(&query, entry->entry_id);
+    status = conv__sqlite_execute(&query, &changed, error);
+    conv__journal_change change = {.what = CONV__JOURNAL_PUT, .entry = *entry};
+    if (status == CONV_OK && changed == 0) status = put(journal, &change, error);
     if (status == CONV_OK) return conv__sqlite_commit(connection_of(journal), error);
     conv__sqlite_rollback(connection_of(journal));
     return status;
@@ -187,18 +281,46 @@ static conv_status find(conv__journal *journal, conv_uuid session_id, conv_uuid 
     return conv__fail(error, CONV_NOT_FOUND, ACTION_READ, "the journal has no such entry");
 }
 
+conv_status conv__sqlite_journal_beside(conv__journal *journal, int64_t entry_id, bool up,
+                                        conv__arena *arena, conv__journal_entry *entry,
+                                        conv_error *error)
+{
+    conv__sqlite_query query;
+    conv_status status = begin_read(journal, conv__deadline_in_ms(OPEN_TIMEOUT_MS), error);
+    if (status != CONV_OK) return status;
+    prepare(&query, journal, up ? SELECT_NEXT : SELECT_PREVIOUS, ACTION_READ);
+    conv__sqlite_bind_integer(&query, entry_id);
+    bool found = conv__sqlite_step(&query);
+    if (found) read_entry(&query, arena, entry);
+    status = end_read(journal, &query, error);
+    if (status != CONV_OK || found) return status;
+    return conv__fail(error, CONV_NOT_FOUND, ACTION_READ, "the journal has no such entry");
+}
+
+conv_status conv__sqlite_journal_greatest(conv__journal *journal, bool counter, int64_t *entry_id,
+                                          conv_error *error)
+{
+    conv__sqlite_query query;
+    conv_status status = begin_read(journal, conv__deadline_in_ms(OPEN_TIMEOUT_MS), error);
+    if (status != CONV_OK) return status;
+    prepare(&query, journal, counter ? SELECT_COUNTER : SELECT_GREATEST, ACTION_READ);
+    *entry_id = conv__sqlite_step(&query) ? conv__sqlite_integer(&query, 0) : 0;
+    return end_read(journal, &query, error);
+}
+
 static int64_t size_of(const char *path, const char *suffix)
 {
-    char name[4096 + 8];
+    conv__buffer name = {0};
     struct stat status;
-    snprintf(name, sizeof name, "%s%s", path, suffix);
-    return stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
+    conv__buffer_format(&name, "%s%s", path, suffix);
+    int64_t size = !name.failed && stat(name.data, &status) == 0 ? (int64_t)status.st_size : 0;
+    conv__buffer_free(&name);
+    return size;
 }
 
 static int64_t bytes(conv__journal *journal)
 {
-    const conv__sqlite_journal *self = (conv__sqlite_journal *)journal;
-    return size_of(self->path, "") + size_of(self->path, "-wal");
+    return atomic_load(&((conv__sqlite_journal *)journal)->used_bytes);
 }
 
 static conv_status count(conv__journal *journal, int64_t deadline_ns, conv__journal_counts *counts,
@@ -218,8 +340,15 @@ static conv_status count(conv__journal *journal, int64_t deadline_ns, conv__jour
         int64_t last = conv__sqlite_count(&query, 5);
         counts->last_id = last == CONV_UNKNOWN ? 0 : last;
     }
-    counts->bytes = bytes(journal);
-    return end_read(journal, &query, error);
+    status = conv__sqlite_finish(&query, error);
+    int64_t used = 0;
+    if (status == CONV_OK) status = read_used(journal, &used, error);
+    conv__sqlite_rollback(connection_of(journal));
+    if (status != CONV_OK) return status;
+    conv__sqlite_journal *self = (conv__sqlite_journal *)journal;
+    atomic_store(&self->used_bytes, used);
+    counts->bytes = size_of(self->path, "") + size_of(self->path, "-wal");
+    return CONV_OK;
 }
 
 static void close_journal(conv__journal *journal)
