@@ -181,9 +181,11 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
 
 static void destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining)
 {
-    size_t buffered = conv__tracker_close(client->tracker, deadline_ns);
+    bool spooled = false;
+    size_t buffered = conv__tracker_close(client->tracker, deadline_ns, &spooled);
     conv__saving_close(client->saving, deadline_ns, remaining);
-    if (remaining != NULL) remaining->lost = (int64_t)buffered;
+    if (remaining != NULL && spooled) remaining->usage += (int64_t)buffered;
+    if (remaining != NULL && !spooled) remaining->lost = (int64_t)buffered;
     if (client->store != NULL) client->store->functions->close(client->store);
     conv__prices_free(client->prices);
     pthread_cond_destroy(&client->idle);

@@ -11,6 +11,7 @@
 #include "core/time.h"
 #include "repositories/sqlite/journal.h"
 #include "saving/record.h"
+#include "saving/saving.h"
 #include "saving/spool.h"
 
 #define ACTION_OPEN  "open journal"
@@ -27,12 +28,24 @@ int64_t conv__journal_deadline(void)
     return conv__deadline_in_ms(TIMEOUT_MS);
 }
 
-/* One buffered record; what is damaged can't be read by anybody any more. */
-static conv_status take_record(conv_journal *journal, conv_bytes record, conv_error *error)
+/* What is no whole record becomes a dead letter. */
+static conv_status take_damaged(conv_journal *journal, conv_bytes bytes, conv_error *error)
+{
+    conv_error why = CONV_ERROR_INIT;
+    conv__journal_change change = {.what = CONV__JOURNAL_PUT};
+    conv__fail(&why, CONV_BAD_DATA, ACTION_OPEN, "a part of the usage spool is damaged");
+    conv__journal_make_damaged(&change.entry, bytes, &why);
+    return journal->entries->functions->apply(journal->entries, &change, 1,
+                                              conv__journal_deadline(), error);
+}
+
+static conv_status take_record(conv_journal *journal, conv_bytes record, bool *damaged,
+                               conv_error *error)
 {
     conv__usage_row row;
     conv_status status = conv__record_read_usage(record, &row, error);
-    if (status == CONV_BAD_DATA) return CONV_OK;
+    *damaged = status == CONV_BAD_DATA;
+    if (*damaged) return take_damaged(journal, record, error);
     if (status != CONV_OK) return status;
     conv__journal_change change = {.what = CONV__JOURNAL_PUT,
                                    .entry = {.kind = CONV__JOURNAL_USAGE,
@@ -52,8 +65,17 @@ static conv_status take_spool(conv_journal *journal, const char *path, conv_erro
     size_t position = 0;
     if (access(path, F_OK) != 0) return CONV_OK;
     conv_status status = conv__spool_open(path, &spool, &frames, error);
-    while (status == CONV_OK && conv__frame_next(conv__buffer_bytes(&frames), &position, &record))
-        status = take_record(journal, record, error);
+    bool damaged = false;
+    while (status == CONV_OK &&
+           conv__frame_next(conv__buffer_bytes(&frames), &position, &record, &damaged)) {
+        if (damaged) {
+            status = take_damaged(journal, record, error);
+            continue;
+        }
+        status = take_record(journal, record, &damaged, error);
+        /* Its length may be what is damaged: the next one may begin inside. */
+        if (damaged) position = (size_t)(record.data - frames.data);
+    }
     if (status == CONV_OK && spool.size > 0) status = conv__spool_clear(&spool, error);
     if (spool.descriptor >= 0) conv__spool_close(&spool);
     conv__buffer_free(&frames);

@@ -11,7 +11,10 @@
 
 #define ACTION "write usage spool"
 
-enum { LENGTH_SIZE = 4 };
+/* Every frame begins with these, so that reading finds its way again behind a damage. */
+static const char mark[] = {'\xC0', 'U', 's', '\x01'};
+
+enum { LENGTH_SIZE = 4, HEAD_SIZE = sizeof mark + LENGTH_SIZE };
 
 static conv_status fail(conv_error *error, const char *what)
 {
@@ -31,21 +34,37 @@ void conv__frame_append(conv__buffer *buffer, conv_bytes record)
     uint8_t length[LENGTH_SIZE];
     for (size_t i = 0; i < LENGTH_SIZE; i++)
         length[i] = (uint8_t)(record.size >> (8 * i));
+    conv__buffer_append(buffer, mark, sizeof mark);
     conv__buffer_append(buffer, length, sizeof length);
     conv__buffer_append_bytes(buffer, record);
 }
 
-bool conv__frame_next(conv_bytes frames, size_t *position, conv_bytes *record)
+/* Whether a whole frame begins here; `size` is that of its record. */
+static bool is_frame(conv_bytes frames, size_t position, size_t *size)
 {
-    size_t left = frames.size - *position;
-    if (left < LENGTH_SIZE) return false;
-    const uint8_t *bytes = (const uint8_t *)frames.data + *position;
-    size_t size = 0;
+    const uint8_t *bytes = (const uint8_t *)frames.data + position;
+    size_t left = frames.size - position;
+    if (left < HEAD_SIZE || memcmp(bytes, mark, sizeof mark) != 0) return false;
+    *size = 0;
     for (size_t i = 0; i < LENGTH_SIZE; i++)
-        size |= (size_t)bytes[i] << (8 * i);
-    if (left - LENGTH_SIZE < size) return false;
-    *record = conv_view(frames.data + *position + LENGTH_SIZE, size);
-    *position += LENGTH_SIZE + size;
+        *size |= (size_t)bytes[sizeof mark + i] << (8 * i);
+    return left - HEAD_SIZE >= *size;
+}
+
+bool conv__frame_next(conv_bytes frames, size_t *position, conv_bytes *record, bool *damaged)
+{
+    size_t start = *position;
+    size_t size = 0;
+    if (start >= frames.size) return false;
+    while (*position < frames.size && !is_frame(frames, *position, &size))
+        ++*position;
+    *damaged = *position > start;
+    if (*damaged) {
+        *record = conv_view(frames.data + start, *position - start);
+        return true;
+    }
+    *record = conv_view(frames.data + start + HEAD_SIZE, size);
+    *position += HEAD_SIZE + size;
     return true;
 }
 
@@ -73,13 +92,7 @@ conv_status conv__spool_open(const char *path, conv__spool *spool, conv__buffer 
         conv__spool_close(spool);
         return status;
     }
-    conv_bytes frames = conv_view(content->data + start, content->size - start);
-    conv_bytes record;
-    size_t whole = 0;
-    while (frames.size > 0 && conv__frame_next(frames, &whole, &record))
-        continue;
-    content->size = start + whole;
-    spool->size = (int64_t)whole;
+    spool->size = (int64_t)(content->size - start);
     return CONV_OK;
 }
 
@@ -87,7 +100,7 @@ conv_status conv__spool_open(const char *path, conv__spool *spool, conv__buffer 
 static void cut_back(const conv__spool *spool)
 {
     int cut = ftruncate(spool->descriptor, spool->size);
-    (void)cut; /* the next append begins at the same place and covers it */
+    (void)cut; /* the next append begins at the same place; a rest behind it reads as damaged */
 }
 
 conv_status conv__spool_append(conv__spool *spool, conv_bytes frame, conv_error *error)
@@ -96,7 +109,8 @@ conv_status conv__spool_append(conv__spool *spool, conv_bytes frame, conv_error 
         ssize_t more = pwrite(spool->descriptor, frame.data + written, frame.size - written,
                               spool->size + (off_t)written);
         if (more < 0 && errno == EINTR) continue;
-        if (more < 0) {
+        if (more <= 0) {
+            if (more == 0) errno = ENOSPC; /* no error, and no progress either */
             conv_status status = fail(error, "a record can't be written");
             cut_back(spool);
             return status;

@@ -18,7 +18,7 @@ enum { CONV__SPOOLS = 2 };
 /* The name of the spool `index` (from 0) of a journal. A failure sticks in the buffer. */
 void conv__spool_name(const char *journal, int index, conv__buffer *name);
 
-/* Opens or makes the file, and appends what is in it to `content`, cut at the last whole record.
+/* Opens or makes the file, and appends what is in it to `content`.
  * CONV_UNAVAILABLE, CONV_PERMISSION, CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__spool_open(const char *path, conv__spool *spool,
                                               conv__buffer *content, conv_error *error);
@@ -32,11 +32,12 @@ CONV_WARN_UNUSED conv_status conv__spool_clear(conv__spool *spool, conv_error *e
 
 void conv__spool_close(conv__spool *spool);
 
-/* A frame is a record behind its length. Appends one; a failure sticks in the buffer. */
+/* A frame is a record behind a mark and its length. Appends one; a failure sticks in the buffer. */
 void conv__frame_append(conv__buffer *buffer, conv_bytes record);
 
-/* Walks over frames: start with a zero `position`. False at the end, and at what is no whole frame.
- */
-bool conv__frame_next(conv_bytes frames, size_t *position, conv_bytes *record);
+/* Walks over frames: start with a zero `position`. False at the end. Where no whole frame begins,
+ * `damaged` is set and `record` is what lies before the next one. A frame's length may be damaged
+ * too: who finds a record not whole goes on with `position` at its first byte. */
+bool conv__frame_next(conv_bytes frames, size_t *position, conv_bytes *record, bool *damaged);
 
 #endif

@@ -62,16 +62,18 @@ static conv_status add(conv__tracker *tracker, conv_bytes frame, conv_error *err
         return conv__fail(error, CONV_LIMIT, ACTION,
                           "%zu usage records are buffered already and the store does not take them",
                           filling->records);
-    if (filling->spool.descriptor >= 0) {
-        conv_status status = conv__spool_append(&filling->spool, frame, error);
-        if (status != CONV_OK) return status;
-    }
+    /* Memory first: what the caller is told was not taken must not come back from the spool. */
     size_t before = filling->frames.size;
+    conv_status status = CONV_OK;
     conv__buffer_append_bytes(&filling->frames, frame);
-    if (filling->frames.failed) {
+    if (filling->frames.failed)
+        status = conv__fail_memory(error, ACTION);
+    else if (filling->spool.descriptor >= 0)
+        status = conv__spool_append(&filling->spool, frame, error);
+    if (status != CONV_OK) {
         filling->frames.failed = false;
         filling->frames.size = before;
-        return conv__fail_memory(error, ACTION);
+        return status;
     }
     if (filling->records++ == 0)
         tracker->flush_at_ns = conv__deadline_in_ms(tracker->params.flush_interval_ms);
@@ -104,9 +106,38 @@ static conv_status keep(conv__tracker *tracker, conv_bytes record, const conv__u
                                    waits ? NULL : &save->error, deadline_ns, error);
 }
 
+/* What the spool gave back and is no whole record is not dropped in silence: it becomes a dead
+ * letter. What the tracker holds in memory alone is never damaged. */
+static conv_status read_frame(conv__tracker *tracker, conv_bytes frames, size_t *position,
+                              conv_bytes *record, conv__usage_row *row, bool *found,
+                              int64_t deadline_ns, conv_error *error)
+{
+    bool damaged = false;
+    conv_error why = CONV_ERROR_INIT;
+    size_t next = *position;
+    *found = false;
+    if (!conv__frame_next(frames, &next, record, &damaged)) return CONV_OK;
+    conv_status status = CONV_OK;
+    if (damaged)
+        status = conv__fail(&why, CONV_BAD_DATA, ACTION, "a part of the usage spool is damaged");
+    else
+        status = conv__record_read_usage(*record, row, &why);
+    *found = status == CONV_OK;
+    if (status == CONV_NO_MEMORY) {
+        if (error != NULL) *error = why;
+        return status;
+    }
+    if (status == CONV_BAD_DATA && !damaged) next = (size_t)(record->data - frames.data);
+    if (status != CONV_OK)
+        status =
+            conv__saving_keep_damaged(tracker->params.saving, *record, &why, deadline_ns, error);
+    if (status == CONV_OK) *position = next;
+    return status;
+}
+
 /* Up to BATCH frames from `position` on. Those that are safe afterwards are behind `position`. */
 static conv_status flush_some(conv__tracker *tracker, conv_bytes frames, size_t *position,
-                              size_t *done, int64_t deadline_ns, conv_error *error)
+                              int64_t deadline_ns, conv_error *error)
 {
     conv_status status = CONV_OK;
     conv__usage_row *rows = conv__allocate(BATCH * sizeof *rows);
@@ -115,12 +146,11 @@ static conv_status flush_some(conv__tracker *tracker, conv_bytes frames, size_t 
     size_t count = 0;
     size_t end = *position;
     if (rows == NULL || saves == NULL || records == NULL) status = conv__fail_memory(error, ACTION);
-    while (status == CONV_OK && count < BATCH && conv__frame_next(frames, &end, &records[count])) {
-        /* A record that was damaged in the spool is counted as done: there is nothing to save. */
-        if (conv__record_read_usage(records[count], &rows[count], NULL) != CONV_OK) {
-            ++*done;
-            continue;
-        }
+    while (status == CONV_OK && count < BATCH && end < frames.size) {
+        bool found = false;
+        status = read_frame(tracker, frames, &end, &records[count], &rows[count], &found,
+                            deadline_ns, error);
+        if (!found) continue;
         saves[count] = (conv__usage_save){.row = &rows[count]};
         count++;
     }
@@ -130,14 +160,16 @@ static conv_status flush_some(conv__tracker *tracker, conv_bytes frames, size_t 
     for (size_t i = 0; status == CONV_OK && i < count; i++)
         if (saves[i].status != CONV_OK)
             status = keep(tracker, records[i], &saves[i], deadline_ns, error);
-    if (status == CONV_OK) {
-        *done += count;
-        *position = end;
-    }
+    if (status == CONV_OK) *position = end;
     conv__release(rows);
     conv__release(saves);
     conv__release(records);
     return status;
+}
+
+static half *other_half(conv__tracker *tracker)
+{
+    return tracker->filling == &tracker->halves[0] ? &tracker->halves[1] : &tracker->halves[0];
 }
 
 /* With the flush lock held: saves a half that nobody fills, and empties it. */
@@ -145,27 +177,18 @@ static conv_status flush_half(conv__tracker *tracker, half *full, int64_t deadli
                               conv_error *error)
 {
     size_t position = 0;
-    size_t done = 0;
     conv_status status = CONV_OK;
     conv_bytes frames = conv__buffer_bytes(&full->frames);
-    while (status == CONV_OK && position < frames.size) {
-        size_t before = position;
-        status = flush_some(tracker, frames, &position, &done, deadline_ns, error);
-        if (status == CONV_OK && position == before) break;
-    }
+    while (status == CONV_OK && position < frames.size)
+        status = flush_some(tracker, frames, &position, deadline_ns, error);
     if (status == CONV_OK && full->spool.descriptor >= 0)
         status = conv__spool_clear(&full->spool, error);
     if (status != CONV_OK) return status;
-    conv__buffer_clear(&full->frames);
     pthread_mutex_lock(&tracker->lock);
+    conv__buffer_clear(&full->frames);
     full->records = 0;
     pthread_mutex_unlock(&tracker->lock);
     return CONV_OK;
-}
-
-static half *other_half(conv__tracker *tracker)
-{
-    return tracker->filling == &tracker->halves[0] ? &tracker->halves[1] : &tracker->halves[0];
 }
 
 conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, size_t *pending,
@@ -203,7 +226,9 @@ static bool wait_until_due(conv__tracker *tracker, bool failed)
     int64_t retry_at = failed ? conv__deadline_in_ms(RETRY_MS) : 0;
     while (!tracker->stopping) {
         const half *filling = tracker->filling;
+        bool left = other_half(tracker)->records > 0; /* by a flush that failed, or a process */
         int64_t due = failed                                              ? retry_at
+                      : left                                              ? 0
                       : filling->records == 0                             ? CONV__NO_DEADLINE
                       : filling->records >= tracker->params.flush_records ? 0
                                                                           : tracker->flush_at_ns;
@@ -237,6 +262,7 @@ static conv_status open_spools(conv__tracker *tracker, conv_error *error)
         half *one = &tracker->halves[i];
         conv__buffer path = {0};
         conv_bytes record;
+        bool damaged = false;
         one->spool.descriptor = -1;
         if (tracker->params.spool == NULL) continue;
         conv__spool_name(tracker->params.spool, i, &path);
@@ -246,7 +272,7 @@ static conv_status open_spools(conv__tracker *tracker, conv_error *error)
         conv__buffer_free(&path);
         if (status != CONV_OK) return status;
         size_t position = 0;
-        while (conv__frame_next(conv__buffer_bytes(&one->frames), &position, &record))
+        while (conv__frame_next(conv__buffer_bytes(&one->frames), &position, &record, &damaged))
             one->records++;
     }
     return CONV_OK;
@@ -292,9 +318,10 @@ conv_status conv__tracker_create(const conv__tracker_params *params, conv__track
     return CONV_OK;
 }
 
-size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns)
+size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns, bool *spooled)
 {
     size_t pending = 0;
+    *spooled = false;
     if (tracker == NULL) return 0;
     pthread_mutex_lock(&tracker->lock);
     tracker->stopping = true;
@@ -302,7 +329,8 @@ size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns)
     pthread_mutex_unlock(&tracker->lock);
     pthread_join(tracker->thread, NULL);
     conv_status status = conv__tracker_flush(tracker, deadline_ns, &pending, NULL);
-    if (status == CONV_OK || tracker->params.spool != NULL) pending = 0;
+    if (status == CONV_OK) pending = 0;
+    *spooled = tracker->params.spool != NULL;
     destroy(tracker);
     return pending;
 }

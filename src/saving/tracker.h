@@ -37,8 +37,9 @@ CONV_WARN_UNUSED conv_status conv__tracker_flush(conv__tracker *tracker, int64_t
 /* Records that are not in the store, nor in the journal's file, yet. Thread: any. */
 size_t conv__tracker_buffered(conv__tracker *tracker);
 
-/* Flushes until the deadline and frees; gives how many records remain in memory only: 0 with a
- * spool, whose records the next process takes over. NULL is allowed. */
-size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns);
+/* Flushes until the deadline and frees; gives how many records are neither in the store nor in the
+ * journal. `spooled`: they are in the spool, whose records the next process takes over; else they
+ * are gone. NULL is allowed. */
+size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns, bool *spooled);
 
 #endif

@@ -2,6 +2,7 @@
 #include "support/test.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -151,6 +152,84 @@ static void a_kill_loses_none_that_the_journal_has(void **state)
     assert_int_equal(count(), 71);
 }
 
+/* Leaves `records` in the first spool, as a killed process does. */
+static void leave_in_spool(int records)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        conv_client *client = open_client(true, 1000);
+        track(client, records);
+        if (write(ready[1], "x", 1) != 1) _exit(1);
+        pause();
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+static void records_of_either_spool_go_to_the_store_by_themselves(void **state)
+{
+    (void)state;
+    char first[128];
+    char second[128];
+    conv_error error;
+    int64_t before = count();
+    leave_in_spool(5);
+    snprintf(first, sizeof first, "%s-usage-1", journal);
+    snprintf(second, sizeof second, "%s-usage-2", journal);
+    assert_int_equal(rename(first, second), 0);
+    conv_client *client = open_client(true, 1000);
+    wait_for_count(before + 5);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+}
+
+static int count_dead_letters(void)
+{
+    sqlite3 *database = NULL;
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_open(journal, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database,
+                                        "SELECT count(*) FROM journal WHERE kind = 'dead'", -1,
+                                        &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int letters = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    return letters;
+}
+
+static void a_damaged_spool_loses_nothing_but_what_is_damaged(void **state)
+{
+    (void)state;
+    char name[128];
+    conv_error error;
+    int64_t before = count();
+    leave_in_spool(20);
+    snprintf(name, sizeof name, "%s-usage-1", journal);
+    FILE *file = fopen(name, "r+b");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file) / 20;
+    assert_true(size > 40);
+    fseek(file, 5 * size + 5, SEEK_SET); /* a length, now far too large */
+    fputc(0x7F, file);
+    fputc(0x7F, file);
+    fseek(file, 10 * size + 30, SEEK_SET); /* within a record */
+    fputc(0xFF, file);
+    fclose(file);
+    conv_client *client = open_client(true, 1000);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+    assert_int_equal(count(), before + 18);
+    assert_int_equal(count_dead_letters(), 2);
+}
+
 static void bad_records_are_refused_at_once(void **state)
 {
     (void)state;
@@ -171,6 +250,7 @@ static void turns_leave_nothing_in_the_journal(void **state)
     (void)state;
     conv_error error;
     conv_provider *echo = NULL;
+    int64_t before = count();
     assert_ok(conv_provider_echo(&echo, &error), error);
     conv_client *client = open_client(true, 1000);
     for (int i = 0; i < 20; i++) {
@@ -184,7 +264,7 @@ static void turns_leave_nothing_in_the_journal(void **state)
         conv_reply_free(reply);
     }
     assert_ok(conv_client_close(client, 5000, &error), error);
-    assert_int_equal(count(), 91);
+    assert_int_equal(count(), before + 20);
     conv_provider_free(echo);
 }
 
@@ -195,6 +275,8 @@ int main(void)
         cmocka_unit_test(closing_and_flushing_save_the_rest),
         cmocka_unit_test(the_same_record_counts_once),
         cmocka_unit_test(a_kill_loses_none_that_the_journal_has),
+        cmocka_unit_test(records_of_either_spool_go_to_the_store_by_themselves),
+        cmocka_unit_test(a_damaged_spool_loses_nothing_but_what_is_damaged),
         cmocka_unit_test(bad_records_are_refused_at_once),
         cmocka_unit_test(turns_leave_nothing_in_the_journal),
     };
