@@ -373,10 +373,10 @@ static void a_journal_that_was_full_has_room_once_it_is_drained(void **state)
 {
     (void)state;
     conv_error error;
-    conv__saving *saving = open_saving_limited(200000);
+    conv__saving *saving = open_saving_limited(90000);
     conv_status status = CONV_OK;
     mock_store_set_away(&mock, true);
-    for (int i = 0; i < 2000 && status == CONV_OK; i++) {
+    for (int i = 0; i < 500 && status == CONV_OK; i++) {
         conv__exchange exchange = make_exchange(conv_uuid_v7());
         conv__save one = {.exchange = &exchange, .deadline_ns = conv__deadline_in_ms(20)};
         status = conv__saving_save(saving, &one, false);
@@ -415,35 +415,39 @@ static void overwrite(int64_t offset, const char *bytes, size_t size)
     fclose(file);
 }
 
-/* Pages are damaged one at a time, each in a file of its own. */
+/* Every third page is damaged, one at a time, each in a file of its own. */
 static void entries_on_both_sides_of_a_damage_are_taken_over(void **state)
 {
     (void)state;
-    enum { ENTRIES = 120, PAGE = 4096 };
+    enum { ENTRIES = 60, PAGE = 4096 };
     char rubbish[PAGE];
     memset(rubbish, 0xAA, sizeof rubbish);
     int64_t size = fill(ENTRIES);
     int64_t best = 0;
-    for (int64_t page = 1; page * PAGE < size; page++) {
+    char *content = malloc((size_t)size);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(content, 1, (size_t)size, file), size);
+    fclose(file);
+    for (int64_t page = 2; page * PAGE < size; page += 3) {
         conv__journal *journal = NULL;
         conv__journal_counts counts;
         conv_error error;
         bool set_aside = false;
-        char command[256];
-        snprintf(command, sizeof command, "rm -f '%s'/*", folder);
-        assert_int_equal(system(command), 0);
-        fill(ENTRIES);
+        overwrite(0, content, (size_t)size);
         overwrite(page * PAGE, rubbish, sizeof rubbish);
         assert_ok(conv__sqlite_journal_open(path, &set_aside, &journal, &error), error);
         assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
                   error);
         if (set_aside) assert_int_equal(counts.dead, 1);
-        if (counts.last_id > ENTRIES - 5 && counts.exchanges < ENTRIES && counts.exchanges > best)
+        if (counts.last_id >= ENTRIES && counts.exchanges < ENTRIES && counts.exchanges > best)
             best = counts.exchanges;
         journal->functions->close(journal);
+        assert_int_equal(truncate(path, 0), 0);
     }
+    free(content);
     /* A leaf in the middle: what is behind it is there as well. */
-    assert_in_range(best, ENTRIES - 20, ENTRIES - 1);
+    assert_in_range(best, ENTRIES - 12, ENTRIES - 1);
 }
 
 static void one_damaged_row_holds_up_no_other(void **state)
