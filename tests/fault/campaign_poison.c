@@ -85,8 +85,7 @@ static void set_poison(poisoning *self, server *store)
         "CREATE OR REPLACE FUNCTION fault_poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " IF NEW.content LIKE 's%% v%d b%%' THEN RAISE EXCEPTION USING ERRCODE = '%s', MESSAGE ="
         " 'poison', CONSTRAINT = 'fault_check'; END IF; RETURN NEW; END $$;"
-        "DROP TRIGGER IF EXISTS fault_poison ON chat_messages;"
-        "CREATE TRIGGER fault_poison BEFORE INSERT ON chat_messages FOR EACH ROW"
+        "CREATE OR REPLACE TRIGGER fault_poison BEFORE INSERT ON chat_messages FOR EACH ROW"
         " EXECUTE FUNCTION fault_poison()",
         POISON_VARIANT, self->code);
     if (!server_execute(server_url(store), sql)) exit(99);
