@@ -101,6 +101,24 @@ static void nobody_answers(void **state)
     close(listener);
 }
 
+/* A host that is silent costs its own time and no more. */
+static void the_next_host_answers(void **state)
+{
+    (void)state;
+    char port[8];
+    char connection[512];
+    int listener = listen_somewhere(port);
+    PGconn *link = postgres_link();
+    snprintf(connection, sizeof connection,
+             "host=127.0.0.1,%s port=%s,%s user=%s dbname=%s sslmode=disable gssencmode=disable",
+             PQhost(link), port, PQport(link), PQuser(link), PQdb(link));
+    PQfinish(link);
+    assert_ok(open_store(connection), error);
+    snprintf(connection, sizeof connection, "host=127.0.0.1,127.0.0.1 port=%s", port);
+    assert_status(open_store(connection), CONV_TIMEOUT, error);
+    close(listener);
+}
+
 /* Answers one connection once, after its first message, in a process of its own. */
 static pid_t answer_once(int listener, const char *answer, size_t size)
 {
@@ -332,6 +350,7 @@ int main(void)
         cmocka_unit_test(no_such_user),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(nobody_answers),
+        cmocka_unit_test(the_next_host_answers),
         cmocka_unit_test(another_server),
         cmocka_unit_test(a_wrong_password),
         cmocka_unit_test(a_missing_password),

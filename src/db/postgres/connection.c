@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/time.h"
+#include "db/postgres/hosts.h"
 #include "db/postgres/libpq.h"
 #include "db/postgres/message.h"
 #include "db/postgres/sqlstate.h"
@@ -97,10 +98,11 @@ conv_status conv__connection_wait(conv__connection *connection, bool write, int6
     }
 }
 
-static PGconn *start(const conv__connection_params *params)
+/* `hosts` in the place of the user's own list, where they are set. */
+static PGconn *start(const conv__connection_params *params, const conv__hosts *hosts)
 {
-    const char *keywords[9];
-    const char *values[9];
+    const char *keywords[12];
+    const char *values[12];
     size_t count = 0;
 #define SET(keyword, value) (keywords[count] = (keyword), values[count++] = (value))
     /* What stands before dbname gives way to the user's string, what stands behind it does not. */
@@ -113,6 +115,9 @@ static PGconn *start(const conv__connection_params *params)
     }
     SET("dbname", params->conninfo);
     SET("client_encoding", "UTF8");
+    SET("host", hosts->host);
+    SET("hostaddr", hosts->hostaddr);
+    SET("port", hosts->port);
     SET(NULL, NULL);
 #undef SET
     return PQconnectStartParams(keywords, values, 1);
@@ -221,27 +226,56 @@ static conv_status settle(conv__connection *connection, conv_error *error)
     return CONV_OK;
 }
 
+/* Whether hosts are left after the one that did not answer; `hosts` then holds those. libpq itself
+ * goes on to the next one only after a refusal. */
+static bool find_next_hosts(PGconn *link, conv__hosts *hosts)
+{
+    conv__hosts list = {NULL, NULL, NULL};
+    PQconninfoOption *options = PQconninfo(link);
+    for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++) {
+        if (strcmp(option->keyword, "host") == 0) list.host = conv__copy_text(option->val);
+        if (strcmp(option->keyword, "hostaddr") == 0) list.hostaddr = conv__copy_text(option->val);
+        if (strcmp(option->keyword, "port") == 0) list.port = conv__copy_text(option->val);
+    }
+    PQconninfoFree(options);
+    conv__hosts_free(hosts);
+    *hosts = list;
+    return conv__hosts_after(hosts, PQhost(link), PQport(link));
+}
+
+/* One attempt, of which each host gets the same time. */
+static conv_status attempt(const conv__connection_params *params, const conv__hosts *hosts,
+                           int64_t deadline_ns, conv__connection *made, conv_error *error)
+{
+    made->link = start(params, hosts);
+    if (made->link == NULL) return conv__fail_memory(error, ACTION);
+    /* Only the verbose form tells the SQLSTATE of a refusal, in whatever language the rest is. */
+    PQsetErrorVerbosity(made->link, PQERRORS_VERBOSE);
+    PQsetNoticeReceiver(made->link, receive_notice, made);
+    int64_t own_deadline = conv__deadline_in_ms(connect_timeout_ms(made->link, params));
+    conv_status status =
+        connect_until(made, own_deadline < deadline_ns ? own_deadline : deadline_ns, error);
+    return status == CONV_OK ? settle(made, error) : status;
+}
+
 conv_status conv__connection_open(const conv__connection_params *params, int64_t deadline_ns,
                                   conv__connection **connection, conv_error *error)
 {
     *connection = NULL;
     conv_status status = conv__connection_check(params->conninfo, error);
     if (status != CONV_OK) return status;
+    conv__hosts hosts = {NULL, NULL, NULL};
     conv__connection *made = conv__allocate(sizeof *made);
     if (made == NULL) return conv__fail_memory(error, ACTION);
     made->process = getpid();
     made->unnamed = params->unnamed;
-    made->link = start(params);
-    if (made->link == NULL) {
-        conv__release(made);
-        return conv__fail_memory(error, ACTION);
+    status = attempt(params, &hosts, deadline_ns, made, error);
+    while (status == CONV_TIMEOUT && !conv__deadline_passed(deadline_ns) &&
+           find_next_hosts(made->link, &hosts)) {
+        PQfinish(made->link);
+        status = attempt(params, &hosts, deadline_ns, made, error);
     }
-    /* Only the verbose form tells the SQLSTATE of a refusal, in whatever language the rest is. */
-    PQsetErrorVerbosity(made->link, PQERRORS_VERBOSE);
-    PQsetNoticeReceiver(made->link, receive_notice, made);
-    int64_t own_deadline = conv__deadline_in_ms(connect_timeout_ms(made->link, params));
-    status = connect_until(made, own_deadline < deadline_ns ? own_deadline : deadline_ns, error);
-    if (status == CONV_OK) status = settle(made, error);
+    conv__hosts_free(&hosts);
     if (status != CONV_OK) {
         conv__connection_close(made);
         return status;

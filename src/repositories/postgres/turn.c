@@ -29,10 +29,12 @@ const conv__statement conv__postgres_turn_statements[] = {
                " LEFT JOIN chat_users u ON u.user_id = l.user_id"
                " WHERE e.session_id = $1::uuid AND e.exchange_id = $2::uuid"},
     /* From where the oldest exchange begins whose first message is among the last $2. Before it the
-     * system and developer messages that the session itself begins with. */
+     * system and developer messages that the session itself begins with; the bound keeps the
+     * planner, which thinks of an average session, from sorting a long one. */
     [CONTEXT] = {"conv_turn_context", ACTION_READ, 2, false,
                  "WITH beginning AS ("
-                 " SELECT * FROM chat_messages WHERE session_id = $1::uuid"
+                 " SELECT * FROM chat_messages WHERE session_id = $1::uuid AND position < 64 +"
+                 "  (SELECT min(position) FROM chat_messages WHERE session_id = $1::uuid)"
                  " ORDER BY position LIMIT 16"
                  "), recent AS ("
                  " SELECT * FROM chat_messages"
