@@ -1,6 +1,7 @@
 /* Who may use an SQLite store when: threads, processes, deadlines, and other programs. */
 #include "support/test.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -149,6 +150,37 @@ static void test_another_store_writes_too_long(void **state)
     assert_ok(begin(store, CONV__TRANSACTION_WRITE, 1000, &waiting), error);
     store->functions->rollback(waiting);
     other->functions->close(other);
+}
+
+/* Whether somebody holds the writers' lock, which is byte 0 of the file beside the database. */
+static bool lock_is_held(void)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%s-lock", path);
+    int descriptor = open(name, O_RDWR);
+    assert_true(descriptor >= 0);
+    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    assert_int_equal(fcntl(descriptor, F_OFD_GETLK, &range), 0);
+    close(descriptor);
+    return range.l_type != F_UNLCK;
+}
+
+/* SQLite's own lock is given back before its automatic checkpoint: ours must outlast both. */
+static void test_a_writer_holds_the_lock_to_the_end(void **state)
+{
+    (void)state;
+    conv__transaction *transaction = NULL;
+    assert_false(lock_is_held());
+    assert_ok(begin(store, CONV__TRANSACTION_WRITE, 1000, &transaction), error);
+    assert_true(lock_is_held());
+    assert_ok(store->functions->commit(transaction, &error), error);
+    assert_false(lock_is_held());
+    assert_ok(begin(store, CONV__TRANSACTION_WRITE, 1000, &transaction), error);
+    store->functions->rollback(transaction);
+    assert_false(lock_is_held());
+    assert_ok(begin(store, CONV__TRANSACTION_READ, 1000, &transaction), error);
+    assert_false(lock_is_held());
+    store->functions->rollback(transaction);
 }
 
 /* The sqlite3 shell knows nothing of our lock, but SQLite's own holds it back. */
@@ -325,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_a_lease_is_given_in_order_of_arrival),
         cmocka_unit_test_setup_teardown(test_the_connection_is_not_free_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_store_writes_too_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_writer_holds_the_lock_to_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_program_writes_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_short_lock_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_statement_ends_at_the_deadline, setup, teardown),

@@ -8,6 +8,7 @@
 #include "db/migration.h"
 #include "db/sqlite/decimal_sum.h"
 #include "repositories/sqlite/internal.h"
+#include "repositories/sqlite/journal.h"
 
 typedef struct statement_table {
     const char *name;
@@ -20,36 +21,43 @@ static const statement_table tables[] = {
     {"usage", conv__sqlite_usage_statements},     {"usage sum", conv__sqlite_usage_sum_statements},
 };
 
-static sqlite3 *open_migrated(void)
+static sqlite3 *open_migrated(const conv__migration *migrations)
 {
     sqlite3 *database = NULL;
     assert_int_equal(sqlite3_open(":memory:", &database), SQLITE_OK);
     assert_int_equal(conv__decimal_sum_register(database), SQLITE_OK);
-    for (const conv__migration *next = conv__migrations_sqlite; next->version != 0; next++)
+    for (const conv__migration *next = migrations; next->version != 0; next++)
         assert_int_equal(sqlite3_exec(database, next->sql, NULL, NULL, NULL), SQLITE_OK);
     return database;
+}
+
+/* Gives how many there were. */
+static int prepare_all(sqlite3 *database, const char *name, const conv__sqlite_statement *next)
+{
+    int prepared = 0;
+    for (; next->sql != NULL; next++, prepared++) {
+        sqlite3_stmt *statement = NULL;
+        const char *rest = NULL;
+        if (sqlite3_prepare_v2(database, next->sql, -1, &statement, &rest) != SQLITE_OK)
+            fail_msg("%s: %s: %s", name, next->sql, sqlite3_errmsg(database));
+        assert_string_equal(rest, "");
+        sqlite3_finalize(statement);
+    }
+    assert_true(prepared > 0);
+    return prepared;
 }
 
 static void test_each_statement_can_be_prepared(void **state)
 {
     (void)state;
-    sqlite3 *database = open_migrated();
+    sqlite3 *database = open_migrated(conv__migrations_sqlite);
     int prepared = 0;
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        int in_table = 0;
-        for (const conv__sqlite_statement *next = tables[i].statements; next->sql != NULL; next++) {
-            sqlite3_stmt *statement = NULL;
-            const char *rest = NULL;
-            if (sqlite3_prepare_v2(database, next->sql, -1, &statement, &rest) != SQLITE_OK)
-                fail_msg("%s: %s: %s", tables[i].name, next->sql, sqlite3_errmsg(database));
-            assert_string_equal(rest, "");
-            sqlite3_finalize(statement);
-            in_table++;
-        }
-        assert_true(in_table > 0);
-        prepared += in_table;
-    }
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        prepared += prepare_all(database, tables[i].name, tables[i].statements);
     assert_true(prepared >= 50);
+    sqlite3_close(database);
+    database = open_migrated(conv__migrations_journal);
+    prepare_all(database, "journal", conv__sqlite_journal_statements);
     sqlite3_close(database);
 }
 
@@ -73,7 +81,7 @@ static void check_plan(sqlite3 *database, const char *sql)
 static void test_no_statement_looks_through_a_table(void **state)
 {
     (void)state;
-    sqlite3 *database = open_migrated();
+    sqlite3 *database = open_migrated(conv__migrations_sqlite);
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         for (const conv__sqlite_statement *next = tables[i].statements; next->sql != NULL; next++)
             check_plan(database, next->sql);
