@@ -55,6 +55,8 @@ static void erase(void)
 static void print(cli_style style, const char *lead, const char *format, va_list arguments)
 {
     pthread_mutex_lock(&status_mutex);
+    /* Where both go into one file, a remark must not stand in the middle of a row. */
+    fflush(stdout);
     erase();
     fprintf(stderr, "%s%s%s", cli_style_of(stderr, style), lead,
             cli_style_of(stderr, CLI_STYLE_PLAIN));
