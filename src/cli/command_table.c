@@ -59,7 +59,8 @@ const cli_command cli_commands[] = {
      "One row for each model, or for what --by names, and their sum. Costs are exact\n"
      "decimals. \"unpriced\" counts the records whose price nobody knew, \"unreported\" those\n"
      "without token counts; neither is counted as 0: a sum of nothing known is \"—\" (null\n"
-     "in JSON, empty in CSV). Days are days of UTC.\n",
+     "in JSON, empty in CSV). The table leaves out what counts nothing in any row. Days are\n"
+     "days of UTC.\n",
      cli_usage},
     {"delete", "SESSION", 1, 1, BIT(YES) | BIT(JOURNAL) | BIT(JSON),
      "delete a session with all its messages",

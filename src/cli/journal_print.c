@@ -16,9 +16,14 @@
 #define WIDTH_ELSEWHERE 100
 
 static const cli_column columns[] = {
-    {"entry", true, false},     {"kind", false, false},    {"session", false, true},
-    {"user", false, true},      {"messages", true, false}, {"created (UTC)", false, false},
-    {"sqlstate", false, false}, {"reason", false, true},
+    {"entry", true, 0},
+    {"kind", false, 0},
+    {"session", false, CLI_LEAST_TEXT},
+    {"user", false, CLI_LEAST_TEXT},
+    {"messages", true, 0},
+    {"created (UTC)", false, 0},
+    {"sqlstate", false, 0},
+    {"reason", false, CLI_LEAST_TEXT},
 };
 
 #define COLUMN_COUNT (sizeof columns / sizeof columns[0])

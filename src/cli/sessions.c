@@ -14,8 +14,9 @@
 #define PAGE          1000
 
 static const cli_column columns[] = {
-    {"session", false, true},  {"user", false, true},           {"title", false, true},
-    {"messages", true, false}, {"updated (UTC)", false, false},
+    {"session", false, CLI_LEAST_TEXT}, {"user", false, CLI_LEAST_TEXT},
+    {"title", false, CLI_LEAST_TEXT},   {"messages", true, 0},
+    {"updated (UTC)", false, 0},
 };
 
 #define COLUMN_COUNT (sizeof columns / sizeof columns[0])

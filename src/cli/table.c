@@ -9,7 +9,6 @@
 
 #define COLUMNS_MOST 16
 #define GAP          2
-#define NARROWEST    6 /* a cut column keeps so much */
 
 typedef struct row {
     bool rule;
@@ -108,7 +107,8 @@ static void fit(const cli_table *table, size_t *widths, size_t width)
     while (sum(widths, table->column_count) > width) {
         size_t widest = table->column_count;
         for (size_t i = 0; i < table->column_count; i++) {
-            if (!table->columns[i].yields || widths[i] <= NARROWEST) continue;
+            size_t least = table->columns[i].least;
+            if (least == 0 || widths[i] <= least) continue;
             if (widest == table->column_count || widths[i] > widths[widest]) widest = i;
         }
         if (widest == table->column_count) return;

@@ -10,9 +10,11 @@
 
 typedef struct cli_column {
     const char *title;
-    bool right;  /* numbers */
-    bool yields; /* is cut where the terminal is too narrow; the others keep their width */
+    bool right;   /* numbers */
+    size_t least; /* where the terminal is too narrow it is cut down to this; 0: it is never cut */
 } cli_column;
+
+#define CLI_LEAST_TEXT 6 /* for most columns of text */
 
 typedef struct cli_table cli_table;
 

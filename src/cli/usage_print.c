@@ -7,8 +7,28 @@
 #include "cli/table.h"
 #include "cli/terminal.h"
 
-#define COLUMN_COUNT 9
 #define PLACES_LEAST 2
+#define KEY_LEAST    20 /* the name of a model, cut to this, can still be told from the others */
+
+typedef enum column {
+    KEY,
+    RECORDS,
+    INPUT,
+    OUTPUT,
+    TOKENS,
+    COST,
+    UNPRICED,
+    UNREPORTED,
+    FAILED,
+    COLUMN_COUNT
+} column;
+
+/* The columns of one table: those that say something. */
+typedef struct selection {
+    column shown[COLUMN_COUNT];
+    size_t count;
+    size_t places; /* of costs, so many that all points stand below each other */
+} selection;
 
 bool cli_usage_add(conv_usage_total *sum, const conv_usage_total *row)
 {
@@ -46,36 +66,31 @@ static conv_bytes count_cell(int64_t count, bool known, char text[CLI_FORMAT_SIZ
     return conv_text(text);
 }
 
-/* Shows 0 as nothing where a number would only distract. */
-static conv_bytes remark_cell(int64_t count, char text[CLI_FORMAT_SIZE])
-{
-    if (count == 0) return conv_text("");
-    cli_format_count(count, text);
-    return conv_text(text);
-}
-
-static bool add_row(cli_table *table, const conv_usage_total *total, conv_bytes key, size_t places)
+static bool add_row(cli_table *table, const selection *selected, const conv_usage_total *total,
+                    conv_bytes key)
 {
     char texts[COLUMN_COUNT][CLI_FORMAT_SIZE];
     char literal[CONV_DECIMAL_TEXT_SIZE];
     conv_decimal_format(total->cost_usd, literal);
-    cli_format_decimal(literal, places, texts[5]);
+    cli_format_decimal(literal, selected->places, texts[COST]);
     bool reported = is_reported(total);
-    conv_bytes cells[COLUMN_COUNT] = {
-        key,
-        count_cell(total->records, true, texts[1]),
-        count_cell(total->input_tokens, reported, texts[2]),
-        count_cell(total->output_tokens, reported, texts[3]),
-        count_cell(total->total_tokens, reported, texts[4]),
-        is_priced(total) ? conv_text(texts[5]) : conv_text(NULL),
-        remark_cell(total->unpriced, texts[6]),
-        remark_cell(total->unreported, texts[7]),
-        remark_cell(total->failed, texts[8]),
+    const conv_bytes all[COLUMN_COUNT] = {
+        [KEY] = key,
+        [RECORDS] = count_cell(total->records, true, texts[RECORDS]),
+        [INPUT] = count_cell(total->input_tokens, reported, texts[INPUT]),
+        [OUTPUT] = count_cell(total->output_tokens, reported, texts[OUTPUT]),
+        [TOKENS] = count_cell(total->total_tokens, reported, texts[TOKENS]),
+        [COST] = conv_text(is_priced(total) ? texts[COST] : NULL),
+        [UNPRICED] = count_cell(total->unpriced, true, texts[UNPRICED]),
+        [UNREPORTED] = count_cell(total->unreported, true, texts[UNREPORTED]),
+        [FAILED] = count_cell(total->failed, true, texts[FAILED]),
     };
+    conv_bytes cells[COLUMN_COUNT];
+    for (size_t i = 0; i < selected->count; i++)
+        cells[i] = all[selected->shown[i]];
     return cli_table_add(table, cells);
 }
 
-/* So many places that the points of all costs stand below each other. */
 static size_t places_of(const conv_usage_totals *totals, const conv_usage_total *sum)
 {
     char literal[CONV_DECIMAL_TEXT_SIZE];
@@ -89,26 +104,54 @@ static size_t places_of(const conv_usage_totals *totals, const conv_usage_total 
     return places;
 }
 
+/* Leaves out what would be the same in every row: remarks that count nothing, and costs of which
+ * none is known. */
+static selection choose(const conv_usage_totals *totals, const conv_usage_total *sum)
+{
+    bool priced = is_priced(sum);
+    const bool says[COLUMN_COUNT] = {
+        [KEY] = true,
+        [RECORDS] = true,
+        [INPUT] = true,
+        [OUTPUT] = true,
+        [TOKENS] = true,
+        [COST] = priced,
+        [UNPRICED] = priced && sum->unpriced > 0,
+        [UNREPORTED] = sum->unreported > 0,
+        [FAILED] = sum->failed > 0,
+    };
+    selection made = {.places = places_of(totals, sum)};
+    for (column i = KEY; i < COLUMN_COUNT; i++)
+        if (says[i]) made.shown[made.count++] = i;
+    return made;
+}
+
 static cli_exit print_people(const conv_usage_totals *totals, const conv_usage_total *sum,
                              const char *by)
 {
-    const cli_column columns[COLUMN_COUNT] = {
-        {by, false, true},         {"records", true, false},    {"input", true, false},
-        {"output", true, false},   {"tokens", true, false},     {"cost USD", true, false},
-        {"unpriced", true, false}, {"unreported", true, false}, {"failed", true, false},
+    const cli_column all[COLUMN_COUNT] = {
+        [KEY] = {by, false, KEY_LEAST},     [RECORDS] = {"records", true, 0},
+        [INPUT] = {"input", true, 0},       [OUTPUT] = {"output", true, 0},
+        [TOKENS] = {"tokens", true, 0},     [COST] = {"cost USD", true, 0},
+        [UNPRICED] = {"unpriced", true, 0}, [UNREPORTED] = {"unreported", true, 0},
+        [FAILED] = {"failed", true, 0},
     };
-    size_t places = places_of(totals, sum);
-    cli_table *table = cli_table_create(columns, COLUMN_COUNT);
+    const selection selected = choose(totals, sum);
+    cli_column columns[COLUMN_COUNT];
+    for (size_t i = 0; i < selected.count; i++)
+        columns[i] = all[selected.shown[i]];
+    cli_table *table = cli_table_create(columns, selected.count);
     bool ok = table != NULL;
     for (size_t i = 0; i < conv_usage_totals_count(totals) && ok; i++) {
         const conv_usage_total *row = conv_usage_totals_row(totals, i);
-        ok = add_row(table, row, row->key, places);
+        ok = add_row(table, &selected, row, row->key);
     }
-    ok = ok && cli_table_rule(table) && add_row(table, sum, conv_text("total"), places);
+    ok = ok && cli_table_rule(table) && add_row(table, &selected, sum, conv_text("total"));
     if (ok)
         cli_table_print(table, stdout, cli_terminal_width(stdout));
     else
         cli_complain("sum usage: out of memory");
+    if (ok && !is_priced(sum)) cli_note("no record has a price: what they cost is unknown");
     cli_table_free(table);
     return ok ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 }

@@ -196,13 +196,13 @@ static void usage_is_summed_exactly(void **state)
 {
     (void)state;
     assert_int_equal(test_run("conversation usage"), 0);
-    assert_string_equal(
-        test_output,
-        "model   records  input  output  tokens  cost USD  unpriced  unreported  failed\n"
-        "gpt-4o        2  1,030     204   1,234         —         2                    \n"
-        "m2            1      —       —       —         —         1           1        \n"
-        "──────────────────────────────────────────────────────────────────────────────\n"
-        "total         3  1,030     204   1,234         —         3           1        \n");
+    assert_string_equal(test_output, "model   records  input  output  tokens  unreported\n"
+                                     "gpt-4o        2  1,030     204   1,234           0\n"
+                                     "m2            1      —       —       —           1\n"
+                                     "──────────────────────────────────────────────────\n"
+                                     "total         3  1,030     204   1,234           1\n");
+    assert_string_equal(test_errors,
+                        "conversation: no record has a price: what they cost is unknown\n");
     /* Two records get a price, as an application's own records may have one. */
     test_store_execute(kind, "UPDATE usage_logs SET cost_usd = '1234.000375' "
                              "WHERE total_tokens = 1200");
@@ -222,7 +222,43 @@ static void usage_is_summed_exactly(void **state)
                     "\"input_tokens\": null, ");
     assert_contains(test_output, "\"cost_usd\": null}], \"total\": {\"records\": 3, ");
     assert_int_equal(test_run("conversation usage"), 0);
-    assert_contains(test_output, "1,234.000375  ");
+    assert_string_equal(
+        test_output,
+        "model   records  input  output  tokens      cost USD  unpriced  unreported\n"
+        "gpt-4o        2  1,030     204   1,234  1,234.000375         1           0\n"
+        "m2            1      —       —       —             —         1           1\n"
+        "──────────────────────────────────────────────────────────────────────────\n"
+        "total         3  1,030     204   1,234  1,234.000375         2           1\n");
+    assert_string_equal(test_errors, "");
+}
+
+static void usage_is_readable_in_80_columns(void **state)
+{
+    (void)state;
+    test_terminal terminal;
+    test_store_execute(kind, "UPDATE usage_logs SET model = 'claude-opus-4-5-20251101', "
+                             "cost_usd = '1234.000375', status = 'failed'");
+    test_terminal_start(&terminal, 80, "conversation usage --no-color");
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    assert_contains(terminal.screen, "claude-opus-4-5-202");
+    test_terminal_start(&terminal, 80, "conversation usage --by day --no-color");
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    assert_contains(without_times(terminal.screen), "\n9999-99-99 ");
+}
+
+/* More rows than a buffer holds: what is left of them must not come behind the remark. */
+static void a_remark_stands_behind_the_rows(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        test_run("for i in $(seq 60); do echo '{\"id\": \"a-conversation-with-a-long-name-'$i'\", "
+                 "\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, "
+                 "{\"role\": \"assistant\", \"content\": \"b\"}]}'; done | "
+                 "conversation import -"),
+        0);
+    assert_int_equal(test_run("conversation sessions >all 2>&1; tail -n 1 all"), 0);
+    assert_string_equal(test_output,
+                        "conversation: there are more sessions: --limit N shows more of them\n");
 }
 
 static void usage_is_filtered(void **state)
@@ -321,7 +357,9 @@ int main(void)
         TEST(colours_are_for_terminals_that_want_them),
         TEST(sessions_are_listed_without_their_texts),
         TEST(usage_is_summed_exactly),
+        TEST(usage_is_readable_in_80_columns),
         TEST(usage_is_filtered),
+        TEST(a_remark_stands_behind_the_rows),
         TEST(delete_shows_a_receipt),
         TEST(delete_asks_on_a_terminal),
         TEST(migrate_says_from_where_to_where),

@@ -170,7 +170,7 @@ static void a_stream_into_a_file_keeps_every_byte(void **state)
 }
 
 static const cli_column columns[] = {
-    {"name", false, true}, {"note", false, true}, {"count", true, false}};
+    {"name", false, CLI_LEAST_TEXT}, {"note", false, CLI_LEAST_TEXT}, {"count", true, 0}};
 
 static const char *table_of(size_t width, const char *first, const char *second)
 {
