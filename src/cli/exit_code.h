@@ -26,6 +26,7 @@ typedef enum cli_exit {
 typedef enum cli_part {
     CLI_PART_OPEN,     /* opening the store */
     CLI_PART_STORE,    /* a question to the store, or saving */
+    CLI_PART_JOURNAL,  /* a question to the journal, or bringing it to the store */
     CLI_PART_PROVIDER, /* asking the provider */
     CLI_PART_INPUT     /* a file or a setting that the command line names */
 } cli_part;

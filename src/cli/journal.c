@@ -74,7 +74,7 @@ static cli_exit drop(const cli_arguments *arguments, conv_journal *journal, int6
     conv_journal_page *page = NULL;
     char answer[16] = "";
     if (conv_journal_get(journal, entry_id, &page, &error) != CONV_OK)
-        return cli_report(CLI_PART_STORE, &error);
+        return cli_report(CLI_PART_JOURNAL, &error);
     conv_journal_kind kind = conv_journal_page_entry(page, 0)->kind;
     conv_journal_page_free(page);
     if (!cli_given(arguments, CLI_OPTION_YES)) {
@@ -89,7 +89,7 @@ static cli_exit drop(const cli_arguments *arguments, conv_journal *journal, int6
         }
     }
     if (conv_journal_drop(journal, entry_id, &error) != CONV_OK)
-        return cli_report(CLI_PART_STORE, &error);
+        return cli_report(CLI_PART_JOURNAL, &error);
     cli_note("dropped entry %lld", (long long)entry_id);
     return CLI_EXIT_OK;
 }
@@ -129,7 +129,7 @@ cli_exit cli_journal_forget(const cli_arguments *arguments, const char *session_
         conv_journal_page_free(page);
     }
     conv_journal_close(journal);
-    return status == CONV_OK ? CLI_EXIT_OK : cli_report(CLI_PART_STORE, &error);
+    return status == CONV_OK ? CLI_EXIT_OK : cli_report(CLI_PART_JOURNAL, &error);
 }
 
 static cli_exit wrong(const char *problem)

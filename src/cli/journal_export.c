@@ -58,7 +58,7 @@ static cli_exit read_places(exporter *self)
     for (bool more = true; more;) {
         conv_journal_page *page = NULL;
         if (conv_journal_list(self->journal, &filter, &page, &self->error) != CONV_OK)
-            return cli_report(CLI_PART_STORE, &self->error);
+            return cli_report(CLI_PART_JOURNAL, &self->error);
         bool kept = true;
         for (size_t i = 0; kept && i < conv_journal_page_count(page); i++) {
             const conv_journal_entry *entry = conv_journal_page_entry(page, i);
@@ -150,7 +150,7 @@ static cli_exit write_all(exporter *self, const char *path)
         bool to_file = self->output.file != stdout;
         if (!reading && to_file) cli_complain("write %s: %s", path, self->error.message);
         cli_output_file_abandon(&self->output);
-        return reading ? cli_report(CLI_PART_STORE, &self->error) : CLI_EXIT_FAILED;
+        return reading ? cli_report(CLI_PART_JOURNAL, &self->error) : CLI_EXIT_FAILED;
     }
     bool to_file = self->output.file != stdout;
     if (!cli_output_file_commit(&self->output)) return CLI_EXIT_FAILED;

@@ -134,7 +134,7 @@ static cli_exit print_pages(const cli_arguments *arguments, conv_journal *journa
         conv_error error = CONV_ERROR_INIT;
         filter.limit = left < PAGE ? (size_t)left : PAGE;
         if (conv_journal_list(journal, &filter, &page, &error) != CONV_OK)
-            return cli_report(CLI_PART_STORE, &error);
+            return cli_report(CLI_PART_JOURNAL, &error);
         for (size_t i = 0; i < conv_journal_page_count(page) && printed; i++, first = false) {
             const conv_journal_entry *entry = conv_journal_page_entry(page, i);
             printed = print_entry(table, form, entry, first);
@@ -155,7 +155,7 @@ static cli_exit list_entries(const cli_arguments *arguments, conv_journal *journ
     conv_journal_counts counts;
     conv_error error = CONV_ERROR_INIT;
     if (conv_journal_count(journal, &counts, &error) != CONV_OK)
-        return cli_report(CLI_PART_STORE, &error);
+        return cli_report(CLI_PART_JOURNAL, &error);
     if (form == CLI_FORM_JSON && !print_counts(&counts)) return CLI_EXIT_FAILED;
     cli_exit code = print_pages(arguments, journal, form, table);
     if (form == CLI_FORM_JSON) fputs("]}\n", stdout);
@@ -244,7 +244,7 @@ cli_exit cli_journal_show(const cli_arguments *arguments, conv_journal *journal,
     conv_error error = CONV_ERROR_INIT;
     if (!cli_form_of(arguments, &form)) return CLI_EXIT_USAGE;
     if (conv_journal_get(journal, entry_id, &page, &error) != CONV_OK)
-        return cli_report(CLI_PART_STORE, &error);
+        return cli_report(CLI_PART_JOURNAL, &error);
     cli_exit code = CLI_EXIT_OK;
     if (form == CLI_FORM_PEOPLE)
         show_people(conv_journal_page_entry(page, 0));

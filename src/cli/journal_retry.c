@@ -64,7 +64,7 @@ static cli_exit mark(const cli_arguments *arguments, int64_t entry_id, conv_jour
     }
     if (status == CONV_OK) status = conv_journal_count(journal, counts, &error);
     conv_journal_close(journal);
-    return status == CONV_OK ? CLI_EXIT_OK : cli_report(CLI_PART_STORE, &error);
+    return status == CONV_OK ? CLI_EXIT_OK : cli_report(CLI_PART_JOURNAL, &error);
 }
 
 conv_status cli_journal_await(conv_client *client, int64_t *left, conv_error *error)
@@ -133,6 +133,6 @@ cli_exit cli_journal_retry(const cli_arguments *arguments, int64_t entry_id)
     if (code != CLI_EXIT_OK) return code;
     conv_status status = conv_journal_count(journal, &after, &error);
     conv_journal_close(journal);
-    if (status != CONV_OK) return cli_report(CLI_PART_STORE, &error);
+    if (status != CONV_OK) return cli_report(CLI_PART_JOURNAL, &error);
     return print(arguments, &before, &after);
 }

@@ -22,12 +22,23 @@ static const char *namer(const cli_arguments *arguments)
     return is_set("DATABASE_URL") ? "DATABASE_URL" : NULL;
 }
 
+/* Who may not: the user of the server, one without rights to its tables, or this user to a file. */
+static void hint_at_permission(const conv_error *error)
+{
+    if (strncmp(error->sqlstate, "28", 2) == 0 || strstr(error->message, "password") != NULL)
+        cli_hint("a password comes from PGPASSWORD, ~/.pgpass or the connection string");
+    else if (error->sqlstate[0] != '\0')
+        cli_hint("GRANT gives this role of the server the rights to the schema and its tables");
+    else
+        cli_hint("`ls -ld` on the file and its folder shows who may read and write them");
+}
+
 static void hint_at_opening(const cli_arguments *arguments, cli_store_use use,
                             const conv_error *error)
 {
     const char *by = namer(arguments);
     if (error->status == CONV_PERMISSION)
-        cli_hint("a password comes from PGPASSWORD, ~/.pgpass or the connection string");
+        hint_at_permission(error);
     else if (error->status != CONV_UNAVAILABLE && error->status != CONV_NOT_FOUND)
         return;
     else if (by == NULL && use == CLI_STORE_READ)
@@ -89,5 +100,11 @@ cli_exit cli_report(cli_part part, const conv_error *error)
         cli_complain("%s", error->message);
     if (error->outcome_unknown)
         cli_hint("it may have been saved or not: the same turn id again settles it");
+    if (part == CLI_PART_STORE && error->status == CONV_NOT_FOUND)
+        cli_hint("`conversation sessions` lists them");
+    if (part == CLI_PART_JOURNAL && error->status == CONV_NOT_FOUND)
+        cli_hint("`conversation journal list` lists them");
+    if ((part == CLI_PART_STORE || part == CLI_PART_JOURNAL) && error->status == CONV_PERMISSION)
+        hint_at_permission(error);
     return cli_exit_of(part, error->status);
 }

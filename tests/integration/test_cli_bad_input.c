@@ -183,6 +183,35 @@ static void a_wrong_password(void **state)
     http_server_stop(server);
 }
 
+static void a_folder_that_may_not_be_made(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("touch data; XDG_DATA_HOME=$PWD/data/x "
+                              "conversation replay one.jsonl"),
+                     3);
+    assert_complains("conversation: ");
+    assert_contains(test_errors, "\nhint: `ls -ld` ");
+    assert_null(strstr(test_errors, "PGPASSWORD"));
+}
+
+static void a_user_without_rights_to_the_tables(void **state)
+{
+    (void)state;
+    const char *store = test_store_create("postgresql");
+    test_store_execute("postgresql", "DROP ROLE IF EXISTS conversation_without_rights; "
+                                     "CREATE ROLE conversation_without_rights");
+    assert_int_equal(test_run("conversation migrate --store '%s'", store), 0);
+    assert_int_equal(test_run("PGOPTIONS='-c role=conversation_without_rights' "
+                              "conversation sessions --store '%s'",
+                              store),
+                     3);
+    assert_complains("conversation: ");
+    assert_contains(test_errors, "\nhint: GRANT gives this role ");
+    assert_null(strstr(test_errors, "PGPASSWORD"));
+    test_store_execute("postgresql", "DROP ROLE conversation_without_rights");
+    test_store_drop("postgresql");
+}
+
 /* On both stores: the schema is not the one that this program knows. */
 static void the_schema_of(const char *kind)
 {
@@ -306,7 +335,9 @@ int main(void)
         TEST(a_server_that_is_not_there),
         TEST(a_server_that_is_not_postgresql),
         TEST(a_wrong_password),
+        TEST(a_user_without_rights_to_the_tables),
         TEST(a_schema_that_is_missing_too_old_or_too_new),
+        TEST(a_folder_that_may_not_be_made),
         TEST(a_store_on_a_full_disk),
         TEST(an_export_on_a_full_disk),
         TEST(a_store_that_is_read_only),

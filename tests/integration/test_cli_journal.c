@@ -125,6 +125,7 @@ static void entries_are_shown_dropped_and_exported(void **state)
     assert_int_equal(test_run("conversation journal drop %d --yes --journal j.db", entry), 0);
     assert_int_equal(test_run("conversation journal drop %d --yes --journal j.db", entry), 4);
     assert_int_equal(test_run("conversation journal show %d --journal j.db", entry), 4);
+    assert_contains(test_errors, "\nhint: `conversation journal list` lists them\n");
     assert_int_equal(test_run("conversation journal retry --journal j.db"), 0);
     assert_contains(test_output, "saved 2, refused 0\n");
     assert_int_equal(rows("chat_exchanges"), 2);

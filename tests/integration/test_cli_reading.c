@@ -293,6 +293,7 @@ static void delete_shows_a_receipt(void **state)
     assert_int_equal(test_run("conversation delete support-42 --yes"), 4);
     assert_string_equal(test_output, "");
     assert_int_equal(test_run("conversation history support-42"), 4);
+    assert_contains(test_errors, "\nhint: `conversation sessions` lists them\n");
     assert_int_equal(test_run("conversation usage --csv | grep -c gpt-4o"), 0);
 }
 
