@@ -23,14 +23,14 @@ static cli_exit open_openai(const cli_arguments *arguments, conv_provider **prov
     params.base_url = arguments->texts[CLI_OPTION_BASE_URL];
     params.model = arguments->texts[CLI_OPTION_MODEL];
     bool elsewhere = params.base_url != NULL || is_set("OPENAI_BASE_URL");
+    if (params.model == NULL || params.model[0] == '\0') {
+        cli_complain("chat: no model: name one with --model");
+        return CLI_EXIT_USAGE;
+    }
     if (!elsewhere && !is_set("OPENAI_API_KEY")) {
         cli_complain("ask provider: there is no key: OPENAI_API_KEY is not set");
         cli_hint("--base-url asks another endpoint, --provider echo answers without any");
         return CLI_EXIT_PROVIDER;
-    }
-    if (!elsewhere && params.model == NULL) {
-        cli_complain("ask provider: openai wants a model: --model NAME");
-        return CLI_EXIT_USAGE;
     }
     if (conv_provider_openai(&params, provider, error) == CONV_OK) return CLI_EXIT_OK;
     return cli_report(CLI_PART_INPUT, error);

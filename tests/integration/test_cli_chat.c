@@ -109,12 +109,25 @@ static void a_recording_answers(void **state)
 static void the_key_comes_from_the_environment_only(void **state)
 {
     (void)state;
-    assert_int_equal(test_run("conversation chat hi"), 5);
+    assert_int_equal(test_run("conversation chat --model m hi"), 5);
     assert_contains(test_errors, "OPENAI_API_KEY is not set");
-    assert_int_equal(test_run("OPENAI_API_KEY=k conversation chat hi"), 2);
-    assert_contains(test_errors, "openai wants a model: --model NAME");
     assert_int_equal(test_run("conversation chat --api-key k hi"), 2);
     assert_string_equal(test_output, "");
+}
+
+static void a_missing_model_is_refused_before_anything_is_saved(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"OPENAI_API_KEY=k conversation chat",
+                                       "OPENAI_BASE_URL=http://127.0.0.1:1/v1 conversation chat",
+                                       "conversation chat --base-url http://127.0.0.1:1/v1",
+                                       "OPENAI_API_KEY=k conversation chat --model ''"};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        assert_int_equal(test_run("%s hi", ways[i]), 2);
+        assert_string_equal(test_errors, "conversation: chat: no model: name one with --model\n");
+        assert_string_equal(test_output, "");
+    }
+    assert_int_equal(test_run("conversation sessions"), 3); /* no store was made */
 }
 
 #define HEAD        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -287,6 +300,7 @@ int main(void)
         TEST(json_says_all_about_the_turn),
         TEST(a_recording_answers),
         TEST(the_key_comes_from_the_environment_only),
+        TEST(a_missing_model_is_refused_before_anything_is_saved),
         TEST(a_stream_is_printed_as_it_comes),
         TEST(a_stream_that_breaks_is_saved_as_far_as_it_came),
         TEST(a_provider_that_fails_leaves_the_question),
