@@ -141,7 +141,9 @@ static conv_status on_event(void *context, conv_bytes data)
         stream->done = true;
         return CONV_OK;
     }
-    if (!conv__json_parse(data, &chunk, NULL)) return fail(stream, "sent a chunk that is not JSON");
+    if (!conv__json_parse(data, &chunk, NULL))
+        return fail(stream, stream->ending ? "ended the stream in the middle of a chunk"
+                                           : "sent a chunk that is not JSON");
     conv_status status = take_chunk(stream, chunk);
     conv__arena_reset(&stream->scratch);
     return status;
@@ -164,6 +166,8 @@ conv_status conv__openai_stream_feed(conv__openai_stream *stream, conv_bytes pie
 
 conv_status conv__openai_stream_finish(conv__openai_stream *stream)
 {
+    /* What comes out now has no end of its own: the connection may have been closed inside it. */
+    stream->ending = true;
     conv_status status = conv__sse_finish(&stream->sse);
     if (status == CONV_OK) status = hand_on_rest(stream);
     if (status != CONV_OK) return status;

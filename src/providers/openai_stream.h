@@ -29,7 +29,8 @@ typedef struct conv__openai_stream {
     size_t size; /* bytes kept so far */
     bool has_content;
     bool has_choice;
-    bool done; /* [DONE] came */
+    bool done;   /* [DONE] came */
+    bool ending; /* no byte comes any more */
     conv__openai_failure failure;
 } conv__openai_stream;
 
