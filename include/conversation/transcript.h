@@ -17,10 +17,10 @@ extern "C" {
 #endif
 
 /* One line: {"id", "user", "model", "messages": [OpenAI chat messages]}; only `messages` is needed.
- * Further keys are passed over, except `usage`: an array with one OpenAI usage object (or null) for
- * each turn. Texts are read losslessly: NUL and lone surrogates (as three bytes, WTF-8) too.
- * Also read: ShareGPT's {"conversations": [{"from", "value"}]}, and a conversation of ChatGPT's
- * export, of which the branch that ends at `current_node` is taken. */
+ * Further keys are passed over, except `title`, and `usage`: an array with one OpenAI usage object
+ * (or null) for each turn. Texts are read losslessly: NUL and lone surrogates (as three bytes,
+ * WTF-8) too. Also read: ShareGPT's {"conversations": [{"from", "value"}]}, and a conversation of
+ * ChatGPT's export, of which the branch that ends at `current_node` is taken. */
 typedef struct conv_transcript conv_transcript;
 
 /* Reads one line. `transcript` receives it, to be freed with conv_transcript_free; `error` may be
@@ -38,6 +38,9 @@ const char *conv_transcript_user(const conv_transcript *transcript);
 
 /* The model, or NULL. Belongs to the transcript. Thread: any. */
 const char *conv_transcript_model(const conv_transcript *transcript);
+
+/* The title, or NULL: none was given, or it holds a NUL. Belongs to the transcript. Thread: any. */
+const char *conv_transcript_title(const conv_transcript *transcript);
 
 /* All messages, in order. They belong to the transcript. Thread: any. */
 size_t conv_transcript_message_count(const conv_transcript *transcript);
@@ -97,6 +100,9 @@ CONV_WARN_UNUSED conv_status conv_transcript_reader_next(conv_transcript_reader 
 /* Where the last call of conv_transcript_reader_next was: the line, or the number in the array,
  * from 1; 0 before the first call. Thread: owner. */
 size_t conv_transcript_reader_number(const conv_transcript_reader *reader);
+
+/* What that number counts: "line" or "conversation". Static. Thread: owner. */
+const char *conv_transcript_reader_unit(const conv_transcript_reader *reader);
 
 /* Bytes read so far, and bytes of the whole file or -1 where that is unknown (a pipe): enough for a
  * progress bar. Thread: owner. */

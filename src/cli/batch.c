@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cli/batch_report.h"
+#include "cli/format.h"
 #include "cli/signals.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
@@ -14,6 +15,7 @@
 #define JOBS_DEFAULT 4
 #define QUEUE_BYTES  ((size_t)32 << 20)
 #define TICK_MS      100
+#define LISTED_MOST  10 /* a file of another kind is wrong in every line */
 
 typedef struct run {
     cli_batch batch;
@@ -23,6 +25,8 @@ typedef struct run {
     size_t thread_count;
     cli_exit read_exit; /* not OK: the file could not be read to its end */
     bool reading_ended;
+    int64_t readable;
+    int64_t unreadable;
 } run;
 
 static bool stopping(run *self)
@@ -61,7 +65,7 @@ static void hand_over(run *self, conv_transcript *transcript)
 {
     cli_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
-        cli_complain("conversation %zu of the file: out of memory",
+        cli_complain("%s %zu: out of memory", conv_transcript_reader_unit(self->reader),
                      conv_transcript_reader_number(self->reader));
         count_failed(self);
         conv_transcript_free(transcript);
@@ -69,6 +73,7 @@ static void hand_over(run *self, conv_transcript *transcript)
     }
     job->session_id = conv_uuid_ensure(conv_text(conv_transcript_id(transcript)));
     job->transcript = transcript;
+    job->unit = conv_transcript_reader_unit(self->reader);
     job->number = conv_transcript_reader_number(self->reader);
     job->bytes = weight(transcript);
     while (!cli_queue_put(&self->batch.queue, job, TICK_MS)) {
@@ -84,6 +89,19 @@ static void hand_over(run *self, conv_transcript *transcript)
     tick(self);
 }
 
+/* What was not listed, and what the file should be if it seems to be something else. */
+static void explain_unreadable(const run *self)
+{
+    char count[CLI_FORMAT_SIZE];
+    int64_t unlisted = self->unreadable - LISTED_MOST;
+    cli_format_count(unlisted, count);
+    if (unlisted > 0)
+        cli_note("%s more could not be read either, and %s not listed", count,
+                 unlisted == 1 ? "is" : "are");
+    if (unlisted > 0 || (self->unreadable > 0 && self->readable == 0))
+        cli_hint("FILE should be JSON Lines, ChatGPT's conversations.json or ShareGPT");
+}
+
 static void read_file(run *self)
 {
     while (!stopping(self)) {
@@ -95,13 +113,15 @@ static void read_file(run *self)
             return;
         }
         if (status == CONV_OK) {
+            self->readable++;
             hand_over(self, transcript);
             continue;
         }
         if (cli_signals_caught() != 0) return;
         if (status == CONV_BAD_DATA || status == CONV_NO_MEMORY) {
             count_failed(self);
-            cli_complain("%s: %s", error.action, error.message);
+            if (self->unreadable++ < LISTED_MOST)
+                cli_complain("%s: %s", error.action, error.message);
             continue;
         }
         self->read_exit = cli_report(CLI_PART_INPUT, &error);
@@ -179,6 +199,7 @@ static cli_exit save_file(run *self, const cli_arguments *arguments)
     if (code == CLI_EXIT_OK) {
         read_file(self);
         finish_workers(self);
+        explain_unreadable(self);
         code = conclude(self);
     } else {
         cli_complain("start workers: the system has no room for another thread");

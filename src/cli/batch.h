@@ -19,6 +19,7 @@ typedef struct cli_batch_turn {
     const conv_transcript *transcript;
     conv_transcript_turn turn;
     const char *turn_id;
+    const char *title;       /* for the session that the first turn makes; else NULL */
     conv_provider *provider; /* answers from the transcript; NULL where nobody is asked */
 } cli_batch_turn;
 

@@ -1,7 +1,10 @@
 /* One worker: takes conversations from the queue and saves their turns in order. It must not save a
  * turn after one that failed: the order of a session is the order of its turns. */
 #include "cli/batch.h"
+#include "cli/display.h"
 #include "cli/terminal.h"
+
+#define ID_COLUMNS 60
 
 /* Whether the failure is the store's and would meet every other turn too. */
 static bool concerns_all(const conv_error *error)
@@ -47,13 +50,17 @@ static void store_failed(cli_batch *batch, const conv_error *error)
 static void conversation_failed(cli_batch *batch, const cli_job *job, size_t turn,
                                 const conv_error *error)
 {
+    char id[4 * ID_COLUMNS + 1] = ""; /* no character takes more than four bytes a column */
+    char place[32] = "";
     add_one(batch, &batch->counts.failed);
-    if (turn == 0)
-        cli_complain("conversation %zu of the file: %s: %s", job->number, error->action,
-                     error->message);
-    else
-        cli_complain("conversation %zu of the file, turn %zu: %s: %s", job->number, turn,
-                     error->action, error->message);
+    FILE *file = fmemopen(id, sizeof id, "w");
+    if (file != NULL) {
+        cli_display_line(file, conv_text(conv_transcript_id(job->transcript)), ID_COLUMNS);
+        fclose(file);
+    }
+    if (turn > 0) snprintf(place, sizeof place, ", turn %zu", turn);
+    cli_complain("%s %zu (%s)%s: %s: %s", job->unit, job->number, id, place, error->action,
+                 error->message);
 }
 
 /* Whether the whole conversation is stored now. */
@@ -69,6 +76,7 @@ static void save_turns(cli_batch *batch, const cli_job *job, conv_provider *prov
             return;
         }
         conv_transcript_turn_id(conv_transcript_id(job->transcript), index + 1, turn_id);
+        turn.title = index == 0 ? conv_transcript_title(job->transcript) : NULL;
         cli_batch_saved saved = {0};
         conv_error error = CONV_ERROR_INIT;
         if (batch->kind->save(batch->client, &turn, &saved, &error) != CONV_OK) {

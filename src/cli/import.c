@@ -38,6 +38,7 @@ static conv_status save(conv_client *client, const cli_batch_turn *recorded, cli
     exchange.session_id = conv_transcript_id(recorded->transcript);
     exchange.user_id = conv_transcript_user(recorded->transcript);
     exchange.turn_id = recorded->turn_id;
+    exchange.title = recorded->title;
     exchange.messages = messages;
     exchange.message_count = recorded->turn.request_count + recorded->turn.reply_count;
     exchange.request_count = recorded->turn.request_count;

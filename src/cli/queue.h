@@ -15,7 +15,8 @@
 typedef struct cli_job {
     conv_uuid session_id;
     conv_transcript *transcript; /* goes with the job */
-    size_t number;               /* its line in the file */
+    const char *unit;            /* what `number` counts: "line" */
+    size_t number;               /* where it is in the file */
     size_t bytes;                /* of its messages */
     struct cli_job *next;
 } cli_job;

@@ -12,6 +12,7 @@ static conv_status save(conv_client *client, const cli_batch_turn *recorded, cli
     turn.session_id = conv_transcript_id(recorded->transcript);
     turn.user_id = conv_transcript_user(recorded->transcript);
     turn.turn_id = recorded->turn_id;
+    turn.title = recorded->title;
     turn.messages = recorded->turn.messages;
     turn.message_count = recorded->turn.request_count;
     turn.model = conv_transcript_model(recorded->transcript);

@@ -18,6 +18,14 @@ conv_status conv__transcript_bad(const conv__transcript_source *source, conv__js
                       offset);
 }
 
+conv_status conv__transcript_bad_value(const conv__transcript_source *source, conv__json value,
+                                       const char *key, const char *what)
+{
+    char text[80];
+    snprintf(text, sizeof text, "\"%s\" is not %s", key, what);
+    return conv__transcript_bad(source, value, text);
+}
+
 conv_status conv__transcript_no_memory(const conv__transcript_source *source)
 {
     return conv__fail_memory(source->error, CONV__TRANSCRIPT_ACTION);
@@ -31,8 +39,8 @@ conv_role conv__transcript_role(conv__json name)
     return CONV_ROLE_NONE;
 }
 
-static conv_status read_base64(const conv__transcript_source *source, conv__json value,
-                               conv_bytes *text)
+static conv_status read_base64(const conv__transcript_source *source, const char *key,
+                               conv__json value, conv_bytes *text)
 {
     conv_bytes encoded;
     conv__arena *arena = &source->transcript->arena;
@@ -41,7 +49,7 @@ static conv_status read_base64(const conv__transcript_source *source, conv__json
     conv__buffer buffer = {0};
     conv_status status = CONV_OK;
     if (encoded.data == NULL || !conv__base64_decode(&buffer, encoded)) {
-        status = conv__transcript_bad(source, value, "a value is not Base64");
+        status = conv__transcript_bad_value(source, value, key, "Base64");
     } else if (buffer.failed ||
                conv__arena_copy(arena, conv__buffer_bytes(&buffer), text) != CONV_OK) {
         status = conv__transcript_no_memory(source);
@@ -50,8 +58,8 @@ static conv_status read_base64(const conv__transcript_source *source, conv__json
     return status;
 }
 
-conv_status conv__transcript_text(const conv__transcript_source *source, conv__json value,
-                                  conv__json encoded, conv_bytes *text)
+conv_status conv__transcript_text(const conv__transcript_source *source, const char *key,
+                                  conv__json value, conv__json encoded, conv_bytes *text)
 {
     *text = conv_text(NULL);
     if (value.kind == CONV__JSON_STRING) {
@@ -60,8 +68,8 @@ conv_status conv__transcript_text(const conv__transcript_source *source, conv__j
         return CONV_OK;
     }
     if (value.kind != CONV__JSON_ABSENT && value.kind != CONV__JSON_NULL)
-        return conv__transcript_bad(source, value, "a value is not a string");
-    return encoded.kind == CONV__JSON_ABSENT ? CONV_OK : read_base64(source, encoded, text);
+        return conv__transcript_bad_value(source, value, key, "a string");
+    return encoded.kind == CONV__JSON_ABSENT ? CONV_OK : read_base64(source, key, encoded, text);
 }
 
 conv_status conv__transcript_exact(const conv__transcript_source *source, conv__json value,
@@ -87,22 +95,23 @@ typedef enum member {
     MAPPING,
     CURRENT_NODE,
     USAGE,
+    TITLE,
     MEMBER_COUNT
 } member;
 
 static const char *const member_keys[MEMBER_COUNT] = {
     "id",           "id_base64",       "user",     "user_base64",   "model",
     "model_base64", "conversation_id", "messages", "conversations", "system",
-    "mapping",      "current_node",    "usage"};
+    "mapping",      "current_node",    "usage",    "title"};
 
 /* A text that the API gives out as a C string; a number counts as its literal. */
-static conv_status read_c_string(const conv__transcript_source *source, conv__json value,
-                                 conv__json encoded, const char **string)
+static conv_status read_c_string(const conv__transcript_source *source, const char *key,
+                                 conv__json value, conv__json encoded, const char **string)
 {
     conv_bytes text;
     conv_status status = value.kind == CONV__JSON_NUMBER
                              ? conv__transcript_exact(source, value, &text)
-                             : conv__transcript_text(source, value, encoded, &text);
+                             : conv__transcript_text(source, key, value, encoded, &text);
     if (status != CONV_OK) return status;
     if (text.data != NULL && memchr(text.data, '\0', text.size) != NULL)
         return conv__transcript_bad(source, value, "an id with a NUL");
@@ -132,19 +141,36 @@ static conv_status make_id(const conv__transcript_source *source, conv__json obj
     return CONV_OK;
 }
 
+/* A title is for people: one that is of no use to them is no reason to refuse the conversation. */
+static conv_status read_title(const conv__transcript_source *source, conv__json value)
+{
+    conv_bytes text;
+    if (value.kind != CONV__JSON_STRING) return CONV_OK;
+    if (conv__json_string(&source->transcript->arena, value, &text) != CONV_OK)
+        return conv__transcript_no_memory(source);
+    if (text.size > 0 && memchr(text.data, '\0', text.size) == NULL)
+        source->transcript->title = text.data;
+    return CONV_OK;
+}
+
 static conv_status read_names(const conv__transcript_source *source, conv__json object,
                               const conv__json *members)
 {
     static const conv__json none = {0};
     conv_transcript *transcript = source->transcript;
-    conv_status status = read_c_string(source, members[ID], members[ID_BASE64], &transcript->id);
+    conv_status status =
+        read_c_string(source, "id", members[ID], members[ID_BASE64], &transcript->id);
     if (status == CONV_OK && transcript->id == NULL)
-        status = read_c_string(source, members[CONVERSATION_ID], none, &transcript->id);
+        status = read_c_string(source, "conversation_id", members[CONVERSATION_ID], none,
+                               &transcript->id);
     if (status == CONV_OK && transcript->id == NULL) status = make_id(source, object);
     if (status == CONV_OK)
-        status = read_c_string(source, members[USER], members[USER_BASE64], &transcript->user);
+        status =
+            read_c_string(source, "user", members[USER], members[USER_BASE64], &transcript->user);
     if (status == CONV_OK)
-        status = read_c_string(source, members[MODEL], members[MODEL_BASE64], &transcript->model);
+        status = read_c_string(source, "model", members[MODEL], members[MODEL_BASE64],
+                               &transcript->model);
+    if (status == CONV_OK) status = read_title(source, members[TITLE]);
     return status;
 }
 
@@ -276,6 +302,11 @@ const char *conv_transcript_user(const conv_transcript *transcript)
 const char *conv_transcript_model(const conv_transcript *transcript)
 {
     return transcript->model;
+}
+
+const char *conv_transcript_title(const conv_transcript *transcript)
+{
+    return transcript->title;
 }
 
 size_t conv_transcript_message_count(const conv_transcript *transcript)

@@ -18,6 +18,7 @@ struct conv_transcript {
     const char *id;
     const char *user;
     const char *model;
+    const char *title;
     conv_message *messages;
     size_t message_count;
     conv__transcript_turn *turns;
@@ -36,16 +37,20 @@ typedef struct conv__transcript_source {
 /* CONV_BAD_DATA with the byte at which `value` begins; `what` is one of our own texts. */
 conv_status conv__transcript_bad(const conv__transcript_source *source, conv__json value,
                                  const char *what);
+
+/* The same for the value of `key`, which is not `what`. */
+conv_status conv__transcript_bad_value(const conv__transcript_source *source, conv__json value,
+                                       const char *key, const char *what);
 conv_status conv__transcript_no_memory(const conv__transcript_source *source);
 
 /* The role that a JSON string names, or CONV_ROLE_NONE. */
 conv_role conv__transcript_role(conv__json name);
 
-/* The text of a value, or of its `encoded` form in Base64 where there is no value; absent if there
- * is neither, or null. CONV_BAD_DATA, CONV_NO_MEMORY. */
+/* The text of `key`'s value, or of its `encoded` form in Base64 where there is no value; absent if
+ * there is neither, or null. CONV_BAD_DATA, CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__transcript_text(const conv__transcript_source *source,
-                                                   conv__json value, conv__json encoded,
-                                                   conv_bytes *text);
+                                                   const char *key, conv__json value,
+                                                   conv__json encoded, conv_bytes *text);
 
 /* A copy of a JSON text as it is written. CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__transcript_exact(const conv__transcript_source *source,

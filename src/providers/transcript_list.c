@@ -21,12 +21,12 @@ static conv_role speaker_role(conv__json name)
 }
 
 /* A JSON array that is kept as it is written; null is as good as absent. */
-static conv_status read_array(const conv__transcript_source *source, conv__json value,
-                              conv_bytes *text)
+static conv_status read_array(const conv__transcript_source *source, const char *key,
+                              conv__json value, conv_bytes *text)
 {
     if (value.kind == CONV__JSON_ABSENT || value.kind == CONV__JSON_NULL) return CONV_OK;
     if (value.kind != CONV__JSON_ARRAY)
-        return conv__transcript_bad(source, value, "a value is not an array");
+        return conv__transcript_bad_value(source, value, key, "an array");
     return conv__transcript_exact(source, value, text);
 }
 
@@ -60,7 +60,7 @@ static const char *const member_keys[MEMBER_COUNT] = {"role",
 static conv_status read_text(const conv__transcript_source *source, const conv__json *members,
                              member key, conv_bytes *text)
 {
-    return conv__transcript_text(source, members[key], members[key + 1], text);
+    return conv__transcript_text(source, member_keys[key], members[key], members[key + 1], text);
 }
 
 static conv_status read_chat_message(const conv__transcript_source *source,
@@ -69,7 +69,8 @@ static conv_status read_chat_message(const conv__transcript_source *source,
     conv_status status = members[CONTENT].kind == CONV__JSON_ARRAY
                              ? conv__transcript_exact(source, members[CONTENT], &message->parts)
                              : read_text(source, members, CONTENT, &message->content);
-    if (status == CONV_OK) status = read_array(source, members[TOOL_CALLS], &message->tool_calls);
+    if (status == CONV_OK)
+        status = read_array(source, "tool_calls", members[TOOL_CALLS], &message->tool_calls);
     if (status == CONV_OK)
         status = read_text(source, members, TOOL_CALL_ID, &message->tool_call_id);
     if (status == CONV_OK) status = read_text(source, members, NAME, &message->name);
@@ -89,13 +90,14 @@ static conv_status read_message(const conv__transcript_source *source, conv__jso
     if (message->role == CONV_ROLE_NONE)
         return conv__transcript_bad(source, object, "a message without a known role");
     if (!is_sharegpt) return read_chat_message(source, members, message);
-    return conv__transcript_text(source, members[VALUE], (conv__json){0}, &message->content);
+    return conv__transcript_text(source, "value", members[VALUE], (conv__json){0},
+                                 &message->content);
 }
 
 static conv_status read_system(const conv__transcript_source *source, conv__json system)
 {
     conv_bytes text;
-    conv_status status = conv__transcript_text(source, system, (conv__json){0}, &text);
+    conv_status status = conv__transcript_text(source, "system", system, (conv__json){0}, &text);
     if (status != CONV_OK || text.size == 0) return status;
     conv_transcript *transcript = source->transcript;
     transcript->messages[transcript->message_count++] =

@@ -92,7 +92,7 @@ static conv_status read_content(const conv__transcript_source *source, conv__jso
     }
     conv__json text = conv__json_get(content, "text");
     if (text.kind == CONV__JSON_STRING)
-        return conv__transcript_text(source, text, (conv__json){0}, &message->content);
+        return conv__transcript_text(source, "text", text, (conv__json){0}, &message->content);
     if (content.kind != CONV__JSON_OBJECT) return CONV_OK;
     conv__buffer list = {0};
     conv__buffer_append(&list, "[", 1);
@@ -140,10 +140,11 @@ static conv_status read_message(const conv__transcript_source *source, conv__jso
     if (message->role == CONV_ROLE_NONE)
         return conv__transcript_bad(source, object, "a message without a known role");
     message->created_us = microseconds_of(conv__json_get(object, "create_time"));
-    status = conv__transcript_text(source, conv__json_get(author, "name"), none, &message->name);
+    status =
+        conv__transcript_text(source, "name", conv__json_get(author, "name"), none, &message->name);
     if (status != CONV_OK) return status;
     conv__json model = conv__json_get(conv__json_get(object, "metadata"), "model_slug");
-    return conv__transcript_text(source, model, none, &message->model);
+    return conv__transcript_text(source, "model_slug", model, none, &message->model);
 }
 
 /* From the last node up to the root; the array is filled from its end. */

@@ -26,6 +26,7 @@ typedef enum form {
 struct conv_transcript_reader {
     int file;
     form form;
+    bool is_array;     /* also when it has ended */
     size_t number;     /* of the conversation that was read last */
     size_t line;       /* that is being read, from 1 */
     int64_t offset;    /* bytes taken from the chunk */
@@ -136,7 +137,8 @@ static bool detect_form(conv_transcript_reader *reader, conv_status *status, con
     }
     if (!skip_blanks(reader, status, error)) return false;
     reader->form = *reader->at == '[' ? FORM_ARRAY : FORM_LINES;
-    if (reader->form == FORM_ARRAY) take(reader, 1);
+    reader->is_array = reader->form == FORM_ARRAY;
+    if (reader->is_array) take(reader, 1);
     return true;
 }
 
@@ -239,9 +241,10 @@ static conv_status next_of_lines(conv_transcript_reader *reader, bool *found, co
 }
 
 /* Puts the place before what the parser says. */
-static conv_status parse(conv_transcript_reader *reader, const char *unit,
-                         conv_transcript **transcript, conv_error *error)
+static conv_status parse(conv_transcript_reader *reader, conv_transcript **transcript,
+                         conv_error *error)
 {
+    const char *unit = conv_transcript_reader_unit(reader);
     if (reader->text.failed)
         return conv__fail(error, CONV_NO_MEMORY, READ, "%s %zu: out of memory", unit,
                           reader->number);
@@ -267,10 +270,10 @@ conv_status conv_transcript_reader_next(conv_transcript_reader *reader,
     switch (reader->form) {
     case FORM_LINES:
         status = next_of_lines(reader, &found, error);
-        return found ? parse(reader, "line", transcript, error) : status;
+        return found ? parse(reader, transcript, error) : status;
     case FORM_ARRAY:
         status = next_of_array(reader, &found, error);
-        return found ? parse(reader, "conversation", transcript, error) : status;
+        return found ? parse(reader, transcript, error) : status;
     case FORM_UNKNOWN:
     case FORM_ENDED:
         break;
@@ -281,6 +284,11 @@ conv_status conv_transcript_reader_next(conv_transcript_reader *reader,
 size_t conv_transcript_reader_number(const conv_transcript_reader *reader)
 {
     return reader->number;
+}
+
+const char *conv_transcript_reader_unit(const conv_transcript_reader *reader)
+{
+    return reader->is_array ? "conversation" : "line";
 }
 
 int64_t conv_transcript_reader_offset(const conv_transcript_reader *reader)

@@ -22,7 +22,7 @@ static conv_status check(const conv_exchange *exchange, conv_error *error)
         if (exchange->messages[i].role < CONV_ROLE_SYSTEM ||
             exchange->messages[i].role > CONV_ROLE_TOOL)
             return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "message %zu has no known role",
-                              i);
+                              i + 1);
     return CONV_OK;
 }
 

@@ -38,10 +38,10 @@ static conv_status check_messages(const conv_turn *turn, conv_error *error)
     for (size_t i = 0; i < turn->message_count; i++) {
         if (turn->messages[i].role < CONV_ROLE_SYSTEM || turn->messages[i].role > CONV_ROLE_TOOL)
             return conv__fail(error, CONV_INVALID_ARGUMENT, CONV__TURN_ACTION,
-                              "message %zu has no known role", i);
+                              "message %zu has no known role", i + 1);
         if (is_empty_question(&turn->messages[i]))
             return conv__fail(error, CONV_INVALID_ARGUMENT, CONV__TURN_ACTION,
-                              "message %zu of the user is empty", i);
+                              "message %zu of the user is empty", i + 1);
     }
     return CONV_OK;
 }

@@ -183,6 +183,35 @@ static void a_wrong_password(void **state)
     http_server_stop(server);
 }
 
+static void a_file_of_another_kind_is_not_listed_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("seq -f 'line %%g' 72 >notes.md; "
+                              "conversation import notes.md --store sqlite:s.db >/dev/null; "
+                              "code=$?; exit $code"),
+                     1);
+    assert_contains(test_errors, "conversation: read transcripts: line 10: not JSON at byte 0\n"
+                                 "conversation: 62 more could not be read either, and are not "
+                                 "listed\nhint: FILE should be JSON Lines, ");
+    assert_int_equal(test_run("head -n 3 notes.md | cat - one.jsonl | "
+                              "conversation import - --store sqlite:s.db >&2"),
+                     1);
+    assert_contains(test_errors, "1 conversation, 1 exchange");
+    assert_null(strstr(test_errors, "hint: "));
+}
+
+static void a_turn_that_is_refused_is_named_by_its_line(void **state)
+{
+    (void)state;
+    static const char lines[] =
+        "\n{\"id\": \"c\\u001b7\", \"messages\": [{\"role\": \"user\", \"content\": \"\"}, "
+        "{\"role\": \"assistant\", \"content\": \"x\"}]}\n";
+    test_write_file("empty.jsonl", lines, sizeof lines - 1);
+    assert_int_equal(test_run("conversation replay empty.jsonl --store sqlite:s.db"), 1);
+    assert_string_equal(test_errors, "conversation: line 2 (c\\x1b7), turn 1: process message: "
+                                     "message 1 of the user is empty\n");
+}
+
 static void a_folder_that_may_not_be_made(void **state)
 {
     (void)state;
@@ -337,6 +366,8 @@ int main(void)
         TEST(a_wrong_password),
         TEST(a_user_without_rights_to_the_tables),
         TEST(a_schema_that_is_missing_too_old_or_too_new),
+        TEST(a_file_of_another_kind_is_not_listed_whole),
+        TEST(a_turn_that_is_refused_is_named_by_its_line),
         TEST(a_folder_that_may_not_be_made),
         TEST(a_store_on_a_full_disk),
         TEST(an_export_on_a_full_disk),

@@ -182,9 +182,23 @@ static void other_content_under_a_known_turn_is_a_conflict(void **state)
         "{\"role\": \"user\", \"content\": \"3\"}]}\n";
     test_write_file("lines.jsonl", lines, sizeof lines - 1);
     assert_int_equal(test_run("conversation replay lines.jsonl"), 1);
-    assert_contains(test_errors, "conversation: conversation 2 of the file, turn 1: ");
+    assert_contains(test_errors, "conversation: line 2 (a), turn 1: ");
     assert_contains(test_output, "1 conversation failed\n");
     assert_rows(1, 1, 2);
+}
+
+static void an_import_carries_the_title(void **state)
+{
+    (void)state;
+    static const char export[] =
+        "[{\"title\": \"Gr\u00fc\u00dfe\", \"conversation_id\": \"t\", \"current_node\": \"b\", "
+        "\"mapping\": {\"a\": {\"message\": {\"author\": {\"role\": \"user\"}, \"content\": "
+        "{\"parts\": [\"q\"]}}}, \"b\": {\"parent\": \"a\", \"message\": {\"author\": {\"role\": "
+        "\"assistant\"}, \"content\": {\"parts\": [\"r\"]}}}}}]";
+    test_write_file("conversations.json", export, sizeof export - 1);
+    assert_int_equal(test_run("conversation import conversations.json"), 0);
+    assert_int_equal(test_run("conversation sessions --jsonl"), 0);
+    assert_contains(test_output, "\"title\": \"Grüße\"");
 }
 
 /* The same conversation again and again, each time one turn longer: out of order it would be mixed
@@ -284,6 +298,7 @@ int main(void)
         TEST(other_forms_are_imported),
         TEST(a_malformed_line_is_named_and_the_rest_goes_on),
         TEST(other_content_under_a_known_turn_is_a_conflict),
+        TEST(an_import_carries_the_title),
         TEST(a_conversation_that_is_named_often_stays_in_order),
         TEST(a_journal_is_empty_when_all_went_well),
         TEST(the_shipped_conversations_come_back),

@@ -81,6 +81,7 @@ static void chatgpts_current_branch_is_read(void **state)
                                                                                                                     "never mind",
                                                                                                                     "")) "}}");
     assert_string_equal(conv_transcript_id(transcript), "conv-1");
+    assert_string_equal(conv_transcript_title(transcript), "T");
     assert_string_equal(conv_transcript_model(transcript), "gpt-4o");
     assert_string_equal(transcript_texts(transcript),
                         "user:question|tool:looked up|assistant:second \xc3\xa4nswer");
