@@ -15,7 +15,8 @@ typedef struct cli_chat_state {
     conv_client *client;
     conv_provider *provider;
     const char *session_id;
-    char own_id[CONV_UUID_TEXT_SIZE]; /* of a new session */
+    char own_id[CONV_UUID_TEXT_SIZE];  /* of a new session */
+    char turn_id[CONV_UUID_TEXT_SIZE]; /* of the turn under way, unless --turn-id names it */
     bool json;
     bool interactive;
     bool begun; /* a turn was sent: the system message goes with the first one only */

@@ -21,7 +21,8 @@ cli_exit cli_chat_loop(cli_chat_state *chat)
     char *line = NULL;
     size_t capacity = 0;
     cli_exit code = CLI_EXIT_OK;
-    cli_note("session %s; Ctrl-C interrupts a reply, Ctrl-D ends", chat->session_id);
+    cli_note("session %s", chat->session_id);
+    cli_note("Ctrl-C interrupts a reply, Ctrl-D ends");
     for (;;) {
         cli_signals_catch();
         prompt();

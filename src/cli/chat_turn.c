@@ -85,16 +85,44 @@ static void note_tokens(FILE *file, const conv_usage *usage)
 {
     char text[CLI_FORMAT_SIZE];
     if (usage->input_tokens == CONV_UNKNOWN || usage->output_tokens == CONV_UNKNOWN) {
-        fputs(", tokens unreported", file);
+        fputs("tokens unreported", file);
         return;
     }
     cli_format_count(usage->input_tokens, text);
-    fprintf(file, ", %s %s in", text, usage->input_tokens == 1 ? "token" : "tokens");
+    fprintf(file, "%s %s in", text, usage->input_tokens == 1 ? "token" : "tokens");
     cli_format_count(usage->output_tokens, text);
     fprintf(file, ", %s out", text);
 }
 
-/* "session …, 12 tokens in, 30 out, 0.000123 USD, 1.2 s" */
+/* "session kitchen, saved as interrupted": of a conversation at the terminal the session was named
+ * before the first turn. */
+static void note_session(const cli_chat_state *chat, const conv_reply *reply)
+{
+    char line[512] = "";
+    const char *gap = "";
+    FILE *file = fmemopen(line, sizeof line, "w");
+    if (file == NULL) return;
+    if (!chat->interactive) {
+        const char *id = chat->session_id;
+        fputs("session ", file);
+        cli_display_line(file, conv_text(id == NULL ? conv_reply_session_id(reply) : id), 36);
+        gap = ", ";
+    }
+    if (conv_reply_is_repeat(reply)) {
+        fprintf(file, "%ssaved before", gap);
+        gap = ", ";
+    }
+    if (conv_reply_saved(reply) == CONV_SAVED_JOURNALED) {
+        fprintf(file, "%swaits in the journal", gap);
+        gap = ", ";
+    }
+    if (conv_reply_status(reply) != CONV_OUTCOME_COMPLETE)
+        fprintf(file, "%ssaved as %s", gap, conv_outcome_name(conv_reply_status(reply)));
+    fclose(file);
+    if (line[0] != '\0') cli_note("%s", line);
+}
+
+/* "12 tokens in, 30 out, 0.000123 USD, 1.2 s" */
 static void note_turn(const conv_reply *reply)
 {
     char line[512] = "";
@@ -102,8 +130,6 @@ static void note_turn(const conv_reply *reply)
     const conv_usage *usage = conv_reply_usage(reply);
     FILE *file = fmemopen(line, sizeof line, "w");
     if (file == NULL) return;
-    fprintf(file, "session %s", conv_reply_session_id(reply));
-    if (conv_reply_is_repeat(reply)) fputs(", saved before", file);
     note_tokens(file, usage);
     if (usage->priced) {
         conv_decimal_format(usage->cost_usd, text);
@@ -113,9 +139,6 @@ static void note_turn(const conv_reply *reply)
     }
     cli_format_duration(conv_reply_provider_us(reply) / 1000, text);
     fprintf(file, ", %s", text);
-    if (conv_reply_saved(reply) == CONV_SAVED_JOURNALED) fputs(", waits in the journal", file);
-    if (conv_reply_status(reply) != CONV_OUTCOME_COMPLETE)
-        fprintf(file, ", saved as %s", conv_outcome_name(conv_reply_status(reply)));
     fclose(file);
     cli_note("%s", line);
 }
@@ -153,6 +176,7 @@ void cli_chat_print(const cli_chat_state *chat, const conv_reply *reply, bool st
     if (!streamed) print_text(reply);
     fflush(stdout);
     note_tool_calls(reply);
+    note_session(chat, reply);
     note_turn(reply);
 }
 
@@ -165,7 +189,10 @@ static conv_status send(cli_chat_state *chat, conv_bytes message, listener *list
     conv_turn turn = CONV_TURN_INIT;
     turn.session_id = chat->session_id;
     turn.user_id = arguments->texts[CLI_OPTION_USER];
+    /* The turn is named here, so that one that could not be saved can be repeated. */
+    conv_uuid_format(conv_uuid_v7(), chat->turn_id);
     turn.turn_id = arguments->texts[CLI_OPTION_TURN_ID];
+    if (turn.turn_id == NULL) turn.turn_id = chat->turn_id;
     turn.message = message;
     turn.model = arguments->texts[CLI_OPTION_MODEL];
     turn.provider = chat->provider;
@@ -194,12 +221,17 @@ static cli_exit exit_of(conv_status status, const conv_reply *reply, const conv_
                       error);
 }
 
-/* How to ask again without saving the message a second time. */
-static void hint_again(const cli_chat_state *chat, const conv_reply *reply)
+/* How to ask again without saving the message a second time: with the ids that were not given. */
+static void hint_again(const cli_chat_state *chat)
 {
-    if (chat->interactive || conv_reply_status(reply) != CONV_OUTCOME_FAILED) return;
-    cli_hint("the same with --session %s --turn-id %s asks again and saves the message once",
-             conv_reply_session_id(reply), conv_reply_turn_id(reply));
+    const cli_arguments *arguments = chat->arguments;
+    bool made_session = arguments->texts[CLI_OPTION_SESSION] == NULL && chat->session_id != NULL;
+    if (arguments->texts[CLI_OPTION_TURN_ID] != NULL)
+        cli_hint("the same again asks again and saves the message once");
+    else
+        cli_hint("the same with %s%s%s--turn-id %s asks again and saves the message once",
+                 made_session ? "--session " : "", made_session ? chat->session_id : "",
+                 made_session ? " " : "", chat->turn_id);
 }
 
 cli_exit cli_chat_turn(cli_chat_state *chat, conv_bytes message)
@@ -218,7 +250,10 @@ cli_exit cli_chat_turn(cli_chat_state *chat, conv_bytes message)
     cli_exit code = exit_of(status, reply, &error);
     if (reply != NULL) {
         cli_chat_print(chat, reply, listening.begun);
-        hint_again(chat, reply);
+        if (!chat->interactive && conv_reply_status(reply) == CONV_OUTCOME_FAILED) hint_again(chat);
+    } else if (listening.begun) {
+        if (!error.outcome_unknown) cli_note("the reply above was not saved");
+        hint_again(chat);
     }
     conv_reply_free(reply);
     return code;

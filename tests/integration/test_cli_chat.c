@@ -34,8 +34,8 @@ static void standard_output_holds_the_reply_only(void **state)
     (void)state;
     assert_int_equal(test_run("conversation chat --provider echo --session s hello there"), 0);
     assert_string_equal(test_output, "hello there\n");
-    assert_contains(test_errors, "conversation: session ");
-    assert_contains(test_errors, ", 2 tokens in, 2 out, unpriced, ");
+    assert_contains(test_errors, "conversation: session s\nconversation: 2 tokens in, 2 out, "
+                                 "unpriced, ");
     assert_string_equal(value("SELECT count(*) FROM chat_messages"), "2");
     assert_string_equal(value("SELECT count(*) FROM usage_logs"), "1");
     assert_int_equal(test_run("conversation chat --provider echo --session s --no-stream again"),
@@ -176,7 +176,8 @@ static void a_provider_that_fails_leaves_the_question(void **state)
         chat_with("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", HTTP_CLOSE, ""), 5);
     assert_string_equal(test_output, "");
     assert_contains(test_errors, "saved as failed");
-    assert_contains(test_errors, "hint: the same with --session ");
+    assert_contains(test_errors, "hint: the same with --turn-id ");
+    assert_null(strstr(test_errors, "--session"));
     assert_int_equal(chat_with("rubbish", HTTP_CLOSE, "--timeout 2"), 5);
     assert_int_equal(chat_with(NULL, HTTP_HANG, "--timeout 1"), 5);
     assert_int_equal(test_run("conversation chat --base-url http://127.0.0.1:1/v1 --session s "
@@ -184,6 +185,28 @@ static void a_provider_that_fails_leaves_the_question(void **state)
                      5);
     assert_string_equal(value("SELECT count(*) FROM chat_messages WHERE status = 'failed'"), "4");
     assert_string_equal(value("SELECT count(*) FROM chat_messages"), "4");
+}
+
+static void a_reply_that_can_not_be_saved_is_said_to_be_lost(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation migrate"), 0);
+    test_store_execute("sqlite", "CREATE TRIGGER refuse BEFORE INSERT ON usage_logs "
+                                 "BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_int_not_equal(chat_with(HEAD CHUNK("Good day") "data: [DONE]\n\n", HTTP_CLOSE, ""), 0);
+    assert_string_equal(test_output, "Good day\n");
+    assert_contains(test_errors, "\nconversation: the reply above was not saved\n"
+                                 "hint: the same with --turn-id ");
+    char *turn_id = strstr(test_errors, "--turn-id ");
+    turn_id[strlen("--turn-id ") + 36] = '\0';
+    char options[64];
+    snprintf(options, sizeof options, "%s", turn_id);
+    test_store_execute("sqlite", "DROP TRIGGER refuse");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(chat_with(HEAD CHUNK("Good day") "data: [DONE]\n\n", HTTP_CLOSE, options),
+                         0);
+    assert_contains(test_errors, "conversation: session s, saved before\n");
+    assert_string_equal(value("SELECT count(*) FROM chat_messages"), "2");
 }
 
 static void a_reader_that_leaves_interrupts_the_turn(void **state)
@@ -210,7 +233,8 @@ static void a_terminal_is_a_conversation(void **state)
     test_terminal terminal;
     test_terminal_start(&terminal, 80,
                         "conversation chat --no-color --provider echo --session talk");
-    test_terminal_await(&terminal, "conversation: session talk; Ctrl-C interrupts a reply");
+    test_terminal_await(&terminal, "conversation: session talk\r\n");
+    test_terminal_await(&terminal, "conversation: Ctrl-C interrupts a reply");
     test_terminal_await(&terminal, "> ");
     test_terminal_type(&terminal, "first words\n");
     test_terminal_await(&terminal, "\033[Kfirst words\r\n");
@@ -304,6 +328,7 @@ int main(void)
         TEST(a_stream_is_printed_as_it_comes),
         TEST(a_stream_that_breaks_is_saved_as_far_as_it_came),
         TEST(a_provider_that_fails_leaves_the_question),
+        TEST(a_reply_that_can_not_be_saved_is_said_to_be_lost),
         TEST(a_reader_that_leaves_interrupts_the_turn),
         TEST(a_terminal_is_a_conversation),
         TEST(ctrl_c_interrupts_the_reply_not_the_program),
