@@ -74,7 +74,7 @@ typedef struct cli_command {
     size_t words_most;
     uint64_t options;    /* beside those that every command takes */
     const char *summary; /* one line */
-    const char *details; /* paragraphs for its own help; lines of 79 columns at most */
+    const char *details; /* paragraphs for its own help, which wraps them */
     cli_exit (*run)(const cli_arguments *arguments);
 } cli_command;
 

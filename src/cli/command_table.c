@@ -9,13 +9,13 @@ const cli_command cli_commands[] = {
      BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(SYSTEM) | BIT(SESSION) | BIT(USER) |
          BIT(TURN_ID) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(JOURNAL) | BIT(JSON),
      "talk with a model; every turn is saved",
-     "With a message, or one piped in, it does one turn and prints the reply. On a\n"
-     "terminal without a message it is a conversation: Ctrl-C interrupts a reply (what\n"
+     "With a message, or one piped in, it does one turn and prints the reply. On a "
+     "terminal without a message it is a conversation: Ctrl-C interrupts a reply (what "
      "came is saved), Ctrl-D ends. Standard output holds nothing but replies.\n"
      "\n"
-     "The key comes from OPENAI_API_KEY only, never from an option. OPENAI_BASE_URL or\n"
-     "--base-url names another endpoint that speaks OpenAI's chat completions.\n"
-     "--session goes on with a session, or begins it with this id.\n"
+     "The key comes from OPENAI_API_KEY only, never from an option. OPENAI_BASE_URL or "
+     "--base-url names another endpoint that speaks OpenAI's chat completions. --session "
+     "goes on with a session, or begins it with this id.\n"
      "\n"
      "  conversation chat --model gpt-4o-mini \"Where is my order?\"\n"
      "  git diff | conversation chat --model gpt-4o-mini --system \"Review this diff.\"\n"
@@ -23,31 +23,30 @@ const cli_command cli_commands[] = {
      cli_chat},
     {"replay", "FILE", 1, 1, BIT(JOBS) | BIT(JOURNAL) | BIT(JSON),
      "run recorded conversations through process_message",
-     "FILE holds a conversation a line: {\"id\", \"user\", \"model\", \"messages\": […]}; \"-\" "
-     "is\n"
-     "standard input. Each turn is answered by the recording itself and saved like any\n"
-     "other. Turn ids derive from the conversation's id and the turn's number: replaying\n"
-     "again, or after a crash, adds what is missing and nothing else.\n"
+     "FILE holds a conversation a line: {\"id\", \"user\", \"model\", \"messages\": […]}; "
+     "\"-\" is standard input. Each turn is answered by the recording itself and saved "
+     "like any other. Turn ids derive from the conversation's id and the turn's number: "
+     "replaying again, or after a crash, adds what is missing and nothing else.\n"
      "\n"
-     "A conversation that can't be read or saved is named on standard error; the others\n"
-     "go on, and the exit code is 1. Ctrl-C lets the turns under way finish.\n",
+     "A conversation that can't be read or saved is named on standard error; the others go "
+     "on, and the exit code is 1. Ctrl-C lets the turns under way finish.\n",
      cli_replay},
     {"import", "FILE", 1, 1, BIT(JOBS) | BIT(JOURNAL) | BIT(JSON),
      "save conversations that took place elsewhere",
-     "FILE is JSON Lines as for replay, ChatGPT's conversations.json or ShareGPT; \"-\" is\n"
-     "standard input. Nobody is asked: questions and answers are saved as they are, each\n"
+     "FILE is JSON Lines as for replay, ChatGPT's conversations.json or ShareGPT; \"-\" is "
+     "standard input. Nobody is asked: questions and answers are saved as they are, each "
      "exchange once, also when the same file is imported again.\n",
      cli_import},
     {"export", "", 0, 0, BIT(SESSION) | BIT(USER) | BIT(OUTPUT), "write sessions as JSON Lines",
-     "Writes a session a line, oldest first, with the ids as they were given and every\n"
-     "text as it came in. import and replay read it back. --session and --user choose.\n"
+     "Writes a session a line, oldest first, with the ids as they were given and every "
+     "text as it came in. import and replay read it back. --session and --user choose. "
      "With --output the file appears whole or not at all.\n",
      cli_export},
     {"history", "SESSION", 1, 1,
      BIT(LIMIT) | BIT(AFTER) | BIT(BEFORE) | BIT(LAST) | BIT(JSON) | BIT(JSONL),
      "show the messages of a session",
-     "Shows all messages, or --limit N of them; --after and --before take a position, the\n"
-     "number behind # in the output. What could steer the terminal is shown as an escape;\n"
+     "Shows all messages, or --limit N of them; --after and --before take a position, the "
+     "number behind # in the output. What could steer the terminal is shown as an escape; "
      "--json and --jsonl give the exact texts.\n",
      cli_history},
     {"sessions", "", 0, 0, BIT(USER) | BIT(LIMIT) | FORMS, "list sessions, newest change first",
@@ -56,17 +55,17 @@ const cli_command cli_commands[] = {
      BIT(BY) | BIT(FROM) | BIT(TO) | BIT(SERVICE) | BIT(OPERATION) | BIT(MODEL) | BIT(USER) |
          BIT(SESSION) | FORMS,
      "sum up tokens and costs",
-     "One row for each model, or for what --by names, and their sum. Costs are exact\n"
-     "decimals. \"unpriced\" counts the records whose price nobody knew, \"unreported\" those\n"
-     "without token counts; neither is counted as 0: a sum of nothing known is \"—\" (null\n"
-     "in JSON, empty in CSV). The table leaves out what counts nothing in any row. Days are\n"
-     "days of UTC.\n",
+     "One row for each model, or for what --by names, and their sum. Costs are exact "
+     "decimals. \"unpriced\" counts the records whose price nobody knew, \"unreported\" "
+     "those without token counts; neither is counted as 0: a sum of nothing known is \"—\" "
+     "(null in JSON, empty in CSV). The table leaves out what counts nothing in any row. "
+     "Days are days of UTC.\n",
      cli_usage},
     {"delete", "SESSION", 1, 1, BIT(YES) | BIT(JOURNAL) | BIT(JSON),
      "delete a session with all its messages",
-     "Deletes in one transaction and shows what was deleted. Usage records stay: they are\n"
-     "the ledger, and hold no text. Asks before on a terminal; elsewhere it needs --yes.\n"
-     "With --journal what waits there is saved first, and what of the session is stuck\n"
+     "Deletes in one transaction and shows what was deleted. Usage records stay: they are "
+     "the ledger, and hold no text. Asks before on a terminal; elsewhere it needs --yes. "
+     "With --journal what waits there is saved first, and what of the session is stuck "
      "there goes too.\n",
      cli_delete},
     {"journal", "list | show ENTRY | retry [ENTRY] | drop ENTRY | export", 1, 2,
@@ -74,22 +73,22 @@ const cli_command cli_commands[] = {
      "look into a journal, and decide about what is stuck",
      "Works on the FILE that --journal names, while no live process has it open.\n"
      "\n"
-     "list shows what is in it, oldest first: exchanges and usage records that wait for\n"
-     "the store, turns that were interrupted before their answer, and dead letters, which\n"
+     "list shows what is in it, oldest first: exchanges and usage records that wait for "
+     "the store, turns that were interrupted before their answer, and dead letters, which "
      "the store refused for good. show gives one entry with all it holds.\n"
      "\n"
-     "retry brings to the store what waits; with ENTRY or --all an interrupted turn (saved\n"
-     "as failed: the same turn id asks again) or a dead letter too. It ends when nothing\n"
-     "waits any more, or nothing has got through for ten seconds, and says what remains.\n"
-     "drop removes an entry for good: it asks before on a terminal; elsewhere it needs\n"
-     "--yes. export writes all messages that are in the journal as JSON Lines, a session a\n"
+     "retry brings to the store what waits; with ENTRY or --all an interrupted turn (saved "
+     "as failed: the same turn id asks again) or a dead letter too. It ends when nothing "
+     "waits any more, or nothing has got through for ten seconds, and says what remains. "
+     "drop removes an entry for good: it asks before on a terminal; elsewhere it needs "
+     "--yes. export writes all messages that are in the journal as JSON Lines, a session a "
      "line, for import.\n"
      "\n"
      "  conversation journal list --journal app.journal\n"
-     "  conversation journal retry --all --journal app.journal --store postgresql:///app\n",
+     "  conversation journal retry --all --journal app.journal --store sqlite:app.db\n",
      cli_journal},
     {"migrate", "", 0, 0, BIT(JSON), "make the store's schema, or bring it up to date",
-     "May be run at any time and by several at once. A new SQLite file gets its schema by\n"
+     "May be run at any time and by several at once. A new SQLite file gets its schema by "
      "itself; a PostgreSQL database wants this command first.\n",
      cli_migrate},
     {"version", "", 0, 0, BIT(JSON), "show the version", "", cli_version},

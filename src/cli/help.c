@@ -1,19 +1,39 @@
 /* The texts of --help, made from the tables, so that they can't fall behind them. */
 #include "cli/commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "cli/display.h"
 #include "cli/terminal.h"
+
+#define WIDTH 80
+
+/* `text` behind `lead`, wrapped; its further lines begin below its first one. */
+static void print_behind(FILE *file, const char *lead, const char *text)
+{
+    char indent[WIDTH] = "";
+    char *wrapped = NULL;
+    size_t size = 0;
+    size_t columns = cli_display_width(conv_text(lead));
+    FILE *memory = open_memstream(&wrapped, &size);
+    if (memory == NULL) return;
+    memset(indent, ' ', columns);
+    cli_display_wrapped(memory, conv_text(text), WIDTH, indent);
+    if (fclose(memory) == 0) fprintf(file, "%s%s", lead, wrapped + columns);
+    free(wrapped);
+}
 
 static void print_option(FILE *file, const cli_option_row *row)
 {
-    char name[80];
+    char name[WIDTH];
+    char lead[WIDTH];
     snprintf(name, sizeof name, "--%s%s%s", row->name, row->value_name == NULL ? "" : " ",
              row->value_name == NULL ? "" : row->value_name);
-    if (strlen(name) > 21)
-        fprintf(file, "  %s\n  %-21s  %s\n", name, "", row->help);
-    else
-        fprintf(file, "  %-21s  %s\n", name, row->help);
+    bool is_long = strlen(name) > 21;
+    if (is_long) fprintf(file, "  %s\n", name);
+    snprintf(lead, sizeof lead, "  %-21.21s  ", is_long ? "" : name);
+    print_behind(file, lead, row->help);
 }
 
 static void print_options(FILE *file, uint64_t options)
@@ -24,10 +44,14 @@ static void print_options(FILE *file, uint64_t options)
 
 static void print_command(FILE *file, const cli_command *command)
 {
-    fprintf(file, "conversation %s%s%s", command->name, command->words[0] == '\0' ? "" : " ",
-            command->words);
-    fprintf(file, " [OPTIONS]: %s\n", command->summary);
-    if (command->details[0] != '\0') fprintf(file, "\n%s", command->details);
+    char heading[256];
+    snprintf(heading, sizeof heading, "conversation %s%s%s [OPTIONS]: %s", command->name,
+             command->words[0] == '\0' ? "" : " ", command->words, command->summary);
+    cli_display_wrapped(file, conv_text(heading), WIDTH, "");
+    if (command->details[0] != '\0') {
+        fputc('\n', file);
+        cli_display_wrapped(file, conv_text(command->details), WIDTH, "");
+    }
     if (command->options != 0) {
         fputs("\noptions\n", file);
         print_options(file, command->options);
@@ -38,20 +62,30 @@ static void print_command(FILE *file, const cli_command *command)
 
 static void print_program(FILE *file)
 {
-    fputs("conversation COMMAND [OPTIONS]: saves conversations with language models, and what they "
-          "cost\n\ncommands\n",
-          file);
-    for (const cli_command *command = cli_commands; command->name != NULL; command++)
-        fprintf(file, "  %-9s %s\n", command->name, command->summary);
+    char lead[WIDTH];
+    cli_display_wrapped(file,
+                        conv_text("conversation COMMAND [OPTIONS]: saves conversations with "
+                                  "language models, and what they cost"),
+                        WIDTH, "");
+    fputs("\ncommands\n", file);
+    for (const cli_command *command = cli_commands; command->name != NULL; command++) {
+        snprintf(lead, sizeof lead, "  %-9s ", command->name);
+        print_behind(file, lead, command->summary);
+    }
     fputs("\noptions\n", file);
     print_options(file, CLI_OPTIONS_EVERYWHERE | CLI_OPTION_BIT(VERSION));
-    fputs("\nThe store is that of --store, else of CONVERSATION_STORE, else of DATABASE_URL, else "
-          "an\n"
-          "SQLite file in $XDG_DATA_HOME/conversation (~/.local/share/conversation). Passwords\n"
-          "belong into ~/.pgpass or PGPASSWORD. NO_COLOR switches colours off.\n"
-          "\nexit codes\n",
-          file);
-#define PRINT_CODE(name, number, meaning) fprintf(file, "  %3d  %s\n", number, meaning);
+    fputc('\n', file);
+    cli_display_wrapped(
+        file,
+        conv_text("The store is that of --store, else of CONVERSATION_STORE, else of DATABASE_URL, "
+                  "else an SQLite file in $XDG_DATA_HOME/conversation "
+                  "(~/.local/share/conversation). Passwords belong into ~/.pgpass or PGPASSWORD. "
+                  "NO_COLOR switches colours off."),
+        WIDTH, "");
+    fputs("\nexit codes\n", file);
+#define PRINT_CODE(name, number, meaning)                                                          \
+    snprintf(lead, sizeof lead, "  %3d  ", number);                                                \
+    print_behind(file, lead, meaning);
     CLI_EXIT_MAP(PRINT_CODE)
 #undef PRINT_CODE
     fputs("\n`conversation help COMMAND` says more about a command.\n", file);
