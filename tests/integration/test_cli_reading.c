@@ -276,6 +276,12 @@ static void usage_is_filtered(void **state)
     assert_int_equal(test_run("conversation usage --to 2020-01-01 --json"), 0);
     assert_contains(test_output, "\"rows\": [], \"total\": {\"records\": 0, ");
     assert_contains(test_output, "\"cost_usd\": \"0\"}}\n");
+    assert_int_equal(test_run("conversation usage --session nope"), 4);
+    assert_string_equal(test_output, "");
+    assert_string_equal(test_errors,
+                        "conversation: usage: there is no session with this id, and "
+                        "no record of one\nhint: `conversation sessions` lists them\n");
+    assert_int_equal(test_run("conversation usage --session support-42 --model m2 --csv"), 0);
     assert_int_equal(test_run("conversation usage --from yesterday"), 2);
     assert_string_equal(test_errors, "conversation: usage: --from is no date: it wants 2026-11-23 "
                                      "or 2026-11-23T03:44:40Z\n");
@@ -295,6 +301,7 @@ static void delete_shows_a_receipt(void **state)
     assert_int_equal(test_run("conversation history support-42"), 4);
     assert_contains(test_errors, "\nhint: `conversation sessions` lists them\n");
     assert_int_equal(test_run("conversation usage --csv | grep -c gpt-4o"), 0);
+    assert_int_equal(test_run("conversation usage --session support-42 --from 2099-01-01"), 0);
 }
 
 static void delete_asks_on_a_terminal(void **state)
@@ -340,6 +347,11 @@ static void version_and_help_need_no_store(void **state)
     assert_contains(test_output, "exit codes");
     assert_int_equal(test_run("conversation help replay >a && conversation replay --help | cmp a"),
                      0);
+    assert_int_equal(test_run("for c in '' chat replay import export history sessions usage delete "
+                              "journal migrate version help; do conversation help $c || exit 9; "
+                              "done | LC_ALL=C.UTF-8 grep -E '.{81}'"),
+                     1);
+    assert_string_equal(test_output, "");
     assert_int_equal(test_run("conversation"), 2);
     assert_string_equal(test_output, "");
     assert_contains(test_errors, "commands");
