@@ -267,6 +267,21 @@ static void a_deadline_while_somebody_holds_a_lock(void **state)
     assert_int_equal(things(), 0);
 }
 
+static void a_deadline_that_has_passed(void **state)
+{
+    (void)state;
+    add_insert(1, conv_text("one"));
+    assert_status(run_within(whole, 0), CONV_TIMEOUT, error);
+    assert_false(error.outcome_unknown);
+    assert_false(connection->broken);
+    assert_int_equal(things(), 0);
+    add_insert(1, conv_text("one"));
+    assert_ok(run(opened), error);
+    assert_status(run_within(closed, 0), CONV_TIMEOUT, error);
+    assert_int_equal(PQtransactionStatus(connection->link), PQTRANS_IDLE);
+    assert_int_equal(things(), 0);
+}
+
 static void a_transaction_in_two_steps(void **state)
 {
     (void)state;
@@ -460,6 +475,7 @@ int main(void)
         TEST(a_fatal_without_commit_is_known),
         TEST(a_fatal_while_idle),
         TEST(a_deadline_while_somebody_holds_a_lock),
+        TEST(a_deadline_that_has_passed),
         TEST(a_transaction_in_two_steps),
         TEST(statements_are_prepared_once),
         TEST(nothing_is_prepared_for_a_pooler),

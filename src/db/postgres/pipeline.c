@@ -291,6 +291,11 @@ static void judge(flight *self)
 
 static void fly(flight *self, const conv__operation *first, conv__bracket bracket)
 {
+    if (conv__deadline_passed(self->deadline_ns)) {
+        self->status = conv__fail(&self->error, CONV_TIMEOUT, self->action,
+                                  "the deadline had passed before anything was sent");
+        return;
+    }
     if (!send_all(self, first, bracket)) {
         if (self->status == CONV_OK) lose(self, NULL);
     } else {
