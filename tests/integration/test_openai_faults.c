@@ -283,7 +283,7 @@ static void stream_that_breaks_is_kept_and_not_asked_again(void **state)
         {{.bytes = STREAM "Connection: close\r\n\r\n" DELTA("Well, ") "data: {\"choi",
           .end = HTTP_CLOSE},
          CONV_PROVIDER,
-         "not JSON"},
+         "ended the stream in the middle of a chunk"},
         {{.bytes = STREAM "Connection: close\r\n\r\n" DELTA(
               "Well, ") "data: {\"error\":{"
                         "\"message\":\"Hello\",\"type\":\"overloaded\"}}\n\n",
