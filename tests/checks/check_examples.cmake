@@ -1,0 +1,25 @@
+# Each example is a program of a user: it sees the public headers alone, and runs in a folder of its
+# own with no network.
+file(GLOB examples CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/examples/*.c)
+foreach(source IN LISTS examples)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(example_${name} ${source})
+    set_target_properties(example_${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_link_libraries(example_${name} PRIVATE conversation_archive conversation_options)
+    set(folder ${CMAKE_BINARY_DIR}/tests/examples/${name})
+    add_test(NAME check_example_${name}
+        COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/checks/run_in_fresh_folder.sh ${folder}
+                $<TARGET_FILE:example_${name}>)
+    set_tests_properties(check_example_${name} PROPERTIES TIMEOUT 60 LABELS check)
+endforeach()
+set_tests_properties(check_example_quickstart PROPERTIES
+    PASS_REGULAR_EXPRESSION "^Where is my order\\?\n$")
+set_tests_properties(check_example_streaming PROPERTIES
+    PASS_REGULAR_EXPRESSION "interrupted: \"Say all of this again.*\" is saved in session [0-9a-f-]+\n$")
+set_tests_properties(check_example_own_provider PROPERTIES
+    PASS_REGULAR_EXPRESSION "assistant  Forty-two.*assistant  Forty-two.*56 tokens, 0\\.000012 USD\n$")
+
+add_test(NAME check_readme_program
+    COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/checks/readme_program.sh ${CMAKE_SOURCE_DIR})
+set_tests_properties(check_readme_program PROPERTIES TIMEOUT 60 LABELS check)
