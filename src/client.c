@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "async_queue.h"
 #include "core/error.h"
 #include "core/time.h"
 #include "repositories/postgres/store.h"
@@ -182,6 +183,7 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
 static void destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining)
 {
     bool spooled = false;
+    conv__async_close(client->async);
     size_t buffered = conv__tracker_close(client->tracker, deadline_ns, &spooled);
     conv__saving_close(client->saving, deadline_ns, remaining);
     if (remaining != NULL && spooled) remaining->usage += (int64_t)buffered;
@@ -270,6 +272,7 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
     struct timespec until = {deadline / 1000000000, deadline % 1000000000};
     pthread_mutex_lock(&client->lock);
     client->closing = true;
+    conv__async_hurry(client->async, timeout_ms);
     while (client->calls > 0)
         if (pthread_cond_timedwait(&client->idle, &client->lock, &until) == ETIMEDOUT) break;
     size_t calls = client->calls;

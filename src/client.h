@@ -25,6 +25,7 @@ struct conv_client {
     pthread_mutex_t lock;
     pthread_cond_t idle; /* no call is under way */
     size_t calls;
+    struct conv__async *async; /* made by its first use */
     bool closing;
 };
 

@@ -80,7 +80,7 @@ typedef struct conv_client_params {
 CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
                                               conv_client **client, conv_error *error);
 
-/* Waits for calls under way, saves what waits in the journal, closes the connections and frees the
+/* Waits for calls under way and for what was submitted (async.h), saves what waits in the journal, closes the connections and frees the
  * client; it is gone whatever the answer. `timeout_ms` at most so long, 0 for no wait; `client`
  * NULL is allowed; `error` may be NULL. CONV_TIMEOUT: calls were still under way, the message says
  * how many, and the memory is then left to them; or exchanges still wait in the journal, the

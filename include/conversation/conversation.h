@@ -2,6 +2,7 @@
 #ifndef CONVERSATION_H
 #define CONVERSATION_H
 
+#include "async.h"
 #include "bytes.h"
 #include "client.h"
 #include "decimal.h"

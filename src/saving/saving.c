@@ -195,6 +195,29 @@ conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted
     return status;
 }
 
+void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count)
+{
+    conv__save *batch[CONV__SAVE_MANY]; /* a copy, because saving reorders it */
+    bool kept[CONV__SAVE_MANY] = {false};
+    bool has_journal = saving->params.journal != NULL;
+    size_t together = 0;
+    for (size_t i = 0; i < count; i++) {
+        kept[i] = has_journal && must_wait(saving, saves[i]);
+        if (kept[i])
+            saves[i]->status = conv__saving_keep(saving, saves[i], NULL);
+        else
+            batch[together++] = saves[i];
+    }
+    if (together > 0) conv__writer_save_many(saving->writer, batch, together);
+    for (size_t i = 0; has_journal && i < count; i++) {
+        if (kept[i] || saves[i]->status == CONV_OK || !conv__saving_may_wait(&saves[i]->error))
+            continue;
+        conv_error cause = saves[i]->error;
+        conv__saving_store_away(saving);
+        saves[i]->status = conv__saving_keep(saving, saves[i], &cause);
+    }
+}
+
 bool conv__saving_is_away(conv__saving *saving)
 {
     lock(saving);

@@ -35,6 +35,12 @@ CONV_WARN_UNUSED conv_status conv__saving_note(conv__saving *saving, const conv_
  * it noted is taken back unless the exchange now waits. Else see conv__writer_save. */
 CONV_WARN_UNUSED conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted);
 
+/* The same for exchanges that one caller brings together, none of them noted: each gets its own
+ * result, and those of a session keep their order. At most CONV__SAVE_MANY; else see
+ * conv__writer_save_many. */
+enum { CONV__SAVE_MANY = 256 };
+void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count);
+
 /* Whether the store failed a moment ago, so that nobody should wait for it before it is time to try
  * again. Never true without a journal. */
 bool conv__saving_is_away(conv__saving *saving);

@@ -53,6 +53,11 @@ conv_status conv__writer_save(conv__writer *writer, conv__save *save)
     return save->status;
 }
 
+void conv__writer_save_many(conv__writer *writer, conv__save **saves, size_t count)
+{
+    conv__batch_save(writer->store, saves, count);
+}
+
 conv_status conv__writer_create(const conv__writer_params *params, conv__writer **writer,
                                 conv_error *error)
 {

@@ -26,6 +26,10 @@ CONV_WARN_UNUSED conv_status conv__writer_create(const conv__writer_params *para
  * Thread: any. */
 CONV_WARN_UNUSED conv_status conv__writer_save(conv__writer *writer, conv__save *save);
 
+/* Saves exchanges that one caller brings together, beside what others save. See conv__batch_save,
+ * which also says what may come together. Thread: any. */
+void conv__writer_save_many(conv__writer *writer, conv__save **saves, size_t count);
+
 /* NULL is allowed. Nobody may be saving. */
 void conv__writer_free(conv__writer *writer);
 

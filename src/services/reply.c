@@ -12,13 +12,13 @@ conv_reply *conv__reply_create(void)
 conv_status conv__reply_set_messages(conv_reply *reply, const conv_message *messages, size_t count)
 {
     reply->message_count = 0;
-    reply->messages = conv__arena_allocate(&reply->arena, (count + 1) * sizeof *messages);
-    if (reply->messages == NULL) return CONV_NO_MEMORY;
+    conv_message *copies = conv__arena_allocate(&reply->arena, (count + 1) * sizeof *messages);
+    if (copies == NULL) return CONV_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
-        reply->messages[i] = messages[i];
-        if (conv__copy_message(&reply->arena, &reply->messages[i]) != CONV_OK)
-            return CONV_NO_MEMORY;
+        copies[i] = messages[i];
+        if (conv__copy_message(&reply->arena, &copies[i]) != CONV_OK) return CONV_NO_MEMORY;
     }
+    reply->messages = copies;
     reply->message_count = count;
     return CONV_OK;
 }

@@ -67,28 +67,40 @@ static conv_status make_usage(const conv__conversation *service, const conv_exch
     return conv__exchange_set_usage(&reply->arena, row, &reply->usage, error);
 }
 
-static conv_status save(const conv__conversation *service, const conv_exchange *exchange,
-                        conv_reply *reply, conv_error *error)
+conv_status conv__prepare_exchange(const conv__conversation *service, const conv_exchange *exchange,
+                                   conv_reply *reply, conv__exchange *row, conv_error *error)
 {
-    conv__exchange row = {.status = exchange->status};
     conv_message *messages = NULL;
+    conv_status status = check(exchange, error);
+    if (status != CONV_OK) return status;
     conv__identity identity = {exchange->session_id, exchange->user_id, exchange->turn_id,
                                exchange->title};
     int64_t created = exchange->created_us != 0 ? exchange->created_us : conv__now_us();
     size_t asked = request_count(exchange);
     size_t answered = exchange->message_count - asked;
-    conv_status status = conv__exchange_identify(&reply->arena, &row, &identity, created, error);
+    *row = (conv__exchange){.status = exchange->status};
+    status = conv__exchange_identify(&reply->arena, row, &identity, created, error);
     if (status != CONV_OK) return status;
-    conv_uuid_format(row.session.session_id, reply->session_id);
-    conv_uuid_format(row.exchange_id, reply->turn_id);
+    conv_uuid_format(row->session.session_id, reply->session_id);
+    conv_uuid_format(row->exchange_id, reply->turn_id);
     if (complete_messages(reply, exchange, created, &messages) != CONV_OK)
         return conv__fail_memory(error, ACTION);
-    status = conv__exchange_set_messages(&reply->arena, &row, messages, asked, messages + asked,
+    status = conv__exchange_set_messages(&reply->arena, row, messages, asked, messages + asked,
                                          answered, error);
-    if (status == CONV_OK) status = make_usage(service, exchange, reply, &row, error);
+    if (status == CONV_OK) status = make_usage(service, exchange, reply, row, error);
+    reply->messages = messages + asked;
+    reply->message_count = answered;
+    return status;
+}
+
+static conv_status save(const conv__conversation *service, const conv_exchange *exchange,
+                        conv_reply *reply, conv_error *error)
+{
+    conv__exchange row;
+    conv_status status = conv__prepare_exchange(service, exchange, reply, &row, error);
     if (status != CONV_OK) return status;
     /* Before it is saved: afterwards nothing may fail any more. */
-    if (conv__reply_set_messages(reply, messages + asked, answered) != CONV_OK)
+    if (conv__reply_set_messages(reply, reply->messages, reply->message_count) != CONV_OK)
         return conv__fail_memory(error, ACTION);
     int64_t begun = conv__monotonic_ns();
     conv__save one = {.exchange = &row,
@@ -111,11 +123,9 @@ conv_status conv__save_exchange(const conv__conversation *service, const conv_ex
 {
     conv_reply *made = NULL;
     if (reply != NULL) *reply = NULL;
-    conv_status status = check(exchange, error);
-    if (status != CONV_OK) return status;
     made = conv__reply_create();
     if (made == NULL) return conv__fail_memory(error, ACTION);
-    status = save(service, exchange, made, error);
+    conv_status status = save(service, exchange, made, error);
     if (status == CONV_OK && reply != NULL)
         *reply = made;
     else

@@ -19,6 +19,8 @@ set_tests_properties(check_example_streaming PROPERTIES
     PASS_REGULAR_EXPRESSION "interrupted: \"Say all of this again.*\" is saved in session [0-9a-f-]+\n$")
 set_tests_properties(check_example_own_provider PROPERTIES
     PASS_REGULAR_EXPRESSION "assistant  Forty-two.*assistant  Forty-two.*56 tokens, 0\\.000012 USD\n$")
+set_tests_properties(check_example_event_loop PROPERTIES
+    PASS_REGULAR_EXPRESSION "^5 exchanges saved\n$")
 
 add_test(NAME check_readme_program
     COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/checks/readme_program.sh ${CMAKE_SOURCE_DIR})
