@@ -1,0 +1,138 @@
+/* What a power cut or a failing disk leaves of the journal's files: each image must open and give
+ * every exchange that had been acknowledged by then, and nothing else under its name. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conversation/conversation.h"
+#include "fault/disk.h"
+#include "fault/image.h"
+#include "fault/report.h"
+#include "fault/witness.h"
+
+enum { EXCHANGES = 90 };
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(99);
+}
+
+static fault_turn turn_of(long number)
+{
+    return (fault_turn){.session = (uint64_t)(number % 5),
+                        .turn = (uint64_t)number,
+                        .bytes = number % 3 == 0 ? 30000 : 200};
+}
+
+/* Saves while the store is held by somebody else, so that everything is in the journal alone. */
+static void record_run(campaign *run, const char *store)
+{
+    char lock_name[128];
+    char url[128];
+    conv_client *client = NULL;
+    conv_error error;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    snprintf(url, sizeof url, "sqlite:%s", store);
+    params.store = url;
+    params.journal = run->journal;
+    params.store_timeout_ms = 100;
+    disk_record(run->journal);
+    if (conv_client_open(&params, &client, &error) != CONV_OK) die(error.message);
+    snprintf(lock_name, sizeof lock_name, "%s-lock", store);
+    int descriptor = open(lock_name, O_RDWR | O_CLOEXEC);
+    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (descriptor < 0 || fcntl(descriptor, F_OFD_SETLK, &range) != 0) die(lock_name);
+    witness *lines = witness_open(run->lines);
+    for (long i = 0; i < EXCHANGES; i++) {
+        fault_turn turn = turn_of(i);
+        if (witness_save(lines, client, &turn, 100, &error) != CONV_OK) die(error.message);
+        disk_mark();
+    }
+    conv_client_close(client, 0, NULL);
+    witness_close(lines);
+    close(descriptor);
+}
+
+static void cut_power(campaign *run, const disk_operation *operations, size_t count,
+                      const char *path)
+{
+    checker_findings findings = {0};
+    for (long trial = 0; trial < run->trials; trial++) {
+        image all = {0};
+        image_found result;
+        size_t crash = 1 + fault_random(&run->random) % count;
+        long acknowledged = 0;
+        for (size_t i = 0; i < crash; i++)
+            acknowledged += operations[i].what == DISK_MARK;
+        image_build(&all, operations, crash, &run->random);
+        image_write(&all, path);
+        image_read(path, &result);
+        for (long i = 0; i < acknowledged; i++)
+            if (!result.there[i]) findings.lost++;
+        findings.wrong += result.wrong;
+        findings.calls++;
+        findings.acknowledged += acknowledged;
+        image_remove(path);
+        image_free(&all);
+    }
+    campaign_report(run, "journal crash images", run->trials, &findings);
+}
+
+/* A byte with one bit flipped, somewhere in the files as a clean end or a kill left them. What is
+ * missing must have been noticed; a flip in a page that holds nothing loses nothing. */
+static void flip_bits(campaign *run, const disk_operation *operations, size_t count,
+                      const char *path)
+{
+    checker_findings findings = {0};
+    long missing = 0;
+    for (long trial = 0; trial < run->trials; trial++) {
+        image all = {0};
+        image_found result;
+        for (size_t i = 0; i < count; i++)
+            if (operations[i].what != DISK_MARK && operations[i].what != DISK_SYNC)
+                image_apply(&all, &operations[i], operations[i].size);
+        file_image *file = image_main(&all);
+        file->bytes[fault_random(&run->random) % file->size] ^=
+            (char)(1 << (fault_random(&run->random) % 8));
+        image_write(&all, path);
+        image_read(path, &result);
+        long lost = 0;
+        for (long i = 0; i < EXCHANGES; i++)
+            lost += !result.there[i];
+        missing += lost;
+        if (lost > 0 && !result.set_aside && result.unreadable == 0) findings.lost += lost;
+        findings.wrong += result.wrong;
+        findings.calls++;
+        image_remove(path);
+        image_free(&all);
+    }
+    campaign_report(run, "journal bit flips at rest", run->trials, &findings);
+    printf("  %ld of %ld exchanges damaged, all of them noticed\n", missing,
+           run->trials * EXCHANGES);
+}
+
+int main(int argc, char **argv)
+{
+    campaign run = campaign_begin(argc, argv, (long[]){100, 500, 10000});
+    char store[96];
+    char path[96];
+    size_t count = 0;
+    snprintf(store, sizeof store, "%s/store.db", run.folder);
+    /* What is read back needs no disk of its own. */
+    snprintf(path, sizeof path, "%s/image-%d.db",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run.folder, (int)getpid());
+    record_run(&run, store);
+    disk_record("");
+    const disk_operation *operations = disk_recorded(&count);
+    cut_power(&run, operations, count, path);
+    flip_bits(&run, operations, count, path);
+    for (size_t i = 0; i < count; i++)
+        free(operations[i].data);
+    free((void *)operations);
+    return campaign_end(&run);
+}

@@ -1,0 +1,39 @@
+/* The calls by which the library writes to files, taken over by the program that links this: they
+ * are counted, made to fail, or recorded. Concerns only files whose path begins as told, so the
+ * witness's own and the store's go through untouched. */
+#ifndef TESTS_FAULT_DISK_H
+#define TESTS_FAULT_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum disk_fault { DISK_EIO, DISK_ENOSPC, DISK_SHORT } disk_fault;
+
+/* From now on call `first` (from 1; 0: none) on a file of this prefix fails, and with `for_ever`
+ * all after it too. DISK_SHORT writes half and fails from then on as a full disk does; a call that
+ * is no write then fails with ENOSPC. Counts from the beginning. */
+void disk_fail(const char *prefix, long first, bool for_ever, disk_fault fault);
+
+long disk_calls(void);
+long disk_failures(void);
+
+/* Whether the last call that failed was a sync. */
+bool disk_failed_sync(void);
+
+/* One call that was made, or a mark of the program's own. */
+typedef struct disk_operation {
+    enum { DISK_WRITE, DISK_SYNC, DISK_FAILED_SYNC, DISK_TRUNCATE, DISK_REMOVE, DISK_MARK } what;
+    char name[24];  /* the file's path behind the prefix */
+    int64_t offset; /* of a truncation the size */
+    size_t size;
+    char *data;
+} disk_operation;
+
+/* Keeps every call that succeeds, and every sync that fails, in memory from now on; begins the
+ * counts anew. An empty prefix ends it. */
+void disk_record(const char *prefix);
+void disk_mark(void);
+const disk_operation *disk_recorded(size_t *count);
+
+#endif
