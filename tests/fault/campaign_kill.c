@@ -1,0 +1,199 @@
+/* The client's process is killed (SIGKILL): at random instants under load, and at every system call
+ * of saves, tracking and draining. The next process opens the same journal and goes on. */
+#include <fcntl.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fault/caller.h"
+#include "fault/checker_sqlite.h"
+#include "fault/load.h"
+#include "fault/report.h"
+#include "fault/server.h"
+
+enum { THREADS = 4, TIMEOUT_MS = 400, LONGEST_LIFE_MS = 300, SESSIONS = 10000000 };
+
+/* A store, and how to keep it from taking anything for a while. */
+typedef struct target {
+    const char *url;
+    const char *file; /* of SQLite, or NULL */
+    PGconn *blocker;
+    int descriptor;
+} target;
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(99);
+}
+
+static void block(target *self)
+{
+    char name[128];
+    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (self->file == NULL) {
+        self->blocker = PQconnectdb(self->url);
+        PQclear(PQexec(self->blocker, "BEGIN; LOCK TABLE chat_exchanges IN EXCLUSIVE MODE"));
+        return;
+    }
+    snprintf(name, sizeof name, "%s-lock", self->file);
+    self->descriptor = open(name, O_RDWR | O_CLOEXEC);
+    if (self->descriptor < 0 || fcntl(self->descriptor, F_OFD_SETLKW, &range) != 0) die(name);
+}
+
+static void release(target *self)
+{
+    PQfinish(self->blocker);
+    if (self->descriptor >= 0) close(self->descriptor);
+    self->blocker = NULL;
+    self->descriptor = -1;
+}
+
+static conv_client *open_client(const campaign *run, const target *store)
+{
+    caller_params params = {
+        .store = store->url, .journal = run->journal, .connections = 2, .timeout_ms = TIMEOUT_MS};
+    return caller_open(&params);
+}
+
+/* Saves and tracks until it is killed. */
+static _Noreturn void live(const campaign *run, const target *store, uint64_t first_session)
+{
+    conv_client *client = open_client(run, store);
+    witness *lines = witness_open(run->lines);
+    load_start(lines, client, THREADS, first_session, TIMEOUT_MS);
+    for (uint64_t i = 0;; i++) {
+        fault_turn turn = {.session = first_session + SESSIONS / 2, .turn = i};
+        (void)!witness_track(lines, client, &turn, true, NULL);
+        usleep(500);
+    }
+}
+
+static checker_findings judge(const campaign *run, const target *store)
+{
+    caller_close(open_client(run, store));
+    if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
+    const char *journals[] = {run->journal};
+    checker_params params = {.lines = run->lines,
+                             .store = store->url,
+                             .journals = journals,
+                             .journal_count = 1,
+                             .drained = true};
+    return checker_run(&params);
+}
+
+static void kill_at_random(campaign *run, target *store, const char *name)
+{
+    for (long trial = 0; trial < run->trials; trial++) {
+        bool away = trial % 3 == 2;
+        pid_t child = fork();
+        if (child < 0) die("fork");
+        if (child == 0) live(run, store, (uint64_t)(trial + 1) * SESSIONS);
+        usleep((useconds_t)(fault_random(&run->random) % (LONGEST_LIFE_MS * 500)));
+        if (away) block(store);
+        usleep((useconds_t)(fault_random(&run->random) % (LONGEST_LIFE_MS * 500)));
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        release(store);
+    }
+    checker_findings findings = judge(run, store);
+    campaign_report(run, name, run->trials, &findings);
+}
+
+/* One of everything, and the drain of what an earlier one left. */
+static _Noreturn void act(const campaign *run, const target *store, uint64_t session)
+{
+    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+    raise(SIGSTOP);
+    conv_client *client = open_client(run, store);
+    witness *lines = witness_open(run->lines);
+    fault_turn turn = {.session = session};
+    fault_provider();
+    raise(SIGUSR1); /* from here on it is counted */
+    (void)!witness_track(lines, client, &turn, true, NULL);
+    (void)!witness_save(lines, client, &turn, TIMEOUT_MS, NULL);
+    turn.turn++;
+    (void)!witness_process(lines, client, &turn, 4 * TIMEOUT_MS, NULL);
+    conv_client_close(client, 5000, NULL);
+    _exit(0);
+}
+
+/* Kills the traced process when it begins its system call `wanted`; false if it came to its end. */
+static bool trace(pid_t child, long wanted)
+{
+    int status = 0;
+    long calls = 0;
+    bool counting = false;
+    const long options = PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
+    waitpid(child, &status, 0);
+    ptrace(PTRACE_SETOPTIONS, child, NULL, options);
+    ptrace(PTRACE_SYSCALL, child, NULL, NULL);
+    for (;;) {
+        long signal = 0;
+        pid_t stopped = waitpid(-1, &status, __WALL);
+        if (stopped < 0) return false;
+        if (WIFEXITED(status) || WIFSIGNALED(status)) {
+            if (stopped == child) return false;
+            continue;
+        }
+        int reason = WSTOPSIG(status);
+        if (reason == (SIGTRAP | 0x80)) {
+            if (counting && ++calls >= wanted) break;
+        } else if (reason == SIGUSR1) {
+            counting = true;
+        } else if (reason != SIGSTOP && reason != SIGTRAP) {
+            signal = reason;
+        }
+        ptrace(PTRACE_SYSCALL, stopped, NULL, signal);
+    }
+    kill(child, SIGKILL);
+    while (waitpid(-1, &status, __WALL) != child || !(WIFEXITED(status) || WIFSIGNALED(status)))
+        continue;
+    return true;
+}
+
+/* `step`: each so many stops are tried; a system call has two, before and after. */
+static void kill_at_calls(campaign *run, target *store, const char *name, long step)
+{
+    long trials = 0;
+    bool killed = true;
+    for (long wanted = 1; killed; wanted += step) {
+        pid_t child = fork();
+        if (child < 0) die("fork");
+        if (child == 0) act(run, store, (uint64_t)wanted);
+        killed = trace(child, wanted);
+        trials++;
+    }
+    checker_findings findings = judge(run, store);
+    campaign_report(run, name, trials, &findings);
+}
+
+int main(int argc, char **argv)
+{
+    campaign run = campaign_begin(argc, argv, (long[]){12, 150, 5000});
+    char file[96];
+    char url[128];
+    long step = run.tier == CAMPAIGN_QUICK ? 23 : 1;
+    snprintf(file, sizeof file, "%s/store.db", run.folder);
+    snprintf(url, sizeof url, "sqlite:%s", file);
+    target embedded = {.url = url, .file = file, .descriptor = -1};
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_client *client = NULL;
+    params.store = url;
+    if (conv_client_open(&params, &client, NULL) != CONV_OK) die(url);
+    conv_client_close(client, 1000, NULL);
+    kill_at_random(&run, &embedded, "client killed at a random instant, SQLite");
+    unlink(run.lines);
+    kill_at_calls(&run, &embedded, "client killed at each system call, SQLite", step);
+    campaign_clear(&run);
+    /* The server is a child too, and would be waited for: the traced part comes first. */
+    server *remote = server_start();
+    target postgres = {.url = server_url(remote), .descriptor = -1};
+    kill_at_random(&run, &postgres, "client killed at a random instant, PostgreSQL");
+    server_remove(remote);
+    return campaign_end(&run);
+}
