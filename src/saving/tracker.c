@@ -102,6 +102,10 @@ static conv_status keep(conv__tracker *tracker, conv_bytes record, const conv__u
                         int64_t deadline_ns, conv_error *error)
 {
     bool waits = conv__saving_may_wait(&save->error);
+    if (save->status == CONV_NO_MEMORY) { /* says nothing about the record, which stays buffered */
+        if (error != NULL) *error = save->error;
+        return save->status;
+    }
     return conv__saving_keep_usage(tracker->params.saving, save->row, record,
                                    waits ? NULL : &save->error, deadline_ns, error);
 }

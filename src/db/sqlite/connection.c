@@ -91,6 +91,16 @@ static void give_back(conv__sqlite *connection)
     conv__lease_release(&connection->lease);
 }
 
+/* A failed COMMIT may leave the transaction open, and some failures end it by themselves. */
+static void end_transaction(conv__sqlite *connection)
+{
+    if (sqlite3_get_autocommit(connection->database)) return;
+    /* The deadline may have passed, but ending must not be interrupted. */
+    connection->deadline_ns = CONV__NO_DEADLINE;
+    conv__error_clear(&connection->failure);
+    (void)run(connection, ROLLBACK, "roll back transaction", NULL);
+}
+
 /* After a failed sync the system may hold as clean what never reached the disk, and a later sync of
  * the same log would succeed without it. So nothing is acknowledged behind it: what is committed is
  * copied into the file and synced there, and the log is begun anew, empty. That also removes what
@@ -116,6 +126,8 @@ conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
     if (!conv__lease_acquire(&connection->lease, deadline_ns))
         return conv__fail(error, CONV_LIMIT, ACTION_BEGIN,
                           "the connection did not become free before the deadline");
+    /* Ending the one before may have failed for want of memory. */
+    end_transaction(connection);
     connection->deadline_ns = deadline_ns;
     conv__error_clear(&connection->failure);
     conv_status status = CONV_OK;
@@ -131,16 +143,6 @@ conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
                      ACTION_BEGIN, error);
     if (status != CONV_OK) give_back(connection);
     return status;
-}
-
-/* A failed COMMIT may leave the transaction open, and some failures end it by themselves. */
-static void end_transaction(conv__sqlite *connection)
-{
-    if (sqlite3_get_autocommit(connection->database)) return;
-    /* The deadline may have passed, but ending must not be interrupted. */
-    connection->deadline_ns = CONV__NO_DEADLINE;
-    conv__error_clear(&connection->failure);
-    (void)run(connection, ROLLBACK, "roll back transaction", NULL);
 }
 
 conv_status conv__sqlite_commit(conv__sqlite *connection, conv_error *error)
