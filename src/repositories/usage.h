@@ -33,6 +33,10 @@ typedef struct conv__usage_total_list {
     size_t count;
 } conv__usage_total_list;
 
+/* By the bytes of the keys, whatever collation the database has and though SQL does not know the
+ * restored ones; those without one last. */
+void conv__usage_totals_sort(conv__usage_total_list *list);
+
 /* As in chat.h: reads answer at once, writes may be queued until commit. */
 typedef struct conv__usage_repository_functions {
     /* Saves records that belong to no exchange, each once by its log_id. inserted[i] is valid after

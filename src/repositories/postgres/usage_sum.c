@@ -1,8 +1,5 @@
 /* Sums of usage records. PostgreSQL adds bigints as numeric, so nothing wraps; what does not fit
  * into 63 bits is an error. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "repositories/postgres/columns.h"
 #include "repositories/postgres/transaction.h"
 #include "repositories/postgres/usage.h"
@@ -80,18 +77,6 @@ static conv_status read_total(conv__reader *reader, bool by_name, conv_usage_tot
     return conv__name_from_row(reader->arena, &name, &total->key, NULL);
 }
 
-/* By the bytes of the keys, whatever collation the database has; those without one last. */
-static int compare_keys(const void *left, const void *right)
-{
-    conv_bytes a = ((const conv_usage_total *)left)->key;
-    conv_bytes b = ((const conv_usage_total *)right)->key;
-    if (a.data == NULL || b.data == NULL) return (a.data == NULL) - (b.data == NULL);
-    size_t common = a.size < b.size ? a.size : b.size;
-    int order = memcmp(a.data, b.data, common);
-    if (order != 0) return order;
-    return (a.size > b.size) - (a.size < b.size);
-}
-
 static conv_status receive_totals(void *context, const conv__result *result, conv_error *error)
 {
     totals *self = context;
@@ -106,7 +91,7 @@ static conv_status receive_totals(void *context, const conv__result *result, con
         if (status != CONV_OK) return status;
         self->list->count++;
     }
-    if (count > 1) qsort(self->list->rows, count, sizeof *self->list->rows, compare_keys);
+    conv__usage_totals_sort(self->list);
     return CONV_OK;
 }
 

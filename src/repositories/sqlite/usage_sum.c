@@ -1,7 +1,4 @@
 /* Sums of usage records. Tokens are summed as integers that must not wrap, amounts as decimals. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/error.h"
 #include "repositories/sqlite/columns.h"
 #include "repositories/sqlite/internal.h"
@@ -105,18 +102,6 @@ static void append_total(conv__sqlite_query *query, conv_usage_group group, conv
     list->count++;
 }
 
-/* By the bytes of the keys, which are not known to SQL where they are restored. */
-static int compare_keys(const void *left, const void *right)
-{
-    conv_bytes a = ((const conv_usage_total *)left)->key;
-    conv_bytes b = ((const conv_usage_total *)right)->key;
-    if (a.data == NULL || b.data == NULL) return (a.data == NULL) - (b.data == NULL);
-    size_t common = a.size < b.size ? a.size : b.size;
-    int order = memcmp(a.data, b.data, common);
-    if (order != 0) return order;
-    return (a.size > b.size) - (a.size < b.size);
-}
-
 conv_status conv__sqlite_sum_usage(conv__usage_repository *usage, conv__transaction *transaction,
                                    const conv__usage_query *question, conv_usage_group group,
                                    conv__arena *arena, conv__usage_total_list *list,
@@ -133,7 +118,6 @@ conv_status conv__sqlite_sum_usage(conv__usage_repository *usage, conv__transact
     while (conv__sqlite_step(&query))
         append_total(&query, group, arena, list, &capacity);
     conv_status status = conv__sqlite_finish(&query, error);
-    if (status == CONV_OK && list->count > 1)
-        qsort(list->rows, list->count, sizeof *list->rows, compare_keys);
+    if (status == CONV_OK) conv__usage_totals_sort(list);
     return status;
 }
