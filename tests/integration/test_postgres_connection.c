@@ -73,6 +73,7 @@ static void nobody_listens(void **state)
     assert_status(open_store("host=/not/there dbname=x"), CONV_UNAVAILABLE, error);
     assert_int_equal(error.recovery, CONV_RECOVERY_RETRY);
     assert_says("/not/there/.s.PGSQL.");
+    assert_says("No such file or directory; start the server, or correct host and port");
     char port[8];
     char connection[128];
     close(listen_somewhere(port));
@@ -80,6 +81,7 @@ static void nobody_listens(void **state)
     assert_status(open_store(connection), CONV_UNAVAILABLE, error);
     assert_says("127.0.0.1");
     assert_says(port);
+    assert_says("Connection refused; start the server, or correct host and port");
     assert_null(strstr(error.message, "secret"));
 }
 
@@ -155,8 +157,46 @@ static void another_server(void **state)
     static const char http[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
     assert_status(open_answered(http, sizeof http - 1, ""), CONV_UNAVAILABLE, error);
     assert_says("that is no PostgreSQL server");
+    assert_int_equal(error.recovery, CONV_RECOVERY_OPERATOR);
     assert_status(open_answered(http, sizeof http - 1, "sslmode=disable"), CONV_UNAVAILABLE, error);
     assert_says("that is no PostgreSQL server");
+    assert_int_equal(error.recovery, CONV_RECOVERY_OPERATOR);
+}
+
+static void a_server_that_closes_at_once(void **state)
+{
+    (void)state;
+    char port[8];
+    char connection[128];
+    int listener = listen_somewhere(port);
+    pid_t child = fork();
+    if (child == 0) {
+        char request[1024];
+        int peer = accept(listener, NULL, NULL);
+        _exit(peer >= 0 && read(peer, request, sizeof request) > 0 ? 0 : 1);
+    }
+    snprintf(connection, sizeof connection,
+             "host=127.0.0.1 port=%s gssencmode=disable sslmode=disable dbname=x", port);
+    assert_status(open_store(connection), CONV_UNAVAILABLE, error);
+    close(listener);
+    waitpid(child, NULL, 0);
+    assert_says("closed the connection unexpectedly; it may not be a PostgreSQL server");
+    assert_int_equal(error.recovery, CONV_RECOVERY_RETRY);
+}
+
+/* Trying again changes nothing about these. */
+static void what_the_server_does_not_offer(void **state)
+{
+    (void)state;
+    static const char unknown_method[] = "R\0\0\0\x08\0\0\0\x63";
+    assert_status(open_answered("N", 1, "sslmode=require"), CONV_UNAVAILABLE, error);
+    assert_says("server does not support SSL, but SSL was required; ");
+    assert_int_equal(error.recovery, CONV_RECOVERY_OPERATOR);
+    assert_false(conv_error_is_retryable(&error));
+    assert_status(open_answered(unknown_method, sizeof unknown_method - 1, "sslmode=disable"),
+                  CONV_UNAVAILABLE, error);
+    assert_says("authentication method 99 not supported; ");
+    assert_int_equal(error.recovery, CONV_RECOVERY_OPERATOR);
 }
 
 static void a_wrong_password(void **state)
@@ -352,6 +392,8 @@ int main(void)
         cmocka_unit_test(nobody_answers),
         cmocka_unit_test(the_next_host_answers),
         cmocka_unit_test(another_server),
+        cmocka_unit_test(a_server_that_closes_at_once),
+        cmocka_unit_test(what_the_server_does_not_offer),
         cmocka_unit_test(a_wrong_password),
         cmocka_unit_test(a_missing_password),
         cmocka_unit_test(malformed_connection_strings),

@@ -137,6 +137,44 @@ static int64_t connect_timeout_ms(PGconn *link, const conv__connection_params *p
     return timeout_ms;
 }
 
+#define START_OR_CORRECT "start the server, or correct host and port"
+#define NO_POSTGRESQL    "that is no PostgreSQL server: correct host and port"
+
+/* What libpq itself says where no server gave a SQLSTATE. The first that fits counts: of several
+ * hosts one that may come back keeps the hope. */
+static const struct {
+    const char *words;
+    bool permanent; /* nothing but a person's change helps */
+    const char *advice;
+} refusals[] = {
+    {"could not translate host name", false, "correct the host, or look at the name service"},
+    {"closed the connection unexpectedly", false, "it may not be a PostgreSQL server"},
+    {"Connection refused", false, START_OR_CORRECT},
+    {"failed: No such file or directory", false, START_OR_CORRECT},
+    {"invalid response to SSL negotiation", true, NO_POSTGRESQL},
+    {"expected authentication request", true, NO_POSTGRESQL},
+    {"server does not support SSL", true, "switch SSL on in the server, or allow sslmode=prefer"},
+    {"but it was required", true, "correct the server or gssencmode"},
+    {"root certificate file", true, "give a root certificate, or correct sslrootcert"},
+    {"certificate", true, "correct the certificates, sslmode or the host's name"},
+    {"hannel binding", true, "correct channel_binding"},
+    {"authentication method", true, "let pg_hba.conf of the server ask for scram-sha-256"},
+    {"uthentication not supported", true, "let pg_hba.conf of the server ask for scram-sha-256"},
+    {"SASL authentication mechanisms are supported", true,
+     "let pg_hba.conf of the server ask for scram-sha-256"},
+};
+
+/* Without a SQLSTATE; gives the advice, NULL for none. */
+static const char *judge_words(const char *text, conv__verdict *verdict)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        if (strstr(text, refusals[i].words) == NULL) continue;
+        if (refusals[i].permanent) verdict->recovery = CONV_RECOVERY_OPERATOR;
+        return refusals[i].advice;
+    }
+    return NULL;
+}
+
 static conv_status fail_to_connect(conv__connection *connection, conv_error *error)
 {
     char sqlstate[6];
@@ -154,9 +192,8 @@ static conv_status fail_to_connect(conv__connection *connection, conv_error *err
             conv__message_without_quotes(PQerrorMessage(connection->link), text, sizeof text);
             verdict.status = CONV_INVALID_ARGUMENT;
             verdict.recovery = CONV_RECOVERY_NONE;
-        } else if (strstr(text, "invalid response to SSL negotiation") != NULL ||
-                   strstr(text, "expected authentication request") != NULL) {
-            advice = "that is no PostgreSQL server: correct host and port";
+        } else {
+            advice = judge_words(text, &verdict);
         }
     }
     const char *host = PQhost(connection->link);

@@ -74,6 +74,12 @@ static bool is_place(const char *text, size_t size)
     return digits > 0 && size > digits + 3 && memcmp(text + size - digits - 3, ".c:", 3) == 0;
 }
 
+/* libpq's advice is indented, in every language. */
+static bool is_advice(const char *text)
+{
+    return text[0] == '\t';
+}
+
 void conv__message_of_connecting(const char *message, char *line, size_t size, char sqlstate[6])
 {
     line_writer writer = {line, size, 0};
@@ -81,7 +87,9 @@ void conv__message_of_connecting(const char *message, char *line, size_t size, c
     sqlstate[0] = '\0';
     while (*message != '\0') {
         size_t length = strcspn(message, "\n");
-        if (!is_place(message, length)) {
+        if (length > 0 && !is_advice(message) && !is_place(message, length)) {
+            if (writer.used > 0) put(&writer, ';');
+            put(&writer, ' ');
             for (size_t i = 0; i < length; i++) {
                 put(&writer, message[i]);
                 if (!is_state(message + i)) continue;
@@ -89,7 +97,6 @@ void conv__message_of_connecting(const char *message, char *line, size_t size, c
                 sqlstate[5] = '\0';
                 i += 8;
             }
-            put(&writer, ' ');
         }
         message += length + (message[length] == '\n');
     }

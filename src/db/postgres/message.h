@@ -11,8 +11,8 @@ void conv__message_one_line(const char *message, char *line, size_t size);
 void conv__message_without_quotes(const char *message, char *line, size_t size);
 
 /* Why connecting failed, from PQerrorMessage at PQERRORS_VERBOSE: takes out the SQLSTATE (empty if
- * there is none, the last one if there were several hosts) and the places in the server's source.
- */
+ * there is none, the last one if there were several hosts), the places in the server's source and
+ * libpq's advice. Between lines comes a semicolon. */
 void conv__message_of_connecting(const char *message, char *line, size_t size, char sqlstate[6]);
 
 #endif
