@@ -41,7 +41,9 @@ typedef struct conv_client_params {
      * else SQLite in $XDG_DATA_HOME/conversation/conversation.db (~/.local/share if unset). */
     const char *store;
     conv_schema_policy schema;
-    bool read_only;             /* SQLite: never create or change the file */
+    /* SQLite: never create or change the file. Its folder must still let this user make files, as a
+     * reader takes part in the write-ahead log. */
+    bool read_only;
     bool pooler;                /* a transaction pooler is between: no named statements */
     int connections;            /* PostgreSQL connections at most; 1 to 1000; 8 */
     int64_t connect_timeout_ms; /* for opening a connection, DNS excepted; 10000 */

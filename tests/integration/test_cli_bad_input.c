@@ -283,15 +283,31 @@ static void a_schema_that_is_missing_too_old_or_too_new(void **state)
 }
 
 /* Runs the script where /mnt is a small file system of its own; gives its exit code. */
-static int run_on_small_disk(const char *script)
+static int run_on_disk_of(const char *size, const char *script)
 {
-    static const char *const mount = "mount -t tmpfs -o size=600k none /mnt";
+    char mount[64];
+    snprintf(mount, sizeof mount, "mount -t tmpfs -o size=%s none /mnt", size);
     if (test_run("unshare -rm sh -c '%s'", mount) != 0) {
         print_message("not run: this system gives no mount namespace\n");
         skip();
     }
     test_write_file("script", script, strlen(script));
     return test_run("unshare -rm sh -c '%s && . ./script'", mount);
+}
+
+static int run_on_small_disk(const char *script)
+{
+    return run_on_disk_of("600k", script);
+}
+
+/* So small that not even the index of the log fits, which SQLite calls a failure of the disk. */
+static void a_disk_of_a_few_pages(void **state)
+{
+    (void)state;
+    int code =
+        run_on_disk_of("16k", "conversation replay one.jsonl --store sqlite:/mnt/s.db >&2\n");
+    if (code != 3) fail_msg("code %d, standard error is:\n%s", code, test_errors);
+    assert_contains(test_errors, "disk full, or quota used up: make room");
 }
 
 /* Sixty conversations of 20 kB each. */
@@ -348,8 +364,12 @@ static void a_store_that_is_read_only(void **state)
     (void)state;
     int code = run_on_small_disk("conversation migrate --store sqlite:/mnt/s.db >&2 || exit 99\n"
                                  "mount -o remount,ro /mnt\n"
+                                 "conversation sessions --store sqlite:/mnt/s.db\n"
                                  "conversation replay one.jsonl --store sqlite:/mnt/s.db\n");
     if (code != 3) fail_msg("code %d, standard error is:\n%s", code, test_errors);
+    assert_contains(test_errors, "make the folder writable, or copy the file to one that is");
+    assert_contains(test_errors, "Read-only file system");
+    assert_null(strstr(test_errors, "password"));
 }
 
 int main(void)
@@ -365,6 +385,7 @@ int main(void)
         TEST(a_server_that_is_not_postgresql),
         TEST(a_wrong_password),
         TEST(a_user_without_rights_to_the_tables),
+        TEST(a_disk_of_a_few_pages),
         TEST(a_schema_that_is_missing_too_old_or_too_new),
         TEST(a_file_of_another_kind_is_not_listed_whole),
         TEST(a_turn_that_is_refused_is_named_by_its_line),

@@ -1,6 +1,7 @@
 /* What each of SQLite's result codes means for a caller. */
 #include "support/test.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 
 #include "db/sqlite/classify.h"
@@ -76,7 +77,7 @@ static void test_each_code_has_its_meaning(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        conv__sqlite_meaning got = conv__sqlite_classify(wanted[i].code);
+        conv__sqlite_meaning got = conv__sqlite_classify(wanted[i].code, 0);
         if (got.status != wanted[i].status || got.recovery != wanted[i].recovery)
             fail_msg("code %d: %s and recovery %d", wanted[i].code, conv_status_name(got.status),
                      (int)got.recovery);
@@ -92,8 +93,24 @@ static void test_only_success_is_ok(void **state)
     for (int code = 0; code < 1 << 16; code++) {
         int primary = code & 0xFF;
         bool success = primary == SQLITE_OK || primary == SQLITE_ROW || primary == SQLITE_DONE;
-        if ((conv__sqlite_classify(code).status == CONV_OK) != success) fail_msg("code %d", code);
+        if ((conv__sqlite_classify(code, 0).status == CONV_OK) != success)
+            fail_msg("code %d", code);
     }
+}
+
+static void a_full_disk_behind_another_code(void **state)
+{
+    (void)state;
+    static const int codes[] = {SQLITE_IOERR, SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE,
+                                SQLITE_IOERR_FSYNC, SQLITE_CANTOPEN};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        const char *full = conv__sqlite_classify(SQLITE_FULL, 0).text;
+        assert_string_equal(conv__sqlite_classify(codes[i], ENOSPC).text, full);
+        assert_string_equal(conv__sqlite_classify(codes[i], EDQUOT).text, full);
+        assert_string_not_equal(conv__sqlite_classify(codes[i], EIO).text, full);
+    }
+    assert_int_equal(conv__sqlite_classify(SQLITE_BUSY, ENOSPC).status, CONV_TIMEOUT);
+    assert_int_equal(conv__sqlite_classify(SQLITE_OK, ENOSPC).status, CONV_OK);
 }
 
 int main(void)
@@ -101,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_code_has_its_meaning),
         cmocka_unit_test(test_only_success_is_ok),
+        cmocka_unit_test(a_full_disk_behind_another_code),
     };
     return RUN_TESTS("sqlite classify", tests);
 }

@@ -261,6 +261,36 @@ static int meet_permissions(void)
     return chmod(folder, 0700) == 0 ? 0 : 14;
 }
 
+/* A database in WAL mode can't be read where its log can't be made. */
+static int meet_a_folder_that_is_read_only(void)
+{
+    conv__store *store = NULL;
+    conv_schema_state schema;
+    if (getuid() == 0 &&
+        (chown(path, 65534, 65534) != 0 || chown(folder, 65534, 65534) != 0 || setuid(65534) != 0))
+        return 10;
+    if (chmod(folder, 0500) != 0) return 11;
+    conv_status status = open_store(path, true, false, &store);
+    if (status == CONV_OK) {
+        status = store->functions->read_schema(store, conv__deadline_in_ms(1000), &schema, &error);
+        store->functions->close(store);
+    }
+    if (status != CONV_PERMISSION) return 1;
+    return strstr(error.message, "make the folder writable, or copy the file") != NULL ? 0 : 2;
+}
+
+static void test_a_folder_that_is_read_only(void **state)
+{
+    (void)state;
+    make_store();
+    pid_t child = fork();
+    if (child == 0) _exit(meet_a_folder_that_is_read_only());
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_missing_rights(void **state)
 {
     (void)state;
@@ -288,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_file_without_schema, setup, teardown),
         cmocka_unit_test_setup_teardown(test_in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_rights, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_folder_that_is_read_only, setup, teardown),
     };
     return RUN_TESTS("sqlite open", tests);
 }

@@ -1,8 +1,18 @@
 /* The table of SQLite's result codes. It must not ask a connection. */
 #include "db/sqlite/classify.h"
 
+#include <errno.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Not SQLite's immutable=1, which reads without the log: nothing then notices a writer who has more
+ * rights than we, and torn pages would be taken for data. */
+#define FOLDER_READ_ONLY                                                                           \
+    "the file's folder can't be written to, which even reading needs for the write-ahead log: "    \
+    "make the folder writable, or copy the file to one that is"
+
+#define DISK_FULL "disk full, or quota used up: make room"
 
 static const struct {
     int code;
@@ -15,7 +25,7 @@ static const struct {
     /* The machine. */
     {SQLITE_NOMEM, {CONV_NO_MEMORY, CONV_RECOVERY_NONE, "out of memory"}},
     {SQLITE_IOERR_NOMEM, {CONV_NO_MEMORY, CONV_RECOVERY_NONE, "out of memory"}},
-    {SQLITE_FULL, {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "disk full: make room"}},
+    {SQLITE_FULL, {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, DISK_FULL}},
     {SQLITE_IOERR,
      {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "the disk failed: look at the system's log"}},
     {SQLITE_IOERR_LOCK, {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "the file system can't lock"}},
@@ -30,6 +40,8 @@ static const struct {
     {SQLITE_PERM, {CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "no permission for the file"}},
     {SQLITE_AUTH, {CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "not allowed"}},
     {SQLITE_READONLY, {CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "the store is read-only"}},
+    {SQLITE_READONLY_DIRECTORY, {CONV_PERMISSION, CONV_RECOVERY_OPERATOR, FOLDER_READ_ONLY}},
+    {SQLITE_READONLY_CANTINIT, {CONV_PERMISSION, CONV_RECOVERY_OPERATOR, FOLDER_READ_ONLY}},
     {SQLITE_READONLY_DBMOVED,
      {CONV_UNAVAILABLE, CONV_RECOVERY_OPERATOR, "the file was moved or removed while it was open"}},
     {SQLITE_NOTADB, {CONV_BAD_DATA, CONV_RECOVERY_OPERATOR, "the file is not an SQLite database"}},
@@ -63,9 +75,13 @@ static const conv__sqlite_meaning *find(int code)
     return NULL;
 }
 
-conv__sqlite_meaning conv__sqlite_classify(int code)
+conv__sqlite_meaning conv__sqlite_classify(int code, int system_error)
 {
     const conv__sqlite_meaning *meaning = find(code);
+    int primary = code & 0xFF;
+    bool may_be_full = code > 0 && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN);
+    if (may_be_full && (system_error == ENOSPC || system_error == EDQUOT))
+        meaning = find(SQLITE_FULL);
     /* The low byte is the primary code. Negative numbers are none of SQLite's. */
     if (meaning == NULL && code > 0xFF) meaning = find(code & 0xFF);
     return meaning != NULL ? *meaning : unknown;

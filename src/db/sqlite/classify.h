@@ -11,7 +11,8 @@ typedef struct conv__sqlite_meaning {
 } conv__sqlite_meaning;
 
 /* `code` is an extended result code (sqlite.org/rescode.html). An extended code that is not listed
- * means what its primary code means; any other number is an internal error for the operator. */
-conv__sqlite_meaning conv__sqlite_classify(int code);
+ * means what its primary code means; any other number is an internal error for the operator.
+ * `system_error` is the errno behind a failure of the disk, 0 if it is not known. */
+conv__sqlite_meaning conv__sqlite_classify(int code, int system_error);
 
 #endif

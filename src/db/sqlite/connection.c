@@ -28,7 +28,8 @@ static const conv__sqlite_statement statements[] = {
 
 conv_status conv__sqlite_fail(sqlite3 *database, int code, const char *action, conv_error *error)
 {
-    conv__sqlite_meaning meaning = conv__sqlite_classify(code);
+    conv__sqlite_meaning meaning =
+        conv__sqlite_classify(code, database != NULL ? sqlite3_system_errno(database) : 0);
     const char *detail = database != NULL ? sqlite3_errmsg(database) : sqlite3_errstr(code);
     conv__fail(error, meaning.status, action, "%s (%s, sqlite %d)", meaning.text, detail, code);
     if (error != NULL) error->recovery = meaning.recovery;

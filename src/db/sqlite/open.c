@@ -1,6 +1,7 @@
 /* Opening an SQLite file and making the connection ready. Changes no setting of the process. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -90,10 +91,26 @@ static conv_status check_file(const conv__sqlite_params *params, conv_error *err
     return CONV_OK;
 }
 
+static bool is_in_writable_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) return access(".", W_OK) == 0;
+    size_t size = (size_t)(slash - path) + 1;
+    if (size >= sizeof folder) return true;
+    memcpy(folder, path, size);
+    folder[size] = '\0';
+    return access(folder, W_OK) == 0;
+}
+
 static conv_status fail_for_file(const conv__sqlite *connection, int code, const char *path,
                                  conv_error *error)
 {
     conv_error inner = CONV_ERROR_INIT;
+    /* The file itself was there; on a read-only file system SQLite does not say what else it wants.
+     */
+    if ((code & 0xFF) == SQLITE_CANTOPEN && !is_in_writable_folder(path))
+        code = SQLITE_READONLY_DIRECTORY;
     conv_status status = conv__sqlite_fail(connection->database, code, ACTION, &inner);
     conv__fail(error, status, ACTION, "%s: %s", path, inner.message);
     if (error != NULL) error->recovery = inner.recovery;
