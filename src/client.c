@@ -104,12 +104,16 @@ static conv_status check_schema(conv_client *client, const conv_client_params *p
     conv_status status =
         client->store->functions->read_schema(client->store, deadline, &state, error);
     if (status != CONV_OK) return status;
+    bool empty = is_embedded(client) && state.version == 0 && !state.foreign;
     bool make =
-        params->schema == CONV_SCHEMA_MIGRATE ||
-        (params->schema == CONV_SCHEMA_DEFAULT && is_embedded(client) && state.version == 0);
+        params->schema == CONV_SCHEMA_MIGRATE || (params->schema == CONV_SCHEMA_DEFAULT && empty);
     if (state.version < state.wanted && make && !params->read_only)
         return client->store->functions->migrate(client->store, deadline, &state, error);
     if (state.version == state.wanted) return CONV_OK;
+    if (state.foreign)
+        return conv__fail(error, CONV_STATE, ACTION,
+                          "the file holds tables of another program and none of libconversation: "
+                          "name another file, or run `conversation migrate` to add ours to it");
     if (state.version == 0)
         return conv__fail(error, CONV_STATE, ACTION,
                           "the store has no schema of libconversation yet: run `conversation "

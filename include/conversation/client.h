@@ -26,7 +26,8 @@ typedef struct conv_price {
 } conv_price;
 
 typedef enum conv_schema_policy {
-    CONV_SCHEMA_DEFAULT = 0, /* a new or empty SQLite file gets the schema; else as CHECK */
+    CONV_SCHEMA_DEFAULT = 0, /* a new or empty SQLite file gets the schema; else as CHECK, so
+                                also for one that holds somebody else's tables */
     CONV_SCHEMA_CHECK,       /* refuse a store whose schema is missing, older or newer */
     CONV_SCHEMA_MIGRATE,     /* bring an older or empty store up to date first */
     CONV_SCHEMA_IGNORE       /* open without looking: for the migration itself */
@@ -76,9 +77,10 @@ typedef struct conv_client_params {
  * CONV_INVALID_ARGUMENT: a setting is out of range, the connection string or a price is malformed.
  * CONV_UNAVAILABLE: no server there, or no such SQLite file with read_only. CONV_PERMISSION: wrong
  * password, missing right, unreadable file. CONV_NOT_FOUND: no such database. CONV_STATE: the
- * schema is missing or older (run `conversation migrate`), or newer than this library; or another
- * live process has the journal open. CONV_BAD_DATA: the file is not an SQLite database.
- * CONV_TIMEOUT, CONV_NO_MEMORY. Thread: any. Round trips: connecting and 1; more to migrate. */
+ * schema is missing or older (run `conversation migrate`), newer than this library or made by
+ * another form of it; or another live process has the journal open. CONV_BAD_DATA: the file is not
+ * an SQLite database. CONV_TIMEOUT, CONV_NO_MEMORY. Thread: any. Round trips: connecting and 1;
+ * more to migrate. */
 CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
                                               conv_client **client, conv_error *error);
 

@@ -2,6 +2,7 @@
 #ifndef CONVERSATION_SCHEMA_H
 #define CONVERSATION_SCHEMA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client.h"
@@ -16,6 +17,7 @@ typedef struct conv_schema_state {
     int64_t version; /* newest migration applied; 0: none */
     int64_t wanted;  /* newest migration of this library */
     int applied;     /* migrations that this call applied */
+    bool foreign;    /* SQLite: version is 0, yet there are tables of somebody else */
 } conv_schema_state;
 
 /* Brings the schema up to date, under a lock so that many may call it at once: one applies, the

@@ -399,6 +399,13 @@ static void wrong_schemas_are_refused_with_what_to_do(void **state)
     assert_status(conv_client_open(&params, &other, &error), CONV_STATE, error);
     assert_non_null(strstr(error.message, "conversation migrate"));
     test_store_execute(kind, "UPDATE conversation_schema SET version = 20261123000000");
+    char kept[128];
+    snprintf(kept, sizeof kept, "UPDATE conversation_schema SET checksum = '%s'",
+             test_store_value(kind, "SELECT checksum FROM conversation_schema"));
+    test_store_execute(kind, "UPDATE conversation_schema SET checksum = 'aaaa'");
+    assert_status(conv_client_open(&params, &other, &error), CONV_STATE, error);
+    assert_non_null(strstr(error.message, "in another form"));
+    test_store_execute(kind, kept);
 }
 
 int main(void)

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "support/http_server.h"
 #include "support/program.h"
 #include "support/store.h"
@@ -165,6 +167,35 @@ static void a_server_that_is_not_postgresql(void **state)
     assert_complains("conversation: ");
     assert_null(strstr(test_errors, "secret"));
     http_server_stop(server);
+}
+
+static int count_row(void *context, int columns, char **values, char **names)
+{
+    (void)columns;
+    (void)values;
+    (void)names;
+    ++*(int *)context;
+    return 0;
+}
+
+/* Nobody asked for our tables in it. */
+static void a_file_of_another_program(void **state)
+{
+    (void)state;
+    sqlite3 *database = NULL;
+    assert_int_equal(sqlite3_open("foreign.db", &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, "CREATE TABLE theirs (a)", NULL, NULL, NULL), 0);
+    assert_int_equal(test_run("conversation replay one.jsonl --store sqlite:foreign.db"), 3);
+    assert_complains("conversation: ");
+    assert_contains(test_errors, "tables of another program");
+    assert_contains(test_errors, "`conversation migrate`");
+    int tables = 0;
+    assert_int_equal(sqlite3_exec(database, "SELECT 1 FROM sqlite_schema", count_row, &tables, 0),
+                     0);
+    assert_int_equal(tables, 1);
+    sqlite3_close(database);
+    assert_int_equal(test_run("conversation migrate --store sqlite:foreign.db"), 0);
+    assert_int_equal(test_run("conversation replay one.jsonl --store sqlite:foreign.db"), 0);
 }
 
 static void a_wrong_password(void **state)
@@ -383,6 +414,7 @@ int main(void)
         TEST(a_file_that_is_no_database),
         TEST(a_server_that_is_not_there),
         TEST(a_server_that_is_not_postgresql),
+        TEST(a_file_of_another_program),
         TEST(a_wrong_password),
         TEST(a_user_without_rights_to_the_tables),
         TEST(a_disk_of_a_few_pages),

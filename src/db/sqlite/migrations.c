@@ -9,11 +9,11 @@
 #define ACTION_READ    "read schema"
 #define ACTION_MIGRATE "migrate schema"
 
-enum { TABLE_EXISTS, SELECT_APPLIED, SET_CHECKSUM };
+enum { LOOK_FOR_TABLES, SELECT_APPLIED, SET_CHECKSUM };
 
 static const conv__sqlite_statement statements[] = {
-    [TABLE_EXISTS] = {"SELECT 1 FROM sqlite_schema"
-                      " WHERE type = 'table' AND name = 'conversation_schema'"},
+    [LOOK_FOR_TABLES] = {"SELECT count(*), count(CASE WHEN type = 'table' AND"
+                         " name = 'conversation_schema' THEN 1 END) FROM sqlite_schema"},
     [SELECT_APPLIED] = {"SELECT version, name, checksum FROM conversation_schema ORDER BY version"},
     [SET_CHECKSUM] = {"UPDATE conversation_schema SET checksum = ? WHERE version = ?"},
 };
@@ -24,7 +24,9 @@ typedef struct survey {
     const conv__migration *known;   /* walks along while the applied ones are read */
     const conv__migration *missing; /* the first that is not applied, or NULL */
     const conv__migration *bare;    /* one that is applied but has no checksum, or NULL */
-    conv_error mismatch;            /* why what is applied is not ours */
+    const conv__migration *changed; /* one that was applied in another form, or NULL */
+    conv_error unknown;             /* says which one is applied that we don't know */
+    bool foreign;                   /* there is something, but not our table */
 } survey;
 
 static int64_t newest_version(const conv__migration *migrations)
@@ -42,7 +44,7 @@ static void compare(survey *found, int64_t version, conv_bytes name, conv_bytes 
     for (; found->known->version != 0 && found->known->version < version; found->known++)
         if (found->missing == NULL) found->missing = found->known;
     if (found->known->version != version) {
-        conv__fail(&found->mismatch, CONV_STATE, ACTION_MIGRATE,
+        conv__fail(&found->unknown, CONV_STATE, ACTION_MIGRATE,
                    "the store has migration %lld_%.*s, which this library does not know: "
                    "use a newer library",
                    (long long)version, (int)name.size, name.data);
@@ -51,9 +53,7 @@ static void compare(survey *found, int64_t version, conv_bytes name, conv_bytes 
     if (checksum.data == NULL)
         found->bare = found->known;
     else if (!conv_bytes_equal(checksum, conv_text(found->known->checksum)))
-        conv__fail(&found->mismatch, CONV_STATE, ACTION_MIGRATE,
-                   "migration %lld_%s was applied from another file than this library's",
-                   (long long)version, found->known->name);
+        found->changed = found->known;
     found->known++;
 }
 
@@ -62,8 +62,10 @@ static conv_status look(conv__sqlite *connection, const conv__migration *migrati
 {
     *found = (survey){.known = migrations};
     conv__sqlite_query query;
-    conv__sqlite_prepare(&query, connection, &statements[TABLE_EXISTS], action);
-    bool exists = conv__sqlite_step(&query);
+    conv__sqlite_prepare(&query, connection, &statements[LOOK_FOR_TABLES], action);
+    bool answered = conv__sqlite_step(&query);
+    bool exists = answered && conv__sqlite_integer(&query, 1) > 0;
+    found->foreign = answered && !exists && conv__sqlite_integer(&query, 0) > 0;
     conv_status status = conv__sqlite_finish(&query, error);
     if (status == CONV_OK && exists) {
         conv__sqlite_prepare(&query, connection, &statements[SELECT_APPLIED], action);
@@ -73,7 +75,11 @@ static conv_status look(conv__sqlite *connection, const conv__migration *migrati
         status = conv__sqlite_finish(&query, error);
     }
     if (found->missing == NULL && found->known->version != 0) found->missing = found->known;
-    return status;
+    if (status != CONV_OK || found->changed == NULL) return status;
+    return conv__fail(error, CONV_STATE, ACTION_READ,
+                      "migration %lld_%s was applied in another form than this library's; use the "
+                      "version of the library that made the schema",
+                      (long long)found->changed->version, found->changed->name);
 }
 
 conv_status conv__sqlite_read_schema(conv__sqlite *connection, const conv__migration *migrations,
@@ -86,7 +92,9 @@ conv_status conv__sqlite_read_schema(conv__sqlite *connection, const conv__migra
     if (status != CONV_OK) return status;
     status = look(connection, migrations, ACTION_READ, &found, error);
     conv__sqlite_rollback(connection);
-    if (status == CONV_OK) state->version = found.version;
+    if (status != CONV_OK) return status;
+    state->version = found.version;
+    state->foreign = found.foreign;
     return status;
 }
 
@@ -113,9 +121,9 @@ static conv_status take_step(conv__sqlite *connection, const conv__migration *mi
     conv_status status = look(connection, migrations, ACTION_MIGRATE, &found, error);
     if (status != CONV_OK) return status;
     state->version = found.version;
-    if (found.mismatch.status != CONV_OK) {
-        if (error != NULL) *error = found.mismatch;
-        return found.mismatch.status;
+    if (found.unknown.status != CONV_OK) {
+        if (error != NULL) *error = found.unknown;
+        return found.unknown.status;
     }
     if (found.bare != NULL) return set_checksum(connection, found.bare, error);
     *done = found.missing == NULL;
