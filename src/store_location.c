@@ -10,6 +10,7 @@
 #include "core/error.h"
 
 #define ACTION "find store"
+#define FORMS  "postgresql://..., key=value or sqlite:FILE"
 
 static const char *set_or_null(const char *name)
 {
@@ -62,14 +63,47 @@ static conv_status default_location(conv__arena *arena, bool read_only, const ch
     return status;
 }
 
+/* The word before the colon of "scheme:rest"; 0 where there is none. */
+static size_t scheme_size(const char *location)
+{
+    size_t size = strspn(location, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   "0123456789+-.");
+    return location[size] == ':' ? size : 0;
+}
+
+static bool begins_with(const char *text, const char *beginning)
+{
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+/* libpq takes whatever it does not know for the name of a database, and both it and the server
+ * repeat that name: a password in it would be seen. So nothing but the scheme is said here either.
+ */
+static conv_status check(const char *location, conv_error *error)
+{
+    size_t scheme = scheme_size(location);
+    if (begins_with(location, "sqlite:") || begins_with(location, "postgresql://") ||
+        begins_with(location, "postgres://"))
+        return CONV_OK;
+    if (scheme > 0)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                          "the store is named by an unknown scheme \"%.*s\": use " FORMS,
+                          (int)scheme, location);
+    if (strchr(location, '=') != NULL) return CONV_OK;
+    return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                      "the store is named without a scheme: use " FORMS);
+}
+
 conv_status conv__store_location(conv__arena *arena, const char *setting, bool read_only,
                                  const char **location, conv_error *error)
 {
-    const char *found = setting;
+    const char *found = setting != NULL && setting[0] != '\0' ? setting : NULL;
     conv_bytes copy;
     if (found == NULL) found = set_or_null("CONVERSATION_STORE");
     if (found == NULL) found = set_or_null("DATABASE_URL");
     if (found == NULL) return default_location(arena, read_only, location, error);
+    conv_status status = check(found, error);
+    if (status != CONV_OK) return status;
     if (conv__arena_copy(arena, conv_text(found), &copy) != CONV_OK)
         return conv__fail_memory(error, ACTION);
     *location = copy.data;

@@ -6,8 +6,10 @@
 #include "core/memory.h"
 
 /* `setting` if there is one, else $CONVERSATION_STORE, else $DATABASE_URL, else the default file
- * under $XDG_DATA_HOME, whose folders are made unless `read_only`. CONV_INVALID_ARGUMENT: no home
- * folder. CONV_PERMISSION: a folder can't be made. CONV_NO_MEMORY. */
+ * under $XDG_DATA_HOME, whose folders are made unless `read_only`. An empty one counts as unset.
+ * CONV_INVALID_ARGUMENT: neither "sqlite:", a URI of PostgreSQL nor key=value, and the message
+ * repeats nothing but the scheme; or no home folder. CONV_PERMISSION: a folder can't be made.
+ * CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__store_location(conv__arena *arena, const char *setting,
                                                   bool read_only, const char **location,
                                                   conv_error *error);

@@ -17,7 +17,8 @@ static bool is_set(const char *name)
 /* Who named the store, in the order in which the library looks; NULL: nobody did. */
 static const char *namer(const cli_arguments *arguments)
 {
-    if (arguments->texts[CLI_OPTION_STORE] != NULL) return "--store";
+    const char *store = arguments->texts[CLI_OPTION_STORE];
+    if (store != NULL && store[0] != '\0') return "--store";
     if (is_set("CONVERSATION_STORE")) return "CONVERSATION_STORE";
     return is_set("DATABASE_URL") ? "DATABASE_URL" : NULL;
 }

@@ -169,6 +169,45 @@ static void a_server_that_is_not_postgresql(void **state)
     http_server_stop(server);
 }
 
+/* Whatever is not understood may hold a password: none of it goes to a server or into a message. */
+static void a_store_of_an_unknown_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *store;
+        const char *says;
+    } cases[] = {
+        {"mysql://x:secretpw@y/z", "unknown scheme \"mysql\""},
+        {"mysql://x:secretpw@y/z?a=b", "unknown scheme \"mysql\""},
+        {"postgresq://x:secretpw@y/z", "unknown scheme \"postgresq\""},
+        {"postgresql:x:secretpw@y/z", "unknown scheme \"postgresql\""},
+        {"sqlite3:secretpw.db", "unknown scheme \"sqlite3\""},
+        {"secretpw", "without a scheme"},
+        {"//x:secretpw@y/z", "without a scheme"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (int by_variable = 0; by_variable < 2; by_variable++) {
+            assert_int_equal(
+                by_variable
+                    ? test_run("CONVERSATION_STORE='%s' conversation sessions", cases[i].store)
+                    : test_run("conversation sessions --store '%s'", cases[i].store),
+                2);
+            assert_complains("conversation: ");
+            assert_contains(test_errors, cases[i].says);
+            assert_contains(test_errors, "use postgresql://..., key=value or sqlite:FILE");
+            assert_null(strstr(test_errors, "secretpw"));
+        }
+    }
+}
+
+static void an_empty_name_of_a_store_is_none(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("CONVERSATION_STORE= DATABASE_URL= conversation migrate --store ''"),
+                     0);
+    assert_int_equal(access(".local/share/conversation/conversation.db", F_OK), 0);
+}
+
 static int count_row(void *context, int columns, char **values, char **names)
 {
     (void)columns;
@@ -414,6 +453,8 @@ int main(void)
         TEST(a_file_that_is_no_database),
         TEST(a_server_that_is_not_there),
         TEST(a_server_that_is_not_postgresql),
+        TEST(a_store_of_an_unknown_kind),
+        TEST(an_empty_name_of_a_store_is_none),
         TEST(a_file_of_another_program),
         TEST(a_wrong_password),
         TEST(a_user_without_rights_to_the_tables),
