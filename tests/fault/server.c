@@ -73,7 +73,11 @@ static pid_t run(server *self, const char *program, const char *const *arguments
     dup2(log, STDERR_FILENO);
     for (int i = 3; i < 256; i++)
         close(i);
-    execv(path, (char *const *)arguments);
+    /* By its path also in its own eyes: it looks for its companions beside itself, or in PATH. */
+    const char *words[32] = {path};
+    for (int i = 1; i < 31 && arguments[i] != NULL; i++)
+        words[i] = arguments[i];
+    execv(path, (char *const *)words);
     _exit(96);
 }
 

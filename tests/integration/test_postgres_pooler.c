@@ -137,7 +137,11 @@ static void without_the_setting_it_is_found_out(void **state)
     (void)state;
     conv__postgres_params params = {.connection = pooler, .connections = THREADS};
     conv__store *store = postgres_open(&params);
-    assert_true(run_all(store) > 0);
+    /* Whether two callers meet on one server connection is up to the scheduler. */
+    int retries = 0;
+    for (int round = 0; round < 50 && retries == 0; round++)
+        retries = run_all(store);
+    assert_true(retries > 0);
     assert_int_equal(run_all(store), 0);
     store->functions->close(store);
 }

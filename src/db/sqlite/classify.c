@@ -80,7 +80,10 @@ conv__sqlite_meaning conv__sqlite_classify(int code, int system_error)
     const conv__sqlite_meaning *meaning = find(code);
     int primary = code & 0xFF;
     bool may_be_full = code > 0 && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN);
-    if (may_be_full && (system_error == ENOSPC || system_error == EDQUOT))
+    /* SQLite may have left the number from an earlier call, so a code with a meaning of its own
+     * keeps that. */
+    bool own_meaning = meaning != NULL && code != primary;
+    if (may_be_full && !own_meaning && (system_error == ENOSPC || system_error == EDQUOT))
         meaning = find(SQLITE_FULL);
     /* The low byte is the primary code. Negative numbers are none of SQLite's. */
     if (meaning == NULL && code > 0xFF) meaning = find(code & 0xFF);
