@@ -45,6 +45,8 @@ static conv_status complete_messages(conv_reply *reply, const conv_exchange *exc
     for (size_t i = 0; i < exchange->message_count; i++) {
         made[i] = exchange->messages[i];
         conv__message_complete(&made[i], created_us);
+        /* A question without an answer must not come back as context. */
+        if (exchange->status == CONV_OUTCOME_FAILED) made[i].status = CONV_OUTCOME_FAILED;
     }
     *messages = made;
     return CONV_OK;

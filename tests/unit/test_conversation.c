@@ -457,6 +457,32 @@ static void what_is_saved_by_itself_is_hashed_with_its_answer(void **state)
                   error);
 }
 
+static conv_outcome saved_status;
+
+static void look_at_saved(void *context)
+{
+    const mock_store *mock = context;
+    saved_status = mock->last.messages[0].message.status;
+}
+
+static void messages_of_a_failed_exchange_are_failed(void **state)
+{
+    fixture *test = *state;
+    conv_message message = {.role = CONV_ROLE_USER, .content = {"q", 1}};
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    conv_error error;
+    exchange.session_id = "s";
+    exchange.messages = &message;
+    exchange.message_count = 1;
+    exchange.status = CONV_OUTCOME_FAILED;
+    conv_reply *reply = NULL;
+    test->mock.on_commit = look_at_saved;
+    test->mock.commit_context = &test->mock;
+    assert_ok(conv__save_exchange(&test->service, &exchange, &reply, &error), error);
+    conv_reply_free(reply);
+    assert_int_equal(saved_status, CONV_OUTCOME_FAILED);
+}
+
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -478,6 +504,7 @@ int main(void)
         WITH_FIXTURE(a_new_session_has_a_version_7_id_and_no_user_is_nil),
         WITH_FIXTURE(a_store_that_is_away_is_an_error_with_nothing_saved),
         WITH_FIXTURE(an_answer_saved_elsewhere_meanwhile_wins),
+        WITH_FIXTURE(messages_of_a_failed_exchange_are_failed),
         WITH_FIXTURE(what_is_saved_by_itself_is_hashed_with_its_answer),
     };
     return RUN_TESTS("conversation", tests);
