@@ -137,10 +137,15 @@ static void without_the_setting_it_is_found_out(void **state)
     (void)state;
     conv__postgres_params params = {.connection = pooler, .connections = THREADS};
     conv__store *store = postgres_open(&params);
-    /* Whether two callers meet on one server connection is up to the scheduler. */
-    int retries = 0;
-    for (int round = 0; round < 50 && retries == 0; round++)
+    /* On a slow machine a few connections may do all the work, each always finding its own server
+     * connection: that store will never notice. What it left there is in the way of the next one.
+     */
+    int retries = run_all(store);
+    for (int round = 0; round < 5 && retries == 0; round++) {
+        store->functions->close(store);
+        store = postgres_open(&params);
         retries = run_all(store);
+    }
     assert_true(retries > 0);
     assert_int_equal(run_all(store), 0);
     store->functions->close(store);
