@@ -58,6 +58,9 @@ static conv_status check_params(const conv_client_params *params, conv_error *er
         return invalid(error, "tracker_records is not 1 to 100000");
     if (params->tracker_interval_ms < 0 || params->journal_bytes < 0)
         return invalid(error, "tracker_interval_ms or journal_bytes is negative");
+    if (params->journal_age_ms < 0) return invalid(error, "journal_age_ms is negative");
+    if ((unsigned)params->journal_sync > CONV_JOURNAL_SYNC_PROCESS)
+        return invalid(error, "journal_sync is no known level");
     if (params->price_count > 0 && params->prices == NULL)
         return invalid(error, "price_count is set but prices is NULL");
     return CONV_OK;
@@ -68,7 +71,8 @@ static int64_t or_default(int64_t value, int64_t fallback)
     return value > 0 ? value : fallback;
 }
 
-static conv_status open_store(conv_client *client, const conv_client_params *params,
+/* `later`: the store was not to be reached; whoever needs it tries again. */
+static conv_status open_store(conv_client *client, const conv_client_params *params, bool later,
                               conv_error *error)
 {
     const char *location = NULL;
@@ -79,14 +83,15 @@ static conv_status open_store(conv_client *client, const conv_client_params *par
     if (file != NULL) {
         conv__sqlite_params sqlite = {
             .path = file, .read_only = params->read_only, .create = !params->read_only};
-        return conv__sqlite_store_open(&sqlite, &client->store, error);
+        return conv__sqlite_store_open(&sqlite, later, &client->store, error);
     }
     conv__postgres_params postgres = {
         .connection = location,
         .application = params->application != NULL ? params->application : "conversation",
         .connections = (int)or_default(params->connections, DEFAULT_CONNECTIONS),
         .connect_timeout_ms = or_default(params->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS),
-        .pooler = params->pooler};
+        .pooler = params->pooler,
+        .later = later};
     return conv__postgres_store_open(&postgres, &client->store, error);
 }
 
@@ -95,19 +100,19 @@ static bool is_embedded(const conv_client *client)
     return strcmp(client->store->functions->name, "sqlite") == 0;
 }
 
-static conv_status check_schema(conv_client *client, const conv_client_params *params,
-                                conv_error *error)
+static conv_status check_schema(void *context, conv_error *error)
 {
+    conv_client *client = context;
     conv_schema_state state = {0};
     int64_t deadline = conv__deadline_in_ms(client->store_timeout_ms);
-    if (params->schema == CONV_SCHEMA_IGNORE) return CONV_OK;
+    if (client->schema == CONV_SCHEMA_IGNORE) return CONV_OK;
     conv_status status =
         client->store->functions->read_schema(client->store, deadline, &state, error);
     if (status != CONV_OK) return status;
     bool empty = is_embedded(client) && state.version == 0 && !state.foreign;
     bool make =
-        params->schema == CONV_SCHEMA_MIGRATE || (params->schema == CONV_SCHEMA_DEFAULT && empty);
-    if (state.version < state.wanted && make && !params->read_only)
+        client->schema == CONV_SCHEMA_MIGRATE || (client->schema == CONV_SCHEMA_DEFAULT && empty);
+    if (state.version < state.wanted && make && !client->read_only)
         return client->store->functions->migrate(client->store, deadline, &state, error);
     if (state.version == state.wanted) return CONV_OK;
     if (state.foreign)
@@ -129,6 +134,32 @@ static conv_status check_schema(conv_client *client, const conv_client_params *p
                       (long long)state.version, (long long)state.wanted);
 }
 
+static void close_store(conv_client *client)
+{
+    if (client->store != NULL) client->store->functions->close(client->store);
+    client->store = NULL;
+}
+
+/* A program whose store is away must still start where a journal can take what comes: what may pass
+ * by itself (nobody there, starting up, too many connections) is left to the thread that drains.
+ * What a person must change (password, database, schema) is said at once. */
+static conv_status reach_store(conv_client *client, const conv_client_params *params,
+                               conv_error *error)
+{
+    conv_error why = CONV_ERROR_INIT;
+    conv_status status = open_store(client, params, false, &why);
+    if (status == CONV_OK) status = check_schema(client, &why);
+    bool later = status != CONV_OK && params->journal != NULL && !params->read_only &&
+                 conv_error_is_retryable(&why);
+    if (later) {
+        close_store(client);
+        status = open_store(client, params, true, &why);
+        client->store_unseen = status == CONV_OK;
+    }
+    if (status != CONV_OK && error != NULL) *error = why;
+    return status;
+}
+
 static conv_status open_saving(conv_client *client, const conv_client_params *params,
                                conv_error *error)
 {
@@ -141,14 +172,19 @@ static conv_status open_saving(conv_client *client, const conv_client_params *pa
         .batch_bytes = BATCH_BYTES,
         .queue_exchanges = QUEUE_EXCHANGES};
     if (params->journal != NULL && !params->read_only) {
-        conv_status status = conv__sqlite_journal_open(params->journal, NULL, &journal, error);
+        conv_status status = conv__sqlite_journal_open(
+            params->journal, params->journal_sync == CONV_JOURNAL_SYNC_PROCESS, NULL, &journal,
+            error);
         if (status != CONV_OK) return status;
     }
     conv__saving_params saving = {.writer = writer,
                                   .journal = journal,
                                   .store_timeout_ms = client->store_timeout_ms,
                                   .journal_bytes =
-                                      or_default(params->journal_bytes, DEFAULT_JOURNAL_BYTES)};
+                                      or_default(params->journal_bytes, DEFAULT_JOURNAL_BYTES),
+                                  .journal_age_ms = params->journal_age_ms,
+                                  .prove = client->store_unseen ? check_schema : NULL,
+                                  .prove_context = client};
     return conv__saving_create(&saving, &client->saving, error);
 }
 
@@ -192,7 +228,7 @@ static void destroy(conv_client *client, int64_t deadline_ns, conv__journal_coun
     conv__saving_close(client->saving, deadline_ns, remaining);
     if (remaining != NULL && spooled) remaining->usage += (int64_t)buffered;
     if (remaining != NULL && !spooled) remaining->lost = (int64_t)buffered;
-    if (client->store != NULL) client->store->functions->close(client->store);
+    close_store(client);
     conv__prices_free(client->prices);
     pthread_cond_destroy(&client->idle);
     pthread_mutex_destroy(&client->lock);
@@ -226,10 +262,11 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     if (status != CONV_OK) return status;
     conv_client *made = create();
     if (made == NULL) return conv__fail_memory(error, ACTION);
+    made->schema = params->schema;
+    made->read_only = params->read_only;
     made->store_timeout_ms = or_default(params->store_timeout_ms, DEFAULT_STORE_TIMEOUT_MS);
     status = conv__prices_create(params->prices, params->price_count, &made->prices, error);
-    if (status == CONV_OK) status = open_store(made, params, error);
-    if (status == CONV_OK) status = check_schema(made, params, error);
+    if (status == CONV_OK) status = reach_store(made, params, error);
     if (status == CONV_OK) status = open_saving(made, params, error);
     if (status == CONV_OK) status = open_tracker(made, params, error);
     if (status == CONV_OK) status = set_up_service(made, params, error);
@@ -277,6 +314,8 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
     pthread_mutex_lock(&client->lock);
     client->closing = true;
     conv__async_hurry(client->async, timeout_ms);
+    /* Nobody waits for the store beyond this: neither calls under way nor the library's threads. */
+    atomic_store(&client->store->latest.moment_ns, deadline);
     while (client->calls > 0)
         if (pthread_cond_timedwait(&client->idle, &client->lock, &until) == ETIMEDOUT) break;
     size_t calls = client->calls;

@@ -21,6 +21,9 @@ struct conv_client {
     conv__tracker *tracker;
     conv__prices *prices;
     conv__conversation conversation;
+    conv_schema_policy schema;
+    bool read_only;
+    bool store_unseen; /* it was away when the client was opened */
     int64_t store_timeout_ms;
     pthread_mutex_t lock;
     pthread_cond_t idle; /* no call is under way */

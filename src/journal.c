@@ -107,7 +107,8 @@ conv_status conv_journal_open(const char *path, conv_journal **journal, conv_err
         return conv__fail(error, CONV_NOT_FOUND, ACTION_OPEN, "%s does not exist", path);
     conv_journal *made = conv__allocate(sizeof *made);
     if (made == NULL) return conv__fail_memory(error, ACTION_OPEN);
-    conv_status status = conv__sqlite_journal_open(path, &made->was_damaged, &made->entries, error);
+    conv_status status =
+        conv__sqlite_journal_open(path, false, &made->was_damaged, &made->entries, error);
     if (status == CONV_OK) status = take_spools(made, path, error);
     if (status == CONV_OK)
         *journal = made;

@@ -33,6 +33,12 @@ typedef enum conv_schema_policy {
     CONV_SCHEMA_IGNORE       /* open without looking: for the migration itself */
 } conv_schema_policy;
 
+/* What an acknowledgement of the journal survives. */
+typedef enum conv_journal_sync {
+    CONV_JOURNAL_SYNC_POWER = 0, /* a power cut: each group of changes is one fsync */
+    CONV_JOURNAL_SYNC_PROCESS    /* the process being killed, not a power cut: no fsync */
+} conv_journal_sync;
+
 /* Settings of a client. Start from CONV_CLIENT_PARAMS_INIT; NULL or 0 means the default. Copied,
  * except the provider. */
 typedef struct conv_client_params {
@@ -61,7 +67,10 @@ typedef struct conv_client_params {
      * if it is not there; each process needs one of its own. NULL: none, then a store that is away
      * is an error of the call. */
     const char *journal;
-    int64_t journal_bytes;       /* of that file at most; 1 GiB */
+    conv_journal_sync journal_sync;
+    int64_t
+        journal_bytes; /* of that file at most; 1 GiB; at the limit calls wait, then get LIMIT */
+    int64_t journal_age_ms;      /* of what waits longest in it, likewise; 0: no limit */
     int tracker_records;         /* buffered usage records that start a flush; 1 to 100000; 10 */
     int64_t tracker_interval_ms; /* age of a buffered record that starts one; 60000 */
 } conv_client_params;
@@ -69,12 +78,14 @@ typedef struct conv_client_params {
 #define CONV_CLIENT_PARAMS_INIT                                                                    \
     {                                                                                              \
         sizeof(conv_client_params), NULL, CONV_SCHEMA_DEFAULT, false, false, 0, 0, 0, 0, NULL,     \
-            NULL, NULL, 0, 0, NULL, NULL, 0, 0, 0                                                  \
+            NULL, NULL, 0, 0, NULL, NULL, CONV_JOURNAL_SYNC_POWER, 0, 0, 0, 0                      \
     }
 
-/* Opens a client: connects once, and checks the schema's version.
- * `params` settings, NULL for all defaults; `client` receives the handle, to be given back with
- * conv_client_close, NULL after a failure; `error` may be NULL.
+/* Opens a client: connects once, and checks the schema's version. With a journal a store that is
+ * away for a reason that may pass by itself (nobody there, starting up, no connection left, no
+ * answer) is no failure: what is saved waits in the journal, and the schema is checked when the
+ * store is back. `params` settings, NULL for all defaults; `client` receives the handle, to be
+ * given back with conv_client_close, NULL after a failure; `error` may be NULL.
  * CONV_INVALID_ARGUMENT: a setting is out of range, the connection string or a price is malformed.
  * CONV_UNAVAILABLE: no server there, or no such SQLite file with read_only. CONV_PERMISSION: wrong
  * password, missing right, unreadable file. CONV_NOT_FOUND: no such database. CONV_STATE: the
@@ -85,8 +96,10 @@ typedef struct conv_client_params {
 CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
                                               conv_client **client, conv_error *error);
 
-/* Waits for calls under way and for what was submitted (async.h), saves what waits in the journal, closes the connections and frees the
- * client; it is gone whatever the answer. `timeout_ms` at most so long, 0 for no wait; `client`
+/* Waits for calls under way and for what was submitted (async.h), saves what waits in the journal,
+ * closes the connections and frees the client; it is gone whatever the answer. `timeout_ms` at most
+ * so long, 0 for no wait: nothing waits for the store beyond it, and the local disk gets a second
+ * more; `client`
  * NULL is allowed; `error` may be NULL. CONV_TIMEOUT: calls were still under way, the message says
  * how many, and the memory is then left to them; or exchanges still wait in the journal, the
  * message says how many, and the next client that opens it will save them. CONV_UNAVAILABLE:

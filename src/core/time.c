@@ -64,6 +64,12 @@ bool conv__deadline_passed(int64_t deadline_ns)
     return deadline_ns != CONV__NO_DEADLINE && conv__monotonic_ns() >= deadline_ns;
 }
 
+int64_t conv__deadline_within(int64_t deadline_ns, const conv__latest *latest)
+{
+    int64_t moment_ns = latest == NULL ? 0 : atomic_load(&latest->moment_ns);
+    return moment_ns != 0 && moment_ns < deadline_ns ? moment_ns : deadline_ns;
+}
+
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, and back. Years are counted
  * from March, so that the leap day is the last of its year. */
 static int64_t days_from_date(int64_t year, int64_t month, int64_t day)

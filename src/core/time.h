@@ -2,6 +2,7 @@
 #ifndef CONV__CORE_TIME_H
 #define CONV__CORE_TIME_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,6 +31,17 @@ int64_t conv__deadline_in_ms(int64_t timeout_ms); /* now + timeout, without over
 /* Milliseconds left, rounded up; 0 when it has passed; INT32_MAX at most, fit for poll(2). */
 int conv__deadline_left_ms(int64_t deadline_ns);
 bool conv__deadline_passed(int64_t deadline_ns);
+
+/* A moment by which everything must end, whatever deadline it began with: set from another thread
+ * when its owner is being closed. Whoever waits looks at it every so often. */
+typedef struct conv__latest {
+    _Atomic int64_t moment_ns; /* 0: none */
+} conv__latest;
+
+enum { CONV__LATEST_CHECK_MS = 100 };
+
+/* The earlier of both; `latest` NULL: none. */
+int64_t conv__deadline_within(int64_t deadline_ns, const conv__latest *latest);
 
 #define CONV__TIME_TEXT_SIZE 28
 

@@ -29,7 +29,7 @@ typedef struct conv__journal_entry {
     conv_bytes record;  /* see saving/record.h */
     char sqlstate[6];   /* why it is dead */
     conv_bytes reason;
-    int64_t created_us;
+    int64_t created_us; /* when it was accepted */
 } conv__journal_entry;
 
 /* One change. What was acknowledged is never replaced by what comes later under its ids:
@@ -85,6 +85,10 @@ typedef struct conv__journal_functions {
 
     conv_status (*count)(conv__journal *journal, int64_t deadline_ns, conv__journal_counts *counts,
                          conv_error *error);
+
+    /* When the first that waits for the store was accepted; 0: nothing waits. */
+    conv_status (*oldest)(conv__journal *journal, int64_t deadline_ns, int64_t *oldest_us,
+                          conv_error *error);
 
     /* Of what is in it, without the room that is free for more; cheap. */
     int64_t (*bytes)(conv__journal *journal);

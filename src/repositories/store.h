@@ -6,6 +6,7 @@
 
 #include "conversation/schema.h"
 #include "conversation/status.h"
+#include "core/time.h"
 
 typedef struct conv__store conv__store;
 typedef struct conv__chat_repository conv__chat_repository;
@@ -52,6 +53,7 @@ struct conv__store {
     const conv__store_functions *functions;
     conv__chat_repository *chat;
     conv__usage_repository *usage;
+    conv__latest latest; /* for every transaction: the store is being closed */
 };
 
 #endif

@@ -97,7 +97,7 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
         status = look_up(store, deadline, keys, count, states, &error);
         if (status == CONV_OK) break;
         if (!conv__retry_after(&error, failures, conv__retry_random(), &pause_ms) ||
-            !conv__retry_sleep(pause_ms, deadline))
+            !conv__retry_sleep(pause_ms, deadline, &store->latest))
             break;
         status = CONV_OK;
     }
@@ -192,7 +192,7 @@ static size_t save_some(conv__store *store, conv__save **saves, size_t count,
             if (late > 0) return late;
         }
         if (!conv__retry_after(&error, failures, conv__retry_random(), &pause_ms) ||
-            !conv__retry_sleep(pause_ms, earliest_deadline(saves, count))) {
+            !conv__retry_sleep(pause_ms, earliest_deadline(saves, count), &store->latest)) {
             fail_all(saves, count, &error);
             return count;
         }

@@ -17,23 +17,38 @@ static int64_t transaction_deadline(const conv__saving *saving, int64_t deadline
     return own < deadline_ns ? own : deadline_ns;
 }
 
-/* Removes an entry, or makes it a dead letter with its reason. */
-static bool settle_entry(conv__saving *saving, const conv__journal_entry *entry,
-                         const conv_error *why_dead)
+/* What becomes of an entry: it goes, or is a dead letter with its reason. */
+static conv__journal_change end_of(const conv__journal_entry *entry, const conv_error *why_dead)
 {
     conv__journal_change change = {.what = CONV__JOURNAL_REMOVE, .entry = *entry};
     if (why_dead != NULL) {
         change.what = CONV__JOURNAL_PUT;
         conv__journal_make_dead(&change.entry, why_dead);
     }
+    return change;
+}
+
+static bool settle(conv__saving *saving, conv__journal_change *changes, size_t count)
+{
+    int64_t settled = 0;
     int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
-    if (conv__saving_apply(saving, &change, deadline, NULL) != CONV_OK) return false;
-    /* Replaced meanwhile: what is there now still waits. */
-    if (change.unchanged) return true;
+    if (count == 0) return true;
+    if (conv__saving_apply(saving, changes, count, deadline, NULL) != CONV_OK) return false;
+    /* One that was replaced meanwhile still waits. */
+    for (size_t i = 0; i < count; i++)
+        settled += !changes[i].unchanged;
     pthread_mutex_lock(&saving->lock);
-    saving->waiting--;
+    saving->waiting -= settled;
     pthread_mutex_unlock(&saving->lock);
     return true;
+}
+
+/* A record that can't be read does not hold up the others. */
+static bool settle_unreadable(conv__saving *saving, const conv__journal_entry *entry,
+                              const conv_error *why)
+{
+    conv__journal_change change = end_of(entry, why);
+    return why->status != CONV_NO_MEMORY && settle(saving, &change, 1);
 }
 
 /* A batch read from the journal and on its way. `saves` and `entries` have the same order. */
@@ -43,6 +58,7 @@ typedef struct drain_batch {
     conv__exchange exchanges[DRAIN_BATCH];
     conv__save saves[DRAIN_BATCH];
     conv__save *order[DRAIN_BATCH];
+    conv__journal_change changes[DRAIN_BATCH];
     size_t count;
 } drain_batch;
 
@@ -61,8 +77,7 @@ static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadlin
         conv__exchange *exchange = &batch->exchanges[batch->count];
         conv_error error = CONV_ERROR_INIT;
         if (conv__record_read_exchange(&batch->arena, entry->record, exchange, &error) != CONV_OK) {
-            if (error.status == CONV_NO_MEMORY) return false;
-            if (!settle_entry(saving, entry, &error)) return false;
+            if (!settle_unreadable(saving, entry, &error)) return false;
             continue;
         }
         if (exchange->replaces_failed && batch->count > 0) break;
@@ -77,29 +92,21 @@ static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadlin
     return true;
 }
 
-static void store_is_back(conv__saving *saving)
-{
-    pthread_mutex_lock(&saving->lock);
-    saving->away = false;
-    saving->failures = 0;
-    pthread_mutex_unlock(&saving->lock);
-}
-
 /* Settles what the store has answered for; true when it answered for all. */
 static bool settle_batch(conv__saving *saving, drain_batch *batch)
 {
-    for (size_t i = 0; i < batch->count; i++) {
-        const conv__save *save = &batch->saves[i];
+    size_t count = 0;
+    for (; count < batch->count; count++) {
+        const conv__save *save = &batch->saves[count];
         bool waits = save->status != CONV_OK && conv__saving_may_wait(&save->error);
         if (waits || save->status == CONV_NO_MEMORY) {
-            conv__saving_store_away(saving);
-            return false;
+            conv__saving_store_away(saving, &save->error);
+            break;
         }
-        if (!settle_entry(saving, &batch->list.entries[i],
-                          save->status == CONV_OK ? NULL : &save->error))
-            return false;
+        batch->changes[count] =
+            end_of(&batch->list.entries[count], save->status == CONV_OK ? NULL : &save->error);
     }
-    return true;
+    return settle(saving, batch->changes, count) && count == batch->count;
 }
 
 /* The same for usage records; they have no order among them. */
@@ -111,6 +118,7 @@ static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
     conv__arena arena = {0};
     conv__usage_row rows[DRAIN_BATCH];
     conv__usage_save saves[DRAIN_BATCH];
+    conv__journal_change changes[DRAIN_BATCH];
     size_t count = 0;
     bool settled = journal->functions->list(journal, kinds, 1, 0, DRAIN_BATCH,
                                             transaction_deadline(saving, CONV__NO_DEADLINE), &arena,
@@ -118,8 +126,7 @@ static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
     for (size_t i = 0; settled && i < list.count; i++) {
         conv_error error = CONV_ERROR_INIT;
         if (conv__record_read_usage(list.entries[i].record, &rows[count], &error) != CONV_OK) {
-            settled =
-                error.status != CONV_NO_MEMORY && settle_entry(saving, &list.entries[i], &error);
+            settled = settle_unreadable(saving, &list.entries[i], &error);
             continue;
         }
         list.entries[count] = list.entries[i];
@@ -129,17 +136,19 @@ static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
     if (settled && count > 0)
         conv__usage_batch_save(saving->store, saves, count,
                                transaction_deadline(saving, deadline_ns));
+    size_t ended = 0;
+    bool away = false;
     for (size_t i = 0; settled && i < count; i++) {
-        bool dead = saves[i].status != CONV_OK && !conv__saving_may_wait(&saves[i].error) &&
-                    saves[i].status != CONV_NO_MEMORY;
-        if (saves[i].status == CONV_OK || dead) {
-            settled = settle_entry(saving, &list.entries[i], dead ? &saves[i].error : NULL);
-            continue;
-        }
-        conv__saving_store_away(saving);
-        settled = false;
+        bool waits = saves[i].status == CONV_NO_MEMORY ||
+                     (saves[i].status != CONV_OK && conv__saving_may_wait(&saves[i].error));
+        if (waits) conv__saving_store_away(saving, &saves[i].error);
+        away = away || waits;
+        if (!waits)
+            changes[ended++] =
+                end_of(&list.entries[i], saves[i].status == CONV_OK ? NULL : &saves[i].error);
     }
-    if (settled && count > 0) store_is_back(saving);
+    settled = settled && settle(saving, changes, ended) && !away;
+    if (settled && count > 0) conv__saving_store_back(saving);
     *more = settled && list.count > 0;
     conv__arena_reset(&arena);
     return settled;
@@ -155,7 +164,7 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
     if (settled && batch->count > 0) {
         conv__batch_save(saving->store, batch->order, batch->count);
         settled = settle_batch(saving, batch);
-        if (settled) store_is_back(saving);
+        if (settled) conv__saving_store_back(saving);
     }
     *more = settled && batch->list.count > 0;
     conv__arena_reset(&batch->arena);
@@ -165,6 +174,7 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
 
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
 {
+    if (conv__saving_waiting(saving) > 0 && !conv__saving_prove(saving)) return false;
     for (bool more = true; more;) {
         if (conv__deadline_passed(deadline_ns)) return false;
         pthread_mutex_lock(&saving->lock);
@@ -192,7 +202,7 @@ static void sweep_notes(conv__saving *saving)
     pthread_mutex_unlock(&saving->lock);
     if (count == 0) return;
     conv_status status =
-        conv__saving_apply(saving, &nothing, conv__deadline_in_ms(IDLE_MS * 5), NULL);
+        conv__saving_apply(saving, &nothing, 1, conv__deadline_in_ms(IDLE_MS * 5), NULL);
     (void)status; /* the notes then stay, and the next start looks for them in the store */
 }
 
@@ -227,7 +237,7 @@ static bool forget_completed_turns(conv__saving *saving)
             after = list.entries[i].entry_id;
             if (after > saving->turns_until) break;
             if (states[i].found && states[i].status != CONV_OUTCOME_FAILED)
-                done = conv__saving_apply(saving, &change, deadline, NULL) == CONV_OK;
+                done = conv__saving_apply(saving, &change, 1, deadline, NULL) == CONV_OK;
         }
         conv__arena_reset(&arena);
     }
@@ -266,6 +276,8 @@ void *conv__drain_run(void *context)
     while (wait_for_work(saving, failed)) {
         sweep_notes(saving);
         failed = !may_try(saving);
+        if (failed) continue;
+        failed = !conv__saving_prove(saving);
         if (failed) continue;
         if (!turns_known) turns_known = forget_completed_turns(saving);
         failed = !conv__drain_all(saving, CONV__NO_DEADLINE);

@@ -1,15 +1,17 @@
 /* Into the journal: notes of turns, and what the store can't take yet. Nothing of what was accepted
  * before is replaced by it. */
 #include <string.h>
-#include <time.h>
 
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/time.h"
 #include "saving/record.h"
 #include "saving/saving_internal.h"
 
 #define ACTION         "save exchange"
 #define ACTION_JOURNAL "write journal"
+
+enum { KEEP_MS = 1000 }; /* what was accepted gets so long for the disk, deadline or not */
 
 static void count_waiting_up(conv__saving *saving, int64_t more)
 {
@@ -19,42 +21,18 @@ static void count_waiting_up(conv__saving *saving, int64_t more)
     pthread_mutex_unlock(&saving->lock);
 }
 
-/* Until there is room, or the deadline. What was accepted goes in whatever its size, so the limit
- * may be passed by one record of each caller. */
-static conv_status wait_for_room(conv__saving *saving, int64_t deadline_ns, conv_error *error)
-{
-    conv__journal *journal = saving->params.journal;
-    int64_t limit = saving->params.journal_bytes;
-    struct timespec until = {deadline_ns / 1000000000, deadline_ns % 1000000000};
-    bool room = limit == 0;
-    pthread_mutex_lock(&saving->lock);
-    while (!room) {
-        room = journal->functions->bytes(journal) < limit;
-        if (room || conv__deadline_passed(deadline_ns)) break;
-        pthread_cond_timedwait(&saving->room, &saving->lock, &until);
-    }
-    pthread_mutex_unlock(&saving->lock);
-    if (room) return CONV_OK;
-    return conv__fail(error, CONV_LIMIT, ACTION_JOURNAL,
-                      "the journal has reached its limit of %lld bytes: bring the store back, or "
-                      "raise the limit",
-                      (long long)limit);
-}
-
 /* What kind of change is set in `change` already. */
 static conv_status put(conv__saving *saving, conv__journal_change *change,
                        const conv__exchange *exchange, int64_t deadline_ns, conv_error *error)
 {
     conv__buffer record = {0};
-    conv_status status = wait_for_room(saving, deadline_ns, error);
-    if (status != CONV_OK) return status;
     conv__record_append_exchange(&record, exchange);
     change->entry.session_id = exchange->session.session_id;
     change->entry.item_id = exchange->exchange_id;
     change->entry.record = conv__buffer_bytes(&record);
-    change->entry.created_us = exchange->created_us;
-    status = record.failed ? conv__fail_memory(error, ACTION_JOURNAL)
-                           : conv__saving_apply(saving, change, deadline_ns, error);
+    change->entry.created_us = conv__now_us(); /* accepted; the exchange itself may be an old one */
+    conv_status status = record.failed ? conv__fail_memory(error, ACTION_JOURNAL)
+                                       : conv__saving_apply(saving, change, 1, deadline_ns, error);
     conv__buffer_free(&record);
     return status;
 }
@@ -64,7 +42,8 @@ conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchan
 {
     if (saving->params.journal == NULL) return CONV_OK;
     conv__journal_change change = {.entry.kind = CONV__JOURNAL_TURN};
-    return put(saving, &change, exchange, deadline_ns, error);
+    conv_status status = conv__saving_wait_for_room(saving, deadline_ns, error);
+    return status == CONV_OK ? put(saving, &change, exchange, deadline_ns, error) : status;
 }
 
 /* The journal holds something under these ids already, which was acknowledged. The same content is
@@ -107,11 +86,11 @@ conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv
 {
     conv_error error = CONV_ERROR_INIT;
     /* The caller's deadline went by waiting for the store; the disk gets a second of its own. */
-    int64_t deadline = conv__deadline_in_ms(1000);
+    int64_t deadline = conv__deadline_in_ms(KEEP_MS);
     if (save->deadline_ns > deadline) deadline = save->deadline_ns;
     conv__journal_change change = {
         .entry = {.kind = CONV__JOURNAL_EXCHANGE, .compare_reply = save->compare_reply}};
-    conv_status status = CONV_OK;
+    conv_status status = conv__saving_wait_for_room(saving, deadline, &error);
     for (bool again = true; status == CONV_OK && again;) {
         bool replaces = change.what == CONV__JOURNAL_REPLACE;
         again = false;
@@ -137,6 +116,28 @@ conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv
     return save->status = status;
 }
 
+void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why)
+{
+    entry->kind = CONV__JOURNAL_DEAD;
+    entry->reason = conv_text(why->message);
+    memcpy(entry->sqlstate, why->sqlstate, sizeof entry->sqlstate);
+}
+
+bool conv__saving_keep_dead(conv__saving *saving, conv__save *save)
+{
+    conv_error refusal = save->error;
+    conv__journal_change change = {.entry.compare_reply = save->compare_reply};
+    conv__journal_make_dead(&change.entry, &refusal);
+    if (put(saving, &change, save->exchange, conv__deadline_in_ms(KEEP_MS), NULL) != CONV_OK)
+        return false;
+    conv__fail(&save->error, refusal.status, ACTION,
+               "%s; it is kept as a dead letter in the journal", refusal.message);
+    save->error.recovery = refusal.recovery;
+    save->error.outcome_unknown = refusal.outcome_unknown;
+    memcpy(save->error.sqlstate, refusal.sqlstate, sizeof save->error.sqlstate);
+    return true;
+}
+
 conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id, conv_uuid exchange_id,
                               int64_t deadline_ns, conv__arena *arena, conv__exchange *exchange,
                               bool *found, conv_error *error)
@@ -157,25 +158,39 @@ conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id, conv_u
     return status;
 }
 
-conv_status conv__saving_keep_usage(conv__saving *saving, const conv__usage_row *row,
-                                    conv_bytes record, const conv_error *why_dead,
-                                    int64_t deadline_ns, conv_error *error)
+static conv__journal_change usage_change(const conv__usage_kept *one)
 {
-    if (saving->params.journal == NULL)
-        return conv__fail(error, CONV_UNAVAILABLE, "save usage",
-                          "the store does not take it and there is no journal");
     conv__journal_change change = {.what = CONV__JOURNAL_PUT,
                                    .entry = {.kind = CONV__JOURNAL_USAGE,
-                                             .session_id = row->session_id,
-                                             .item_id = row->usage.log_id,
-                                             .record = record,
-                                             .created_us = row->usage.created_us}};
-    if (why_dead != NULL) conv__journal_make_dead(&change.entry, why_dead);
-    conv_status status = conv__saving_apply(saving, &change, deadline_ns, error);
-    if (status != CONV_OK || why_dead != NULL) return status;
-    conv__saving_store_away(saving);
-    count_waiting_up(saving, change.unchanged ? 0 : 1);
-    return CONV_OK;
+                                             .session_id = one->row->session_id,
+                                             .item_id = one->row->usage.log_id,
+                                             .record = one->record,
+                                             .created_us = conv__now_us()}};
+    if (!conv__saving_may_wait(one->cause)) conv__journal_make_dead(&change.entry, one->cause);
+    return change;
+}
+
+conv_status conv__saving_keep_usage(conv__saving *saving, const conv__usage_kept *kept,
+                                    size_t count, int64_t deadline_ns, conv_error *error)
+{
+    if (saving->params.journal == NULL) {
+        if (error != NULL) *error = *kept[0].cause; /* why it is nowhere yet */
+        return kept[0].cause->status;
+    }
+    conv__journal_change *changes = conv__allocate(count * sizeof *changes);
+    if (changes == NULL) return conv__fail_memory(error, "save usage");
+    for (size_t i = 0; i < count; i++)
+        changes[i] = usage_change(&kept[i]);
+    conv_status status = conv__saving_apply(saving, changes, count, deadline_ns, error);
+    int64_t more = 0;
+    for (size_t i = 0; status == CONV_OK && i < count; i++) {
+        if (changes[i].entry.kind == CONV__JOURNAL_DEAD) continue;
+        if (!changes[i].unchanged) more++;
+        conv__saving_store_away(saving, kept[i].cause);
+    }
+    count_waiting_up(saving, more);
+    conv__release(changes);
+    return status;
 }
 
 void conv__journal_make_damaged(conv__journal_entry *entry, conv_bytes bytes, const conv_error *why)
@@ -194,5 +209,5 @@ conv_status conv__saving_keep_damaged(conv__saving *saving, conv_bytes bytes, co
     conv__journal_make_damaged(&change.entry, bytes, why);
     if (saving->params.journal == NULL)
         return conv__fail(error, CONV_UNAVAILABLE, "save usage", "there is no journal");
-    return conv__saving_apply(saving, &change, deadline_ns, error);
+    return conv__saving_apply(saving, &change, 1, deadline_ns, error);
 }

@@ -61,15 +61,18 @@ bool conv__retry_after(const conv_error *error, int failures, uint32_t random, i
     return false;
 }
 
-bool conv__retry_sleep(int64_t pause_ms, int64_t deadline_ns)
+bool conv__retry_sleep(int64_t pause_ms, int64_t deadline_ns, const conv__latest *latest)
 {
-    int64_t left_ms = conv__deadline_left_ms(deadline_ns);
-    if (left_ms == 0) return false;
-    if (pause_ms > left_ms) pause_ms = left_ms;
-    struct timespec pause = {pause_ms / 1000, (pause_ms % 1000) * 1000000L};
-    while (nanosleep(&pause, &pause) != 0)
-        continue;
-    return !conv__deadline_passed(deadline_ns);
+    int64_t until_ns = conv__deadline_in_ms(pause_ms);
+    for (;;) {
+        int64_t end_ns = conv__deadline_within(deadline_ns, latest);
+        if (conv__deadline_passed(end_ns)) return false;
+        int left_ms = conv__deadline_left_ms(until_ns < end_ns ? until_ns : end_ns);
+        if (left_ms == 0) return true;
+        if (left_ms > CONV__LATEST_CHECK_MS) left_ms = CONV__LATEST_CHECK_MS;
+        struct timespec pause = {0, left_ms * 1000000L};
+        nanosleep(&pause, NULL);
+    }
 }
 
 uint32_t conv__retry_random(void)

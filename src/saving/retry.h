@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "conversation/status.h"
+#include "core/time.h"
 
 /* Whether a save that failed for the `failures`-th time (from 1) is to be tried again within the
  * same call, and after which pause. `random` gives the jitter: any number. Source of the bounds:
@@ -13,8 +14,9 @@
  * ms, BACKOFF from 50 ms doubled up to 5 times; else never. */
 bool conv__retry_after(const conv_error *error, int failures, uint32_t random, int64_t *pause_ms);
 
-/* Sleeps, but not beyond the deadline; false when the deadline has passed. */
-bool conv__retry_sleep(int64_t pause_ms, int64_t deadline_ns);
+/* Sleeps, but not beyond the deadline or the store's latest moment (NULL: none); false when either
+ * has passed. */
+bool conv__retry_sleep(int64_t pause_ms, int64_t deadline_ns, const conv__latest *latest);
 
 uint32_t conv__retry_random(void);
 

@@ -18,6 +18,12 @@ typedef struct conv__saving_params {
     conv__journal *journal;     /* taken over, also by a failure; NULL: none */
     int64_t store_timeout_ms;   /* for a transaction of the drain */
     int64_t journal_bytes;      /* at most; 0: no limit */
+    int64_t journal_age_ms;     /* of the oldest that waits, at most; 0: no limit */
+    /* Looks whether the store is there and has the schema; only with a journal. NULL: that was seen
+     * already. Else the store counts as away, and the draining thread asks until the answer is
+     * CONV_OK. */
+    conv_status (*prove)(void *context, conv_error *error);
+    void *prove_context;
 } conv__saving_params;
 
 /* With a journal this starts the thread that drains it. CONV_NO_MEMORY. */
@@ -32,7 +38,8 @@ CONV_WARN_UNUSED conv_status conv__saving_note(conv__saving *saving, const conv_
 
 /* Saves an exchange. CONV_OK with save->journaled false: committed in the store; true: on disk, and
  * it will be committed without the caller. `noted`: conv__saving_note was called for it, and what
- * it noted is taken back unless the exchange now waits. Else see conv__writer_save. */
+ * it noted is taken back unless the exchange stays in the journal: because it waits, or because the
+ * store refused it for good, which makes it a dead letter there. Else see conv__writer_save. */
 CONV_WARN_UNUSED conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted);
 
 /* The same for exchanges that one caller brings together, none of them noted: each gets its own
@@ -41,12 +48,14 @@ CONV_WARN_UNUSED conv_status conv__saving_save(conv__saving *saving, conv__save 
 enum { CONV__SAVE_MANY = 256 };
 void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count);
 
-/* Whether the store failed a moment ago, so that nobody should wait for it before it is time to try
- * again. Never true without a journal. */
-bool conv__saving_is_away(conv__saving *saving);
+/* The circuit breaker: whether the store failed a moment ago, so that nobody should wait for it
+ * before it is time to try again. `error` (may be NULL) is then filled with `action` and why it is
+ * away. Never true without a journal. */
+bool conv__saving_is_away(conv__saving *saving, const char *action, conv_error *error);
 
-/* The store failed in a way that another try may mend: callers are not to wait for it. */
-void conv__saving_store_away(conv__saving *saving);
+/* The store failed with `why` in a way that another try may mend: callers are not to wait for it.
+ */
+void conv__saving_store_away(conv__saving *saving, const conv_error *why);
 
 bool conv__saving_has_journal(const conv__saving *saving);
 
@@ -60,11 +69,16 @@ CONV_WARN_UNUSED conv_status conv__saving_find(conv__saving *saving, conv_uuid s
                                                conv__arena *arena, conv__exchange *exchange,
                                                bool *found, conv_error *error);
 
-/* Keeps a usage record that the store did not take: as waiting, or, with `why_dead`, as a dead
- * letter. `record` is its bytes (record.h). CONV_UNAVAILABLE without a journal. */
+/* A usage record that the store did not take. */
+typedef struct conv__usage_kept {
+    const conv__usage_row *row;
+    conv_bytes record;       /* its bytes (record.h) */
+    const conv_error *cause; /* one that may pass: it waits; else it is a dead letter */
+} conv__usage_kept;
+
+/* Keeps them in the journal, all or none. CONV_UNAVAILABLE without a journal. */
 CONV_WARN_UNUSED conv_status conv__saving_keep_usage(conv__saving *saving,
-                                                     const conv__usage_row *row, conv_bytes record,
-                                                     const conv_error *why_dead,
+                                                     const conv__usage_kept *kept, size_t count,
                                                      int64_t deadline_ns, conv_error *error);
 
 /* Makes a dead letter of bytes that should have been a record; borrows both. */

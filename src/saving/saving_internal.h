@@ -1,4 +1,4 @@
-/* What saving.c, keep.c and drain.c share. */
+/* What the files around saving.c share: keep.c, changes.c, away.c and drain.c. */
 #ifndef CONV__SAVING_SAVING_INTERNAL_H
 #define CONV__SAVING_SAVING_INTERNAL_H
 
@@ -27,7 +27,9 @@ struct conv__saving {
     bool has_thread;
     bool stopping;
     int64_t waiting; /* entries of the journal that wait for the store */
+    bool unproven;   /* nobody has seen the store yet: it is away until somebody has */
     bool away;       /* the store is known to be away: do not let callers wait for it */
+    char away_because[CONV_MESSAGE_SIZE];
     int failures;
     int64_t retry_at_ns;
     int64_t turns_until; /* turns up to this entry were noted by an earlier process */
@@ -36,14 +38,37 @@ struct conv__saving {
     size_t done_capacity;
 };
 
-/* Applies changes to the journal, durably, in one transaction with what other callers bring. */
-CONV_WARN_UNUSED conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *change,
-                                                int64_t deadline_ns, conv_error *error);
+/* The work of the group `changes`. */
+void conv__journal_apply_batch(void *saving, conv__group_item **batch, size_t count);
+
+/* Applies changes to the journal, durably, in one transaction with what other callers bring: all or
+ * none. */
+CONV_WARN_UNUSED conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *changes,
+                                                size_t count, int64_t deadline_ns,
+                                                conv_error *error);
+
+/* A note has become needless; it goes with the next changes. False when out of memory. */
+bool conv__saving_forget_note(conv__saving *saving, conv__journal_key key);
+
+/* Waits until the journal's limits leave room, or the deadline: CONV_LIMIT. What was accepted goes
+ * in whatever its size, so the limit may be passed by one record of each caller. */
+CONV_WARN_UNUSED conv_status conv__saving_wait_for_room(conv__saving *saving, int64_t deadline_ns,
+                                                        conv_error *error);
 
 /* Keeps an exchange on disk until the store is back. `cause` says why it could not be saved, or is
  * NULL. */
 CONV_WARN_UNUSED conv_status conv__saving_keep(conv__saving *saving, conv__save *save,
                                                const conv_error *cause);
+
+/* Keeps an exchange that the store refused as a dead letter; says so in save->error. False when
+ * that failed, too. */
+bool conv__saving_keep_dead(conv__saving *saving, conv__save *save);
+
+/* Whether the store may be used: it was seen, or is seen now. */
+bool conv__saving_prove(conv__saving *saving);
+
+/* The store has answered again. */
+void conv__saving_store_back(conv__saving *saving);
 
 /* Entries of the journal that wait for the store. */
 int64_t conv__saving_waiting(conv__saving *saving);

@@ -19,7 +19,7 @@
 
 #define ACTION "track usage"
 
-enum { HALVES = CONV__SPOOLS, BATCH = 500, RETRY_MS = 1000 };
+enum { HALVES = CONV__SPOOLS, BATCH = 500, RETRY_MS = 1000, DISK_MS = 500 };
 
 typedef struct half {
     conv__buffer frames;
@@ -97,19 +97,6 @@ conv_status conv__tracker_take(conv__tracker *tracker, const conv_usage *usage, 
     return status;
 }
 
-/* One record that the store did not take: into the journal, as waiting or as a dead letter. */
-static conv_status keep(conv__tracker *tracker, conv_bytes record, const conv__usage_save *save,
-                        int64_t deadline_ns, conv_error *error)
-{
-    bool waits = conv__saving_may_wait(&save->error);
-    if (save->status == CONV_NO_MEMORY) { /* says nothing about the record, which stays buffered */
-        if (error != NULL) *error = save->error;
-        return save->status;
-    }
-    return conv__saving_keep_usage(tracker->params.saving, save->row, record,
-                                   waits ? NULL : &save->error, deadline_ns, error);
-}
-
 /* What the spool gave back and is no whole record is not dropped in silence: it becomes a dead
  * letter. What the tracker holds in memory alone is never damaged. */
 static conv_status read_frame(conv__tracker *tracker, conv_bytes frames, size_t *position,
@@ -139,35 +126,71 @@ static conv_status read_frame(conv__tracker *tracker, conv_bytes frames, size_t 
     return status;
 }
 
+/* Records on their way, in arrays of the same order. */
+typedef struct flush_batch {
+    conv__usage_row rows[BATCH];
+    conv__usage_save saves[BATCH];
+    conv_bytes records[BATCH];
+    conv__usage_kept kept[BATCH];
+    size_t count;
+} flush_batch;
+
+/* While the store is known to be away nobody waits for it: the journal takes them at once. */
+static void offer(conv__tracker *tracker, flush_batch *batch, int64_t deadline_ns)
+{
+    conv_error away = CONV_ERROR_INIT;
+    conv__saving *saving = tracker->params.saving;
+    if (!conv__saving_is_away(saving, ACTION, &away)) {
+        conv__usage_batch_save(conv__saving_store(saving), batch->saves, batch->count, deadline_ns);
+        return;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->saves[i].status = away.status;
+        batch->saves[i].error = away;
+    }
+}
+
+/* What the store did not take goes into the journal, as waiting or as dead letters. */
+static conv_status keep(conv__tracker *tracker, flush_batch *batch, int64_t deadline_ns,
+                        conv_error *error)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const conv__usage_save *save = &batch->saves[i];
+        if (save->status == CONV_NO_MEMORY) { /* says nothing about the record, which stays */
+            if (error != NULL) *error = save->error;
+            return save->status;
+        }
+        if (save->status != CONV_OK)
+            batch->kept[count++] = (conv__usage_kept){save->row, batch->records[i], &save->error};
+    }
+    if (count == 0) return CONV_OK;
+    return conv__saving_keep_usage(tracker->params.saving, batch->kept, count, deadline_ns, error);
+}
+
 /* Up to BATCH frames from `position` on. Those that are safe afterwards are behind `position`. */
-static conv_status flush_some(conv__tracker *tracker, conv_bytes frames, size_t *position,
-                              int64_t deadline_ns, conv_error *error)
+static conv_status flush_some(conv__tracker *tracker, flush_batch *batch, conv_bytes frames,
+                              size_t *position, int64_t deadline_ns, conv_error *error)
 {
     conv_status status = CONV_OK;
-    conv__usage_row *rows = conv__allocate(BATCH * sizeof *rows);
-    conv__usage_save *saves = conv__allocate(BATCH * sizeof *saves);
-    conv_bytes *records = conv__allocate(BATCH * sizeof *records);
-    size_t count = 0;
     size_t end = *position;
-    if (rows == NULL || saves == NULL || records == NULL) status = conv__fail_memory(error, ACTION);
-    while (status == CONV_OK && count < BATCH && end < frames.size) {
+    batch->count = 0;
+    while (status == CONV_OK && batch->count < BATCH && end < frames.size) {
         bool found = false;
-        status = read_frame(tracker, frames, &end, &records[count], &rows[count], &found,
+        size_t at = batch->count;
+        status = read_frame(tracker, frames, &end, &batch->records[at], &batch->rows[at], &found,
                             deadline_ns, error);
         if (!found) continue;
-        saves[count] = (conv__usage_save){.row = &rows[count]};
-        count++;
+        batch->saves[at] = (conv__usage_save){.row = &batch->rows[at]};
+        batch->count++;
     }
-    if (status == CONV_OK && count > 0)
-        conv__usage_batch_save(conv__saving_store(tracker->params.saving), saves, count,
-                               deadline_ns);
-    for (size_t i = 0; status == CONV_OK && i < count; i++)
-        if (saves[i].status != CONV_OK)
-            status = keep(tracker, records[i], &saves[i], deadline_ns, error);
+    if (status == CONV_OK && batch->count > 0) {
+        offer(tracker, batch, deadline_ns);
+        /* The time may have gone by waiting for the store; the disk gets some of its own. */
+        int64_t disk_ns = conv__deadline_in_ms(DISK_MS);
+        status = keep(tracker, batch, disk_ns > deadline_ns ? disk_ns : deadline_ns, error);
+    }
     if (status == CONV_OK) *position = end;
-    conv__release(rows);
-    conv__release(saves);
-    conv__release(records);
     return status;
 }
 
@@ -181,10 +204,18 @@ static conv_status flush_half(conv__tracker *tracker, half *full, int64_t deadli
                               conv_error *error)
 {
     size_t position = 0;
-    conv_status status = CONV_OK;
     conv_bytes frames = conv__buffer_bytes(&full->frames);
-    while (status == CONV_OK && position < frames.size)
-        status = flush_some(tracker, frames, &position, deadline_ns, error);
+    flush_batch *batch = frames.size > 0 ? conv__allocate(sizeof *batch) : NULL;
+    conv_status status =
+        frames.size > 0 && batch == NULL ? conv__fail_memory(error, ACTION) : CONV_OK;
+    while (status == CONV_OK && position < frames.size) {
+        if (position > 0 && conv__deadline_passed(deadline_ns))
+            status = conv__fail(error, CONV_TIMEOUT, ACTION,
+                                "the deadline passed before all usage records were saved");
+        else
+            status = flush_some(tracker, batch, frames, &position, deadline_ns, error);
+    }
+    conv__release(batch);
     if (status == CONV_OK && full->spool.descriptor >= 0)
         status = conv__spool_clear(&full->spool, error);
     if (status != CONV_OK) return status;

@@ -44,7 +44,7 @@ static void save_rows(conv__store *store, conv__usage_save *saves, const conv__u
             return;
         }
         if (!conv__retry_after(&error, failures, conv__retry_random(), &pause_ms) ||
-            !conv__retry_sleep(pause_ms, deadline_ns))
+            !conv__retry_sleep(pause_ms, deadline_ns, &store->latest))
             break;
     }
     fail_all(saves, count, &error);

@@ -49,18 +49,19 @@ static conv_status read_from_store(turn_run *run, conv_error *error)
 {
     int64_t begun = conv__monotonic_ns();
     int64_t deadline = conv__deadline_in_ms(run->service->store_timeout_ms);
-    if (conv__saving_is_away(run->service->saving))
+    if (conv__saving_is_away(run->service->saving, "read context", error))
         return conv__fail(
             error, CONV_UNAVAILABLE, "read context",
-            "the store is away, so this turn's context can't be read; nothing was accepted, "
-            "try again later");
+            "nothing was accepted, try again later: the turn's context can't be read, "
+            "%s",
+            error->message);
     if (run->deadline_ns < deadline) deadline = run->deadline_ns;
     conv_status status = conv__ask(run->service->store, CONV__ASK_READ, deadline, read_turn,
                                    &run->scratch, run, error);
     run->reply->store_us += (conv__monotonic_ns() - begun) / 1000;
     if (status != CONV_OK && conv__saving_has_journal(run->service->saving) &&
         conv__saving_may_wait(error))
-        conv__saving_store_away(run->service->saving);
+        conv__saving_store_away(run->service->saving, error);
     return status;
 }
 

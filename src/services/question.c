@@ -30,7 +30,7 @@ conv_status conv__ask(conv__store *store, conv__ask_mode mode, int64_t deadline_
         if (arena != NULL) conv__arena_reset(arena);
         if ((mode == CONV__ASK_WRITE_ONCE && details.outcome_unknown) ||
             !conv__retry_after(&details, failures, conv__retry_random(), &pause_ms) ||
-            !conv__retry_sleep(pause_ms, deadline_ns)) {
+            !conv__retry_sleep(pause_ms, deadline_ns, &store->latest)) {
             if (error != NULL) *error = details;
             return status;
         }

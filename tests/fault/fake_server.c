@@ -336,7 +336,8 @@ static void parse(session *self, const char *body)
         at++;
     if (at == STATEMENTS) die("too many statements");
     if (at == self->statement_count) self->statement_count++;
-    snprintf(self->statements[at].name, sizeof self->statements[at].name, "%s", body);
+    if (strlen(body) >= sizeof self->statements[at].name) die("a statement's name is too long");
+    strcpy(self->statements[at].name, body);
     self->statements[at].what = kind_of(sql);
     put_empty(self, '1');
 }

@@ -215,7 +215,11 @@ server *server_start_standby(server *primary)
 
 void server_promote(server *self)
 {
-    if (!server_execute(self->url, "SELECT pg_promote(true, 60)")) die("promoting", "failed");
+    /* What is replayed at this moment may cancel the query that asks. */
+    for (int i = 0; !server_execute(self->url, "SELECT pg_promote(false)"); i++) {
+        if (i == START_SECONDS) die("promoting", "failed");
+        usleep(20000);
+    }
     await(self, "SELECT (NOT pg_is_in_recovery())::int");
 }
 

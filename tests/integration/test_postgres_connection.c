@@ -310,7 +310,7 @@ static void assert_setting(const char *conninfo, const char *keyword, const char
 {
     atomic_bool unnamed = false;
     conv__connection *connection = NULL;
-    conv__connection_params params = {conninfo, "conversation", 10000, &unnamed};
+    conv__connection_params params = {conninfo, "conversation", 10000, &unnamed, NULL};
     assert_ok(conv__connection_open(&params, conv__deadline_in_ms(10000), &connection, &error),
               error);
     char *value = setting_of(connection, keyword);

@@ -18,7 +18,7 @@ conv_status contract_open(conv__store **store, conv_error *error)
 {
     if (strcmp(test_store_kind(), "sqlite") == 0) {
         conv__sqlite_params params = {.path = url + strlen("sqlite:"), .create = true};
-        return conv__sqlite_store_open(&params, store, error);
+        return conv__sqlite_store_open(&params, false, store, error);
     }
     conv__postgres_params params = {.connection = url, .connections = 8};
     return conv__postgres_store_open(&params, store, error);
@@ -97,7 +97,7 @@ conv_status contract_save(conv__store *store, const conv__exchange *const *excha
     for (int tries = 0; tries < 20; tries++) {
         status = save_once(store, exchanges, count, results != NULL ? results : own, error);
         if (status == CONV_OK || error->recovery != CONV_RECOVERY_RETRY) break;
-        conv__retry_sleep(1, contract_deadline());
+        conv__retry_sleep(1, contract_deadline(), NULL);
     }
     free(own);
     return status;

@@ -69,7 +69,7 @@ conv__connection *postgres_connect(void)
     static atomic_bool unnamed;
     conv_error error = CONV_ERROR_INIT;
     conv__connection *connection = NULL;
-    conv__connection_params params = {url, "conversation test", 10000, &unnamed};
+    conv__connection_params params = {url, "conversation test", 10000, &unnamed, NULL};
     assert_ok(conv__connection_open(&params, conv__deadline_in_ms(10000), &connection, &error),
               error);
     return connection;

@@ -3,9 +3,12 @@
 #include "support/test.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "core/error.h"
 #include "core/time.h"
 #include "repositories/sqlite/journal.h"
 #include "saving/record.h"
@@ -34,12 +37,12 @@ static int teardown(void **state)
     return system(command);
 }
 
-static conv__saving *open_saving_limited(int64_t journal_bytes)
+static conv__saving *open_saving_with(conv__saving_params limits)
 {
     conv__journal *journal = NULL;
     conv__saving *saving = NULL;
     conv_error error;
-    assert_ok(conv__sqlite_journal_open(path, NULL, &journal, &error), error);
+    assert_ok(conv__sqlite_journal_open(path, false, NULL, &journal, &error), error);
     conv__saving_params params = {.writer = {.store = &mock.store,
                                              .leaders = 1,
                                              .batch_exchanges = 8,
@@ -47,14 +50,17 @@ static conv__saving *open_saving_limited(int64_t journal_bytes)
                                              .queue_exchanges = 8},
                                   .journal = journal,
                                   .store_timeout_ms = 5000,
-                                  .journal_bytes = journal_bytes};
+                                  .journal_bytes = limits.journal_bytes,
+                                  .journal_age_ms = limits.journal_age_ms,
+                                  .prove = limits.prove,
+                                  .prove_context = limits.prove_context};
     assert_ok(conv__saving_create(&params, &saving, &error), error);
     return saving;
 }
 
 static conv__saving *open_saving(void)
 {
-    return open_saving_limited(0);
+    return open_saving_with((conv__saving_params){0});
 }
 
 static conv__message_row message = {.message = {.role = CONV_ROLE_USER, .content = {"hi", 2}}};
@@ -117,8 +123,9 @@ static void what_the_store_misses_gets_there_by_itself(void **state)
         assert_true(journaled);
     }
     assert_int_equal(count(saving).exchanges, 3);
-    assert_int_equal(count(saving).oldest_us, 1000000);
-    assert_true(conv__saving_is_away(saving));
+    /* When it was accepted: the exchange itself is one of 1970. */
+    assert_in_range(count(saving).oldest_us, conv__now_us() - 60000000, conv__now_us());
+    assert_true(conv__saving_is_away(saving, "test", NULL));
     mock_store_set_away(&mock, false);
     wait_for_saved(3);
     for (int i = 0; i < 3; i++)
@@ -201,7 +208,7 @@ static void poison_becomes_a_dead_letter_and_holds_up_nobody(void **state)
     conv__arena arena = {0};
     conv__exchange letter;
     conv_error error;
-    assert_ok(conv__sqlite_journal_open(path, NULL, &journal, &error), error);
+    assert_ok(conv__sqlite_journal_open(path, false, NULL, &journal, &error), error);
     assert_ok(journal->functions->find(journal, exchanges[2].session.session_id,
                                        exchanges[2].exchange_id, conv__deadline_in_ms(5000), &arena,
                                        &entry, &error),
@@ -267,7 +274,7 @@ static void a_full_journal_pushes_back(void **state)
 {
     (void)state;
     conv_error error;
-    conv__saving *saving = open_saving_limited(1000);
+    conv__saving *saving = open_saving_with((conv__saving_params){.journal_bytes = 1000});
     conv__exchange exchange = make_exchange(conv_uuid_v7());
     assert_status(conv__saving_note(saving, &exchange, conv__deadline_in_ms(100), &error),
                   CONV_LIMIT, error);
@@ -282,10 +289,11 @@ static void a_second_process_is_told(void **state)
     conv__journal *journal = NULL;
     conv_error error;
     conv__saving *saving = open_saving();
-    assert_status(conv__sqlite_journal_open(path, NULL, &journal, &error), CONV_STATE, error);
+    assert_status(conv__sqlite_journal_open(path, false, NULL, &journal, &error), CONV_STATE,
+                  error);
     assert_non_null(strstr(error.message, "another live process"));
     conv__saving_close(saving, 0, NULL);
-    assert_ok(conv__sqlite_journal_open(path, NULL, &journal, &error), error);
+    assert_ok(conv__sqlite_journal_open(path, false, NULL, &journal, &error), error);
     journal->functions->close(journal);
 }
 
@@ -308,7 +316,7 @@ static void a_damaged_file_is_set_aside(void **state)
     for (int i = 0; i < 3000; i++)
         fputc(0xAA, file);
     fclose(file);
-    assert_ok(conv__sqlite_journal_open(path, &set_aside, &journal, &error), error);
+    assert_ok(conv__sqlite_journal_open(path, false, &set_aside, &journal, &error), error);
     assert_true(set_aside);
     conv__journal_counts counts;
     assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
@@ -373,7 +381,7 @@ static void a_journal_that_was_full_has_room_once_it_is_drained(void **state)
 {
     (void)state;
     conv_error error;
-    conv__saving *saving = open_saving_limited(90000);
+    conv__saving *saving = open_saving_with((conv__saving_params){.journal_bytes = 90000});
     conv_status status = CONV_OK;
     mock_store_set_away(&mock, true);
     for (int i = 0; i < 500 && status == CONV_OK; i++) {
@@ -387,6 +395,100 @@ static void a_journal_that_was_full_has_room_once_it_is_drained(void **state)
     /* Waits until the drain has made room. */
     assert_ok(conv__saving_note(saving, &last, conv__deadline_in_ms(20000), &error), error);
     conv__saving_close(saving, conv__deadline_in_ms(20000), NULL);
+}
+
+/* Its answers, and how often it was asked. */
+typedef struct proof {
+    atomic_int asked;
+    atomic_bool there;
+} proof;
+
+static conv_status prove(void *context, conv_error *error)
+{
+    proof *self = context;
+    atomic_fetch_add(&self->asked, 1);
+    if (atomic_load(&self->there)) return CONV_OK;
+    return conv__fail(error, CONV_UNAVAILABLE, "connect", "nobody is there");
+}
+
+static void an_unseen_store_is_not_used_before_it_was_seen(void **state)
+{
+    (void)state;
+    proof seen = {0};
+    bool journaled = false;
+    conv_error error = CONV_ERROR_INIT;
+    conv__saving *saving =
+        open_saving_with((conv__saving_params){.prove = prove, .prove_context = &seen});
+    conv__exchange exchange = make_exchange(conv_uuid_v7());
+    assert_int_equal(save(saving, &exchange, false, &journaled), CONV_OK);
+    assert_true(journaled);
+    while (atomic_load(&seen.asked) < 3)
+        usleep(1000);
+    assert_int_equal(mock.writes, 0);
+    assert_true(conv__saving_is_away(saving, "test", &error));
+    assert_string_equal(error.message, "the store is away: nobody is there");
+    atomic_store(&seen.there, true);
+    wait_for_saved(1);
+    wait_until_empty(saving);
+    assert_false(conv__saving_is_away(saving, "test", NULL));
+    conv__saving_close(saving, 0, NULL);
+}
+
+static void what_a_closing_client_never_saw_stays_in_the_journal(void **state)
+{
+    (void)state;
+    proof seen = {0};
+    conv__journal_counts remaining;
+    conv__saving *saving =
+        open_saving_with((conv__saving_params){.prove = prove, .prove_context = &seen});
+    conv__exchange exchange = make_exchange(conv_uuid_v7());
+    assert_int_equal(save(saving, &exchange, false, NULL), CONV_OK);
+    conv__saving_close(saving, conv__deadline_in_ms(50), &remaining);
+    assert_int_equal(remaining.exchanges, 1);
+    assert_int_equal(mock.writes, 0);
+}
+
+static void what_the_store_refuses_at_once_is_a_dead_letter_too(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv__saving *saving = open_saving();
+    for (int noted = 0; noted < 2; noted++) {
+        conv__exchange exchange = make_exchange(conv_uuid_v7());
+        conv__save one = {.exchange = &exchange, .deadline_ns = conv__deadline_in_ms(5000)};
+        mock.poison = exchange.exchange_id;
+        if (noted == 1)
+            assert_ok(conv__saving_note(saving, &exchange, one.deadline_ns, &error), error);
+        assert_int_equal(conv__saving_save(saving, &one, noted == 1), CONV_BAD_DATA);
+        assert_int_equal(one.error.recovery, CONV_RECOVERY_REJECT);
+        assert_string_equal(one.error.sqlstate, "22P05");
+        assert_non_null(strstr(one.error.message, "dead letter"));
+        conv__journal_counts counts = count(saving);
+        assert_int_equal(counts.dead, noted + 1);
+        assert_int_equal(counts.turns, 0);
+        assert_int_equal(counts.exchanges, 0);
+    }
+    assert_false(conv__saving_is_away(saving, "test", NULL));
+    conv__saving_close(saving, 0, NULL);
+}
+
+static void what_has_waited_too_long_pushes_back(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv__saving *saving = open_saving_with((conv__saving_params){.journal_age_ms = 30});
+    conv__exchange first = make_exchange(conv_uuid_v7());
+    conv__exchange second = make_exchange(conv_uuid_v7());
+    mock_store_set_away(&mock, true);
+    assert_int_equal(save(saving, &first, false, NULL), CONV_OK);
+    usleep(40000);
+    conv__save late = {.exchange = &second, .deadline_ns = conv__deadline_in_ms(20)};
+    assert_int_equal(conv__saving_save(saving, &late, false), CONV_LIMIT);
+    mock_store_set_away(&mock, false);
+    /* Waits until what is old has left. */
+    assert_ok(conv__saving_note(saving, &second, conv__deadline_in_ms(20000), &error), error);
+    assert_int_equal(mock_store_saved(&mock), 1);
+    conv__saving_close(saving, 0, NULL);
 }
 
 static int64_t fill(int entries)
@@ -436,7 +538,7 @@ static void entries_on_both_sides_of_a_damage_are_taken_over(void **state)
         bool set_aside = false;
         overwrite(0, content, (size_t)size);
         overwrite(page * PAGE, rubbish, sizeof rubbish);
-        assert_ok(conv__sqlite_journal_open(path, &set_aside, &journal, &error), error);
+        assert_ok(conv__sqlite_journal_open(path, false, &set_aside, &journal, &error), error);
         assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
                   error);
         if (set_aside) assert_int_equal(counts.dead, 1);
@@ -466,7 +568,7 @@ static void one_damaged_row_holds_up_no_other(void **state)
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(database);
-    assert_ok(conv__sqlite_journal_open(path, &set_aside, &journal, &error), error);
+    assert_ok(conv__sqlite_journal_open(path, false, &set_aside, &journal, &error), error);
     assert_true(set_aside);
     assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
               error);
@@ -489,7 +591,7 @@ static void a_rescue_that_was_cut_short_goes_on(void **state)
     assert_int_equal(rename(path, other), 0);
     fill(3); /* what the next process has accepted since */
     assert_int_equal(rename(other, last), 0);
-    assert_ok(conv__sqlite_journal_open(path, &set_aside, &journal, &error), error);
+    assert_ok(conv__sqlite_journal_open(path, false, &set_aside, &journal, &error), error);
     assert_true(set_aside);
     assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
               error);
@@ -517,6 +619,10 @@ int main(void)
         WITH_FOLDER(what_waits_is_not_replaced_by_what_comes_later),
         WITH_FOLDER(a_failed_turn_that_waits_is_replaced_by_its_repetition),
         WITH_FOLDER(a_journal_that_was_full_has_room_once_it_is_drained),
+        WITH_FOLDER(an_unseen_store_is_not_used_before_it_was_seen),
+        WITH_FOLDER(what_a_closing_client_never_saw_stays_in_the_journal),
+        WITH_FOLDER(what_the_store_refuses_at_once_is_a_dead_letter_too),
+        WITH_FOLDER(what_has_waited_too_long_pushes_back),
         WITH_FOLDER(entries_on_both_sides_of_a_damage_are_taken_over),
         WITH_FOLDER(one_damaged_row_holds_up_no_other),
         WITH_FOLDER(a_rescue_that_was_cut_short_goes_on),

@@ -34,7 +34,7 @@ static answer *answers; /* shared with the process that crashes */
 static conv_status open_store(conv__store **store, conv_error *error)
 {
     const conv__sqlite_params params = {.path = path, .create = true};
-    return conv__sqlite_store_open(&params, store, error);
+    return conv__sqlite_store_open(&params, false, store, error);
 }
 
 static void remove_files(void)

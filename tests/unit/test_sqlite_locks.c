@@ -26,7 +26,7 @@ static conv__store *store;
 static conv_status open_store(conv__store **opened, conv_error *details)
 {
     const conv__sqlite_params params = {.path = path, .create = true};
-    return conv__sqlite_store_open(&params, opened, details);
+    return conv__sqlite_store_open(&params, false, opened, details);
 }
 
 static int setup(void **state)

@@ -158,7 +158,7 @@ static conv_status run(void *context)
     const conv__sqlite_params params = {.path = ":memory:"};
     conv__arena arena = {0};
     conv__store *store = NULL;
-    conv_status status = conv__sqlite_store_open(&params, &store, NULL);
+    conv_status status = conv__sqlite_store_open(&params, false, &store, NULL);
     if (status != CONV_OK) return status;
     status = use_store(store, &arena);
     conv__arena_reset(&arena);

@@ -38,7 +38,7 @@ static conv_status open_store(const char *file, bool read_only, bool create, con
 {
     const conv__sqlite_params params = {.path = file, .read_only = read_only, .create = create};
     *store = (conv__store *)&params; /* must be overwritten */
-    return conv__sqlite_store_open(&params, store, &error);
+    return conv__sqlite_store_open(&params, false, store, &error);
 }
 
 static void make_store(void)

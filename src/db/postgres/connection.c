@@ -81,6 +81,13 @@ static void receive_notice(void *context, const PGresult *notice)
     connection->broken = true;
 }
 
+/* How long to wait before looking again at the latest moment; 0: the time is up. */
+static int wait_ms(int64_t deadline_ns, const conv__latest *latest)
+{
+    int left_ms = conv__deadline_left_ms(conv__deadline_within(deadline_ns, latest));
+    return latest == NULL || left_ms < CONV__LATEST_CHECK_MS ? left_ms : CONV__LATEST_CHECK_MS;
+}
+
 conv_status conv__connection_wait(conv__connection *connection, bool write, int64_t deadline_ns,
                                   bool *readable)
 {
@@ -90,7 +97,7 @@ conv_status conv__connection_wait(conv__connection *connection, bool write, int6
         *readable = true;
         /* libpq itself reports what is wrong with a link without a socket. */
         if (poller.fd < 0) return CONV_OK;
-        int left_ms = conv__deadline_left_ms(deadline_ns);
+        int left_ms = wait_ms(deadline_ns, connection->latest);
         if (left_ms == 0) return CONV_TIMEOUT;
         int ready = poll(&poller, 1, left_ms);
         if (ready > 0) *readable = (poller.revents & ~POLLOUT) != 0;
@@ -221,9 +228,9 @@ static conv_status connect_until(conv__connection *connection, int64_t deadline_
         if (state == PGRES_POLLING_FAILED) return fail_to_connect(connection, error);
         struct pollfd poller = {PQsocket(connection->link),
                                 state == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0};
-        int left_ms = conv__deadline_left_ms(deadline_ns);
+        int left_ms = wait_ms(deadline_ns, connection->latest);
         int ready = left_ms == 0 ? 0 : poll(&poller, 1, left_ms);
-        if (ready == 0 && conv__deadline_passed(deadline_ns)) {
+        if (ready == 0 && wait_ms(deadline_ns, connection->latest) == 0) {
             const char *host = PQhost(connection->link);
             conv__fail(error, CONV_TIMEOUT, ACTION,
                        "no answer from host \"%s\" port %s before the deadline; is it the right "
@@ -306,6 +313,7 @@ conv_status conv__connection_open(const conv__connection_params *params, int64_t
     if (made == NULL) return conv__fail_memory(error, ACTION);
     made->process = getpid();
     made->unnamed = params->unnamed;
+    made->latest = params->latest;
     status = attempt(params, &hosts, deadline_ns, made, error);
     while (status == CONV_TIMEOUT && !conv__deadline_passed(deadline_ns) &&
            find_next_hosts(made->link, &hosts)) {

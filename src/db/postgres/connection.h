@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "conversation/status.h"
+#include "core/time.h"
 
 typedef struct conv__connection conv__connection;
 
@@ -16,6 +17,7 @@ typedef struct conv__connection_params {
     int64_t timeout_ms; /* for connecting, unless conninfo or PGCONNECT_TIMEOUT says otherwise */
     /* No named statements: set by the user, or as soon as the server turns out not to keep them. */
     atomic_bool *unnamed;
+    const conv__latest *latest; /* NULL: none */
 } conv__connection_params;
 
 /* Checks the string without connecting. CONV_INVALID_ARGUMENT, CONV_NO_MEMORY. */

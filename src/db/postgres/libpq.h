@@ -19,6 +19,7 @@ struct conv__connection {
     pid_t process;        /* a forked child must not touch the link */
     bool broken;          /* to be closed, not to be used again */
     atomic_bool *unnamed; /* shared by all connections of a pool */
+    const conv__latest *latest;
     /* What the server said while nobody asked it; libpq tells only the notice receiver. */
     char last_words_state[6];
     char last_words[256];

@@ -74,8 +74,9 @@ conv_status conv__pool_create(const conv__pool_params *params, conv__pool **pool
         release(made);
         return conv__fail_memory(error, ACTION);
     }
-    made->connecting = (conv__connection_params){made->conninfo, made->application,
-                                                 params->connect_timeout_ms, &made->unnamed};
+    made->connecting =
+        (conv__connection_params){made->conninfo, made->application, params->connect_timeout_ms,
+                                  &made->unnamed, params->latest};
     *pool = made;
     return CONV_OK;
 }
@@ -134,6 +135,7 @@ static conv_status wait_for_place(conv__pool *pool, int64_t deadline_ns,
         pool->last->next = &self;
     pool->last = &self;
     pool->waiting++;
+    deadline_ns = conv__deadline_within(deadline_ns, pool->connecting.latest);
     while (!self.served) {
         struct timespec until = {deadline_ns / 1000000000, deadline_ns % 1000000000};
         int failed = deadline_ns == CONV__NO_DEADLINE

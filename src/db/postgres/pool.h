@@ -16,7 +16,8 @@ typedef struct conv__pool_params {
     const char *application;
     int connections; /* open at once at most; at least 1 */
     int64_t connect_timeout_ms;
-    bool pooler; /* never use named statements */
+    bool pooler;                /* never use named statements */
+    const conv__latest *latest; /* of the store; NULL: none */
 } conv__pool_params;
 
 typedef struct conv__pool_gauges {

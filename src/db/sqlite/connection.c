@@ -49,6 +49,7 @@ conv_status conv__sqlite_open(const conv__sqlite_params *params, conv__sqlite **
     opened->process = getpid();
     opened->read_only = params->read_only;
     opened->exclusive = params->exclusive;
+    opened->latest = opened->file_lock.latest = params->latest;
     conv_status status = conv__sqlite_open_file(opened, params, error);
     if (status != CONV_OK) {
         conv__sqlite_close(opened);

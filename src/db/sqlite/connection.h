@@ -6,12 +6,15 @@
 #include <stdint.h>
 
 #include "conversation/status.h"
+#include "core/time.h"
 
 typedef struct conv__sqlite_params {
     const char *path; /* a file, or ":memory:" */
     bool read_only;   /* never creates or changes the file */
     bool create;      /* make the file if it is not there; its folder must be */
-    bool exclusive;   /* for this process alone as long as it is open; a second one gets CONV_STATE */
+    bool exclusive; /* for this process alone as long as it is open; a second one gets CONV_STATE */
+    bool unsynced;  /* a commit survives the process, not a power cut */
+    const conv__latest *latest; /* of the store; NULL: none */
 } conv__sqlite_params;
 
 typedef struct conv__sqlite conv__sqlite;

@@ -16,10 +16,11 @@ struct conv__sqlite {
     sqlite3 *database;
     pid_t process; /* that opened it */
     bool read_only;
-    bool exclusive; /* the file lock is held from opening to closing */
-    bool suspect;   /* a write or a sync of the log failed, see restart_log in connection.c */
+    bool exclusive;      /* the file lock is held from opening to closing */
+    bool suspect;        /* a write or a sync of the log failed, see restart_log in connection.c */
     int64_t deadline_ns; /* of the transaction under way: for the handlers */
-    conv_error failure;  /* the first one of the transaction under way; it can't commit any more */
+    const conv__latest *latest; /* for every transaction */
+    conv_error failure; /* the first one of the transaction under way; it can't commit any more */
     conv__lease lease;
     conv__file_lock file_lock;
     /* Statements once prepared, found by the address of their text (open addressing). */

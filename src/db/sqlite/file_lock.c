@@ -95,7 +95,7 @@ static conv_status wait_for_byte(const conv__file_lock *lock, off_t byte, int64_
         if (code != EAGAIN && code != EACCES)
             return conv__fail(error, CONV_UNAVAILABLE, ACTION, "the file system can't lock: %s",
                               strerrordesc_np(code));
-        if (conv__deadline_passed(deadline_ns)) {
+        if (conv__deadline_passed(conv__deadline_within(deadline_ns, lock->latest))) {
             conv__fail(error, CONV_TIMEOUT, ACTION,
                        "another process was writing to the store until the deadline");
             if (error != NULL) error->recovery = CONV_RECOVERY_BACKOFF;

@@ -5,10 +5,12 @@
 #include <stdint.h>
 
 #include "conversation/status.h"
+#include "core/time.h"
 
 /* -1: there is nothing to lock (a database in memory, or one opened for reading only). */
 typedef struct conv__file_lock {
     int descriptor;
+    const conv__latest *latest; /* for acquiring; NULL: none */
 } conv__file_lock;
 
 /* Opens FILE-lock beside the database `file`, and makes it, with the same permissions, if it is not

@@ -33,7 +33,8 @@ static const char settings[] = "PRAGMA synchronous=FULL;"
 static int wait_while_busy(void *context, int calls)
 {
     const conv__sqlite *connection = context;
-    int left_ms = conv__deadline_left_ms(connection->deadline_ns);
+    int left_ms =
+        conv__deadline_left_ms(conv__deadline_within(connection->deadline_ns, connection->latest));
     if (left_ms == 0) return 0;
     int pause_ms = calls < LONGEST_PAUSE_MS ? calls + 1 : LONGEST_PAUSE_MS;
     if (pause_ms > left_ms) pause_ms = left_ms;
@@ -46,7 +47,10 @@ static int wait_while_busy(void *context, int calls)
 static int stop_when_late(void *context)
 {
     const conv__sqlite *connection = context;
-    return conv__deadline_passed(connection->deadline_ns);
+    /* What ends a transaction has no deadline and is never interrupted. */
+    return connection->deadline_ns != CONV__NO_DEADLINE &&
+           conv__deadline_passed(
+               conv__deadline_within(connection->deadline_ns, connection->latest));
 }
 
 static conv_status fail_for_path(int code, const char *path, conv_error *error)
@@ -230,6 +234,7 @@ conv_status conv__sqlite_open_file(conv__sqlite *connection, const conv__sqlite_
     /* Opening reads nothing; this does, and finds out whether it is a database at all. */
     int code = run(connection, "PRAGMA schema_version");
     if (code == SQLITE_OK) code = run(connection, settings);
+    if (code == SQLITE_OK && params->unsynced) code = run(connection, "PRAGMA synchronous=NORMAL");
     if (code != SQLITE_OK) return fail_for_file(connection, code, path, error);
     if (in_memory || params->read_only) return CONV_OK;
     return prepare_for_writing(connection, path, error);
@@ -247,8 +252,8 @@ conv_status conv__sqlite_check(conv__sqlite *connection, conv_error *error)
 {
     bool whole = false;
     connection->deadline_ns = CONV__NO_DEADLINE;
-    int code =
-        sqlite3_exec(connection->database, "PRAGMA integrity_check(1)", collect_answer, &whole, NULL);
+    int code = sqlite3_exec(connection->database, "PRAGMA integrity_check(1)", collect_answer,
+                            &whole, NULL);
     if (code != SQLITE_OK)
         return conv__sqlite_fail(connection->database, code, "check file", error);
     if (whole) return CONV_OK;

@@ -113,14 +113,17 @@ conv_status conv__postgres_store_open(const conv__postgres_params *params, conv_
         .pooler = params->pooler};
     postgres_store *self = conv__allocate(sizeof *self);
     if (self == NULL) return conv__fail_memory(error, ACTION);
+    settings.latest = &self->base.latest;
     status = conv__pool_create(&settings, &self->pool, error);
-    if (status == CONV_OK) status = connect_once(self->pool, error);
+    if (status == CONV_OK && !params->later) status = connect_once(self->pool, error);
     if (status != CONV_OK) {
         conv__pool_close(self->pool);
         conv__release(self);
         return status;
     }
-    self->base = (conv__store){&functions, &self->chat, &self->usage};
+    self->base.functions = &functions;
+    self->base.chat = &self->chat;
+    self->base.usage = &self->usage;
     self->chat.functions = &conv__postgres_chat_functions;
     self->usage.functions = &conv__postgres_usage_functions;
     *store = &self->base;

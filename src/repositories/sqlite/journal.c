@@ -29,6 +29,7 @@ enum {
     SELECT_PAGE,
     SELECT_ONE,
     SELECT_WAITS,
+    SELECT_OLDEST,
     SELECT_COUNTS
 };
 
@@ -64,6 +65,12 @@ const conv__sqlite_statement conv__sqlite_journal_statements[] = {
                      " AND kind IN (?2, ?3, ?4, ?5) ORDER BY entry_id LIMIT ?6"},
     [SELECT_ONE] = {"SELECT " COLUMNS " FROM journal WHERE item_id = ?1 AND session_id = ?2"},
     [SELECT_WAITS] = {"SELECT 1 FROM journal WHERE session_id = ?1 AND kind = 'exchange' LIMIT 1"},
+    [SELECT_OLDEST] = {"SELECT min(created_at) FROM ("
+                       " SELECT * FROM (SELECT created_at FROM journal WHERE kind = 'exchange'"
+                       "  ORDER BY entry_id LIMIT 1)"
+                       " UNION ALL"
+                       " SELECT * FROM (SELECT created_at FROM journal WHERE kind = 'usage'"
+                       "  ORDER BY entry_id LIMIT 1))"},
     [SELECT_COUNTS] = {"SELECT count(*) FILTER (WHERE kind = 'turn'),"
                        " count(*) FILTER (WHERE kind = 'exchange'),"
                        " count(*) FILTER (WHERE kind = 'usage'),"
@@ -264,6 +271,19 @@ static conv_status waits(conv__journal *journal, conv_uuid session_id, int64_t d
     return end_read(journal, &query, error);
 }
 
+static conv_status oldest(conv__journal *journal, int64_t deadline_ns, int64_t *oldest_us,
+                          conv_error *error)
+{
+    conv__sqlite_query query;
+    *oldest_us = 0;
+    conv_status status = begin_read(journal, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    prepare(&query, journal, SELECT_OLDEST, ACTION_READ);
+    if (conv__sqlite_step(&query) && conv__sqlite_bytes(&query, 0).data != NULL)
+        *oldest_us = conv__sqlite_time(&query, 0);
+    return end_read(journal, &query, error);
+}
+
 static conv_status find(conv__journal *journal, conv_uuid session_id, conv_uuid item_id,
                         int64_t deadline_ns, conv__arena *arena, conv__journal_entry *entry,
                         conv_error *error)
@@ -364,5 +384,6 @@ const conv__journal_functions conv__sqlite_journal_functions = {.apply = apply,
                                                                 .waits = waits,
                                                                 .find = find,
                                                                 .count = count,
+                                                                .oldest = oldest,
                                                                 .bytes = bytes,
                                                                 .close = close_journal};

@@ -10,11 +10,13 @@
 
 extern const conv__sqlite_statement conv__sqlite_journal_statements[];
 
-/* Opens the file and brings its schema up to date. `set_aside` (may be NULL) tells whether the file
- * was damaged: it is then kept under another name, what can be read of it is taken over, and a
- * fresh one is used. CONV_STATE: another live process has it open, or it is of a newer version.
- * CONV_UNAVAILABLE, CONV_PERMISSION: the file can't be made or written. CONV_NO_MEMORY. */
-CONV_WARN_UNUSED conv_status conv__sqlite_journal_open(const char *path, bool *set_aside,
-                                                       conv__journal **journal, conv_error *error);
+/* `unsynced`: what it acknowledges survives the process, not a power cut. Opens the file and brings
+ * its schema up to date. `set_aside` (may be NULL) tells whether the file was damaged: it is then
+ * kept under another name, what can be read of it is taken over, and a fresh one is used.
+ * CONV_STATE: another live process has it open, or it is of a newer version. CONV_UNAVAILABLE,
+ * CONV_PERMISSION: the file can't be made or written. CONV_NO_MEMORY. */
+CONV_WARN_UNUSED conv_status conv__sqlite_journal_open(const char *path, bool unsynced,
+                                                       bool *set_aside, conv__journal **journal,
+                                                       conv_error *error);
 
 #endif

@@ -34,11 +34,12 @@ CONV_WARN_UNUSED conv_status conv__sqlite_journal_take_over(conv__journal *journ
 /* Sets aside a file that is damaged, and takes over into a fresh one what can be read of it; goes
  * on with that where an earlier process died in the middle of it. */
 bool conv__sqlite_journal_needs_rescue(const char *path);
-CONV_WARN_UNUSED conv_status conv__sqlite_journal_rescue(const char *path, conv__journal **journal,
-                                                         bool *set_aside, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__sqlite_journal_rescue(const char *path, bool unsynced,
+                                                         conv__journal **journal, bool *set_aside,
+                                                         conv_error *error);
 
 /* Opens the file and looks at every entry. CONV_BAD_DATA: it is damaged. */
-CONV_WARN_UNUSED conv_status conv__sqlite_journal_open_file(const char *path,
+CONV_WARN_UNUSED conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced,
                                                             conv__journal **journal,
                                                             conv_error *error);
 

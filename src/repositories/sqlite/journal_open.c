@@ -28,10 +28,11 @@ static conv_status read_all(conv__journal *journal, conv_error *error)
     return status;
 }
 
-conv_status conv__sqlite_journal_open_file(const char *path, conv__journal **journal,
+conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced, conv__journal **journal,
                                            conv_error *error)
 {
-    conv__sqlite_params params = {.path = path, .create = true, .exclusive = true};
+    conv__sqlite_params params = {
+        .path = path, .create = true, .exclusive = true, .unsynced = unsynced};
     conv_schema_state state;
     *journal = NULL;
     conv__sqlite_journal *made = conv__allocate(sizeof *made);
@@ -52,15 +53,15 @@ conv_status conv__sqlite_journal_open_file(const char *path, conv__journal **jou
     return status;
 }
 
-conv_status conv__sqlite_journal_open(const char *path, bool *set_aside, conv__journal **journal,
-                                      conv_error *error)
+conv_status conv__sqlite_journal_open(const char *path, bool unsynced, bool *set_aside,
+                                      conv__journal **journal, conv_error *error)
 {
     bool unused = false;
     if (set_aside == NULL) set_aside = &unused;
     *set_aside = false;
     if (!conv__sqlite_journal_needs_rescue(path)) {
-        conv_status status = conv__sqlite_journal_open_file(path, journal, error);
+        conv_status status = conv__sqlite_journal_open_file(path, unsynced, journal, error);
         if (status != CONV_BAD_DATA) return status;
     }
-    return conv__sqlite_journal_rescue(path, journal, set_aside, error);
+    return conv__sqlite_journal_rescue(path, unsynced, journal, set_aside, error);
 }

@@ -141,16 +141,16 @@ static conv_status leave_trace(conv__journal *journal, const char *name, conv_er
                                      error);
 }
 
-static conv_status rescue(const char *path, const char *damaged, conv__journal **journal,
-                          bool *set_aside, conv_error *error)
+static conv_status rescue(const char *path, const char *damaged, bool unsynced,
+                          conv__journal **journal, bool *set_aside, conv_error *error)
 {
     char *name = NULL;
     conv_status status = CONV_BAD_DATA;
     /* Another process may have done it while this one waited. */
-    if (!exists(damaged)) status = conv__sqlite_journal_open_file(path, journal, error);
+    if (!exists(damaged)) status = conv__sqlite_journal_open_file(path, unsynced, journal, error);
     if (status != CONV_BAD_DATA) return status;
     status = set_aside_file(path, damaged, error);
-    if (status == CONV_OK) status = conv__sqlite_journal_open_file(path, journal, error);
+    if (status == CONV_OK) status = conv__sqlite_journal_open_file(path, unsynced, journal, error);
     if (status != CONV_OK) return status;
     status = salvage(damaged, *journal, error);
     if (status == CONV_OK) status = name_for_good(damaged, &name, error);
@@ -163,10 +163,10 @@ static conv_status rescue(const char *path, const char *damaged, conv__journal *
     return status;
 }
 
-conv_status conv__sqlite_journal_rescue(const char *path, conv__journal **journal, bool *set_aside,
-                                        conv_error *error)
+conv_status conv__sqlite_journal_rescue(const char *path, bool unsynced, conv__journal **journal,
+                                        bool *set_aside, conv_error *error)
 {
-    conv__file_lock lock = {-1};
+    conv__file_lock lock = {.descriptor = -1};
     char *damaged = join(path, ".damaged");
     char *rescue_name = join(path, ".rescue");
     *journal = NULL;
@@ -175,7 +175,7 @@ conv_status conv__sqlite_journal_rescue(const char *path, conv__journal **journa
                              : conv__file_lock_open(rescue_name, &lock, error);
     if (status == CONV_OK)
         status = conv__file_lock_acquire(&lock, conv__deadline_in_ms(LOCK_TIMEOUT_MS), error);
-    if (status == CONV_OK) status = rescue(path, damaged, journal, set_aside, error);
+    if (status == CONV_OK) status = rescue(path, damaged, unsynced, journal, set_aside, error);
     conv__file_lock_close(&lock);
     conv__release(damaged);
     conv__release(rescue_name);

@@ -2,6 +2,8 @@
  * functions it belongs to. */
 #include "repositories/sqlite/store.h"
 
+#include <pthread.h>
+
 #include "core/error.h"
 #include "core/memory.h"
 #include "db/sqlite/migrations.h"
@@ -11,6 +13,9 @@ typedef struct sqlite_store {
     conv__store base;
     conv__chat_repository chat;
     conv__usage_repository usage;
+    conv__sqlite_params params;
+    char *path;
+    pthread_mutex_t opening; /* of the connection, where it was left for later */
     conv__sqlite *connection;
     /* One connection has one transaction at a time, so it needs no memory of its own. */
     conv__transaction transaction;
@@ -26,13 +31,26 @@ conv__sqlite *conv__sqlite_of(const conv__transaction *transaction)
     return store_of(transaction->store)->connection;
 }
 
+/* The file was not to be had when the store was opened: now it may be. */
+static conv_status have_connection(sqlite_store *self, conv_error *error)
+{
+    pthread_mutex_lock(&self->opening);
+    conv_status status = self->connection != NULL
+                             ? CONV_OK
+                             : conv__sqlite_open(&self->params, &self->connection, error);
+    pthread_mutex_unlock(&self->opening);
+    return status;
+}
+
 static conv_status begin(conv__store *store, conv__transaction_mode mode, int64_t deadline_ns,
                          conv__transaction **transaction, conv_error *error)
 {
     sqlite_store *self = store_of(store);
     conv__sqlite_mode wanted =
         mode == CONV__TRANSACTION_WRITE ? CONV__SQLITE_WRITE : CONV__SQLITE_READ;
-    conv_status status = conv__sqlite_begin(self->connection, wanted, deadline_ns, error);
+    conv_status status = have_connection(self, error);
+    if (status == CONV_OK)
+        status = conv__sqlite_begin(self->connection, wanted, deadline_ns, error);
     if (status == CONV_OK) *transaction = &self->transaction;
     return status;
 }
@@ -50,6 +68,8 @@ static void rollback(conv__transaction *transaction)
 static conv_status read_schema(conv__store *store, int64_t deadline_ns, conv_schema_state *state,
                                conv_error *error)
 {
+    conv_status status = have_connection(store_of(store), error);
+    if (status != CONV_OK) return status;
     return conv__sqlite_read_schema(store_of(store)->connection, conv__migrations_sqlite,
                                     deadline_ns, state, error);
 }
@@ -57,14 +77,19 @@ static conv_status read_schema(conv__store *store, int64_t deadline_ns, conv_sch
 static conv_status migrate(conv__store *store, int64_t deadline_ns, conv_schema_state *state,
                            conv_error *error)
 {
+    conv_status status = have_connection(store_of(store), error);
+    if (status != CONV_OK) return status;
     return conv__sqlite_migrate(store_of(store)->connection, conv__migrations_sqlite, deadline_ns,
                                 state, error);
 }
 
 static void close_store(conv__store *store)
 {
-    conv__sqlite_close(store_of(store)->connection);
-    conv__release(store);
+    sqlite_store *self = store_of(store);
+    conv__sqlite_close(self->connection);
+    pthread_mutex_destroy(&self->opening);
+    conv__release(self->path);
+    conv__release(self);
 }
 
 static const conv__store_functions store_functions = {
@@ -97,21 +122,31 @@ static const conv__usage_repository_functions usage_functions = {
     .sum = conv__sqlite_sum_usage,
 };
 
-conv_status conv__sqlite_store_open(const conv__sqlite_params *params, conv__store **store,
-                                    conv_error *error)
+conv_status conv__sqlite_store_open(const conv__sqlite_params *params, bool later,
+                                    conv__store **store, conv_error *error)
 {
     *store = NULL;
     sqlite_store *opened = conv__allocate(sizeof *opened);
     if (opened == NULL) return conv__fail_memory(error, "open store");
-    conv_status status = conv__sqlite_open(params, &opened->connection, error);
-    if (status != CONV_OK) {
-        conv__release(opened);
-        return status;
-    }
+    pthread_mutex_init(&opened->opening, NULL);
+    opened->base.functions = &store_functions;
+    opened->base.chat = &opened->chat;
+    opened->base.usage = &opened->usage;
     opened->chat.functions = &chat_functions;
     opened->usage.functions = &usage_functions;
-    opened->base = (conv__store){&store_functions, &opened->chat, &opened->usage};
     opened->transaction.store = &opened->base;
-    *store = &opened->base;
-    return CONV_OK;
+    opened->path = conv__copy_text(params->path);
+    opened->params = *params;
+    opened->params.path = opened->path;
+    opened->params.latest = &opened->base.latest;
+    conv_status status = CONV_OK;
+    if (opened->path == NULL && params->path != NULL)
+        status = conv__fail_memory(error, "open store");
+    else if (!later)
+        status = have_connection(opened, error);
+    if (status == CONV_OK)
+        *store = &opened->base;
+    else
+        close_store(&opened->base);
+    return status;
 }

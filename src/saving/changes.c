@@ -1,0 +1,167 @@
+/* Changing the journal: what several callers bring goes into one transaction, which is on the disk
+ * before any of them goes on. What is put and removed is decided elsewhere. */
+#include <string.h>
+#include <time.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/time.h"
+#include "saving/saving_internal.h"
+
+#define ACTION "write journal"
+
+enum { NOTES_AT_ONCE = 512 };
+
+/* What one caller brings. */
+typedef struct change_list {
+    conv__journal_change *changes;
+    size_t count;
+} change_list;
+
+/* Takes the notes of committed exchanges out of the list, at most `limit`. */
+static size_t take_notes(conv__saving *saving, conv__journal_key *keys, size_t limit)
+{
+    pthread_mutex_lock(&saving->lock);
+    size_t count = saving->done_count < limit ? saving->done_count : limit;
+    if (count > 0) {
+        saving->done_count -= count;
+        memcpy(keys, saving->done + saving->done_count, count * sizeof *keys);
+    }
+    pthread_mutex_unlock(&saving->lock);
+    return count;
+}
+
+bool conv__saving_forget_note(conv__saving *saving, conv__journal_key key)
+{
+    pthread_mutex_lock(&saving->lock);
+    if (saving->done_count == saving->done_capacity) {
+        size_t capacity = saving->done_capacity == 0 ? 64 : 2 * saving->done_capacity;
+        conv__journal_key *grown = conv__resize(saving->done, capacity * sizeof *grown);
+        if (grown == NULL) {
+            pthread_mutex_unlock(&saving->lock);
+            return false;
+        }
+        saving->done = grown;
+        saving->done_capacity = capacity;
+    }
+    saving->done[saving->done_count++] = key;
+    pthread_cond_signal(&saving->wake);
+    pthread_mutex_unlock(&saving->lock);
+    return true;
+}
+
+static void fail_batch(conv__group_item **batch, size_t count, const conv_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        batch[i]->status = error->status;
+        batch[i]->error = *error;
+    }
+}
+
+static conv__journal_change removal_of(conv__journal_key key)
+{
+    return (conv__journal_change){.what = CONV__JOURNAL_REMOVE,
+                                  .entry = {.kind = CONV__JOURNAL_TURN,
+                                            .session_id = key.session_id,
+                                            .item_id = key.item_id}};
+}
+
+void conv__journal_apply_batch(void *context, conv__group_item **batch, size_t count)
+{
+    conv__saving *saving = context;
+    conv__journal *journal = saving->params.journal;
+    conv_error error = CONV_ERROR_INIT;
+    conv__journal_key notes[NOTES_AT_ONCE];
+    int64_t deadline = CONV__NO_DEADLINE;
+    size_t total = NOTES_AT_ONCE;
+    for (size_t i = 0; i < count; i++)
+        total += ((const change_list *)batch[i]->subject)->count;
+    conv__journal_change *changes = conv__allocate(total * sizeof *changes);
+    if (changes == NULL) {
+        conv__fail_memory(&error, ACTION);
+        fail_batch(batch, count, &error);
+        return;
+    }
+    /* Removals first: a turn id that is used again is put after its old note has gone. */
+    size_t note_count = take_notes(saving, notes, NOTES_AT_ONCE);
+    for (total = 0; total < note_count; total++)
+        changes[total] = removal_of(notes[total]);
+    for (size_t i = 0; i < count; i++) {
+        const change_list *list = batch[i]->subject;
+        memcpy(changes + total, list->changes, list->count * sizeof *changes);
+        total += list->count;
+        if (batch[i]->deadline_ns < deadline) deadline = batch[i]->deadline_ns;
+        batch[i]->status = CONV_OK;
+    }
+    if (journal->functions->apply(journal, changes, total, deadline, &error) == CONV_OK) {
+        pthread_mutex_lock(&saving->lock);
+        pthread_cond_broadcast(&saving->room);
+        pthread_mutex_unlock(&saving->lock);
+        total = note_count;
+        for (size_t i = 0; i < count; i++) {
+            const change_list *list = batch[i]->subject;
+            for (size_t k = 0; k < list->count; k++)
+                list->changes[k].unchanged = changes[total++].unchanged;
+        }
+    } else {
+        fail_batch(batch, count, &error);
+        for (size_t i = 0; i < note_count; i++)
+            (void)conv__saving_forget_note(saving, notes[i]); /* or at the next start */
+    }
+    conv__release(changes);
+}
+
+conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *changes, size_t count,
+                               int64_t deadline_ns, conv_error *error)
+{
+    change_list list = {changes, count};
+    conv__group_item item = {.subject = &list, .key = (uintptr_t)&list, .deadline_ns = deadline_ns};
+    for (size_t i = 0; i < count; i++)
+        item.bytes += changes[i].entry.record.size;
+    conv_status status = conv__group_do(saving->changes, &item);
+    if (status != CONV_OK && error != NULL) *error = item.error;
+    return status;
+}
+
+/* How long the oldest that waits has waited. Without an answer nobody is kept out. */
+static int64_t age_ms(conv__saving *saving, int64_t deadline_ns)
+{
+    conv__journal *journal = saving->params.journal;
+    int64_t oldest_us = 0;
+    if (saving->params.journal_age_ms == 0 || conv__saving_waiting(saving) == 0 ||
+        journal->functions->oldest(journal, deadline_ns, &oldest_us, NULL) != CONV_OK ||
+        oldest_us == 0)
+        return 0;
+    return (conv__now_us() - oldest_us) / 1000;
+}
+
+static bool has_room(conv__saving *saving, int64_t deadline_ns)
+{
+    const conv__saving_params *params = &saving->params;
+    if (params->journal_bytes > 0 &&
+        params->journal->functions->bytes(params->journal) >= params->journal_bytes)
+        return false;
+    return params->journal_age_ms == 0 || age_ms(saving, deadline_ns) < params->journal_age_ms;
+}
+
+conv_status conv__saving_wait_for_room(conv__saving *saving, int64_t deadline_ns, conv_error *error)
+{
+    enum {
+        CHECK_MS = 100
+    }; /* a change between the look and the wait must not be missed for long */
+    const conv__saving_params *params = &saving->params;
+    while (!has_room(saving, deadline_ns)) {
+        int64_t until_ns = conv__deadline_in_ms(CHECK_MS);
+        if (deadline_ns < until_ns) until_ns = deadline_ns;
+        if (conv__deadline_passed(deadline_ns))
+            return conv__fail(error, CONV_LIMIT, ACTION,
+                              "the journal has reached its limit (%lld bytes, %lld ms; 0: none): "
+                              "bring the store back, or raise the limit",
+                              (long long)params->journal_bytes, (long long)params->journal_age_ms);
+        struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+        pthread_mutex_lock(&saving->lock);
+        pthread_cond_timedwait(&saving->room, &saving->lock, &until);
+        pthread_mutex_unlock(&saving->lock);
+    }
+    return CONV_OK;
+}
