@@ -1,5 +1,7 @@
-/* Every allocation of the library, of SQLite and of jansson fails, once and for ever, through the
- * whole life of a client: no crash, no leak, nothing said to be saved that is not. */
+/* Every allocation of the library, of SQLite, of jansson and of libpq fails, once and for ever,
+ * through the whole life of a client on either store: no crash, no leak, nothing said to be saved
+ * that is not.
+ */
 #include <jansson.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -11,9 +13,12 @@
 
 #include "conversation/conversation.h"
 #include "core/memory.h"
+#include "fault/caller.h"
 #include "fault/checker_sqlite.h"
 #include "fault/report.h"
+#include "fault/server.h"
 #include "fault/witness.h"
+#include "support/library_memory.h"
 
 enum { TIMEOUT_MS = 2000 };
 
@@ -66,6 +71,7 @@ static void *resize_for_sqlite(void *block, int size)
 static void install(void)
 {
     static const conv__memory_functions functions = {take, resize, give_back};
+    static const library_memory libpq = {take, resize, give_back};
     if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &plain) != SQLITE_OK) exit(99);
     sqlite3_mem_methods methods = plain;
     methods.xMalloc = take_for_sqlite;
@@ -73,7 +79,19 @@ static void install(void)
     if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK) exit(99);
     conv__memory_set_functions(&functions);
     json_set_alloc_funcs(take, give_back);
+    if (library_memory_replace("libpq.so", &libpq) < 5) {
+        fprintf(stderr, "libpq's own memory can't be replaced\n");
+        exit(99);
+    }
 }
+
+/* A store, and where it is judged. */
+typedef struct target {
+    const char *name;
+    const char *url;
+    const char *file;  /* of SQLite, or NULL */
+    const char *files; /* what a trial leaves, as a shell takes it */
+} target;
 
 static conv_status read_history(conv_client *client)
 {
@@ -84,6 +102,19 @@ static conv_status read_history(conv_client *client)
     params.session_id = session;
     conv_status status = conv_history_read(client, &params, &history, NULL);
     conv_history_free(history);
+    return status;
+}
+
+static conv_status list_and_sum(conv_client *client)
+{
+    conv_session_page *sessions = NULL;
+    conv_usage_totals *totals = NULL;
+    conv_session_filter filter = CONV_SESSION_FILTER_INIT;
+    conv_status status = conv_session_list(client, &filter, &sessions, NULL);
+    conv_session_page_free(sessions);
+    if (status == CONV_OK)
+        status = conv_usage_sum(client, NULL, CONV_USAGE_GROUP_DAY, &totals, NULL);
+    conv_usage_totals_free(totals);
     return status;
 }
 
@@ -100,6 +131,7 @@ static long use_client(const campaign *run, const char *url)
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     long wrong = 0;
     params.store = url;
+    params.connections = 2;
     params.journal = run->journal;
     params.store_timeout_ms = TIMEOUT_MS;
     conv_status status = conv_client_open(&params, &client, NULL);
@@ -112,6 +144,7 @@ static long use_client(const campaign *run, const char *url)
         wrong += !is_allowed(witness_save(lines, client, &turn, TIMEOUT_MS, NULL));
         wrong += !is_allowed(witness_track(lines, client, &turn, true, NULL));
         wrong += !is_allowed(read_history(client));
+        wrong += !is_allowed(list_and_sum(client));
         wrong += !is_allowed(conv_track_flush(client, TIMEOUT_MS, NULL, NULL));
     }
     wrong += !is_allowed(conv_client_close(client, TIMEOUT_MS, NULL));
@@ -147,13 +180,25 @@ static void add(checker_findings *all, const checker_findings *one)
     all->wrong += one->wrong;
 }
 
+static checker_findings check(const campaign *run, const target *store)
+{
+    if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
+    const char *journals[] = {run->journal};
+    checker_params params = {.lines = run->lines,
+                             .store = store->url,
+                             .journals = journals,
+                             .journal_count = 1,
+                             .drained = true};
+    return checker_run(&params);
+}
+
 /* What was acknowledged is there once a healthy process has drained the journal. */
-static void judge(const campaign *run, const char *url, const char *store, checker_findings *all)
+static void judge(const campaign *run, const target *store, checker_findings *all)
 {
     conv_client *client = NULL;
     conv_error error;
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = url;
+    params.store = store->url;
     params.journal = run->journal;
     if (conv_client_open(&params, &client, &error) != CONV_OK ||
         conv_client_close(client, 30000, &error) != CONV_OK) {
@@ -162,8 +207,57 @@ static void judge(const campaign *run, const char *url, const char *store, check
         return;
     }
     if (access(run->lines, F_OK) != 0) return;
-    checker_findings findings = checker_run_sqlite(run->lines, store, run->journal);
+    checker_findings findings = check(run, store);
     add(all, &findings);
+}
+
+static void clean_up(const campaign *run, const target *store)
+{
+    char command[192];
+    snprintf(command, sizeof command, "rm -f '%s'*", store->files);
+    if (system(command) != 0) exit(99);
+    unlink(run->lines);
+    if (store->file == NULL) server_empty(store->url);
+}
+
+/* False when the failure was not met any more. */
+static bool try_one(const campaign *run, const target *store, long first, bool always,
+                    checker_findings *findings)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        first_failure = first;
+        for_ever = always;
+        atomic_store(&asked, 0);
+        _exit(bear(run, store->url));
+    }
+    waitpid(child, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) % 2 == 1) {
+        fprintf(stderr, "violation: allocation %ld, %s: status %d\n", first,
+                always ? "for ever" : "once", status);
+        findings->wrong++;
+    }
+    long lost = findings->lost;
+    judge(run, store, findings);
+    if (findings->lost > lost) fprintf(stderr, "violation: at allocation %ld\n", first);
+    clean_up(run, store);
+    return !WIFEXITED(status) || WEXITSTATUS(status) != 2;
+}
+
+static void run_part(campaign *run, const target *store)
+{
+    for (int always = 0; always < 2; always++) {
+        char name[64];
+        checker_findings findings = {0};
+        long trials = 1;
+        for (long first = 1; try_one(run, store, first, always == 1, &findings);
+             first += run->trials)
+            trials++;
+        snprintf(name, sizeof name, "allocation fails %s, %s", always == 1 ? "for ever" : "once",
+                 store->name);
+        campaign_report(run, name, trials, &findings);
+    }
 }
 
 int main(int argc, char **argv)
@@ -171,48 +265,23 @@ int main(int argc, char **argv)
     /* Each n-th allocation. */
     campaign run = campaign_begin(argc, argv, (long[]){101, 3, 1});
     char base[80] = "";
-    char store[128];
+    char file[128];
     char url[160];
     int size = snprintf(base, sizeof base, "%s/conversation-memory-%d",
                         access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run.folder, (int)getpid());
     if (size < 0 || size >= (int)sizeof base - 20) return 99;
-    snprintf(store, sizeof store, "%s.store", base);
-    snprintf(url, sizeof url, "sqlite:%s", store);
+    snprintf(file, sizeof file, "%s.store", base);
+    snprintf(url, sizeof url, "sqlite:%s", file);
     snprintf(run.journal, sizeof run.journal, "%.80s.journal", base);
     install();
     fault_provider();
     (void)conv_uuid_v5(conv_uuid_namespace_dns(), conv_text("libcrypto is ready"));
-    for (int kind = 0; kind < 2; kind++) {
-        checker_findings findings = {0};
-        long trials = 0;
-        int status = 0;
-        for (long first = 1; !WIFEXITED(status) || WEXITSTATUS(status) != 2; first += run.trials) {
-            char command[192];
-            pid_t child = fork();
-            if (child == 0) {
-                first_failure = first;
-                for_ever = kind == 1;
-                atomic_store(&asked, 0);
-                _exit(bear(&run, url));
-            }
-            waitpid(child, &status, 0);
-            trials++;
-            if (!WIFEXITED(status) || WEXITSTATUS(status) % 2 == 1) {
-                fprintf(stderr, "violation: allocation %ld, %s: status %d\n", first,
-                        kind == 1 ? "for ever" : "once", status);
-                findings.wrong++;
-            }
-            long lost = findings.lost;
-            judge(&run, url, store, &findings);
-            if (findings.lost > lost) fprintf(stderr, "violation: at allocation %ld\n", first);
-            snprintf(command, sizeof command, "rm -f '%s'*", base);
-            if (system(command) != 0) return 99;
-            unlink(run.lines);
-        }
-        campaign_report(
-            &run, kind == 1 ? "allocation fails for ever, SQLite" : "allocation fails once, SQLite",
-            trials, &findings);
-    }
+    run_part(&run, &(target){"SQLite", url, file, base});
+    server *remote = server_start();
+    /* What libpq and the system's libraries make once stays. */
+    caller_close(caller_open(&(caller_params){.store = server_url(remote), .timeout_ms = 5000}));
+    run_part(&run, &(target){"PostgreSQL", server_url(remote), NULL, base});
+    server_remove(remote);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fault/report.h"
+#include "fault/server.h"
 #include "fault/witness.h"
 #include "support/store.h"
 
@@ -88,6 +89,13 @@ int main(int argc, char **argv)
     for (int i = 0; i < PROCESSES; i++) {
         int status = 0;
         if (wait(&status) < 0 || status != 0) run.violations++;
+    }
+    /* Rows are sorted, so no writer ever waits for one that waits for it. */
+    long deadlocks = server_number(
+        store, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()");
+    if (deadlocks != 0) {
+        fprintf(stderr, "violation: %ld deadlocks\n", deadlocks);
+        run.violations++;
     }
     checker_params params = {
         .lines = run.lines, .store = store, .drained = true, .unordered = true};

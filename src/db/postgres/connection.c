@@ -35,7 +35,8 @@ conv_status conv__connection_check(const char *conninfo, conv_error *error)
     char *why = NULL;
     PQconninfoOption *options = PQconninfoParse(conninfo, &why);
     conv_status status = CONV_OK;
-    if (options == NULL && why == NULL) {
+    /* libpq has words for this, but no code. */
+    if (options == NULL && (why == NULL || strstr(why, "out of memory") != NULL)) {
         status = conv__fail_memory(error, ACTION);
     } else if (options == NULL) {
         char text[CONV_MESSAGE_SIZE];
