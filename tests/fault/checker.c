@@ -69,6 +69,7 @@ known *checker_find(check *self, const fault_turn *turn, bool tracked)
 static void take_answer(check *self, known *one, const witness_line *line)
 {
     one->answers++;
+    if (line->status == CONV_CONFLICT) one->conflicts++;
     if (line->late_ms > 0)
         checker_violation(self, &self->findings.late,
                           "turn %" PRIu64 " of session %" PRIu64 " answered with status %s %lld ms "
@@ -169,9 +170,27 @@ static bool is_kept(const known *one, const char *path)
     return kept;
 }
 
+/* An id is in conflict only with other content; `all` is sorted, so that stands beside it. */
+static bool has_other_content(const check *self, const known *one)
+{
+    for (int side = -1; side <= 1; side += 2) {
+        const known *other = one + side;
+        if (other < self->all || other >= self->all + self->count) continue;
+        if (other->tracked == one->tracked && other->turn.session == one->turn.session &&
+            other->turn.turn == one->turn.turn)
+            return true;
+    }
+    return false;
+}
+
 static void judge(check *self, const known *one)
 {
     const checker_params *params = self->params;
+    if (one->conflicts > 0 && !has_other_content(self, one))
+        checker_violation(self, &self->findings.wrong,
+                          "turn %" PRIu64 " of session %" PRIu64
+                          " was called a conflict although nothing else has its id",
+                          one->turn.turn, one->turn.session);
     if (!one->acknowledged) return;
     self->findings.acknowledged++;
     if (one->journaled) self->findings.journaled++;

@@ -18,6 +18,7 @@ typedef struct known {
     int64_t first_acknowledged_ns;
     long attempts;
     long answers;
+    long conflicts;
     long stored;
 } known;
 

@@ -168,7 +168,7 @@ void image_remove(const char *path)
     if (system(command) != 0) die(command);
 }
 
-file_image *image_main(image *all)
+file_image *image_file(image *all, const char *ending)
 {
-    return find_file(all, "");
+    return find_file(all, ending);
 }

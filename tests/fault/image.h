@@ -32,8 +32,9 @@ void image_apply(image *all, const disk_operation *one, size_t size);
  * before a sync that failed is not made durable by a later one. */
 void image_build(image *all, const disk_operation *operations, size_t crash, uint64_t *random);
 
-/* The file whose name is the prefix itself. */
-file_image *image_main(image *all);
+/* The file whose name has this ending behind the prefix ("": the journal itself), empty if there is
+ * none. */
+file_image *image_file(image *all, const char *ending);
 
 void image_write(const image *all, const char *path);
 void image_free(image *all);

@@ -13,6 +13,7 @@
 #include "core/time.h"
 #include "db/sqlite/connection_internal.h"
 #include "db/sqlite/decimal_sum.h"
+#include "db/sqlite/log_repair.h"
 
 #define ACTION "open store"
 
@@ -230,6 +231,9 @@ conv_status conv__sqlite_open_file(conv__sqlite *connection, const conv__sqlite_
     conv_status status = in_memory ? CONV_OK : check_file(params, error);
     if (status == CONV_OK) status = open_handle(connection, params, in_memory, error);
     if (status == CONV_OK && params->exclusive) status = take_for_good(connection, path, error);
+    if (status == CONV_OK && params->exclusive && conv__sqlite_log_is_damaged(path))
+        status =
+            conv__fail(error, CONV_BAD_DATA, ACTION, "%s: its write-ahead log is damaged", path);
     if (status != CONV_OK) return status;
     /* Opening reads nothing; this does, and finds out whether it is a database at all. */
     int code = run(connection, "PRAGMA schema_version");

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "db/sqlite/file_lock.h"
+#include "db/sqlite/log_repair.h"
 #include "repositories/sqlite/journal.h"
 #include "repositories/sqlite/journal_internal.h"
 
@@ -110,7 +111,9 @@ static conv_status salvage(const char *damaged, conv__journal *journal, conv_err
     int64_t greatest = 0;
     int64_t reached = 0;
     /* What is no database any more gives nothing. */
-    conv_status status = conv__sqlite_open(&params, &old.connection, &failure);
+    conv_status status =
+        conv__sqlite_log_is_damaged(damaged) ? conv__sqlite_log_repair(damaged, &failure) : CONV_OK;
+    if (status == CONV_OK) status = conv__sqlite_open(&params, &old.connection, &failure);
     if (status == CONV_BAD_DATA) return CONV_OK;
     if (status != CONV_OK) {
         if (error != NULL) *error = failure;
