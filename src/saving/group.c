@@ -1,11 +1,15 @@
-/* Leaders and followers. */
+/* Leaders and followers. A follower sleeps on the state of its own item and takes no lock when it
+ * wakes; a leader hands its place on before it wakes those whose work is done, so the next batch is
+ * on its way meanwhile. */
 #include "saving/group.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/sleep.h"
 #include "core/time.h"
 
 struct conv__group {
@@ -38,7 +42,7 @@ static bool wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t
 
 static void enqueue(conv__group *group, conv__group_item *item)
 {
-    item->state = CONV__GROUP_WAITING;
+    atomic_store(&item->state, CONV__GROUP_WAITING);
     item->next = NULL;
     item->previous = group->last;
     if (group->last != NULL)
@@ -82,10 +86,10 @@ static size_t take_batch(conv__group *group, conv__group_item *self, conv__group
          item != NULL && count < group->params.batch_items;) {
         conv__group_item *next = item->next;
         if (bytes + item->bytes > group->params.batch_bytes) break;
-        if (item->state == CONV__GROUP_WAITING && !item->alone &&
+        if (atomic_load(&item->state) == CONV__GROUP_WAITING && !item->alone &&
             !has_key(batch, count, item->key)) {
             dequeue(group, item);
-            item->state = CONV__GROUP_TAKEN;
+            atomic_store(&item->state, CONV__GROUP_TAKEN);
             batch[count++] = item;
             bytes += item->bytes;
         }
@@ -94,25 +98,32 @@ static size_t take_batch(conv__group *group, conv__group_item *self, conv__group
     return count;
 }
 
-/* The place goes to whoever waits longest and was not called to lead already. */
-static void hand_on(conv__group *group)
+/* With the lock held: the place goes to whoever waits longest and was not called to lead already.
+ */
+static conv__group_item *hand_on(conv__group *group)
 {
     conv__group_item *item = group->first;
-    while (item != NULL && item->state != CONV__GROUP_WAITING)
+    while (item != NULL && atomic_load(&item->state) != CONV__GROUP_WAITING)
         item = item->next;
-    if (item == NULL) {
+    if (item == NULL)
         group->leading--;
-        return;
-    }
-    item->state = CONV__GROUP_LEADING;
-    pthread_cond_signal(&item->changed);
+    else
+        atomic_store(&item->state, CONV__GROUP_LEADING);
+    return item;
 }
 
-/* Works on one batch, with the lock released meanwhile. */
+/* The item may be gone as soon as its state is set; waking nobody there does no harm. */
+static void finish(conv__group_item *item)
+{
+    atomic_store(&item->state, CONV__GROUP_DONE);
+    conv__wake(&item->state);
+}
+
 static void lead(conv__group *group, conv__group_item *self)
 {
     size_t count = 0;
     conv__group_item **batch = conv__allocate(group->params.batch_items * sizeof *batch);
+    pthread_mutex_lock(&group->lock);
     if (batch == NULL) {
         dequeue(group, self);
         self->status = conv__fail_memory(&self->error, group->params.action);
@@ -122,14 +133,12 @@ static void lead(conv__group *group, conv__group_item *self)
         group->params.work(group->params.context, batch, count);
         pthread_mutex_lock(&group->lock);
     }
-    self->state = CONV__GROUP_DONE;
-    for (size_t i = 0; i < count; i++) {
-        if (batch[i] == self) continue;
-        batch[i]->state = CONV__GROUP_DONE;
-        pthread_cond_signal(&batch[i]->changed);
-    }
-    hand_on(group);
+    conv__group_item *next = hand_on(group);
     pthread_cond_broadcast(&group->room);
+    pthread_mutex_unlock(&group->lock);
+    if (next != NULL) conv__wake(&next->state);
+    for (size_t i = 0; i < count; i++)
+        if (batch[i] != self) finish(batch[i]);
     conv__release(batch);
 }
 
@@ -144,42 +153,50 @@ static conv_status wait_for_room(conv__group *group, conv__group_item *item)
     return CONV_OK;
 }
 
-/* With the lock held: until a leader is done with the item, or it is this caller's turn to lead. */
-static void wait_for_result(conv__group *group, conv__group_item *self)
+/* Nobody took the item before its deadline; false when somebody did after all. */
+static bool give_up(conv__group *group, conv__group_item *self)
 {
-    while (self->state == CONV__GROUP_WAITING || self->state == CONV__GROUP_TAKEN) {
-        bool taken = self->state == CONV__GROUP_TAKEN;
-        /* Once taken it is in somebody's work, which has its own deadline. */
-        int64_t deadline = taken ? CONV__NO_DEADLINE : self->deadline_ns;
-        if (wait_until(&self->changed, &group->lock, deadline) ||
-            self->state != CONV__GROUP_WAITING)
-            continue;
+    pthread_mutex_lock(&group->lock);
+    bool waits = atomic_load(&self->state) == CONV__GROUP_WAITING;
+    if (waits) {
         dequeue(group, self);
         pthread_cond_broadcast(&group->room);
         self->status = conv__fail(&self->error, CONV_TIMEOUT, group->params.action,
                                   "the deadline passed behind others that were being saved; "
                                   "nothing was sent");
-        self->state = CONV__GROUP_DONE;
+    }
+    pthread_mutex_unlock(&group->lock);
+    return waits;
+}
+
+/* Until a leader is done with the item, or this caller is to lead (true). */
+static bool wait_for_result(conv__group *group, conv__group_item *self)
+{
+    for (;;) {
+        uint32_t state = atomic_load(&self->state);
+        if (state == CONV__GROUP_DONE) return false;
+        if (state == CONV__GROUP_LEADING) return true;
+        /* Once taken it is in somebody's work, which has its own deadline. */
+        int64_t deadline = state == CONV__GROUP_TAKEN ? CONV__NO_DEADLINE : self->deadline_ns;
+        if (!conv__sleep_while(&self->state, state, deadline) && state == CONV__GROUP_WAITING &&
+            give_up(group, self))
+            return false;
     }
 }
 
 conv_status conv__group_do(conv__group *group, conv__group_item *item)
 {
-    if (!init_condition(&item->changed))
-        return item->status = conv__fail_memory(&item->error, group->params.action);
     pthread_mutex_lock(&group->lock);
     item->status = wait_for_room(group, item);
     if (item->status == CONV_OK) {
         enqueue(group, item);
         if (group->leading < group->params.leaders) {
             group->leading++;
-            item->state = CONV__GROUP_LEADING;
+            atomic_store(&item->state, CONV__GROUP_LEADING);
         }
-        wait_for_result(group, item);
-        if (item->state == CONV__GROUP_LEADING) lead(group, item);
     }
     pthread_mutex_unlock(&group->lock);
-    pthread_cond_destroy(&item->changed);
+    if (item->status == CONV_OK && wait_for_result(group, item)) lead(group, item);
     return item->status;
 }
 

@@ -3,7 +3,7 @@
 #ifndef CONV__SAVING_GROUP_H
 #define CONV__SAVING_GROUP_H
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,8 +27,7 @@ typedef struct conv__group_item {
     conv_status status; /* set by the work, or by the group when it never came to that */
     conv_error error;
 
-    conv__group_state state; /* from here on the group's own */
-    pthread_cond_t changed;
+    _Atomic uint32_t state; /* conv__group_state; from here on the group's own */
     struct conv__group_item *previous;
     struct conv__group_item *next;
 } conv__group_item;
