@@ -187,8 +187,8 @@ static bool wait_for_result(conv__group *group, conv__group_item *self)
 conv_status conv__group_do(conv__group *group, conv__group_item *item)
 {
     pthread_mutex_lock(&group->lock);
-    item->status = wait_for_room(group, item);
-    if (item->status == CONV_OK) {
+    conv_status status = item->status = wait_for_room(group, item);
+    if (status == CONV_OK) {
         enqueue(group, item);
         if (group->leading < group->params.leaders) {
             group->leading++;
@@ -196,7 +196,9 @@ conv_status conv__group_do(conv__group *group, conv__group_item *item)
         }
     }
     pthread_mutex_unlock(&group->lock);
-    if (item->status == CONV_OK && wait_for_result(group, item)) lead(group, item);
+    /* From here on the item's status is the leader's to write. */
+    if (status != CONV_OK) return status;
+    if (wait_for_result(group, item)) lead(group, item);
     return item->status;
 }
 
