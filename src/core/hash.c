@@ -2,6 +2,7 @@
 #include "core/hash.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "core/memory.h"
@@ -11,12 +12,23 @@ struct conv__sha256 {
     bool failed; /* shows in conv__sha256_finish */
 };
 
+/* Looked up once: otherwise each hash would search libcrypto's list of algorithms. */
+static EVP_MD *algorithm;
+static pthread_once_t looked_up = PTHREAD_ONCE_INIT;
+
+static void look_up(void)
+{
+    algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 conv__sha256 *conv__sha256_create(void)
 {
+    pthread_once(&looked_up, look_up);
     conv__sha256 *hash = conv__allocate(sizeof *hash);
     if (hash == NULL) return NULL;
     hash->context = EVP_MD_CTX_new();
-    if (hash->context == NULL || EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL) != 1) {
+    if (hash->context == NULL ||
+        EVP_DigestInit_ex(hash->context, algorithm != NULL ? algorithm : EVP_sha256(), NULL) != 1) {
         conv__sha256_free(hash);
         return NULL;
     }

@@ -1,14 +1,21 @@
-/* Random bytes from the system. It must not touch random(3): that state belongs to the application
+/* Random bytes from the system, fetched in advance: a call of the system for each id costs more than
+ * the rest of making it. It must not touch random(3): that state belongs to the application
  * (libuuid's uuid_generate_random reseeds it with every call, so it serves only as the fallback).
  */
 #include "core/random.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 #include <uuid/uuid.h>
 
-void conv__random_bytes(void *data, size_t size)
+enum { POOL_SIZE = 1024, LARGEST_FROM_POOL = 64 };
+
+static void fetch(void *data, size_t size)
 {
     unsigned char *bytes = data;
     while (size > 0) {
@@ -28,6 +35,58 @@ void conv__random_bytes(void *data, size_t size)
         bytes += part;
         size -= part;
     }
+}
+
+/* A forked child must not hand out what its parent does, so the process has a number that the child
+ * does not inherit: it stands in a page that the system empties there. NULL where that can't be had;
+ * then nothing is fetched in advance. */
+static _Atomic uint64_t *process_number;
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+
+static void prepare(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return;
+    if (madvise(page, size, MADV_WIPEONFORK) == 0)
+        process_number = page;
+    else
+        munmap(page, size);
+}
+
+/* 0: nothing may be kept. */
+static uint64_t number_of_process(void)
+{
+    pthread_once(&prepared, prepare);
+    if (process_number == NULL) return 0;
+    uint64_t number = atomic_load_explicit(process_number, memory_order_relaxed);
+    if (number != 0) return number;
+    uint64_t fresh = 0;
+    fetch(&fresh, sizeof fresh);
+    fresh |= 1;
+    return atomic_compare_exchange_strong(process_number, &number, fresh) ? fresh : number;
+}
+
+void conv__random_bytes(void *data, size_t size)
+{
+    static _Thread_local struct {
+        uint64_t process;
+        size_t left;
+        unsigned char bytes[POOL_SIZE];
+    } pool;
+    uint64_t process = size > LARGEST_FROM_POOL ? 0 : number_of_process();
+    if (process == 0) {
+        fetch(data, size);
+        return;
+    }
+    if (pool.process != process || pool.left < size) {
+        fetch(pool.bytes, sizeof pool.bytes);
+        pool.left = sizeof pool.bytes;
+        pool.process = process;
+    }
+    pool.left -= size;
+    memcpy(data, pool.bytes + pool.left, size);
+    memset(pool.bytes + pool.left, 0, size); /* nobody finds it there afterwards */
 }
 
 uint64_t conv__random_u64(void)

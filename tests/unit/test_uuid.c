@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "support/test.h"
 
@@ -329,9 +331,38 @@ static void version_7_is_unique_over_threads_and_ordered_in_each(void **state)
     }
 }
 
+/* Random bytes are fetched in advance; a child must not go on with its parent's. */
+static void a_forked_child_makes_other_ids(void **state)
+{
+    (void)state;
+    enum { FORKED_IDS = 8 };
+    conv_uuid own[FORKED_IDS];
+    conv_uuid childs[FORKED_IDS];
+    int ends[2];
+    (void)conv_uuid_v4();
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        for (int i = 0; i < FORKED_IDS; i++)
+            childs[i] = conv_uuid_v4();
+        _exit(write(ends[1], childs, sizeof childs) == (ssize_t)sizeof childs ? 0 : 1);
+    }
+    for (int i = 0; i < FORKED_IDS; i++)
+        own[i] = conv_uuid_v4();
+    assert_int_equal(read(ends[0], childs, sizeof childs), sizeof childs);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(ends[0]);
+    close(ends[1]);
+    for (int i = 0; i < FORKED_IDS; i++)
+        for (int k = 0; k < FORKED_IDS; k++)
+            assert_int_not_equal(conv_uuid_compare(own[i], childs[k]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_forked_child_makes_other_ids),
         cmocka_unit_test(every_usual_spelling_is_read),
         cmocka_unit_test(near_misses_are_no_uuids),
         cmocka_unit_test(each_character_is_checked),
