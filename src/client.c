@@ -10,6 +10,7 @@
 #include "async_queue.h"
 #include "core/error.h"
 #include "core/time.h"
+#include "middleware/chain.h"
 #include "repositories/postgres/store.h"
 #include "repositories/sqlite/journal.h"
 #include "repositories/sqlite/store.h"
@@ -210,7 +211,9 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
     client->conversation = (conv__conversation){
         .store = client->store,
         .saving = client->saving,
+        .tracker = client->tracker,
         .prices = client->prices,
+        .chain = client->chain,
         .provider = params->provider,
         .model = model.data,
         .context_messages =
@@ -266,6 +269,9 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     made->read_only = params->read_only;
     made->store_timeout_ms = or_default(params->store_timeout_ms, DEFAULT_STORE_TIMEOUT_MS);
     status = conv__prices_create(params->prices, params->price_count, &made->prices, error);
+    if (status == CONV_OK)
+        status = conv__chain_create(&made->arena, params->chain, params->chain_count, &made->chain,
+                                    error);
     if (status == CONV_OK) status = reach_store(made, params, error);
     if (status == CONV_OK) status = open_saving(made, params, error);
     if (status == CONV_OK) status = open_tracker(made, params, error);

@@ -20,6 +20,7 @@ struct conv_client {
     conv__saving *saving;
     conv__tracker *tracker;
     conv__prices *prices;
+    const struct conv__chain *chain;
     conv__conversation conversation;
     conv_schema_policy schema;
     bool read_only;

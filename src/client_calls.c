@@ -3,6 +3,7 @@
 #include "client.h"
 
 #include "conversation/history.h"
+#include "conversation/middleware.h"
 #include "conversation/schema.h"
 #include "conversation/session.h"
 #include "conversation/tracking.h"
@@ -10,6 +11,7 @@
 #include "conversation/usage.h"
 #include "core/error.h"
 #include "core/time.h"
+#include "middleware/chain.h"
 #include "services/history.h"
 #include "services/reports.h"
 #include "services/sessions.h"
@@ -47,6 +49,17 @@ conv_status conv_process_message(conv_client *client, const conv_turn *turn, con
 {
     CALL_WITH_RESULT(client, "process message", reply, error,
                      conv__process_message(&client->conversation, turn, reply, error));
+}
+
+size_t conv_client_step_count(const conv_client *client)
+{
+    return client->chain->count;
+}
+
+const char *conv_client_step_name(const conv_client *client, size_t index)
+{
+    const conv__chain *chain = client->chain;
+    return index < chain->count ? chain->steps[index]->functions->name : NULL;
 }
 
 conv_status conv_save_exchange(conv_client *client, const conv_exchange *exchange,

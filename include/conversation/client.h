@@ -13,6 +13,7 @@ extern "C" {
 #endif
 
 typedef struct conv_client conv_client;
+typedef struct conv_middleware conv_middleware;
 
 /* The price of a model: decimal literals in USD per million tokens; NULL means the kind has no
  * price of its own (cache and reasoning tokens then cost what input and output cost). Copied. */
@@ -73,12 +74,17 @@ typedef struct conv_client_params {
     int64_t journal_age_ms;      /* of what waits longest in it, likewise; 0: no limit */
     int tracker_records;         /* buffered usage records that start a flush; 1 to 100000; 10 */
     int64_t tracker_interval_ms; /* age of a buffered record that starts one; 60000 */
+    /* The steps that a turn passes, in order (middleware.h); the array is copied, the steps are
+     * borrowed and outlive the client. NULL: validate_ids, provider, save_to_database, track_usage,
+     * publish. */
+    conv_middleware *const *chain;
+    size_t chain_count; /* at most 64 */
 } conv_client_params;
 
 #define CONV_CLIENT_PARAMS_INIT                                                                    \
     {                                                                                              \
         sizeof(conv_client_params), NULL, CONV_SCHEMA_DEFAULT, false, false, 0, 0, 0, 0, NULL,     \
-            NULL, NULL, 0, 0, NULL, NULL, CONV_JOURNAL_SYNC_POWER, 0, 0, 0, 0                      \
+            NULL, NULL, 0, 0, NULL, NULL, CONV_JOURNAL_SYNC_POWER, 0, 0, 0, 0, NULL, 0             \
     }
 
 /* Opens a client: connects once, and checks the schema's version. With a journal a store that is
@@ -86,7 +92,8 @@ typedef struct conv_client_params {
  * answer) is no failure: what is saved waits in the journal, and the schema is checked when the
  * store is back. `params` settings, NULL for all defaults; `client` receives the handle, to be
  * given back with conv_client_close, NULL after a failure; `error` may be NULL.
- * CONV_INVALID_ARGUMENT: a setting is out of range, the connection string or a price is malformed.
+ * CONV_INVALID_ARGUMENT: a setting is out of range, the connection string or a price is malformed,
+ * or the steps of `chain` can't work in that order.
  * CONV_UNAVAILABLE: no server there, or no such SQLite file with read_only. CONV_PERMISSION: wrong
  * password, missing right, unreadable file. CONV_NOT_FOUND: no such database. CONV_STATE: the
  * schema is missing or older (run `conversation migrate`), newer than this library or made by

@@ -9,6 +9,7 @@
 #include "history.h"
 #include "journal.h"
 #include "message.h"
+#include "middleware.h"
 #include "provider.h"
 #include "schema.h"
 #include "session.h"

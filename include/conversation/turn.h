@@ -58,7 +58,7 @@ typedef struct conv_turn {
 
 /* Where an exchange is when a call answers. */
 typedef enum conv_saved {
-    CONV_SAVED_NOT = 0,   /* only with a failure */
+    CONV_SAVED_NOT = 0,   /* only with a failure, or where the chain has no save_to_database */
     CONV_SAVED_COMMITTED, /* committed in the store */
     CONV_SAVED_JOURNALED  /* on the local disk; it will be committed without the caller */
 } conv_saved;
@@ -67,13 +67,16 @@ typedef enum conv_saved {
 typedef struct conv_reply conv_reply;
 
 /* Validates the ids, reads the context, asks the provider (no connection is held meanwhile) and
- * saves the session, all messages and the usage record in one transaction.
+ * saves the session, all messages and the usage record in one transaction: the default chain of
+ * middleware.h, which says what other steps may change about it.
  * A turn id that was completed or interrupted before gives the saved reply and asks nobody; one
  * that failed before is asked again and its exchange replaced. When the provider fails, what the
  * user said is saved with status failed (or, if a part of the reply came, all of it with status
  * interrupted), and the failure is returned.
  * `turn` see conv_turn; `reply` receives what was saved, to be freed with conv_reply_free: set with
- * CONV_OK and with every provider failure that was saved, else NULL; `error` may be NULL.
+ * CONV_OK and with every failure of the provider or of a step that was saved, else NULL; `error`
+ * may be NULL. Any status may also be that of a step that refused; CONV_STATE also names one that
+ * broke the rules of the chain.
  * CONV_INVALID_ARGUMENT: no message, an empty one, no role, a JSON field that is not JSON of the
  * right kind, no provider, a setting out of range. CONV_CONFLICT: the turn id was used in this
  * session for other messages. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply

@@ -14,7 +14,7 @@ static conv_status invalid(conv_error *error, const char *what)
     return conv__fail(error, CONV_INVALID_ARGUMENT, CONV__TURN_ACTION, "%s", what);
 }
 
-static bool is_object(const char *text)
+bool conv__turn_is_object(const char *text)
 {
     conv__json value;
     return text == NULL ||
@@ -27,8 +27,10 @@ static bool is_empty_question(const conv_message *message)
            message->parts.data == NULL;
 }
 
-static conv_status check_messages(const conv_turn *turn, conv_error *error)
+conv_status conv__turn_check_messages(const conv_turn *turn, conv_error *error)
 {
+    if (turn == NULL || turn->size != sizeof *turn)
+        return invalid(error, "the turn was not begun with CONV_TURN_INIT");
     if (turn->message.data == NULL && turn->message_count == 0)
         return invalid(error, "the turn has no message");
     if (turn->message.data != NULL && turn->message.size == 0)
@@ -46,19 +48,18 @@ static conv_status check_messages(const conv_turn *turn, conv_error *error)
     return CONV_OK;
 }
 
-conv_status conv__turn_check(const conv__conversation *service, const conv_turn *turn,
+conv_status conv__turn_check(const conv__conversation *service, const conv_turn *turn, bool asks,
                              conv_error *error)
 {
-    if (turn == NULL || turn->size != sizeof *turn)
-        return invalid(error, "the turn was not begun with CONV_TURN_INIT");
-    if (turn->provider == NULL && service->provider == NULL)
+    if (asks && turn->provider == NULL && service->provider == NULL)
         return invalid(error, "no provider: set one in the client's settings or in the turn");
     if (turn->context_messages < -1 || turn->context_messages > CONTEXT_LIMIT)
         return invalid(error, "context_messages is not -1 to 10000");
     if (turn->timeout_ms < 0) return invalid(error, "timeout_ms is negative");
-    if (!is_object(turn->metadata)) return invalid(error, "metadata is not a JSON object");
-    if (!is_object(turn->options)) return invalid(error, "options is not a JSON object");
-    return check_messages(turn, error);
+    if (!conv__turn_is_object(turn->metadata))
+        return invalid(error, "metadata is not a JSON object");
+    if (!conv__turn_is_object(turn->options)) return invalid(error, "options is not a JSON object");
+    return CONV_OK;
 }
 
 conv_status conv__turn_messages(conv__arena *arena, const conv_turn *turn, int64_t created_us,

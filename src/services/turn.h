@@ -8,11 +8,18 @@
 
 #define CONV__TURN_ACTION "process message"
 
-/* CONV_INVALID_ARGUMENT with what is wrong. */
-CONV_WARN_UNUSED conv_status conv__turn_check(const conv__conversation *service,
-                                              const conv_turn *turn, conv_error *error);
+/* CONV_INVALID_ARGUMENT with what is wrong about its form and its messages. */
+CONV_WARN_UNUSED conv_status conv__turn_check_messages(const conv_turn *turn, conv_error *error);
 
-/* The turn's own messages, with ids and times; `count` is at least 1 after conv__turn_check. */
+/* The same for everything else; `asks`: it needs a provider. */
+CONV_WARN_UNUSED conv_status conv__turn_check(const conv__conversation *service,
+                                              const conv_turn *turn, bool asks, conv_error *error);
+
+/* Whether a text of the turn is a JSON object; NULL is. */
+bool conv__turn_is_object(const char *text);
+
+/* The turn's own messages, with ids and times; `count` is at least 1 after
+ * conv__turn_check_messages. */
 CONV_WARN_UNUSED conv_status conv__turn_messages(conv__arena *arena, const conv_turn *turn,
                                                  int64_t created_us, conv_message **messages,
                                                  size_t *count);

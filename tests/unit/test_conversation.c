@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "conversation/turn.h"
+#include "middleware/chain.h"
 #include "providers/response.h"
 #include "services/conversation.h"
 #include "services/exchange.h"
