@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "middleware/redact.h"
 
 #define ACTION "open client"
 
@@ -104,6 +105,11 @@ conv_status conv__chain_create(conv__arena *arena, conv_middleware *const *steps
     memcpy(copy, steps, count * sizeof(conv_middleware *));
     *made = (conv__chain){.steps = copy, .count = count};
     plan(made);
+    for (size_t i = made->answered; i < count; i++)
+        if (conv__is_redact(copy[i]))
+            return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                              "redact stands in the chain behind the answer, where all has been "
+                              "noted and sent: it belongs before provider");
     *chain = made;
     return CONV_OK;
 }

@@ -1,0 +1,204 @@
+/* The built-in patterns, by hand: they must not depend on the locale, and take any bytes. */
+#include "middleware/redact_find.h"
+
+#include <string.h>
+
+#include "core/memory.h"
+
+static bool is_digit(unsigned char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool is_letter(unsigned char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+static bool is_word(unsigned char byte)
+{
+    return is_digit(byte) || is_letter(byte);
+}
+
+static unsigned char at(conv_bytes line, size_t place)
+{
+    return (unsigned char)line.data[place];
+}
+
+void conv__marks_add(conv__marks *marks, size_t begin, size_t end, const char *name)
+{
+    if (marks->count == marks->capacity) {
+        size_t capacity = marks->capacity == 0 ? 8 : 2 * marks->capacity;
+        conv__mark *grown = conv__resize(marks->items, capacity * sizeof *grown);
+        if (grown == NULL) {
+            marks->failed = true;
+            return;
+        }
+        marks->items = grown;
+        marks->capacity = capacity;
+    }
+    marks->items[marks->count++] = (conv__mark){begin, end, name};
+}
+
+void conv__marks_free(conv__marks *marks)
+{
+    conv__release(marks->items);
+    *marks = (conv__marks){0};
+}
+
+/* Bytes above ASCII belong to internationalised addresses (RFC 6531). */
+static bool is_local_part(unsigned char byte)
+{
+    return is_word(byte) || byte >= 0x80 || (byte != 0 && strchr(".!#$%&'*+/=?^_`{|}~-", byte));
+}
+
+static bool is_domain(unsigned char byte)
+{
+    return is_word(byte) || byte >= 0x80 || byte == '.' || byte == '-';
+}
+
+/* Where the domain that begins at `begin` ends, or `begin` if it is none: it has a dot, and at
+ * least two characters behind the last one. */
+static size_t domain_end(conv_bytes line, size_t begin)
+{
+    size_t end = begin;
+    size_t dot = begin;
+    while (end < line.size && is_domain(at(line, end)))
+        end++;
+    while (end > begin && (at(line, end - 1) == '.' || at(line, end - 1) == '-'))
+        end--;
+    for (size_t i = begin; i < end; i++)
+        if (at(line, i) == '.') dot = i;
+    return dot > begin && end - dot > 2 ? end : begin;
+}
+
+void conv__find_emails(conv_bytes line, conv__marks *marks)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < line.size; i++) {
+        if (at(line, i) != '@') continue;
+        size_t begin = i;
+        while (begin > from && is_local_part(at(line, begin - 1)))
+            begin--;
+        size_t end = domain_end(line, i + 1);
+        if (begin == i || end == i + 1) continue;
+        conv__marks_add(marks, begin, end, "email");
+        from = end;
+        i = end - 1;
+    }
+}
+
+static bool passes_luhn(const unsigned char *digits, size_t count)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        unsigned digit = digits[count - 1 - i];
+        if (i % 2 == 1) digit = digit > 4 ? 2 * digit - 9 : 2 * digit;
+        sum += digit;
+    }
+    return sum % 10 == 0;
+}
+
+/* Where the longest card number that begins at `begin` ends, or `begin`. */
+static size_t card_end(conv_bytes line, size_t begin)
+{
+    enum { LEAST = 13, MOST = 19 };
+    unsigned char digits[MOST];
+    size_t count = 0;
+    size_t end = begin;
+    for (size_t i = begin; i < line.size && count < MOST; i++) {
+        bool between = (at(line, i) == ' ' || at(line, i) == '-') && count > 0;
+        if (between && i + 1 < line.size && is_digit(at(line, i + 1)) && is_digit(at(line, i - 1)))
+            continue;
+        if (!is_digit(at(line, i))) break;
+        digits[count++] = (unsigned char)(at(line, i) - '0');
+        bool ends = i + 1 == line.size || !is_word(at(line, i + 1));
+        if (ends && count >= LEAST && passes_luhn(digits, count)) end = i + 1;
+    }
+    return end;
+}
+
+void conv__find_cards(conv_bytes line, conv__marks *marks)
+{
+    for (size_t i = 0; i < line.size; i++) {
+        /* The issuers of payment cards have 2 to 6; times in milliseconds begin with 1. */
+        if (at(line, i) < '2' || at(line, i) > '6') continue;
+        if (i > 0 && is_word(at(line, i - 1))) continue;
+        size_t end = card_end(line, i);
+        if (end == i) continue;
+        conv__marks_add(marks, i, end, "card");
+        i = end - 1;
+    }
+}
+
+typedef struct key_form {
+    const char *prefix;
+    size_t least; /* bytes behind it */
+    bool capitals;
+} key_form;
+
+/* As their issuers document them; lengths are the shortest in use. */
+static const key_form forms[] = {
+    {"sk-", 20, false},      {"sk_live_", 16, false},    {"sk_test_", 16, false},
+    {"rk_live_", 16, false}, {"rk_test_", 16, false},    {"ghp_", 30, false},
+    {"gho_", 30, false},     {"ghu_", 30, false},        {"ghs_", 30, false},
+    {"ghr_", 30, false},     {"github_pat_", 22, false}, {"glpat-", 20, false},
+    {"xoxa-", 10, false},    {"xoxb-", 10, false},       {"xoxp-", 10, false},
+    {"xoxr-", 10, false},    {"xoxs-", 10, false},       {"hf_", 30, false},
+    {"npm_", 30, false},     {"AIza", 35, false},        {"AKIA", 16, true},
+    {"ASIA", 16, true},
+};
+
+static bool is_key(unsigned char byte)
+{
+    return is_word(byte) || byte == '_' || byte == '-';
+}
+
+/* Where the key of this form that begins at `begin` ends, or `begin`. One without any digit is more
+ * likely a name. */
+static size_t key_end(conv_bytes line, size_t begin, const key_form *form)
+{
+    size_t length = strlen(form->prefix);
+    bool has_digit = false;
+    if (line.size - begin < length + form->least ||
+        memcmp(line.data + begin, form->prefix, length) != 0)
+        return begin;
+    size_t end = begin + length;
+    for (; end < line.size && is_key(at(line, end)); end++) {
+        has_digit = has_digit || is_digit(at(line, end));
+        if (form->capitals && !is_digit(at(line, end)) &&
+            !(at(line, end) >= 'A' && at(line, end) <= 'Z'))
+            break;
+    }
+    return has_digit && end - begin >= length + form->least ? end : begin;
+}
+
+/* Three parts in base64url with dots between; the first is a JSON object (RFC 7519). */
+static size_t token_end(conv_bytes line, size_t begin)
+{
+    enum { LEAST = 8 };
+    size_t end = begin;
+    if (line.size - begin < 3 || memcmp(line.data + begin, "eyJ", 3) != 0) return begin;
+    for (int part = 0; part < 3; part++) {
+        size_t first = end;
+        while (end < line.size && is_key(at(line, end)))
+            end++;
+        if (part < 2 && (end - first < LEAST || end == line.size || at(line, end) != '.'))
+            return begin;
+        if (part < 2) end++;
+    }
+    return end;
+}
+
+void conv__find_keys(conv_bytes line, conv__marks *marks)
+{
+    for (size_t i = 0; i < line.size; i++) {
+        if (!is_letter(at(line, i)) || (i > 0 && is_word(at(line, i - 1)))) continue;
+        size_t end = token_end(line, i);
+        for (size_t form = 0; end == i && form < sizeof forms / sizeof forms[0]; form++)
+            end = key_end(line, i, &forms[form]);
+        if (end == i) continue;
+        conv__marks_add(marks, i, end, "key");
+        i = end - 1;
+    }
+}
