@@ -1,0 +1,214 @@
+/* The rate limit on a clock of its own, and by 16 threads at once. */
+#include "support/test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "middleware/chain.h"
+#include "middleware/rate_limit.h"
+#include "support/mock_store.h"
+
+enum { THREADS = 16, TURNS = 40 };
+
+typedef struct own_clock {
+    conv__clock base;
+    _Atomic int64_t now_ns;
+} own_clock;
+
+static int64_t read_clock(const conv__clock *base)
+{
+    return ((const own_clock *)base)->now_ns;
+}
+
+static const conv__clock_functions clock_functions = {.monotonic_ns = read_clock};
+static own_clock clock_of_test = {.base = {&clock_functions}, .now_ns = 1000000000};
+
+/* A chain of the limit and a step that answers, in which nothing is stored. */
+typedef struct fixture {
+    mock_store mock;
+    conv__saving *saving;
+    conv__arena arena;
+    conv_middleware *limit;
+    conv_middleware *echo;
+    conv__conversation service;
+} fixture;
+
+static conv_status answer(void *context, conv_call *call, conv_next *next, conv_error *error)
+{
+    (void)context;
+    (void)next;
+    conv_message message = {.role = CONV_ROLE_ASSISTANT, .content = conv_text("yes")};
+    return conv_call_answer(call, &message, 1, NULL, error);
+}
+
+static void open_limit(fixture *test, int64_t turns, int64_t period_ms, size_t users)
+{
+    conv_rate_limit_params params = CONV_RATE_LIMIT_PARAMS_INIT;
+    conv_error error;
+    *test = (fixture){0};
+    params.turns = turns;
+    params.period_ms = period_ms;
+    params.users = users;
+    mock_store_init(&test->mock);
+    conv__saving_params saving = {.writer = {.store = &test->mock.store,
+                                             .leaders = 1,
+                                             .batch_exchanges = 8,
+                                             .batch_bytes = 1 << 20,
+                                             .queue_exchanges = 8},
+                                  .store_timeout_ms = 5000};
+    assert_ok(conv__saving_create(&saving, &test->saving, &error), error);
+    assert_ok(conv__rate_limit_create(&params, &clock_of_test.base, &test->limit, &error), error);
+    assert_ok(conv_middleware_callback("answer", answer, NULL, &test->echo, &error), error);
+    test->service = (conv__conversation){.store = &test->mock.store,
+                                         .saving = test->saving,
+                                         .context_messages = -1,
+                                         .store_timeout_ms = 5000,
+                                         .turn_timeout_ms = 60000};
+    conv_middleware *const steps[] = {test->limit, test->echo};
+    assert_ok(conv__chain_create(&test->arena, steps, 2, &test->service.chain, &error), error);
+}
+
+static void close_limit(fixture *test)
+{
+    conv__saving_close(test->saving, 0, NULL);
+    conv_middleware_free(test->limit);
+    conv_middleware_free(test->echo);
+    conv__arena_reset(&test->arena);
+}
+
+static conv_status ask(fixture *test, const char *user, conv_error *error)
+{
+    conv_turn turn = CONV_TURN_INIT;
+    conv_reply *reply = NULL;
+    turn.user_id = user;
+    turn.message = conv_text("?");
+    conv_status status = conv__process_message(&test->service, &turn, &reply, error);
+    conv_reply_free(reply);
+    return status;
+}
+
+static void turns_are_used_up_and_come_back(void **state)
+{
+    (void)state;
+    fixture test;
+    conv_error error;
+    open_limit(&test, 3, 3000, 0);
+    for (int i = 0; i < 3; i++)
+        assert_ok(ask(&test, "ann", &error), error);
+    assert_status(ask(&test, "ann", &error), CONV_LIMIT, error);
+    assert_int_equal(error.recovery, CONV_RECOVERY_BACKOFF);
+    assert_non_null(strstr(error.message, "try again in 1000 ms"));
+    clock_of_test.now_ns += 999999999;
+    assert_status(ask(&test, "ann", &error), CONV_LIMIT, error);
+    clock_of_test.now_ns += 1;
+    assert_ok(ask(&test, "ann", &error), error);
+    assert_status(ask(&test, "ann", &error), CONV_LIMIT, error);
+    clock_of_test.now_ns += INT64_C(100000000000); /* a long rest gives no more than all */
+    for (int i = 0; i < 3; i++)
+        assert_ok(ask(&test, "ann", &error), error);
+    assert_status(ask(&test, "ann", &error), CONV_LIMIT, error);
+    close_limit(&test);
+}
+
+static void each_user_has_turns_of_their_own(void **state)
+{
+    (void)state;
+    fixture test;
+    conv_error error;
+    open_limit(&test, 1, 1000, 0);
+    assert_ok(ask(&test, "ann", &error), error);
+    assert_ok(ask(&test, "bob", &error), error);
+    assert_ok(ask(&test, NULL, &error), error);
+    assert_status(ask(&test, NULL, &error), CONV_LIMIT, error);
+    assert_ok(ask(&test, "aaaaaaaa-0000-4000-8000-00000000000f", &error), error);
+    assert_status(ask(&test, "{AAAAAAAA-0000-4000-8000-00000000000F}", &error), CONV_LIMIT, error);
+    close_limit(&test);
+}
+
+static void more_users_than_places_are_never_refused_for_it(void **state)
+{
+    (void)state;
+    fixture test;
+    conv_error error;
+    char user[32];
+    open_limit(&test, 1, 1000, 8);
+    for (int i = 0; i < 100; i++) {
+        snprintf(user, sizeof user, "user-%d", i);
+        clock_of_test.now_ns++;
+        assert_ok(ask(&test, user, &error), error);
+    }
+    assert_status(ask(&test, "user-99", &error), CONV_LIMIT, error); /* the newest is remembered */
+    close_limit(&test);
+}
+
+static void settings_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    conv_rate_limit_params params[4] = {CONV_RATE_LIMIT_PARAMS_INIT, CONV_RATE_LIMIT_PARAMS_INIT,
+                                        CONV_RATE_LIMIT_PARAMS_INIT, CONV_RATE_LIMIT_PARAMS_INIT};
+    params[0].turns = -1;
+    params[1].period_ms = 86400001;
+    params[2].users = 1000001;
+    params[3].size = 0;
+    for (size_t i = 0; i < 4; i++) {
+        conv_middleware *limit = NULL;
+        conv_error error;
+        assert_status(conv_middleware_rate_limit(&params[i], &limit, &error), CONV_INVALID_ARGUMENT,
+                      error);
+        assert_null(limit);
+    }
+}
+
+typedef struct worker {
+    fixture *test;
+    int allowed;
+    int other;
+} worker;
+
+static void *work(void *argument)
+{
+    worker *self = argument;
+    for (int i = 0; i < TURNS; i++) {
+        conv_error error;
+        conv_status status = ask(self->test, i % 2 == 0 ? "ann" : "bob", &error);
+        if (status == CONV_OK)
+            self->allowed++;
+        else if (status != CONV_LIMIT)
+            self->other++;
+    }
+    return NULL;
+}
+
+static void threads_share_one_limit_exactly(void **state)
+{
+    (void)state;
+    fixture test;
+    pthread_t threads[THREADS];
+    worker workers[THREADS] = {{0}};
+    int allowed = 0;
+    open_limit(&test, 100, 1000, 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        workers[i].test = &test;
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        allowed += workers[i].allowed;
+        assert_int_equal(workers[i].other, 0);
+    }
+    assert_int_equal(allowed, 200); /* 320 asked for each of two users */
+    close_limit(&test);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(turns_are_used_up_and_come_back),
+        cmocka_unit_test(each_user_has_turns_of_their_own),
+        cmocka_unit_test(more_users_than_places_are_never_refused_for_it),
+        cmocka_unit_test(settings_out_of_range_are_refused),
+        cmocka_unit_test(threads_share_one_limit_exactly),
+    };
+    return RUN_TESTS("rate_limit", tests);
+}
