@@ -40,6 +40,7 @@ typedef enum cli_option {
     CLI_OPTION_OPERATION,
     CLI_OPTION_YES,
     CLI_OPTION_ALL,
+    CLI_OPTION_REDACT,
     CLI_OPTION_COUNT
 } cli_option;
 

@@ -7,7 +7,7 @@
 const cli_command cli_commands[] = {
     {"chat", "[MESSAGE …]", 0, 4096,
      BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(SYSTEM) | BIT(SESSION) | BIT(USER) |
-         BIT(TURN_ID) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(JOURNAL) | BIT(JSON),
+         BIT(TURN_ID) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(JOURNAL) | BIT(REDACT) | BIT(JSON),
      "talk with a model; every turn is saved",
      "With a message, or one piped in, it does one turn and prints the reply. On a "
      "terminal without a message it is a conversation: Ctrl-C interrupts a reply (what "
@@ -21,7 +21,7 @@ const cli_command cli_commands[] = {
      "  git diff | conversation chat --model gpt-4o-mini --system \"Review this diff.\"\n"
      "  conversation chat --provider echo --session support-42 hello\n",
      cli_chat},
-    {"replay", "FILE", 1, 1, BIT(JOBS) | BIT(JOURNAL) | BIT(JSON),
+    {"replay", "FILE", 1, 1, BIT(JOBS) | BIT(JOURNAL) | BIT(REDACT) | BIT(JSON),
      "run recorded conversations through process_message",
      "FILE holds a conversation a line: {\"id\", \"user\", \"model\", \"messages\": […]}; "
      "\"-\" is standard input. Each turn is answered by the recording itself and saved "
@@ -87,6 +87,12 @@ const cli_command cli_commands[] = {
      "  conversation journal list --journal app.journal\n"
      "  conversation journal retry --all --journal app.journal --store sqlite:app.db\n",
      cli_journal},
+    {"doctor", "", 0, 0, BIT(JOURNAL) | BIT(PROVIDER) | BIT(BASE_URL) | BIT(REDACT) | BIT(JSON),
+     "check what a turn needs, and show its steps",
+     "Shows and checks the store, its schema, the journal of --journal, the provider (which is "
+     "not asked), and the steps that a turn passes, in order. It changes nothing in the "
+     "store. Exit code 0 also with warnings.\n",
+     cli_doctor},
     {"migrate", "", 0, 0, BIT(JSON), "make the store's schema, or bring it up to date",
      "May be run at any time and by several at once. A new SQLite file gets its schema by "
      "itself; a PostgreSQL database wants this command first.\n",

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/chain.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 
@@ -34,6 +35,7 @@ static cli_exit run(int count, char **words)
 int main(int count, char **words)
 {
     cli_exit code = run(count, words);
+    cli_chain_free();
     /* What standard output could not take (a full disk) must not pass for success. */
     errno = 0;
     if (fflush(stdout) == 0 && ferror(stdout) == 0) return (int)code;

@@ -52,4 +52,7 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
     [CLI_OPTION_YES] = {"yes", CLI_VALUE_NONE, NULL, 0, 0, "do not ask"},
     [CLI_OPTION_ALL] = {"all", CLI_VALUE_NONE, NULL, 0, 0,
                         "interrupted turns and dead letters too"},
+    [CLI_OPTION_REDACT] = {"redact", CLI_VALUE_NONE, NULL, 0, 0,
+                           "keep e-mail addresses, card numbers and API keys out of all that is "
+                           "sent and saved"},
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/chain.h"
 #include "cli/terminal.h"
 
 #define CLOSE_TIMEOUT_MS 10000
@@ -14,13 +15,20 @@ static bool is_set(const char *name)
     return value != NULL && value[0] != '\0';
 }
 
-/* Who named the store, in the order in which the library looks; NULL: nobody did. */
-static const char *namer(const cli_arguments *arguments)
+const char *cli_store_namer(const cli_arguments *arguments)
 {
     const char *store = arguments->texts[CLI_OPTION_STORE];
     if (store != NULL && store[0] != '\0') return "--store";
     if (is_set("CONVERSATION_STORE")) return "CONVERSATION_STORE";
     return is_set("DATABASE_URL") ? "DATABASE_URL" : NULL;
+}
+
+bool cli_store_is_sqlite(const cli_arguments *arguments)
+{
+    const char *by = cli_store_namer(arguments);
+    if (by == NULL) return true;
+    const char *store = by[0] == '-' ? arguments->texts[CLI_OPTION_STORE] : getenv(by);
+    return strncmp(store, "sqlite:", 7) == 0;
 }
 
 /* Who may not: the user of the server, one without rights to its tables, or this user to a file. */
@@ -37,7 +45,7 @@ static void hint_at_permission(const conv_error *error)
 static void hint_at_opening(const cli_arguments *arguments, cli_store_use use,
                             const conv_error *error)
 {
-    const char *by = namer(arguments);
+    const char *by = cli_store_namer(arguments);
     if (error->status == CONV_PERMISSION)
         hint_at_permission(error);
     else if (error->status != CONV_UNAVAILABLE && error->status != CONV_NOT_FOUND)
@@ -62,7 +70,9 @@ cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int c
     if (use == CLI_STORE_WRITE) params.journal = arguments->texts[CLI_OPTION_JOURNAL];
     params.application = "conversation-cli";
     conv_error error = CONV_ERROR_INIT;
-    if (conv_client_open(&params, client, &error) == CONV_OK) return CLI_EXIT_OK;
+    if (cli_chain_set(arguments, &params, &error) == CONV_OK &&
+        conv_client_open(&params, client, &error) == CONV_OK)
+        return CLI_EXIT_OK;
     *client = NULL;
     cli_exit code = cli_report(CLI_PART_OPEN, &error);
     hint_at_opening(arguments, use, &error);

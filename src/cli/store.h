@@ -12,6 +12,13 @@ typedef enum cli_store_use {
     CLI_STORE_MIGRATE /* the schema is not looked at */
 } cli_store_use;
 
+/* Who named the store, in the order in which the library looks: "--store" or a variable of the
+ * environment; NULL: nobody did. */
+const char *cli_store_namer(const cli_arguments *arguments);
+
+/* Whether what was named is an SQLite file. */
+bool cli_store_is_sqlite(const cli_arguments *arguments);
+
 /* Opens the store of --store or of the environment, for writing with the journal of --journal, for
  * `connections` callers at a time. After a failure, which is reported, `client` is NULL. */
 cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
