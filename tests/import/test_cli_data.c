@@ -117,6 +117,35 @@ static void japanese_comes_back(void **state)
     assert_int_equal(test_run("cmp out %s/mt_bench_ja.jsonl", folder), 0);
 }
 
+/* Looked for by other means than the library's: grep and the store's own SQL. */
+#define ADDRESS "[A-Za-z0-9._]+@[A-Za-z0-9.]+[.][a-z][a-z]+"
+
+static void redacted_airline_has_no_address_anywhere(void **state)
+{
+    (void)state;
+    char path[8192];
+    struct stat found;
+    snprintf(path, sizeof path, "%s/airline.jsonl", folder);
+    if (stat(path, &found) != 0) skip();
+    assert_int_equal(test_run("grep -qE '" ADDRESS "' %s", path), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(test_run("conversation replay --redact --journal j.db %s", path), 0);
+    assert_int_equal(test_run("conversation export >out"), 0);
+    assert_int_equal(test_run("grep -qF '[redacted:email]' out"), 0);
+    assert_int_equal(test_run("grep -qaE '" ADDRESS "' out j.db*"), 1);
+    if (strcmp(kind, "sqlite") == 0)
+        assert_int_equal(test_run("grep -qaE '" ADDRESS "' ${CONVERSATION_STORE#sqlite:}*"), 1);
+    else
+        assert_string_equal(
+            test_store_value(kind, "SELECT count(*) FROM chat_messages m WHERE m::text ~ '" ADDRESS
+                                   "' OR encode(originals, 'escape') ~ '" ADDRESS "'"),
+            "0");
+    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_messages"), "5308");
+    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM usage_logs"), "1490");
+    assert_string_equal(test_store_value(kind, "SELECT sum(message_count) FROM chat_sessions"),
+                        "5308");
+}
+
 static void a_replay_killed_on_the_way_loses_and_doubles_nothing(void **state)
 {
     (void)state;
@@ -142,6 +171,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(airline_comes_back),
         TEST(japanese_comes_back),
+        TEST(redacted_airline_has_no_address_anywhere),
         TEST(a_replay_killed_on_the_way_loses_and_doubles_nothing),
 #undef TEST
     };

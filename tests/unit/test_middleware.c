@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "middleware/chain.h"
+#include "support/failing_memory.h"
 #include "support/mock_store.h"
 
 enum { STEPS = 8 };
@@ -669,6 +670,52 @@ static void orders_that_can_not_work_are_refused(void **state)
     assert_status(conv_middleware_time_limit(0, &own, &error), CONV_INVALID_ARGUMENT, error);
 }
 
+static bool leaked;
+
+static void look_for_secret(void *context)
+{
+    const mock_store *mock = context;
+    for (size_t i = 0; i < mock->last.message_count; i++) {
+        conv_bytes text = mock->last.messages[i].message.content;
+        if (text.data != NULL && memmem(text.data, text.size, "a@b.org", 7) != NULL) leaked = true;
+    }
+}
+
+static conv_status say_secret(void *context)
+{
+    fixture *test = context;
+    conv_turn turn = CONV_TURN_INIT;
+    conv_reply *reply = NULL;
+    conv_error error = CONV_ERROR_INIT;
+    conv_provider *echo = NULL;
+    conv_status status = conv_provider_echo(&echo, &error);
+    if (status != CONV_OK) return status;
+    turn.session_id = "test-session";
+    turn.provider = echo;
+    turn.title = "a@b.org";
+    turn.message = conv_text("[\"I am a@b.org\"]");
+    status = conv__process_message(&test->service, &turn, &reply, &error);
+    conv_reply_free(reply);
+    conv_provider_free(echo);
+    return status;
+}
+
+static void memory_that_ends_lets_nothing_through(void **state)
+{
+    fixture *test = *state;
+    conv_middleware *redact = NULL;
+    conv_error error;
+    assert_ok(conv_middleware_redact(NULL, &redact, &error), error);
+    test->own[test->own_count++] = redact;
+    test->mock.on_commit = look_for_secret;
+    test->mock.commit_context = &test->mock;
+    USE(test, redact, VALIDATE, PROVIDER, SAVE, TRACK, PUBLISH);
+    leaked = false;
+    assert_true(failing_memory_run(say_secret, test) > 15);
+    assert_false(leaked);
+    assert_true(test->mock.saves > 0);
+}
+
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -693,6 +740,7 @@ int main(void)
         WITH_FIXTURE(without_track_usage_the_record_is_bare),
         WITH_FIXTURE(another_step_takes_the_place_of_track_usage),
         WITH_FIXTURE(a_refusal_before_saving_keeps_the_cost),
+        WITH_FIXTURE(memory_that_ends_lets_nothing_through),
         WITH_FIXTURE(orders_that_can_not_work_are_refused),
     };
     return RUN_TESTS("middleware", tests);
