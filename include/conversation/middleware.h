@@ -131,10 +131,9 @@ typedef struct conv_redact_pattern {
 /* Settings of redact. Start from CONV_REDACT_PARAMS_INIT. Copied. */
 typedef struct conv_redact_params {
     size_t size;
-    bool keep_emails; /* true: e-mail addresses stay */
-    bool keep_cards;  /* true: payment card numbers (13 to 19 digits, Luhn's check) stay */
-    bool keep_api_keys; /* true: keys of known providers (sk-…, ghp_…, AKIA…, JSON web tokens) stay
-                         */
+    bool keep_emails;   /* true: e-mail addresses stay */
+    bool keep_cards;    /* true: payment card numbers (13 to 19 digits, Luhn's check) stay */
+    bool keep_api_keys; /* true: keys (sk-…, ghp_…, AKIA…, JSON web tokens and others) stay */
     const conv_redact_pattern *patterns;
     size_t pattern_count; /* at most 64 */
 } conv_redact_params;

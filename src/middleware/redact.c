@@ -121,7 +121,7 @@ static int take_delta(void *context, conv_bytes delta)
     conv_bytes held = conv__buffer_bytes(&filter->held);
     if (filter->held.failed) return fail(filter);
     if (!filter->begun) filter->held_back = conv__redact_is_json(delta, &filter->begun);
-    /* Only the newest piece is searched: a long line is not looked at once for each of its pieces. */
+    /* Only the newest piece is searched, or a long line would be once for each of its pieces. */
     const char *last = memrchr(delta.data, '\n', delta.size);
     if (!filter->begun || filter->held_back || last == NULL) return 0;
     size_t whole = held.size - delta.size + (size_t)(last - delta.data) + 1;

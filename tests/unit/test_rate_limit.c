@@ -5,9 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "middleware/chain.h"
 #include "middleware/rate_limit.h"
-#include "support/mock_store.h"
+#include "support/chain_fixture.h"
 
 enum { THREADS = 16, TURNS = 40 };
 
@@ -24,60 +23,21 @@ static int64_t read_clock(const conv__clock *base)
 static const conv__clock_functions clock_functions = {.monotonic_ns = read_clock};
 static own_clock clock_of_test = {.base = {&clock_functions}, .now_ns = 1000000000};
 
-/* A chain of the limit and a step that answers, in which nothing is stored. */
-typedef struct fixture {
-    mock_store mock;
-    conv__saving *saving;
-    conv__arena arena;
-    conv_middleware *limit;
-    conv_middleware *echo;
-    conv__conversation service;
-} fixture;
-
-static conv_status answer(void *context, conv_call *call, conv_next *next, conv_error *error)
-{
-    (void)context;
-    (void)next;
-    conv_message message = {.role = CONV_ROLE_ASSISTANT, .content = conv_text("yes")};
-    return conv_call_answer(call, &message, 1, NULL, error);
-}
-
-static void open_limit(fixture *test, int64_t turns, int64_t period_ms, size_t users)
+/* The limit, and a step that answers; nothing is stored. */
+static void use_limit(chain_fixture *test, int64_t turns, int64_t period_ms, size_t users)
 {
     conv_rate_limit_params params = CONV_RATE_LIMIT_PARAMS_INIT;
+    conv_middleware *limit = NULL;
     conv_error error;
-    *test = (fixture){0};
     params.turns = turns;
     params.period_ms = period_ms;
     params.users = users;
-    mock_store_init(&test->mock);
-    conv__saving_params saving = {.writer = {.store = &test->mock.store,
-                                             .leaders = 1,
-                                             .batch_exchanges = 8,
-                                             .batch_bytes = 1 << 20,
-                                             .queue_exchanges = 8},
-                                  .store_timeout_ms = 5000};
-    assert_ok(conv__saving_create(&saving, &test->saving, &error), error);
-    assert_ok(conv__rate_limit_create(&params, &clock_of_test.base, &test->limit, &error), error);
-    assert_ok(conv_middleware_callback("answer", answer, NULL, &test->echo, &error), error);
-    test->service = (conv__conversation){.store = &test->mock.store,
-                                         .saving = test->saving,
-                                         .context_messages = -1,
-                                         .store_timeout_ms = 5000,
-                                         .turn_timeout_ms = 60000};
-    conv_middleware *const steps[] = {test->limit, test->echo};
-    assert_ok(conv__chain_create(&test->arena, steps, 2, &test->service.chain, &error), error);
+    assert_ok(conv__rate_limit_create(&params, &clock_of_test.base, &limit, &error), error);
+    test->own[test->own_count++] = limit;
+    USE(test, limit, chain_step(test, "answer", chain_answer_itself, NULL));
 }
 
-static void close_limit(fixture *test)
-{
-    conv__saving_close(test->saving, 0, NULL);
-    conv_middleware_free(test->limit);
-    conv_middleware_free(test->echo);
-    conv__arena_reset(&test->arena);
-}
-
-static conv_status ask(fixture *test, const char *user, conv_error *error)
+static conv_status ask(chain_fixture *test, const char *user, conv_error *error)
 {
     conv_turn turn = CONV_TURN_INIT;
     conv_reply *reply = NULL;
@@ -90,56 +50,50 @@ static conv_status ask(fixture *test, const char *user, conv_error *error)
 
 static void turns_are_used_up_and_come_back(void **state)
 {
-    (void)state;
-    fixture test;
+    chain_fixture *test = *state;
     conv_error error;
-    open_limit(&test, 3, 3000, 0);
+    use_limit(test, 3, 3000, 0);
     for (int i = 0; i < 3; i++)
-        assert_ok(ask(&test, "ann", &error), error);
-    assert_status(ask(&test, "ann", &error), CONV_LIMIT, error);
+        assert_ok(ask(test, "ann", &error), error);
+    assert_status(ask(test, "ann", &error), CONV_LIMIT, error);
     assert_int_equal(error.recovery, CONV_RECOVERY_BACKOFF);
     assert_non_null(strstr(error.message, "try again in 1000 ms"));
     clock_of_test.now_ns += 999999999;
-    assert_status(ask(&test, "ann", &error), CONV_LIMIT, error);
+    assert_status(ask(test, "ann", &error), CONV_LIMIT, error);
     clock_of_test.now_ns += 1;
-    assert_ok(ask(&test, "ann", &error), error);
-    assert_status(ask(&test, "ann", &error), CONV_LIMIT, error);
+    assert_ok(ask(test, "ann", &error), error);
+    assert_status(ask(test, "ann", &error), CONV_LIMIT, error);
     clock_of_test.now_ns += INT64_C(100000000000); /* a long rest gives no more than all */
     for (int i = 0; i < 3; i++)
-        assert_ok(ask(&test, "ann", &error), error);
-    assert_status(ask(&test, "ann", &error), CONV_LIMIT, error);
-    close_limit(&test);
+        assert_ok(ask(test, "ann", &error), error);
+    assert_status(ask(test, "ann", &error), CONV_LIMIT, error);
 }
 
 static void each_user_has_turns_of_their_own(void **state)
 {
-    (void)state;
-    fixture test;
+    chain_fixture *test = *state;
     conv_error error;
-    open_limit(&test, 1, 1000, 0);
-    assert_ok(ask(&test, "ann", &error), error);
-    assert_ok(ask(&test, "bob", &error), error);
-    assert_ok(ask(&test, NULL, &error), error);
-    assert_status(ask(&test, NULL, &error), CONV_LIMIT, error);
-    assert_ok(ask(&test, "aaaaaaaa-0000-4000-8000-00000000000f", &error), error);
-    assert_status(ask(&test, "{AAAAAAAA-0000-4000-8000-00000000000F}", &error), CONV_LIMIT, error);
-    close_limit(&test);
+    use_limit(test, 1, 1000, 0);
+    assert_ok(ask(test, "ann", &error), error);
+    assert_ok(ask(test, "bob", &error), error);
+    assert_ok(ask(test, NULL, &error), error);
+    assert_status(ask(test, NULL, &error), CONV_LIMIT, error);
+    assert_ok(ask(test, "aaaaaaaa-0000-4000-8000-00000000000f", &error), error);
+    assert_status(ask(test, "{AAAAAAAA-0000-4000-8000-00000000000F}", &error), CONV_LIMIT, error);
 }
 
 static void more_users_than_places_are_never_refused_for_it(void **state)
 {
-    (void)state;
-    fixture test;
+    chain_fixture *test = *state;
     conv_error error;
     char user[32];
-    open_limit(&test, 1, 1000, 8);
+    use_limit(test, 1, 1000, 8);
     for (int i = 0; i < 100; i++) {
         snprintf(user, sizeof user, "user-%d", i);
         clock_of_test.now_ns++;
-        assert_ok(ask(&test, user, &error), error);
+        assert_ok(ask(test, user, &error), error);
     }
-    assert_status(ask(&test, "user-99", &error), CONV_LIMIT, error); /* the newest is remembered */
-    close_limit(&test);
+    assert_status(ask(test, "user-99", &error), CONV_LIMIT, error); /* the newest is remembered */
 }
 
 static void settings_out_of_range_are_refused(void **state)
@@ -161,7 +115,7 @@ static void settings_out_of_range_are_refused(void **state)
 }
 
 typedef struct worker {
-    fixture *test;
+    chain_fixture *test;
     int allowed;
     int other;
 } worker;
@@ -182,14 +136,13 @@ static void *work(void *argument)
 
 static void threads_share_one_limit_exactly(void **state)
 {
-    (void)state;
-    fixture test;
+    chain_fixture *test = *state;
     pthread_t threads[THREADS];
     worker workers[THREADS] = {{0}};
     int allowed = 0;
-    open_limit(&test, 100, 1000, 0);
+    use_limit(test, 100, 1000, 0);
     for (size_t i = 0; i < THREADS; i++) {
-        workers[i].test = &test;
+        workers[i].test = test;
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
     }
     for (size_t i = 0; i < THREADS; i++) {
@@ -198,17 +151,21 @@ static void threads_share_one_limit_exactly(void **state)
         assert_int_equal(workers[i].other, 0);
     }
     assert_int_equal(allowed, 200); /* 320 asked for each of two users */
-    close_limit(&test);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(turns_are_used_up_and_come_back),
-        cmocka_unit_test(each_user_has_turns_of_their_own),
-        cmocka_unit_test(more_users_than_places_are_never_refused_for_it),
-        cmocka_unit_test(settings_out_of_range_are_refused),
-        cmocka_unit_test(threads_share_one_limit_exactly),
+        cmocka_unit_test_setup_teardown(turns_are_used_up_and_come_back, chain_setup,
+                                        chain_teardown),
+        cmocka_unit_test_setup_teardown(each_user_has_turns_of_their_own, chain_setup,
+                                        chain_teardown),
+        cmocka_unit_test_setup_teardown(more_users_than_places_are_never_refused_for_it,
+                                        chain_setup, chain_teardown),
+        cmocka_unit_test_setup_teardown(settings_out_of_range_are_refused, chain_setup,
+                                        chain_teardown),
+        cmocka_unit_test_setup_teardown(threads_share_one_limit_exactly, chain_setup,
+                                        chain_teardown),
     };
     return RUN_TESTS("rate_limit", tests);
 }
