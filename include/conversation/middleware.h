@@ -166,7 +166,7 @@ typedef struct conv_rate_limit_params {
     size_t size;
     int64_t turns;     /* of one user in `period_ms`; 1 to 1000000; 60 */
     int64_t period_ms; /* 1 to 86400000; 60000 */
-    size_t users;      /* remembered at once, 64 bytes each; 1 to 1000000; 65536 */
+    size_t users;      /* remembered at once, 24 bytes each; 1 to 1000000; 65536 */
 } conv_rate_limit_params;
 
 #define CONV_RATE_LIMIT_PARAMS_INIT                                                                \

@@ -180,8 +180,8 @@ conv_status conv__chain_save(const conv__chain *chain, conv_call *call, conv_err
             *error = details;
             return details.status;
         }
-        conv__call_settle(call);
     }
+    conv__call_settle(call);
     return conv__call_save(call, error);
 }
 

@@ -117,9 +117,6 @@ void conv__call_settle(conv_call *call)
                                                : CONV_OUTCOME_FAILED;
     for (size_t i = 0; !ok && i < reply->message_count; i++)
         reply->messages[i].status = CONV_OUTCOME_INTERRUPTED;
-    /* A question without an answer must not come back as context. */
-    for (size_t i = 0; reply->status == CONV_OUTCOME_FAILED && i < call->request_count; i++)
-        call->request[i].status = CONV_OUTCOME_FAILED;
 }
 
 void conv__call_announce(conv_call *call, const conv_error *error)

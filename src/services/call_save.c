@@ -78,6 +78,9 @@ static conv_status set_rows(conv_call *call, conv_error *error)
 {
     conv_reply *reply = call->reply;
     call->exchange.status = reply->status;
+    /* A question without an answer must not come back as context. */
+    for (size_t i = 0; reply->status == CONV_OUTCOME_FAILED && i < call->request_count; i++)
+        call->request[i].status = CONV_OUTCOME_FAILED;
     conv_status status = conv__exchange_set_messages(&reply->arena, &call->exchange, call->request,
                                                      call->request_count, reply->messages,
                                                      reply->message_count, error);

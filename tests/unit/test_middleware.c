@@ -78,6 +78,7 @@ static conv_status change_all(void *context, conv_call *call, conv_next *next, c
 }
 
 static conv_bytes saved_texts[2];
+static conv_outcome saved_status;
 static char saved_title[32];
 static char saved_model[32];
 static char saved_metadata[32];
@@ -96,6 +97,7 @@ static void look_at_saved(void *context)
         copy(texts[i], sizeof texts[i], mock->last.messages[i].message.content);
         saved_texts[i] = conv_text(texts[i]);
     }
+    saved_status = mock->last.messages[0].message.status;
     copy(saved_title, sizeof saved_title, mock->last.session.title);
     copy(saved_model, sizeof saved_model, mock->last.usage.usage.model);
     copy(saved_metadata, sizeof saved_metadata, mock->last.usage.usage.metadata);
@@ -184,6 +186,12 @@ static conv_status fall_back(void *context, conv_call *call, conv_next *next, co
     return status == CONV_OK ? status : chain_answer_itself(context, call, next, error);
 }
 
+static conv_status answer_late(void *context, conv_call *call, conv_next *next, conv_error *error)
+{
+    conv_status status = chain_answer_itself(context, call, next, error);
+    return status == CONV_OK ? conv_next_run(next, call, error) : status;
+}
+
 static void a_step_answers_where_the_provider_failed(void **state)
 {
     chain_fixture *test = *state;
@@ -198,6 +206,15 @@ static void a_step_answers_where_the_provider_failed(void **state)
     assert_int_equal(conv_reply_status(reply), CONV_OUTCOME_COMPLETE);
     assert_int_equal(conv_reply_usage(reply)->input_tokens, 100);
     assert_int_equal(test->last.status, CONV_OUTCOME_COMPLETE);
+    conv_reply_free(reply);
+    /* Likewise between the provider and the saving. */
+    test->mock.on_commit = look_at_saved;
+    test->mock.commit_context = &test->mock;
+    USE(test, VALIDATE, PROVIDER, chain_step(test, "late", answer_late, NULL), SAVE, TRACK,
+        PUBLISH);
+    assert_ok(chain_run_turn(test, &reply, &error), error);
+    assert_string_equal(conv_reply_text(reply), "from the cache");
+    assert_int_equal(saved_status, CONV_OUTCOME_COMPLETE);
     conv_reply_free(reply);
 }
 
