@@ -1,0 +1,61 @@
+// Runs competitors in turns, A B C A B C …, so that whatever the machine does meanwhile meets all of
+// them; checks after each run that what was acknowledged is there.
+import { query } from "./process.mjs";
+
+export const median = (numbers) => {
+    const sorted = numbers.filter((number) => Number.isFinite(number)).sort((a, b) => a - b);
+    if (sorted.length === 0) return null;
+    const middle = sorted.length >> 1;
+    return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
+// The median of every number in the runs.
+export function summary(runs) {
+    const made = {};
+    for (const key of Object.keys(runs[0]))
+        if (typeof runs[0][key] === "number") made[key] = median(runs.map((run) => run[key]));
+    return made;
+}
+
+const databaseOf = (one) => one.database ?? one.name.toLowerCase().replaceAll(/[^a-z0-9]/g, "_");
+
+export async function prepareDatabases(databases, all, say) {
+    const done = new Set();
+    for (const one of all) {
+        const name = databaseOf(one);
+        if (done.has(name)) continue;
+        done.add(name);
+        say(`preparing ${name}`);
+        const store = one.schema ? await databases.createWithSchema(name) : await databases.create(name);
+        if (one.prepare) await one.prepare(store);
+    }
+}
+
+async function runOnce(databases, one, settings) {
+    const name = databaseOf(one);
+    const store = databases.url(name);
+    await databases.empty(name);
+    const result = await one.run({ store, ...settings });
+    const row = await query(store, one.rows);
+    if (result.failed > 0 || !one.whole(row, result.saved))
+        throw new Error(`${one.name}: ${result.saved} acknowledged, ${result.failed} failed, ` +
+            `but the rows say ${row}`);
+    return result;
+}
+
+// Gives {group, callers, competitor, kind, median, runs} for each competitor.
+export async function interleave(databases, all, group, { rounds, ...settings }, say) {
+    const runs = new Map(all.map((one) => [one.name, []]));
+    for (let round = 1; round <= rounds; round++)
+        for (const one of all) {
+            const result = await runOnce(databases, one, settings);
+            runs.get(one.name).push(result);
+            say(`${group} ${settings.callers} round ${round}: ${one.name} ` +
+                `${Math.round(result.per_second)}/s p50 ${Math.round(result.p50_us ?? 0)} us ` +
+                `p99 ${Math.round(result.p99_us ?? 0)} us`);
+        }
+    return all.map((one) => ({
+        group, callers: settings.callers, competitor: one.name, kind: one.kind,
+        median: summary(runs.get(one.name)), runs: runs.get(one.name),
+    }));
+}

@@ -1,0 +1,223 @@
+/* Callers that save exchanges as fast as the library takes them, and what they saw: how many were
+ * committed in a second, how long each waited, how much memory it took. Prints one line of JSON.
+ *
+ *   bench_exchanges --store STORE --samples FILE [--callers N] [--seconds N] [--warmup N]
+ *                   [--way save|turn] [--no-context] [--journal FILE] [--connections N]
+ *                   [--exchanges N]      so many in all instead of a time */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common.h"
+#include "measure.h"
+
+enum { SESSION_EXCHANGES = 10, STACK_BYTES = 256 << 10 };
+
+typedef struct workload {
+    conv_client *client;
+    samples samples;
+    bool turns;
+    int context_messages;
+    int64_t exchanges_each; /* 0: until `end_ns` */
+    int64_t begin_ns;       /* what ends earlier is warming up */
+    int64_t end_ns;
+    histogram latency; /* of those that count; one for all callers, to keep memory flat */
+} workload;
+
+typedef struct caller {
+    pthread_t thread;
+    workload *run;
+    unsigned number;
+    int64_t saved;   /* all that were acknowledged as committed */
+    int64_t counted; /* of them, in the time that counts */
+    int64_t journaled;
+    int64_t failed;
+    conv_error first_error;
+} caller;
+
+/* Which sample a caller takes next: all of them, each caller beginning elsewhere. */
+static size_t sample_of(const caller *self, uint64_t number)
+{
+    return (size_t)(self->number * 7 + number) % self->run->samples.count;
+}
+
+static conv_status save(caller *self, uint64_t number, conv_reply **reply, conv_error *error)
+{
+    const samples *samples = &self->run->samples;
+    size_t sample = sample_of(self, number);
+    uuid_text session = uuid_of(1, self->number, number / SESSION_EXCHANGES);
+    uuid_text user = uuid_of(2, 0, self->number);
+    conv_message messages[2] = {{.role = CONV_ROLE_USER, .content = samples->questions[sample]},
+                                {.role = CONV_ROLE_ASSISTANT,
+                                 .content = samples->answers[sample],
+                                 .model = conv_text(BENCH_MODEL)}};
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    exchange.session_id = session.text;
+    exchange.user_id = user.text;
+    exchange.messages = messages;
+    exchange.message_count = 2;
+    fill_usage(&exchange.usage, messages[0].content, messages[1].content);
+    return conv_save_exchange(self->run->client, &exchange, reply, error);
+}
+
+static conv_status take_turn(caller *self, uint64_t number, conv_reply **reply, conv_error *error)
+{
+    uuid_text session = uuid_of(1, self->number, number / SESSION_EXCHANGES);
+    uuid_text user = uuid_of(2, 0, self->number);
+    conv_turn turn = CONV_TURN_INIT;
+    turn.session_id = session.text;
+    turn.user_id = user.text;
+    turn.message = self->run->samples.questions[sample_of(self, number)];
+    turn.context_messages = self->run->context_messages;
+    return conv_process_message(self->run->client, &turn, reply, error);
+}
+
+/* The provider of --way turn: the answer is there already. */
+static conv_status answer(void *context, const conv_provider_request *request,
+                          conv_provider_response *response, conv_error *error)
+{
+    static atomic_uint next;
+    const samples *samples = context;
+    size_t sample = atomic_fetch_add(&next, 1) % samples->count;
+    conv_usage usage = CONV_USAGE_INIT;
+    conv_message message = {.role = CONV_ROLE_ASSISTANT,
+                            .content = samples->answers[sample],
+                            .model = conv_text(BENCH_MODEL)};
+    (void)error;
+    fill_usage(&usage, request->messages[request->message_count - 1].content, message.content);
+    conv_status status = conv_provider_response_message(response, &message);
+    if (status == CONV_OK) status = conv_provider_response_usage(response, &usage);
+    return status;
+}
+
+static bool goes_on(const caller *self, uint64_t number)
+{
+    const workload *run = self->run;
+    if (run->exchanges_each > 0) return number < (uint64_t)run->exchanges_each;
+    return clock_ns() < run->end_ns;
+}
+
+static void *call(void *argument)
+{
+    caller *self = argument;
+    workload *run = self->run;
+    for (uint64_t number = 0; goes_on(self, number); number++) {
+        conv_error error = CONV_ERROR_INIT;
+        conv_reply *reply = NULL;
+        int64_t began = clock_ns();
+        conv_status status = run->turns ? take_turn(self, number, &reply, &error)
+                                        : save(self, number, &reply, &error);
+        int64_t ended = clock_ns();
+        if (status != CONV_OK) {
+            if (self->failed++ == 0) self->first_error = error;
+        } else if (conv_reply_saved(reply) == CONV_SAVED_COMMITTED) {
+            bool counts =
+                run->exchanges_each > 0 || (ended >= run->begin_ns && ended < run->end_ns);
+            self->saved++;
+            if (counts) {
+                self->counted++;
+                histogram_add(&run->latency, ended - began);
+            }
+        } else {
+            self->journaled++;
+        }
+        conv_reply_free(reply);
+    }
+    return NULL;
+}
+
+static void open_client(int count, char **words, workload *run)
+{
+    conv_error error = CONV_ERROR_INIT;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = option_text(count, words, "store", NULL);
+    params.schema = CONV_SCHEMA_MIGRATE;
+    params.journal = option_text(count, words, "journal", NULL);
+    params.connections = (int)option_number(count, words, "connections", 0);
+    params.prices = &bench_price;
+    params.price_count = 1;
+    params.model = BENCH_MODEL;
+    if (conv_provider_callback("bench", answer, &run->samples, &params.provider, &error) != CONV_OK)
+        give_up("provider", &error);
+    if (conv_client_open(&params, &run->client, &error) != CONV_OK) give_up("open", &error);
+}
+
+static void start(caller *callers, size_t count)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    for (size_t i = 0; i < count; i++)
+        if (pthread_create(&callers[i].thread, &attributes, call, &callers[i]) != 0)
+            give_up("no thread for a caller", NULL);
+    pthread_attr_destroy(&attributes);
+}
+
+static void print(const workload *run, const caller *sum, size_t callers, int64_t began,
+                  int64_t ended)
+{
+    double seconds = run->exchanges_each > 0 ? (double)(ended - began) / 1e9
+                                             : (double)(run->end_ns - run->begin_ns) / 1e9;
+    printf("{\"callers\": %zu, \"exchanges\": %" PRId64 ", \"seconds\": %.6f, "
+           "\"per_second\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"saved\": %" PRId64
+           ", \"journaled\": %" PRId64 ", \"failed\": %" PRId64 ", ",
+           callers, sum->counted, seconds, (double)sum->counted / seconds,
+           (double)histogram_at(&run->latency, 0.5) / 1e3,
+           (double)histogram_at(&run->latency, 0.99) / 1e3, sum->saved, sum->journaled,
+           sum->failed);
+}
+
+int main(int count, char **words)
+{
+    static workload run;
+    static caller sum;
+    conv_error error = CONV_ERROR_INIT;
+    size_t callers = (size_t)option_number(count, words, "callers", 1);
+    int64_t exchanges = option_number(count, words, "exchanges", 0);
+    int64_t warmup_ns = option_number(count, words, "warmup", 1) * 1000000000;
+    int64_t measured_ns = option_number(count, words, "seconds", 5) * 1000000000;
+    samples_read(option_text(count, words, "samples", ""), &run.samples);
+    run.turns = strcmp(option_text(count, words, "way", "save"), "turn") == 0;
+    run.context_messages = option_given(count, words, "no-context") ? -1 : 0;
+    run.exchanges_each = exchanges / (int64_t)callers;
+    open_client(count, words, &run);
+
+    caller *all = calloc(callers, sizeof *all);
+    if (all == NULL) give_up("out of memory", NULL);
+    int64_t began = clock_ns();
+    run.begin_ns = began + warmup_ns;
+    run.end_ns = run.begin_ns + measured_ns;
+    for (size_t i = 0; i < callers; i++) {
+        all[i].run = &run;
+        all[i].number = (unsigned)i;
+    }
+    start(all, callers);
+    long early_kib = -1;
+    if (exchanges == 0) {
+        int64_t wait_ns = run.begin_ns - clock_ns();
+        if (wait_ns > 0)
+            nanosleep(&(struct timespec){wait_ns / 1000000000, wait_ns % 1000000000}, NULL);
+        early_kib = memory_kib("VmRSS:");
+    }
+    for (size_t i = 0; i < callers; i++)
+        pthread_join(all[i].thread, NULL);
+    int64_t ended = clock_ns();
+    long late_kib = memory_kib("VmRSS:");
+    for (size_t i = 0; i < callers; i++) {
+        sum.saved += all[i].saved;
+        sum.counted += all[i].counted;
+        sum.journaled += all[i].journaled;
+        if (all[i].failed > 0 && sum.failed == 0) sum.first_error = all[i].first_error;
+        sum.failed += all[i].failed;
+    }
+    print(&run, &sum, callers, began, ended);
+    printf("\"rss_early_kib\": %ld, \"rss_kib\": %ld}\n", early_kib, late_kib);
+    if (sum.failed > 0) give_up("some exchanges failed, the first one", &sum.first_error);
+    if (conv_client_close(run.client, 10000, &error) != CONV_OK) give_up("close", &error);
+    samples_free(&run.samples);
+    free(all);
+    return 0;
+}
