@@ -1,4 +1,5 @@
 // Everybody who saves exchanges: how each is run, what it saves, how its rows are counted.
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createBatchInput, createSampleTable, pgbenchExchanges, serverBatches } from "./limits.mjs";
 import { measured } from "./process.mjs";
@@ -15,10 +16,20 @@ const oursAreWhole = (row, saved) => {
 };
 const TRANSACTION = "the library's own rows: gate, session with counters, messages, usage record";
 
+function hasPython(module) {
+    try {
+        execFileSync("/usr/bin/python3", ["-c", `import ${module}`], { stdio: "ignore" });
+        return true;
+    } catch {
+        return false;
+    }
+}
+
 function ours(context, more = []) {
-    return ({ store, callers, seconds, warmup }) =>
+    return ({ store, callers, seconds, warmup, exchanges }) =>
         measured(`${context.programs}/bench_exchanges`, ["--store", store, "--samples", context.samples,
-            "--callers", callers, "--seconds", seconds, "--warmup", warmup, ...more]);
+            "--callers", callers, ...(exchanges ? ["--exchanges", exchanges]
+                : ["--seconds", seconds, "--warmup", warmup]), ...more]);
 }
 
 function driver(context, command, words) {
@@ -30,8 +41,9 @@ function driver(context, command, words) {
 
 const node = (context, file) => driver(context, "node", [file]);
 
-// kind: ours, peer (a product of others), driver (our transaction through a plain driver), limit.
-export function competitors(context) {
+// kind: ours, peer (a product of others), driver (our transaction through a plain driver), limit. Not
+// everybody is also run alone (with one caller) or in the crowd (of 512).
+export function competitors(context, quick) {
     const all = [
         {
             name: "libconversation", kind: "ours", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
@@ -69,17 +81,17 @@ export function competitors(context) {
         },
         {
             name: "asyncpg", kind: "driver", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            needs: context.python?.asyncpg, saves: "as postgres.js",
+            needs: hasPython("asyncpg"), alone: false, saves: "as postgres.js",
             run: driver(context, "/usr/bin/python3", ["asyncpg_driver.py"]),
         },
         {
             name: "psycopg 3", kind: "driver", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            needs: context.python?.psycopg, saves: "as postgres.js",
-            run: driver(context, "/usr/bin/python3", ["psycopg_driver.py"]),
+            needs: hasPython("psycopg_pool"), alone: false, saves: "as postgres.js",
+            crowd: false, run: driver(context, "/usr/bin/python3", ["psycopg_driver.py"]),
         },
         {
             name: "pgx", kind: "driver", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            needs: existsSync(`${context.programs}/bench_pgx`), saves: "as postgres.js",
+            needs: existsSync(`${context.programs}/bench_pgx`), alone: false, saves: "as postgres.js",
             run: driver(context, `${context.programs}/bench_pgx`, []),
         },
         {
@@ -90,13 +102,14 @@ export function competitors(context) {
                 pgbenchExchanges(context.root, store, context.pairs.length, settings),
         },
     ];
-    return all.filter(({ needs }) => needs === undefined || needs);
+    // The quick run leaves out the drivers but the fastest of Node's.
+    return all.filter(({ needs }) => needs === undefined || (needs && !quick));
 }
 
-// The server by itself, with one session and with two: the faster one is the limit.
-export function batchCompetitors(context, longest_seconds) {
+// The server by itself, with one session and with more: the fastest is the limit.
+export function batchCompetitors(context, longest_seconds, quick) {
     const exchanges = Math.ceil((longest_seconds * 60000) / 640) * 640;
-    return [1, 2, 4].map((workers) => ({
+    return (quick ? [2] : [1, 2, 4]).map((workers) => ({
         name: `server by itself, ${workers} session${workers > 1 ? "s" : ""}`, kind: "limit", workers,
         schema: true, rows: OUR_ROWS, whole: oursAreWhole, database: "batches",
         saves: "the library's own rows, inserted by the server in transactions of 64 exchanges",

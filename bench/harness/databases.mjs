@@ -4,6 +4,7 @@ import { run, query } from "./process.mjs";
 export class Databases {
     constructor(store, programs) {
         this.server = store;
+        this.folder = new URL(store.replace("@/", "@placeholder/")).searchParams.get("host");
         this.programs = programs;
     }
 

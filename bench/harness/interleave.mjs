@@ -1,6 +1,7 @@
 // Runs competitors in turns, A B C A B C …, so that whatever the machine does meanwhile meets all of
 // them; checks after each run that what was acknowledged is there.
 import { query } from "./process.mjs";
+import { serverMicroseconds } from "./server_time.mjs";
 
 export const median = (numbers) => {
     const sorted = numbers.filter((number) => Number.isFinite(number)).sort((a, b) => a - b);
@@ -16,6 +17,10 @@ export function summary(runs) {
         if (typeof runs[0][key] === "number") made[key] = median(runs.map((run) => run[key]));
     return made;
 }
+
+const TOLD = { per_second: "/s", p50_us: " µs p50", p99_us: " µs p99", p50_ns: " ns p50", p99_ns: " ns p99" };
+const told = (result) => Object.entries(TOLD).filter(([key]) => result[key] > 0)
+    .map(([key, unit]) => `${Math.round(result[key])}${unit}`).join(", ");
 
 const databaseOf = (one) => one.database ?? one.name.toLowerCase().replaceAll(/[^a-z0-9]/g, "_");
 
@@ -35,7 +40,9 @@ async function runOnce(databases, one, settings) {
     const name = databaseOf(one);
     const store = databases.url(name);
     await databases.empty(name);
+    const before = serverMicroseconds(databases.folder);
     const result = await one.run({ store, ...settings });
+    result.server_cpu_us = (serverMicroseconds(databases.folder) - before) / result.saved;
     const row = await query(store, one.rows);
     if (result.failed > 0 || !one.whole(row, result.saved))
         throw new Error(`${one.name}: ${result.saved} acknowledged, ${result.failed} failed, ` +
@@ -50,9 +57,7 @@ export async function interleave(databases, all, group, { rounds, ...settings },
         for (const one of all) {
             const result = await runOnce(databases, one, settings);
             runs.get(one.name).push(result);
-            say(`${group} ${settings.callers} round ${round}: ${one.name} ` +
-                `${Math.round(result.per_second)}/s p50 ${Math.round(result.p50_us ?? 0)} us ` +
-                `p99 ${Math.round(result.p99_us ?? 0)} us`);
+            say(`${group}, ${settings.callers} callers, round ${round}: ${one.name} ${told(result)}`);
         }
     return all.map((one) => ({
         group, callers: settings.callers, competitor: one.name, kind: one.kind,

@@ -1,30 +1,84 @@
-// The bench: measures what it was asked to, and writes results.json and the page. Called by bench/run.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+// The bench: measures what it was asked to, and writes the results and the page. Called by bench/run.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { arguments_ } from "./arguments.mjs";
 import { batchCompetitors, competitors, ourVariants } from "./competitors.mjs";
 import { Databases } from "./databases.mjs";
+import { measureSqlite } from "./embedded.mjs";
+import { measureImport } from "./importing.mjs";
 import { interleave, prepareDatabases } from "./interleave.mjs";
+import { describeMachine } from "./machine.mjs";
+import { printTable, writePage } from "./page.mjs";
+import { measureProfile } from "./profile.mjs";
+import { measureReading } from "./reading.mjs";
 import { writeSamples } from "./samples.mjs";
+import { measureTracking } from "./tracking.mjs";
 
 const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+const plan = arguments_(process.argv.slice(2));
 const began = Date.now();
-const say = (text) => console.error(`[${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s] ${text}`);
-const quick = process.argv.includes("--quick");
-const scratch = mkdtempSync(`${process.env.BENCH_DISK ?? "/var/tmp"}/conversation-bench-`);
-const context = { python: { asyncpg: false, psycopg: false }, root, scratch, programs: `${root}/build/bench/bin`, samples: `${scratch}/samples.jsonl` };
-context.pairs = writeSamples(context.samples, root).pairs;
-const databases = new Databases(process.env.CONVERSATION_TEST_STORE, context.programs);
-const settings = quick ? { rounds: 3, seconds: 2, warmup: 1 } : { rounds: 5, seconds: 5, warmup: 1 };
-const all = competitors(context);
-const batches = batchCompetitors(context, settings.seconds + settings.warmup);
-const variants = ourVariants(context);
-await prepareDatabases(databases, [...all, ...batches, ...variants], say);
-const results = [];
-for (const [callers, who] of [
-    [1, all.filter(({ kind, name }) => kind === "ours" || name === "pgbench")],
-    [32, [...all, ...batches, ...variants]],
-    [512, [...all, ...batches, ...variants]],
-])
-    results.push(...(await interleave(databases, who, "exchanges", { callers, ...settings }, say)));
-for (const { callers, competitor, median } of results)
-    console.log(`${callers} ${competitor}: ${Math.round(median.per_second)}/s p50 ${Math.round(median.p50_us)} p99 ${Math.round(median.p99_us)} rss ${median.rss_kib}`);
-rmSync(scratch, { recursive: true });
+const say = (text) =>
+    console.error(`[${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s] ${text}`);
+
+async function exchangeGroups(context, databases, results) {
+    const settings = { rounds: plan.rounds, seconds: plan.seconds, warmup: plan.warmup };
+    const all = competitors(context, plan.quick);
+    const batches = batchCompetitors(context, plan.seconds + plan.warmup, plan.quick);
+    const variants = ourVariants(context);
+    const add = async (group, callers, who) =>
+        results.push(...(await interleave(databases, who, group, { callers, ...settings }, say)));
+    const ours = all.filter(({ kind }) => kind === "ours");
+    if (plan.wants("exchanges")) {
+        await prepareDatabases(databases, [...all, ...batches], say);
+        await add("exchanges", 1, all.filter(({ name, kind, alone }) =>
+            alone !== false && (!plan.quick || kind === "ours" || name === "pgbench")));
+        await add("exchanges", 32, [...all, ...batches]);
+        await add("exchanges", 512, [...all.filter(({ crowd }) => crowd !== false), ...batches]);
+    }
+    if (plan.wants("journal")) {
+        await prepareDatabases(databases, [...ours, ...variants], say);
+        for (const callers of plan.quick ? [32] : [32, 512])
+            await add("journal", callers, [...ours, ...variants]);
+    }
+    if (plan.wants("memory")) {
+        const memory = { ...ours[0], name: "libconversation", run: ({ store, callers }) =>
+            ours[0].run({ store, callers, exchanges: plan.quick ? 102400 : 1024000 }) };
+        await prepareDatabases(databases, [memory], say);
+        results.push(...(await interleave(databases, [memory], "memory", { callers: 512, rounds: 1 }, say)));
+    }
+}
+
+async function measure() {
+    const scratch = mkdtempSync(`${process.env.BENCH_DISK ?? "/var/tmp"}/conversation-bench-`);
+    try {
+        const samples = writeSamples(`${scratch}/samples.jsonl`, root);
+        const context = { root, scratch, programs: `${root}/build/bench/bin`,
+            samples: `${scratch}/samples.jsonl`, pairs: samples.pairs };
+        const databases = new Databases(process.env.CONVERSATION_TEST_STORE, context.programs);
+        const machine = await describeMachine(context, databases, samples, plan);
+        const results = [];
+        let profile;
+        await exchangeGroups(context, databases, results);
+        if (plan.wants("tracking")) results.push(...(await measureTracking(context, databases, plan, say)));
+        if (plan.wants("sqlite")) results.push(...(await measureSqlite(context, plan, say)));
+        if (plan.wants("import")) results.push(...(await measureImport(context, databases, plan, say)));
+        if (plan.wants("reading")) results.push(...(await measureReading(context, databases, plan, say)));
+        if (plan.wants("profile")) profile = await measureProfile(context, databases, say);
+        machine.minutes = Math.round((Date.now() - began) / 6000) / 10;
+        return { machine, results, profile };
+    } finally {
+        rmSync(scratch, { recursive: true });
+    }
+}
+
+const published = `${root}/bench/results.json`;
+if (plan.page) {
+    writePage(root, JSON.parse(readFileSync(published, "utf8")));
+} else {
+    const measured = await measure();
+    const file = plan.whole ? published : `${root}/build/bench/results.json`;
+    mkdirSync(`${root}/build/bench`, { recursive: true });
+    writeFileSync(file, `${JSON.stringify(measured, null, 1)}\n`);
+    if (plan.whole) writePage(root, measured);
+    printTable(measured);
+    say(`written: ${file}`);
+}

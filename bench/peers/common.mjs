@@ -50,6 +50,7 @@ export async function run({ callers, seconds, warmup, samples }, save) {
         }
     };
     await Promise.all(Array.from({ length: callers }, (_, caller) => call(caller)));
+    const used = process.cpuUsage();
     latencies.sort((a, b) => a - b);
     const at = (share) => Math.round(1e4 * (latencies[Math.floor(latencies.length * share)] ?? 0)) / 10;
     console.log(JSON.stringify({
@@ -61,6 +62,7 @@ export async function run({ callers, seconds, warmup, samples }, save) {
         p99_us: at(0.99),
         saved,
         failed: 0,
+        client_cpu_us: Math.round((100 * (used.user + used.system)) / Math.max(saved, 1)) / 100,
         rss_kib: Math.round(process.memoryUsage.rss() / 1024),
     }));
 }

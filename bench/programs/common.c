@@ -45,7 +45,7 @@ int64_t option_number(int count, char **words, const char *name, int64_t fallbac
     return number;
 }
 
-static void add_sample(samples *samples, conv_transcript *transcript)
+static void add_sample(sample_set *samples, conv_transcript *transcript)
 {
     size_t at = samples->count++;
     samples->transcripts =
@@ -59,11 +59,11 @@ static void add_sample(samples *samples, conv_transcript *transcript)
     samples->answers[at] = conv_transcript_messages(transcript)[1].content;
 }
 
-void samples_read(const char *path, samples *samples)
+void samples_read(const char *path, sample_set *samples)
 {
     conv_error error = CONV_ERROR_INIT;
     conv_transcript_reader *reader = NULL;
-    *samples = (struct samples){0};
+    *samples = (sample_set){0};
     if (conv_transcript_reader_open(path, &reader, &error) != CONV_OK) give_up("samples", &error);
     for (;;) {
         conv_transcript *transcript = NULL;
@@ -78,7 +78,7 @@ void samples_read(const char *path, samples *samples)
     if (samples->count == 0) give_up("no samples", NULL);
 }
 
-void samples_free(samples *samples)
+void samples_free(sample_set *samples)
 {
     for (size_t i = 0; i < samples->count; i++)
         conv_transcript_free(samples->transcripts[i]);

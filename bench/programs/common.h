@@ -19,15 +19,15 @@ int64_t option_number(int count, char **words, const char *name, int64_t fallbac
 bool option_given(int count, char **words, const char *name);
 
 /* Questions and answers to save, read from a file of transcripts with one exchange each. */
-typedef struct samples {
+typedef struct sample_set {
     size_t count;
     conv_transcript **transcripts;
     conv_bytes *questions;
     conv_bytes *answers;
-} samples;
+} sample_set;
 
-void samples_read(const char *path, samples *samples);
-void samples_free(samples *samples);
+void samples_read(const char *path, sample_set *samples);
+void samples_free(sample_set *samples);
 
 /* A UUID of version 7's form, the same for the same numbers: `group` tells kinds apart. */
 typedef struct uuid_text {

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "common.h"
 #include "measure.h"
@@ -18,12 +20,13 @@ enum { SESSION_EXCHANGES = 10, STACK_BYTES = 256 << 10 };
 
 typedef struct workload {
     conv_client *client;
-    samples samples;
+    sample_set samples;
     bool turns;
     int context_messages;
     int64_t exchanges_each; /* 0: until `end_ns` */
     int64_t begin_ns;       /* what ends earlier is warming up */
     int64_t end_ns;
+    atomic_llong done; /* calls that have ended, of all callers */
     histogram latency; /* of those that count; one for all callers, to keep memory flat */
 } workload;
 
@@ -46,7 +49,7 @@ static size_t sample_of(const caller *self, uint64_t number)
 
 static conv_status save(caller *self, uint64_t number, conv_reply **reply, conv_error *error)
 {
-    const samples *samples = &self->run->samples;
+    const sample_set *samples = &self->run->samples;
     size_t sample = sample_of(self, number);
     uuid_text session = uuid_of(1, self->number, number / SESSION_EXCHANGES);
     uuid_text user = uuid_of(2, 0, self->number);
@@ -80,7 +83,7 @@ static conv_status answer(void *context, const conv_provider_request *request,
                           conv_provider_response *response, conv_error *error)
 {
     static atomic_uint next;
-    const samples *samples = context;
+    const sample_set *samples = context;
     size_t sample = atomic_fetch_add(&next, 1) % samples->count;
     conv_usage usage = CONV_USAGE_INIT;
     conv_message message = {.role = CONV_ROLE_ASSISTANT,
@@ -111,6 +114,7 @@ static void *call(void *argument)
         conv_status status = run->turns ? take_turn(self, number, &reply, &error)
                                         : save(self, number, &reply, &error);
         int64_t ended = clock_ns();
+        atomic_fetch_add(&run->done, 1);
         if (status != CONV_OK) {
             if (self->failed++ == 0) self->first_error = error;
         } else if (conv_reply_saved(reply) == CONV_SAVED_COMMITTED) {
@@ -170,6 +174,24 @@ static void print(const workload *run, const caller *sum, size_t callers, int64_
            sum->failed);
 }
 
+/* Resident memory when warming up is over: at `begin_ns`, or after a tenth of the calls. */
+static long early_memory(workload *run, int64_t exchanges)
+{
+    const struct timespec pause = {0, 10000000};
+    while (exchanges > 0 ? atomic_load(&run->done) < exchanges / 10 : clock_ns() < run->begin_ns)
+        nanosleep(&pause, NULL);
+    return memory_kib("VmRSS:");
+}
+
+/* Processor time of this process, in microseconds. */
+static double processor_us(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
 int main(int count, char **words)
 {
     static workload run;
@@ -195,13 +217,7 @@ int main(int count, char **words)
         all[i].number = (unsigned)i;
     }
     start(all, callers);
-    long early_kib = -1;
-    if (exchanges == 0) {
-        int64_t wait_ns = run.begin_ns - clock_ns();
-        if (wait_ns > 0)
-            nanosleep(&(struct timespec){wait_ns / 1000000000, wait_ns % 1000000000}, NULL);
-        early_kib = memory_kib("VmRSS:");
-    }
+    long early_kib = early_memory(&run, exchanges);
     for (size_t i = 0; i < callers; i++)
         pthread_join(all[i].thread, NULL);
     int64_t ended = clock_ns();
@@ -214,7 +230,8 @@ int main(int count, char **words)
         sum.failed += all[i].failed;
     }
     print(&run, &sum, callers, began, ended);
-    printf("\"rss_early_kib\": %ld, \"rss_kib\": %ld}\n", early_kib, late_kib);
+    printf("\"rss_early_kib\": %ld, \"rss_kib\": %ld, \"client_cpu_us\": %.2f}\n", early_kib,
+           late_kib, sum.saved > 0 ? processor_us() / (double)sum.saved : 0.0);
     if (sum.failed > 0) give_up("some exchanges failed, the first one", &sum.first_error);
     if (conv_client_close(run.client, 10000, &error) != CONV_OK) give_up("close", &error);
     samples_free(&run.samples);

@@ -1,0 +1,185 @@
+// Makes the generated parts of BENCHMARKS.md, and its charts, from the results. What is written by hand
+// there stands between them and is never touched.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { bars, lines } from "./chart.mjs";
+import { figuresOf, finder, format } from "./figures.mjs";
+
+const { count, micros, mib, times } = format;
+const KINDS = [["ours", "libconversation"], ["peer", "product, saves less"],
+    ["driver", "plain driver, our transaction"], ["limit", "limit of the database"]];
+
+const table = (head, rows) => [`| ${head.join(" | ")} |`, `|${head.map(() => "---").join("|")}|`,
+    ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
+
+function figuresTable(measured, root) {
+    const file = `${root}/bench/reasons.json`;
+    const reasons = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+    return table(["what", "to reach", "reached", "measured", ""], figuresOf(measured).map((one) => [
+        one.what, one.target, `**${one.value}**`, one.measured,
+        one.reached ? "reached" : `missed by ${Math.round(one.missed * 100)} %` +
+            `${reasons[one.id] ? `: ${reasons[one.id]}` : ""}`]));
+}
+
+const spread = (runs, key) => {
+    const values = runs.map((run) => run[key]).filter((value) => value !== undefined);
+    return values.length ? `${count(Math.min(...values))} – ${count(Math.max(...values))}` : "";
+};
+
+const ordered = (list) => [...list].sort((a, b) => b.median.per_second - a.median.per_second);
+
+function exchangesTables({ results }) {
+    const find = finder(results);
+    return [1, 32, 512].map((callers) => {
+        const all = ordered(find.all({ group: "exchanges", callers }));
+        if (all.length === 0) return "";
+        return `${callers === 1 ? "One caller" : `${callers} callers`}:\n\n${table(
+            ["", "exchanges/s", "lowest – highest run", "p50", "p99", "CPU of the server", "CPU of the client",
+                "memory of the client"],
+            all.map(({ competitor, median, runs }) => [competitor, count(median.per_second),
+                spread(runs, "per_second"), median.p50_us ? micros(median.p50_us) : "",
+                median.p99_us ? micros(median.p99_us) : "", `${Math.round(median.server_cpu_us)} µs`,
+                median.client_cpu_us ? `${Math.round(median.client_cpu_us)} µs` : "",
+                median.rss_kib ? mib(median.rss_kib) : ""]))}`;
+    }).filter(Boolean).join("\n\n");
+}
+
+function rateChart(results, callers) {
+    const all = ordered(finder(results).all({ group: "exchanges", callers }));
+    if (all.length === 0) return null;
+    return bars({
+        title: `Exchanges committed in a second, ${callers} callers`,
+        about: "Median of the runs; the thin line goes from the lowest run to the highest. More is better.",
+        unit: "exchanges/s", kinds: KINDS,
+        bars: all.map(({ competitor, kind, median, runs }) => {
+            const rates = runs.map((run) => run.per_second);
+            return { label: competitor, parts: [{ kind, value: median.per_second }], low: Math.min(...rates),
+                high: Math.max(...rates), text: count(median.per_second) };
+        }),
+    });
+}
+
+function costChart(results) {
+    const all = finder(results).all({ group: "exchanges", callers: 32 })
+        .filter(({ median }) => median.server_cpu_us && (median.client_cpu_us || median.p50_us === null ||
+            median.p50_us === undefined));
+    if (all.length === 0) return null;
+    const total = ({ median }) => median.server_cpu_us + (median.client_cpu_us ?? 0);
+    return bars({
+        title: "Processor time for each exchange, 32 callers",
+        about: "Of all processes of the server, and of the program that saves. Less is better.",
+        unit: "µs of one processor for each exchange",
+        kinds: [["server", "PostgreSQL"], ["client", "the program"]],
+        bars: all.sort((a, b) => total(a) - total(b)).map((one) => ({
+            label: one.competitor, text: `${Math.round(total(one))} µs`,
+            parts: [{ kind: "server", value: one.median.server_cpu_us },
+                { kind: "client", value: one.median.client_cpu_us ?? 0 }],
+        })),
+    });
+}
+
+function growthChart(results) {
+    const all = results.filter(({ group }) => group === "last 50 messages");
+    if (all.length < 2) return null;
+    const points = (competitor) => all.filter((one) => one.competitor === competitor)
+        .map(({ messages, median }) => [messages, median.p50_us]).sort((a, b) => a[0] - b[0]);
+    return lines({
+        title: "Reading the last 50 messages of a session while the table grows",
+        about: "Median time of one caller; pgbench asks the same SELECT with a prepared statement.",
+        unit: "µs, p50", across: "messages in the table (logarithmic)", text: (value) => `${Math.round(value)}`,
+        lines: [{ label: "libconversation", kind: "ours", points: points("libconversation") },
+            { label: "pgbench", kind: "limit", points: points("pgbench") }],
+    });
+}
+
+const CHARTS = [
+    ["exchanges-32", ({ results }) => rateChart(results, 32)],
+    ["exchanges-512", ({ results }) => rateChart(results, 512)],
+    ["processor-time", ({ results }) => costChart(results)],
+    ["growth", ({ results }) => growthChart(results)],
+];
+
+function restTable({ results }) {
+    const rows = results.filter(({ group }) => !["exchanges", "profile"].includes(group))
+        .map(({ group, competitor, callers, messages, median }) => [group, competitor, String(callers),
+            messages ? count(messages) : "", Object.entries(median)
+                .filter(([key]) => !["callers", "failed", "saved", "seconds", "exchanges", "journaled", "jobs"].includes(key))
+                .map(([key, value]) => `${key} ${value >= 1000 ? count(value) : Math.round(value * 100) / 100}`)
+                .join(", ")]);
+    return table(["group", "who", "callers", "messages", "medians"], rows);
+}
+
+function machineText({ machine }) {
+    const rows = [
+        ["date, commit", `${machine.date}, ${machine.commit}`],
+        ["machine", `${machine.processors} × ${machine.processor}, ${machine.memory_gib} GiB, ` +
+            `${machine.file_system}; database and clients on it together`],
+        ["system", `${machine.system}, Linux ${machine.kernel}`],
+        ["database", `PostgreSQL ${machine.postgresql}, over a Unix socket; SQLite ${machine.sqlite}`],
+        ["settings", Object.entries(machine.settings).map(([name, value]) => `${name} ${value}`).join(", ")],
+        ["library", `release build (-O2), ${machine.compiler ? `GCC ${machine.compiler}, ` : ""}libpq ${machine.libpq}`],
+        ["npm", `Node ${machine.node}; ${Object.entries(machine.peers).map(([name, version]) =>
+            `${name} ${version}`).join(", ")}`],
+        ["others", [["asyncpg", machine.asyncpg], ["psycopg", machine.psycopg], ["pgx", machine.pgx],
+            ["Go", machine.go]].map(([name, version]) => `${name} ${version ?? "not installed"}`).join(", ")],
+        ["texts", `${machine.samples.count} pairs, ${machine.samples.source}; question ` +
+            `${machine.samples.question_bytes} bytes and answer ${machine.samples.answer_bytes} bytes in the mean`],
+        ["runs", `${machine.plan.rounds} of each, in turns; ${machine.plan.warmup} s not counted, then ` +
+            `${machine.plan.seconds} s; ${machine.minutes} minutes in all`],
+    ];
+    return table(["", ""], rows);
+}
+
+function profileText({ profile }) {
+    if (!profile) return "Not measured in this run.";
+    const made = [];
+    const counts = Object.entries(profile.callers);
+    if (counts.length > 0) {
+        made.push(table(["callers", "instructions for each exchange", "allocations for each exchange"],
+            counts.map(([callers, { instructions, allocations }]) => [callers, count(instructions), String(allocations)])));
+        made.push("Where the instructions go with 32 callers (callgrind, share of the whole run):");
+        made.push(table(["share", "function"], profile.callers[32].top.map(({ share, name }) =>
+            [`${share.toFixed(1)} %`, `\`${name}\``])));
+    }
+    if (profile.perf) {
+        made.push("Where the program's processor time goes with 32 callers (perf, its own process only):");
+        made.push(table(["share", "in", "function"], profile.perf.map(({ share, where, name }) =>
+            [`${share.toFixed(1)} %`, `\`${where}\``, `\`${name}\``])));
+    }
+    if (profile.perf_missing) made.push("perf could not count on this machine.");
+    return made.join("\n\n");
+}
+
+function put(page, name, text) {
+    const [from, to] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
+    const [begin, end] = [page.indexOf(from), page.indexOf(to)];
+    if (begin < 0 || end < begin) throw new Error(`BENCHMARKS.md lacks the markers of ${name}`);
+    return `${page.slice(0, begin + from.length)}\n${text}\n${page.slice(end)}`;
+}
+
+export function writePage(root, measured) {
+    const file = `${root}/BENCHMARKS.md`;
+    mkdirSync(`${root}/bench/charts`, { recursive: true });
+    const shown = [];
+    for (const [name, draw] of CHARTS) {
+        const chart = draw(measured);
+        if (!chart) continue;
+        writeFileSync(`${root}/bench/charts/${name}.svg`, chart);
+        shown.push(name);
+    }
+    const image = (name) => (shown.includes(name) ? `![${/aria-label="([^"]*)"/.exec(
+        readFileSync(`${root}/bench/charts/${name}.svg`, "utf8"))[1]}](bench/charts/${name}.svg)` : "");
+    let page = readFileSync(file, "utf8");
+    page = put(page, "figures", figuresTable(measured, root));
+    page = put(page, "exchanges", ["exchanges-32", "exchanges-512", "processor-time"].map(image)
+        .filter(Boolean).join("\n\n") + `\n\n${exchangesTables(measured)}`);
+    page = put(page, "rest", `${image("growth")}\n\n${restTable(measured)}`);
+    page = put(page, "machine", machineText(measured));
+    page = put(page, "profile", profileText(measured));
+    writeFileSync(file, page);
+}
+
+export function printTable(measured) {
+    for (const one of figuresOf(measured))
+        console.log(`${one.reached ? "reached" : `missed ${String(Math.round(one.missed * 100)).padStart(3)} %`}`.padEnd(14) +
+            `${one.value.padStart(10)}  (${one.target})  ${one.what}: ${one.measured}`);
+}

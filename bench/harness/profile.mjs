@@ -1,0 +1,94 @@
+// Counts that do not depend on the machine's mood: instructions and allocations for each exchange; and
+// where the time goes, by perf. Each count is the difference of a long and a short run.
+import { execFileSync } from "node:child_process";
+import { query, run } from "./process.mjs";
+
+const SHORT = 256;
+const LONG = 1280;
+
+const has = (command) => {
+    try {
+        execFileSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore" });
+        return true;
+    } catch {
+        return false;
+    }
+};
+
+function exchanges(context, store, callers, count) {
+    return [`${context.programs}/bench_exchanges`, "--store", store, "--samples", context.samples,
+        "--callers", String(callers), "--exchanges", String(count)];
+}
+
+async function difference(databases, name, measure) {
+    await databases.empty(name);
+    const short = await measure(SHORT);
+    await databases.empty(name);
+    const long = await measure(LONG);
+    return (long - short) / (LONG - SHORT);
+}
+
+async function instructions(context, store, callers, count, file) {
+    await run("valgrind", ["--tool=callgrind", `--callgrind-out-file=${file}`,
+        ...exchanges(context, store, callers, count)]);
+    const text = await run("callgrind_annotate", ["--threshold=90", file]);
+    return { all: Number(/([\d,]+) \(100\.0%\)\s+PROGRAM TOTALS/.exec(text)[1].replaceAll(",", "")), text };
+}
+
+async function allocations(context, store, callers, count) {
+    const log = `${context.scratch}/memcheck.log`;
+    await run("valgrind", ["--tool=memcheck", "--leak-check=no", `--log-file=${log}`,
+        ...exchanges(context, store, callers, count)]);
+    const text = await run("cat", [log]);
+    return Number(/total heap usage: ([\d,]+) allocs/.exec(text)[1].replaceAll(",", ""));
+}
+
+// Lines "share  function" of callgrind's and perf's reports.
+function topOfCallgrind(text) {
+    return [...text.matchAll(/^\s*[\d,]+ \(\s*([\d.]+)%\)\s+(?:.*?:)?(\S+?)(?:'\d+)?(?: \[.*)?$/gm)]
+        .filter(([, , name]) => name !== "PROGRAM").slice(0, 12)
+        .map(([, share, name]) => ({ share: Number(share), name }));
+}
+
+async function perf(context, store) {
+    const file = `${context.scratch}/perf.data`;
+    await run("perf", ["record", "--event=cpu-clock", "--freq=997", "--output", file, "--",
+        `${context.programs}/bench_exchanges`, "--store", store, "--samples", context.samples,
+        "--callers", "32", "--seconds", "4"]);
+    const text = await run("perf", ["report", "--stdio", "--no-children", "--percent-limit=1",
+        "--sort=dso,symbol", "--input", file]);
+    return [...text.matchAll(/^\s+([\d.]+)%\s+(\S+)\s+\[[.k]\]\s+(\S+)/gm)].slice(0, 14)
+        .map(([, share, where, name]) => ({ share: Number(share), where, name }));
+}
+
+export async function measureProfile(context, databases, say) {
+    const name = "profile";
+    const store = await databases.createWithSchema(name);
+    const result = { callers: {} };
+    if (has("valgrind"))
+        for (const callers of [1, 32]) {
+            const file = `${context.scratch}/callgrind.out`;
+            let top = [];
+            const count = await difference(databases, name, async (exchangeCount) => {
+                const { all, text } = await instructions(context, store, callers, exchangeCount, file);
+                top = topOfCallgrind(text);
+                return all;
+            });
+            const allocated = await difference(databases, name, (exchangeCount) =>
+                allocations(context, store, callers, exchangeCount));
+            result.callers[callers] = { instructions: Math.round(count),
+                allocations: Math.round(allocated * 10) / 10, top };
+            say(`profile, ${callers} callers: ${Math.round(count)} instructions, ` +
+                `${allocated.toFixed(1)} allocations for each exchange`);
+        }
+    if (has("perf")) {
+        await databases.empty(name);
+        try {
+            result.perf = await perf(context, store);
+        } catch (error) {
+            result.perf_missing = String(error.message).slice(0, 200);
+        }
+    }
+    await databases.drop(name);
+    return result;
+}
