@@ -98,7 +98,7 @@ export function bars({ title, about, unit, bars: all, kinds }) {
 
 // Lines over a logarithmic number of rows. lines: [{label, kind, points: [[rows, value]]}].
 export function lines({ title, about, unit, across, lines: all, text }) {
-    const [top, bottom, left] = [70, 270, 90];
+    const [top, bottom, left] = [96, 290, 90];
     const values = all.flatMap(({ points }) => points);
     const rows = [...new Set(values.map(([row]) => row))].sort((a, b) => a - b);
     const highest = Math.max(...values.map(([, value]) => value));
@@ -115,15 +115,16 @@ export function lines({ title, about, unit, across, lines: all, text }) {
     for (const row of rows)
         made += `<text class="small" x="${x(row)}" y="${bottom + 18}" text-anchor="middle">${number(row)}</text>\n`;
     made += `<text class="small" x="${(left + WIDTH - 130) / 2}" y="${bottom + 38}" text-anchor="middle">` +
-        `${escaped(across)}</text><text class="small" x="20" y="64">${escaped(unit)}</text>\n`;
-    for (const { label, kind, points } of all) {
+        `${escaped(across)}</text><text class="small" x="20" y="76">${escaped(unit)}</text>\n`;
+    for (const [index, { label, kind, points }] of all.entries()) {
+        const beside = index === 0 ? 18 : -9;
         made += `<polyline class="${kind}-line" fill="none" stroke-width="2.5" points="` +
             `${points.map(([row, value]) => `${x(row)},${y(value)}`).join(" ")}"/>\n`;
         for (const [row, value] of points)
             made += `<circle class="${kind}" cx="${x(row)}" cy="${y(value)}" r="4"/>` +
-                `<text class="small" x="${x(row)}" y="${y(value) - 9}" text-anchor="middle">${text(value)}</text>\n`;
+                `<text class="small" x="${x(row)}" y="${y(value) + beside}" text-anchor="middle">${text(value)}</text>\n`;
         const [row, value] = points.at(-1);
-        made += `<text x="${x(row) + 14}" y="${y(value) + 4}">${escaped(label)}</text>\n`;
+        made += `<text x="${x(row) + 14}" y="${y(value) + 4 + beside / 2}">${escaped(label)}</text>\n`;
     }
     return svg(bottom + 54, title, about, made);
 }

@@ -175,7 +175,7 @@ function rest(find) {
             `${count(imported.per_second)} exchanges/s; ${rate(limit)}`));
     if (imported)
         made.push(atMost("import_memory", "import, growth of memory after the first tenth",
-            Math.max(0, imported.rss_kib - imported.rss_early_kib), 4096, mib,
+            Math.max(0, imported.rss_kib - imported.rss_early_kib), 8192, mib,
             `from ${mib(imported.rss_early_kib)}, at most ${mib(imported.rss_highest_kib)}`));
     return made;
 }

@@ -80,9 +80,10 @@ export async function pgbench(store, script, { callers, seconds, warmup, define 
     }
 }
 
+// Hundreds of clients need longer until each of them has its plan.
 export function pgbenchExchanges(root, store, samples, settings) {
     return pgbench(store, exchangeScript(root, samples), {
-        ...settings, define: { count: 0 }, env: { PGOPTIONS: "-c plan_cache_mode=force_generic_plan" },
+        ...settings, warmup: settings.warmup + Math.floor(settings.callers / 128), define: { count: 0 }, env: { PGOPTIONS: "-c plan_cache_mode=force_generic_plan" },
     });
 }
 

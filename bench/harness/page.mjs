@@ -136,7 +136,7 @@ function profileText({ profile }) {
     if (counts.length > 0) {
         made.push(table(["callers", "instructions for each exchange", "allocations for each exchange"],
             counts.map(([callers, { instructions, allocations }]) => [callers, count(instructions), String(allocations)])));
-        made.push("Where the instructions go with 32 callers (callgrind, share of the whole run):");
+        made.push("Where the instructions go with 32 callers (callgrind, inside the callers' loop):");
         made.push(table(["share", "function"], profile.callers[32].top.map(({ share, name }) =>
             [`${share.toFixed(1)} %`, `\`${name}\``])));
     }

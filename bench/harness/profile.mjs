@@ -29,7 +29,8 @@ async function difference(databases, name, measure) {
 }
 
 async function instructions(context, store, callers, count, file) {
-    await run("valgrind", ["--tool=callgrind", `--callgrind-out-file=${file}`,
+    // Only what the callers do: not the start of the program, nor of the libraries it loads.
+    await run("valgrind", ["--tool=callgrind", `--callgrind-out-file=${file}`, "--toggle-collect=call",
         ...exchanges(context, store, callers, count)]);
     const text = await run("callgrind_annotate", ["--threshold=90", file]);
     return { all: Number(/([\d,]+) \(100\.0%\)\s+PROGRAM TOTALS/.exec(text)[1].replaceAll(",", "")), text };
@@ -43,11 +44,15 @@ async function allocations(context, store, callers, count) {
     return Number(/total heap usage: ([\d,]+) allocs/.exec(text)[1].replaceAll(",", ""));
 }
 
-// Lines "share  function" of callgrind's and perf's reports.
+// Lines of callgrind_annotate: share, file:function and, in brackets, the object it is in.
 function topOfCallgrind(text) {
-    return [...text.matchAll(/^\s*[\d,]+ \(\s*([\d.]+)%\)\s+(?:.*?:)?(\S+?)(?:'\d+)?(?: \[.*)?$/gm)]
-        .filter(([, , name]) => name !== "PROGRAM").slice(0, 12)
-        .map(([, share, name]) => ({ share: Number(share), name }));
+    return [...text.matchAll(/^\s*[\d,]+ \(\s*([\d.]+)%\)\s+(\S+?)(?:'\d+)?(?: \[(.*)\])?$/gm)]
+        .map(([, share, name, object]) => {
+            const symbol = name.slice(name.lastIndexOf(":") + 1);
+            return { share: Number(share), name: symbol.startsWith("0x")
+                ? `a function of ${object?.split("/").pop() ?? "unknown"} without a name` : symbol };
+        })
+        .filter(({ name }) => !["PROGRAM", "TOTALS"].includes(name)).slice(0, 14);
 }
 
 async function perf(context, store) {

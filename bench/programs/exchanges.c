@@ -174,11 +174,13 @@ static void print(const workload *run, const caller *sum, size_t callers, int64_
            sum->failed);
 }
 
-/* Resident memory when warming up is over: at `begin_ns`, or after a tenth of the calls. */
-static long early_memory(workload *run, int64_t exchanges)
+/* Resident memory while the callers are at work: once `share` of the calls is done, or at a time.
+ */
+static long memory_at(workload *run, int64_t exchanges, double share, int64_t time_ns)
 {
     const struct timespec pause = {0, 10000000};
-    while (exchanges > 0 ? atomic_load(&run->done) < exchanges / 10 : clock_ns() < run->begin_ns)
+    int64_t calls = (int64_t)((double)exchanges * share);
+    while (exchanges > 0 ? atomic_load(&run->done) < calls : clock_ns() < time_ns)
         nanosleep(&pause, NULL);
     return memory_kib("VmRSS:");
 }
@@ -217,11 +219,11 @@ int main(int count, char **words)
         all[i].number = (unsigned)i;
     }
     start(all, callers);
-    long early_kib = early_memory(&run, exchanges);
+    long early_kib = memory_at(&run, exchanges, 0.1, run.begin_ns);
+    long late_kib = memory_at(&run, exchanges, 0.95, run.end_ns - 50000000);
     for (size_t i = 0; i < callers; i++)
         pthread_join(all[i].thread, NULL);
     int64_t ended = clock_ns();
-    long late_kib = memory_kib("VmRSS:");
     for (size_t i = 0; i < callers; i++) {
         sum.saved += all[i].saved;
         sum.counted += all[i].counted;

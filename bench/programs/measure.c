@@ -32,19 +32,19 @@ static int64_t value_of(size_t bucket)
     return (int64_t)((part << shift) + ((1ULL << shift) >> 1));
 }
 
-void histogram_add(histogram *histogram, int64_t value_ns)
+void histogram_add(histogram *self, int64_t value_ns)
 {
-    uint64_t *bucket = &histogram->buckets[bucket_of(value_ns < 0 ? 0 : (uint64_t)value_ns)];
+    uint64_t *bucket = &self->buckets[bucket_of(value_ns < 0 ? 0 : (uint64_t)value_ns)];
     __atomic_fetch_add(bucket, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&histogram->count, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&self->count, 1, __ATOMIC_RELAXED);
 }
 
-int64_t histogram_at(const histogram *histogram, double share)
+int64_t histogram_at(const histogram *self, double share)
 {
-    uint64_t wanted = (uint64_t)((double)histogram->count * share);
+    uint64_t wanted = (uint64_t)((double)self->count * share);
     uint64_t seen = 0;
     for (size_t i = 0; i < BUCKETS; i++) {
-        seen += histogram->buckets[i];
+        seen += self->buckets[i];
         if (seen > wanted) return value_of(i);
     }
     return 0;

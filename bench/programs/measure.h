@@ -16,10 +16,10 @@ typedef struct histogram {
 int64_t clock_ns(void);
 
 /* Many threads may add to one. */
-void histogram_add(histogram *histogram, int64_t value_ns);
+void histogram_add(histogram *self, int64_t value_ns);
 
 /* The value below which `share` (0 to 1) of all lie; 0 without any. */
-int64_t histogram_at(const histogram *histogram, double share);
+int64_t histogram_at(const histogram *self, double share);
 
 /* A line of /proc/self/status in KiB: "VmRSS:", "VmHWM:"; -1 without it. */
 long memory_kib(const char *line);

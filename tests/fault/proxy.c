@@ -51,7 +51,8 @@ struct proxy {
     bool armed;
     bool acted;
     long bytes[2];
-    long messages[2]; /* begun */
+    long messages[2];   /* begun */
+    long types[2][128]; /* whole ones, by type, since the start */
 };
 
 static void die(const char *what)
@@ -169,6 +170,7 @@ static bool pass_byte(proxy_link *self, proxy_direction direction, piece *out, c
         owner->bytes[direction]++;
         long in_message = (long)frame->offset + 1;
         bool whole = framing_take(frame, byte);
+        if (whole) owner->types[direction][frame->type & 127]++;
         bool is_commit = whole && direction == PROXY_TO_CLIENT && frame->type == 'C' &&
                          strcmp(frame->start, "COMMIT") == 0;
         moment = is_moment(self, direction, in_message, false, &plan);
@@ -393,6 +395,14 @@ long proxy_messages(proxy *self, proxy_direction direction)
 {
     pthread_mutex_lock(&self->lock);
     long messages = self->messages[direction];
+    pthread_mutex_unlock(&self->lock);
+    return messages;
+}
+
+long proxy_messages_of(proxy *self, proxy_direction direction, char type)
+{
+    pthread_mutex_lock(&self->lock);
+    long messages = self->types[direction][type & 127];
     pthread_mutex_unlock(&self->lock);
     return messages;
 }

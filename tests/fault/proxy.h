@@ -46,6 +46,10 @@ bool proxy_has_acted(proxy *self);
 long proxy_bytes(proxy *self, proxy_direction direction);
 long proxy_messages(proxy *self, proxy_direction direction);
 
+/* Whole messages of one type that passed since the start: 'E' to the server is a statement that is
+ * executed, 'P' one that is prepared, 'S' the end of what one round trip asks. */
+long proxy_messages_of(proxy *self, proxy_direction direction, char type);
+
 /* Ends every connection now. */
 void proxy_cut_all(proxy *self);
 

@@ -1,0 +1,192 @@
+/* What an exchange costs in counts that no machine's mood changes: round trips, statements, and
+ * allocations of the library. The times are in BENCHMARKS.md; nothing here looks at a clock. */
+#include "fault/proxy.h"
+#include "fault/server.h"
+#include "support/failing_memory.h"
+#include "support/test.h"
+
+#include <stdlib.h>
+
+#include "conversation/conversation.h"
+
+enum { WARM = 8, MANY = 20, TRACKED = 500, TRACK_ALLOCATIONS = 6, BUFFER_GROWS = 16 };
+
+/* What each of many may cost at most. A change that needs more says why, and changes it here. */
+typedef struct cost {
+    long round_trips;
+    long statements;
+    long prepared;
+    long allocations;
+} cost;
+
+static const cost save_at_most = {1, 3, 0, 19};
+static const cost turn_at_most = {2, 6, 0, 29};
+static const cost read_at_most = {1, 1, 0, 7};
+
+static server *store;
+static proxy *between;
+static conv_provider *provider;
+static conv_client *client;
+static conv_error error;
+
+static conv_status answer(void *context, const conv_provider_request *request,
+                          conv_provider_response *response, conv_error *failure)
+{
+    conv_message message = {.role = CONV_ROLE_ASSISTANT, .content = conv_text("42")};
+    (void)context;
+    (void)request;
+    (void)failure;
+    return conv_provider_response_message(response, &message);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    failing_memory_start(0, false);
+    store = server_start();
+    between = proxy_start(server_folder(store));
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = proxy_url(between);
+    params.connections = 1;
+    params.tracker_records = 100000;
+    if (conv_provider_callback("counts", answer, NULL, &provider, &error) != CONV_OK) return -1;
+    params.provider = provider;
+    if (conv_client_open(&params, &client, &error) == CONV_OK) return 0;
+    fprintf(stderr, "%s: %s\n", error.action, error.message);
+    return -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bool closed = conv_client_close(client, 5000, NULL) == CONV_OK;
+    conv_provider_free(provider);
+    proxy_stop(between);
+    server_remove(store);
+    failing_memory_stop();
+    return closed ? 0 : -1;
+}
+
+static cost so_far(void)
+{
+    return (cost){.round_trips = proxy_messages_of(between, PROXY_TO_SERVER, 'S'),
+                  .statements = proxy_messages_of(between, PROXY_TO_SERVER, 'E'),
+                  .prepared = proxy_messages_of(between, PROXY_TO_SERVER, 'P'),
+                  .allocations = (long)failing_memory_asked()};
+}
+
+static void check_count(const char *what, long found, long allowed)
+{
+    if (found > allowed)
+        fail_msg("%d of them took %ld %s, at most %ld are allowed", MANY, found, what, allowed);
+}
+
+/* The first calls connect and prepare; those after them are what every caller pays. */
+static void check_cost(void (*once)(int number), const cost *each)
+{
+    for (int i = 0; i < WARM; i++)
+        once(i);
+    cost before = so_far();
+    for (int i = 0; i < MANY; i++)
+        once(WARM + i);
+    cost after = so_far();
+    long taken = after.round_trips - before.round_trips;
+    check_count("round trips", taken, MANY * each->round_trips);
+    check_count("statements", after.statements - before.statements, MANY * each->statements);
+    check_count("preparations", after.prepared - before.prepared, MANY * each->prepared);
+    check_count("allocations", after.allocations - before.allocations, MANY * each->allocations);
+    /* A proxy that saw nothing would let everything pass. */
+    assert_true(taken >= MANY);
+}
+
+static void save_once(int number)
+{
+    conv_message messages[2] = {
+        {.role = CONV_ROLE_USER, .content = conv_text("What is six times seven?")},
+        {.role = CONV_ROLE_ASSISTANT, .content = conv_text("42")}};
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    char session[] = "session 0";
+    session[8] = (char)('0' + number / 10);
+    exchange.session_id = session;
+    exchange.messages = messages;
+    exchange.message_count = 2;
+    assert_ok(conv_save_exchange(client, &exchange, NULL, &error), error);
+}
+
+static void an_exchange_is_one_round_trip(void **state)
+{
+    (void)state;
+    check_cost(save_once, &save_at_most);
+}
+
+/* Each in a session of its own, so that the context has the same size. */
+static void turn_once(int number)
+{
+    conv_turn turn = CONV_TURN_INIT;
+    conv_reply *reply = NULL;
+    char session[] = "turn 00";
+    session[5] = (char)('0' + number / 10);
+    session[6] = (char)('0' + number % 10);
+    turn.session_id = session;
+    turn.message = conv_text("What is six times seven?");
+    assert_ok(conv_process_message(client, &turn, &reply, &error), error);
+    conv_reply_free(reply);
+}
+
+static void a_turn_is_two_round_trips(void **state)
+{
+    (void)state;
+    check_cost(turn_once, &turn_at_most);
+}
+
+static void read_once(int number)
+{
+    (void)number;
+    conv_history *history = NULL;
+    conv_history_params params = CONV_HISTORY_PARAMS_INIT;
+    params.session_id = "session 0";
+    params.before = INT64_MAX;
+    params.limit = 10;
+    assert_ok(conv_history_read(client, &params, &history, &error), error);
+    assert_int_equal(conv_history_count(history), 10);
+    conv_history_free(history);
+}
+
+static void a_page_of_history_is_one_statement(void **state)
+{
+    (void)state;
+    check_cost(read_once, &read_at_most);
+}
+
+/* Five hundred records, and one round trip for all of them. */
+static void tracked_records_share_a_round_trip(void **state)
+{
+    (void)state;
+    conv_usage usage = CONV_USAGE_INIT;
+    size_t pending = 1;
+    usage.input_tokens = 7;
+    cost before = so_far();
+    for (int i = 0; i < TRACKED; i++)
+        assert_ok(conv_track_usage(client, &usage, &error), error);
+    long allocations = so_far().allocations - before.allocations;
+    assert_ok(conv_track_flush(client, 10000, &pending, &error), error);
+    cost after = so_far();
+    assert_int_equal(pending, 0);
+    assert_int_equal(after.round_trips - before.round_trips, 1);
+    if (allocations > TRACKED * TRACK_ALLOCATIONS + BUFFER_GROWS)
+        fail_msg("%d records took %ld allocations at their callers", TRACKED, allocations);
+    assert_int_equal(server_number(server_url(store), "SELECT count(*) FROM usage_logs"
+                                                      " WHERE input_tokens = 7"),
+                     TRACKED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_exchange_is_one_round_trip),
+        cmocka_unit_test(a_turn_is_two_round_trips),
+        cmocka_unit_test(a_page_of_history_is_one_statement),
+        cmocka_unit_test(tracked_records_share_a_round_trip),
+    };
+    return RUN_TESTS_WITH("counts", tests, setup, teardown);
+}
