@@ -19,7 +19,7 @@ export function arguments_(words) {
     }
     // The page shows whole runs only: a shorter one would leave lines without figures, or with poorer ones.
     plan.whole = !plan.quick && [plan.only, plan.growth, plan.rounds, plan.seconds].every((one) => one === null);
-    plan.growth ??= plan.quick ? [10000, 200000] : [10000, 1000000, 10000000];
+    plan.growth ??= plan.quick ? [10000, 100000] : [10000, 1000000, 10000000];
     if (plan.growth.some((number) => !(number >= 100))) stop("--growth takes numbers from 100, with commas");
     plan.wants = (group) => (plan.only === null ? !(plan.quick && group === "profile") : plan.only.test(group));
     if (!GROUPS.some((group) => plan.wants(group))) stop(`--only matches none of ${GROUPS.join(" ")}`);

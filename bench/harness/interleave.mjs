@@ -58,11 +58,18 @@ export async function interleave(databases, all, group, { rounds, ...settings },
     const runs = new Map(all.map((one) => [one.name, []]));
     for (let round = 1; round <= rounds; round++)
         for (const one of all) {
-            const result = await runOnce(databases, one, settings);
-            runs.get(one.name).push(result);
-            say(`${group}, ${settings.callers} callers, round ${round}: ${one.name} ${told(result)}`);
+            const about = `${group}, ${settings.callers} callers, round ${round}: ${one.name}`;
+            try {
+                const result = await runOnce(databases, one, settings);
+                runs.get(one.name).push(result);
+                say(`${about} ${told(result)}`);
+            } catch (error) {
+                // Ours must not fail; somebody else's failure is told, and costs him that run.
+                if (["ours", "variant"].includes(one.kind)) throw error;
+                say(`${about} failed and is left out: ${error.message}`);
+            }
         }
-    return all.map((one) => ({
+    return all.filter((one) => runs.get(one.name).length > 0).map((one) => ({
         group, callers: settings.callers, competitor: one.name, kind: one.kind,
         median: summary(runs.get(one.name)), runs: runs.get(one.name),
     }));

@@ -32,7 +32,8 @@ async function exchangeGroups(context, databases, results) {
         await add("exchanges", 1, all.filter(({ name, kind, alone }) =>
             alone !== false && (!plan.quick || kind === "ours" || name === "pgbench")));
         await add("exchanges", 32, [...all, ...batches]);
-        await add("exchanges", 512, [...all.filter(({ crowd }) => crowd !== false), ...batches]);
+        await add("exchanges", 512, [...all.filter(({ crowd, name }) =>
+            crowd !== false && !(plan.quick && name === "pgbench")), ...batches]);
     }
     if (plan.wants("journal")) {
         await prepareDatabases(databases, [...ours, ...variants], say);
@@ -41,7 +42,7 @@ async function exchangeGroups(context, databases, results) {
     }
     if (plan.wants("memory")) {
         const memory = { ...ours[0], name: "libconversation", run: ({ store, callers }) =>
-            ours[0].run({ store, callers, exchanges: plan.quick ? 102400 : 1024000 }) };
+            ours[0].run({ store, callers, exchanges: plan.quick ? 51200 : 1024000 }) };
         await prepareDatabases(databases, [memory], say);
         results.push(...(await interleave(databases, [memory], "memory", { callers: 512, rounds: 1 }, say)));
     }
@@ -49,6 +50,11 @@ async function exchangeGroups(context, databases, results) {
 
 async function measure() {
     const scratch = mkdtempSync(`${process.env.BENCH_DISK ?? "/var/tmp"}/conversation-bench-`);
+    for (const signal of ["SIGINT", "SIGTERM"])
+        process.once(signal, () => {
+            rmSync(scratch, { recursive: true });
+            process.exit(1);
+        });
     try {
         const samples = writeSamples(`${scratch}/samples.jsonl`, root);
         const context = { root, scratch, programs: `${root}/build/bench/bin`,

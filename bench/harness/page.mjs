@@ -11,6 +11,7 @@ const KINDS = [["ours", "libconversation"], ["peer", "product, saves less"],
 const table = (head, rows) => [`| ${head.join(" | ")} |`, `|${head.map(() => "---").join("|")}|`,
     ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
 
+// What limits a line that is missed stands in bench/reasons.json, by the line's id, written by hand.
 function figuresTable(measured, root) {
     const file = `${root}/bench/reasons.json`;
     const reasons = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
@@ -181,5 +182,5 @@ export function writePage(root, measured) {
 export function printTable(measured) {
     for (const one of figuresOf(measured))
         console.log(`${one.reached ? "reached" : `missed ${String(Math.round(one.missed * 100)).padStart(3)} %`}`.padEnd(14) +
-            `${one.value.padStart(10)}  (${one.target})  ${one.what}: ${one.measured}`);
+            `${one.value.padStart(10)}  (${one.target})  ${one.what}: ${one.measured}${one.reached ? "" : ` [${one.id}]`}`);
 }
