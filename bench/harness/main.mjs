@@ -1,5 +1,5 @@
 // The bench: measures what it was asked to, and writes the results and the page. Called by bench/run.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { arguments_ } from "./arguments.mjs";
 import { batchCompetitors, competitors, ourVariants } from "./competitors.mjs";
 import { Databases } from "./databases.mjs";
@@ -78,6 +78,7 @@ async function measure() {
 
 const published = `${root}/bench/results.json`;
 if (plan.page) {
+    if (!existsSync(published)) throw new Error("there is no bench/results.json yet: bench/run makes it");
     writePage(root, JSON.parse(readFileSync(published, "utf8")));
 } else {
     const measured = await measure();
