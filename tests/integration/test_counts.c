@@ -20,7 +20,7 @@ typedef struct cost {
 } cost;
 
 static const cost save_at_most = {1, 3, 0, 19};
-static const cost turn_at_most = {2, 6, 0, 29};
+static const cost turn_at_most = {2, 6, 0, 30};
 static const cost read_at_most = {1, 1, 0, 7};
 
 static server *store;
