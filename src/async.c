@@ -3,7 +3,6 @@
 #include "conversation/async.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -12,6 +11,7 @@
 #include "async_queue.h"
 #include "client.h"
 #include "core/error.h"
+#include "core/thread.h"
 #include "core/time.h"
 #include "services/copy.h"
 #include "services/reply.h"
@@ -176,33 +176,17 @@ static void destroy(conv__async *async)
     conv__release(async);
 }
 
-/* Signals are for the application's own threads. */
-static bool start_thread(conv__async *async)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&async->thread, NULL, run, async);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return code == 0;
-}
-
 static conv__async *create(conv_client *client)
 {
-    pthread_condattr_t attributes;
     conv__async *async = conv__allocate(sizeof *async);
     if (async == NULL) return NULL;
     async->client = client;
     async->latest_ns = CONV__NO_DEADLINE;
     async->descriptor = -1;
     pthread_mutex_init(&async->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&async->work, &attributes);
-    pthread_cond_init(&async->room, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (start_thread(async)) return async;
+    conv__condition_init(&async->work);
+    conv__condition_init(&async->room);
+    if (conv__thread_start(&async->thread, run, async)) return async;
     destroy(async);
     return NULL;
 }

@@ -185,7 +185,8 @@ static conv_status open_saving(conv_client *client, const conv_client_params *pa
                                       or_default(params->journal_bytes, DEFAULT_JOURNAL_BYTES),
                                   .journal_age_ms = params->journal_age_ms,
                                   .prove = client->store_unseen ? check_schema : NULL,
-                                  .prove_context = client};
+                                  .prove_context = client,
+                                  .bus = client->bus};
     return conv__saving_create(&saving, &client->saving, error);
 }
 
@@ -223,7 +224,8 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
     return CONV_OK;
 }
 
-static void destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining)
+/* Gives how many events nobody got. */
+static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining)
 {
     bool spooled = false;
     conv__async_close(client->async);
@@ -231,12 +233,14 @@ static void destroy(conv_client *client, int64_t deadline_ns, conv__journal_coun
     conv__saving_close(client->saving, deadline_ns, remaining);
     if (remaining != NULL && spooled) remaining->usage += (int64_t)buffered;
     if (remaining != NULL && !spooled) remaining->lost = (int64_t)buffered;
+    size_t events = conv__bus_close(client->bus, deadline_ns);
     close_store(client);
     conv__prices_free(client->prices);
     pthread_cond_destroy(&client->idle);
     pthread_mutex_destroy(&client->lock);
     conv__arena_reset(&client->arena);
     conv__release(client);
+    return events;
 }
 
 static conv_client *create(void)
@@ -244,6 +248,11 @@ static conv_client *create(void)
     conv_client *client = conv__allocate(sizeof *client);
     pthread_condattr_t attributes;
     if (client == NULL) return NULL;
+    client->bus = conv__bus_create();
+    if (client->bus == NULL) {
+        conv__release(client);
+        return NULL;
+    }
     client->pid = getpid();
     pthread_mutex_init(&client->lock, NULL);
     pthread_condattr_init(&attributes);
@@ -268,6 +277,7 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     made->schema = params->schema;
     made->read_only = params->read_only;
     made->store_timeout_ms = or_default(params->store_timeout_ms, DEFAULT_STORE_TIMEOUT_MS);
+    made->pooler = params->pooler;
     status = conv__prices_create(params->prices, params->price_count, &made->prices, error);
     if (status == CONV_OK)
         status = conv__chain_create(&made->arena, params->chain, params->chain_count, &made->chain,
@@ -279,7 +289,7 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     if (status == CONV_OK)
         *client = made;
     else
-        destroy(made, 0, NULL);
+        (void)destroy(made, 0, NULL);
     return status;
 }
 
@@ -315,6 +325,10 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
         return conv__fail(error, CONV_STATE, "close client",
                           "this process was forked after the client was opened: its parent closes "
                           "it");
+    if (conv__bus_in_handler())
+        return conv__fail(error, CONV_STATE, "close client",
+                          "this is within an event handler, which would wait for itself: close it "
+                          "elsewhere");
     int64_t deadline = conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : 0);
     struct timespec until = {deadline / 1000000000, deadline % 1000000000};
     pthread_mutex_lock(&client->lock);
@@ -331,12 +345,15 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
                           "%zu calls were still under way after %lld ms", calls,
                           (long long)timeout_ms);
     conv__journal_counts remaining = {0};
-    destroy(client, deadline, &remaining);
+    size_t events = destroy(client, deadline, &remaining);
     if (remaining.lost > 0)
         return conv__fail(error, CONV_UNAVAILABLE, "close client",
                           "%lld buffered usage records could not be saved and are gone: set a "
                           "journal to keep them",
                           (long long)remaining.lost);
+    if (remaining.exchanges + remaining.usage == 0 && events > 0)
+        return conv__fail(error, CONV_TIMEOUT, "close client",
+                          "%zu events did not reach their handlers in time", events);
     if (remaining.exchanges + remaining.usage == 0) return CONV_OK;
     return conv__fail(error, CONV_TIMEOUT, "close client",
                       "%lld exchanges and %lld usage records wait in the journal: the next client "

@@ -7,6 +7,7 @@
 
 #include "conversation/client.h"
 #include "core/memory.h"
+#include "events/bus.h"
 #include "repositories/store.h"
 #include "saving/saving.h"
 #include "saving/tracker.h"
@@ -21,6 +22,7 @@ struct conv_client {
     conv__tracker *tracker;
     conv__prices *prices;
     const struct conv__chain *chain;
+    conv__bus *bus; /* outlives all that emits */
     conv__conversation conversation;
     conv_schema_policy schema;
     bool read_only;
@@ -31,6 +33,7 @@ struct conv_client {
     size_t calls;
     struct conv__async *async; /* made by its first use */
     bool closing;
+    bool pooler;
 };
 
 /* Every public call is between these two. CONV_INVALID_ARGUMENT: no client. CONV_STATE: forked
@@ -38,5 +41,9 @@ struct conv_client {
 CONV_WARN_UNUSED conv_status conv__client_enter(conv_client *client, const char *action,
                                                 conv_error *error);
 void conv__client_leave(conv_client *client);
+
+/* Tells an event of a session, when it is true. `messages` CONV_UNKNOWN: not said. */
+void conv__client_tell_session(conv_client *client, conv_event_kind kind, conv_uuid session_id,
+                               int64_t messages);
 
 #endif

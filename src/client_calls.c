@@ -70,12 +70,23 @@ conv_status conv_save_exchange(conv_client *client, const conv_exchange *exchang
          conv__save_exchange(&client->conversation, exchange, reply, error));
 }
 
+static conv_status create_session(conv_client *client, const conv_session_params *params,
+                                  conv_session_page **session, conv_error *error)
+{
+    bool created = false;
+    conv_status status =
+        conv__sessions_create(client->store, deadline_of(client), params, &created, session, error);
+    if (created)
+        conv__client_tell_session(client, CONV_EVENT_SESSION_CREATED,
+                                  conv_session_page_session(*session, 0)->session_id, CONV_UNKNOWN);
+    return status;
+}
+
 conv_status conv_session_create(conv_client *client, const conv_session_params *params,
                                 conv_session_page **session, conv_error *error)
 {
-    CALL_WITH_RESULT(
-        client, "create session", session, error,
-        conv__sessions_create(client->store, deadline_of(client), params, session, error));
+    CALL_WITH_RESULT(client, "create session", session, error,
+                     create_session(client, params, session, error));
 }
 
 conv_status conv_session_get(conv_client *client, const char *session_id,
@@ -86,11 +97,20 @@ conv_status conv_session_get(conv_client *client, const char *session_id,
         conv__sessions_get(client->store, deadline_of(client), session_id, session, error));
 }
 
+static conv_status update_session(conv_client *client, const conv_session_params *params,
+                                  conv_error *error)
+{
+    conv_status status = conv__sessions_update(client->store, deadline_of(client), params, error);
+    if (status == CONV_OK)
+        conv__client_tell_session(client, CONV_EVENT_SESSION_UPDATED,
+                                  conv_uuid_ensure(conv_text(params->session_id)), CONV_UNKNOWN);
+    return status;
+}
+
 conv_status conv_session_update(conv_client *client, const conv_session_params *params,
                                 conv_error *error)
 {
-    CALL(client, "update session", error,
-         conv__sessions_update(client->store, deadline_of(client), params, error));
+    CALL(client, "update session", error, update_session(client, params, error));
 }
 
 conv_status conv_session_list(conv_client *client, const conv_session_filter *filter,
@@ -100,11 +120,23 @@ conv_status conv_session_list(conv_client *client, const conv_session_filter *fi
                      conv__sessions_list(client->store, deadline_of(client), filter, page, error));
 }
 
+static conv_status delete_session(conv_client *client, const char *session_id,
+                                  conv_delete_receipt *receipt, conv_error *error)
+{
+    conv_delete_receipt counts = {0};
+    conv_status status =
+        conv__sessions_delete(client->store, deadline_of(client), session_id, &counts, error);
+    if (receipt != NULL) *receipt = counts;
+    if (status == CONV_OK)
+        conv__client_tell_session(client, CONV_EVENT_SESSION_DELETED,
+                                  conv_uuid_ensure(conv_text(session_id)), counts.messages);
+    return status;
+}
+
 conv_status conv_session_delete(conv_client *client, const char *session_id,
                                 conv_delete_receipt *receipt, conv_error *error)
 {
-    CALL(client, "delete session", error,
-         conv__sessions_delete(client->store, deadline_of(client), session_id, receipt, error));
+    CALL(client, "delete session", error, delete_session(client, session_id, receipt, error));
 }
 
 conv_status conv_history_read(conv_client *client, const conv_history_params *params,

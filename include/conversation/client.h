@@ -109,9 +109,11 @@ CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
  * more; `client`
  * NULL is allowed; `error` may be NULL. CONV_TIMEOUT: calls were still under way, the message says
  * how many, and the memory is then left to them; or exchanges still wait in the journal, the
- * message says how many, and the next client that opens it will save them. CONV_UNAVAILABLE:
+ * message says how many, and the next client that opens it will save them; or events did not reach
+ * their handlers. CONV_UNAVAILABLE:
  * buffered usage records could be saved nowhere and are gone (never with a journal). CONV_STATE:
- * this process was forked after the client was opened; nothing is touched. Thread: owner; no other
+ * this process was forked after the client was opened, or this is within an event handler
+ * (events.h); nothing is touched. Thread: owner; no other
  * call may begin any more. Round trips: none. */
 conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_error *error);
 

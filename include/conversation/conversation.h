@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "client.h"
 #include "decimal.h"
+#include "events.h"
 #include "history.h"
 #include "journal.h"
 #include "message.h"

@@ -15,6 +15,7 @@
 typedef struct conv__save_result {
     bool inserted;          /* false: its id existed already, and nothing of it was written */
     int64_t first_position; /* of its messages, when inserted */
+    bool session_created;   /* with it, by it */
 } conv__save_result;
 
 typedef struct conv__exchange_key {

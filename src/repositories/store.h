@@ -45,6 +45,11 @@ typedef struct conv__store_functions {
     conv_status (*migrate)(conv__store *store, int64_t deadline_ns, conv_schema_state *state,
                            conv_error *error);
 
+    /* Sends `payload` to whoever listens on `channel` (PostgreSQL's NOTIFY); NULL where there is no
+     * such thing. */
+    conv_status (*notify)(conv__store *store, const char *channel, const char *payload,
+                          int64_t deadline_ns, conv_error *error);
+
     /* No transaction may be open. In a forked child it frees memory and touches no connection. */
     void (*close)(conv__store *store);
 } conv__store_functions;

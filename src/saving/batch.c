@@ -80,7 +80,7 @@ void conv__save_compare(conv__save *save, const conv__exchange_state *state)
 
 /* Asks in a second transaction what is stored under the keys that were not new: in the first one an
  * exchange still in flight elsewhere could not have been seen. */
-static void settle_existing(conv__store *store, conv__save **saves, size_t count)
+static void settle_existing(conv__store *store, conv__save **saves, size_t count, bool unknown)
 {
     conv_error error = CONV_ERROR_INIT;
     conv__exchange_key *keys = conv__allocate(count * sizeof *keys);
@@ -104,6 +104,8 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
     for (size_t i = 0; status == CONV_OK && i < count; i++) {
         if (states[i].found) {
             conv__save_compare(saves[i], &states[i]);
+            /* An earlier COMMIT of this call had arrived after all. */
+            saves[i]->fresh = unknown && saves[i]->status == CONV_OK && !saves[i]->repeated;
             continue;
         }
         /* Deleted between the two transactions. */
@@ -119,18 +121,20 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
 }
 
 static void settle(conv__store *store, conv__save **saves, size_t count,
-                   const conv__save_result *results)
+                   const conv__save_result *results, bool unknown)
 {
     size_t existing = 0;
     for (size_t i = 0; i < count; i++) {
         saves[i]->status = CONV_OK;
         conv__error_clear(&saves[i]->error);
+        saves[i]->fresh = results[i].inserted;
+        saves[i]->session_created = results[i].session_created;
         if (results[i].inserted) continue;
         conv__save *save = saves[i];
         saves[i] = saves[existing];
         saves[existing++] = save;
     }
-    if (existing > 0) settle_existing(store, saves, existing);
+    if (existing > 0) settle_existing(store, saves, existing, unknown);
 }
 
 /* Moves those whose time is up to the front and fails them; gives how many. */
@@ -171,7 +175,7 @@ static size_t save_some(conv__store *store, conv__save **saves, size_t count,
         }
         conv_status status = transact(store, saves, count, exchanges, results, &error);
         if (status == CONV_OK) {
-            settle(store, saves, count, results);
+            settle(store, saves, count, results, unknown);
             return count;
         }
         /* Once unknown it stays so until the same ids were tried with a clear answer. */

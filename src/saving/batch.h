@@ -17,8 +17,11 @@ typedef struct conv__save {
     int64_t deadline_ns;
     conv_status status;
     conv_error error;
-    bool repeated;  /* saved before, by another attempt with the same content */
-    bool journaled; /* kept in the journal instead, see conv__saving_save */
+    bool repeated;        /* saved before, by another attempt with the same content */
+    bool journaled;       /* kept in the journal instead, see conv__saving_save */
+    bool fresh;           /* what became of it is of this very attempt, so it is to be told */
+    bool session_created; /* likewise */
+    bool dead;            /* a dead letter in the journal */
 } conv__save;
 
 /* Saves all in one transaction and settles each: CONV_OK, CONV_CONFLICT, or the failure that

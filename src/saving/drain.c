@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "core/time.h"
 #include "saving/record.h"
+#include "saving/report.h"
 #include "saving/usage_batch.h"
 
 enum { DRAIN_BATCH = 64, IDLE_MS = 200 };
@@ -106,7 +107,17 @@ static bool settle_batch(conv__saving *saving, drain_batch *batch)
         batch->changes[count] =
             end_of(&batch->list.entries[count], save->status == CONV_OK ? NULL : &save->error);
     }
-    return settle(saving, batch->changes, count) && count == batch->count;
+    if (!settle(saving, batch->changes, count)) return false;
+    for (size_t i = 0; i < count; i++)
+        conv__report_drained(saving->params.bus, &batch->saves[i]);
+    return count == batch->count;
+}
+
+/* Whether a usage record has to stay in the journal. */
+static bool waits_on(const conv__usage_save *save)
+{
+    return save->status == CONV_NO_MEMORY ||
+           (save->status != CONV_OK && conv__saving_may_wait(&save->error));
 }
 
 /* The same for usage records; they have no order among them. */
@@ -139,15 +150,17 @@ static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
     size_t ended = 0;
     bool away = false;
     for (size_t i = 0; settled && i < count; i++) {
-        bool waits = saves[i].status == CONV_NO_MEMORY ||
-                     (saves[i].status != CONV_OK && conv__saving_may_wait(&saves[i].error));
+        bool waits = waits_on(&saves[i]);
         if (waits) conv__saving_store_away(saving, &saves[i].error);
         away = away || waits;
         if (!waits)
             changes[ended++] =
                 end_of(&list.entries[i], saves[i].status == CONV_OK ? NULL : &saves[i].error);
     }
-    settled = settled && settle(saving, changes, ended) && !away;
+    settled = settled && settle(saving, changes, ended);
+    for (size_t i = 0; settled && i < count; i++)
+        if (!waits_on(&saves[i])) conv__report_usage(saving->params.bus, &saves[i], true);
+    settled = settled && !away;
     if (settled && count > 0) conv__saving_store_back(saving);
     *more = settled && list.count > 0;
     conv__arena_reset(&arena);

@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/time.h"
 #include "saving/record.h"
+#include "saving/report.h"
 #include "saving/saving_internal.h"
 
 #define ACTION         "save exchange"
@@ -42,8 +43,15 @@ conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchan
 {
     if (saving->params.journal == NULL) return CONV_OK;
     conv__journal_change change = {.entry.kind = CONV__JOURNAL_TURN};
-    conv_status status = conv__saving_wait_for_room(saving, deadline_ns, error);
-    return status == CONV_OK ? put(saving, &change, exchange, deadline_ns, error) : status;
+    conv__save refused = {.exchange = exchange};
+    int64_t begun = conv__monotonic_ns();
+    refused.status = conv__saving_wait_for_room(saving, deadline_ns, &refused.error);
+    if (refused.status == CONV_OK)
+        refused.status = put(saving, &change, exchange, deadline_ns, &refused.error);
+    if (refused.status == CONV_OK) return CONV_OK;
+    conv__report_save(saving->params.bus, &refused, begun, CONV__REPORT_HERE);
+    if (error != NULL) *error = refused.error;
+    return refused.status;
 }
 
 /* The journal holds something under these ids already, which was acknowledged. The same content is
@@ -98,6 +106,7 @@ conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv
         if (status == CONV_OK && !change.unchanged) {
             count_waiting_up(saving, replaces ? 0 : 1);
             save->repeated = false;
+            save->fresh = true;
         } else if (status == CONV_OK) {
             change.what = CONV__JOURNAL_PUT;
             status = compare_with_kept(saving, save, deadline, &change, &again);
@@ -135,6 +144,7 @@ bool conv__saving_keep_dead(conv__saving *saving, conv__save *save)
     save->error.recovery = refusal.recovery;
     save->error.outcome_unknown = refusal.outcome_unknown;
     memcpy(save->error.sqlstate, refusal.sqlstate, sizeof save->error.sqlstate);
+    save->dead = true;
     return true;
 }
 

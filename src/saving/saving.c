@@ -4,6 +4,8 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/time.h"
+#include "saving/report.h"
 #include "saving/saving_internal.h"
 
 #define ACTION_JOURNAL "write journal"
@@ -63,7 +65,7 @@ static conv_status settle(conv__saving *saving, conv__save *save, bool noted)
     return save->status;
 }
 
-conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted)
+static conv_status save_or_keep(conv__saving *saving, conv__save *save, bool noted)
 {
     if (saving->params.journal == NULL) return conv__writer_save(saving->writer, save);
     if (must_wait(saving, save)) return conv__saving_keep(saving, save, NULL);
@@ -71,11 +73,20 @@ conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted
     return settle(saving, save, noted);
 }
 
+conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted)
+{
+    int64_t begun = conv__monotonic_ns();
+    conv_status status = save_or_keep(saving, save, noted);
+    conv__report_save(saving->params.bus, save, begun, CONV__REPORT_HERE);
+    return status;
+}
+
 void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count)
 {
     conv__save *batch[CONV__SAVE_MANY]; /* a copy, because saving reorders it */
     bool kept[CONV__SAVE_MANY] = {false};
     bool has_journal = saving->params.journal != NULL;
+    int64_t begun = conv__monotonic_ns();
     size_t together = 0;
     for (size_t i = 0; i < count; i++) {
         kept[i] = has_journal && must_wait(saving, saves[i]);
@@ -87,11 +98,18 @@ void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size
     if (together > 0) conv__writer_save_many(saving->writer, batch, together);
     for (size_t i = 0; has_journal && i < count; i++)
         if (!kept[i]) saves[i]->status = settle(saving, saves[i], false);
+    for (size_t i = 0; i < count; i++)
+        conv__report_save(saving->params.bus, saves[i], begun, CONV__REPORT_APART);
 }
 
 bool conv__saving_has_journal(const conv__saving *saving)
 {
     return saving->params.journal != NULL;
+}
+
+conv__bus *conv__saving_bus(const conv__saving *saving)
+{
+    return saving->params.bus;
 }
 
 conv__store *conv__saving_store(const conv__saving *saving)

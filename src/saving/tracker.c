@@ -14,6 +14,7 @@
 #include "core/time.h"
 #include "repositories/rows.h"
 #include "saving/record.h"
+#include "saving/report.h"
 #include "saving/spool.h"
 #include "saving/usage_batch.h"
 
@@ -37,6 +38,7 @@ struct conv__tracker {
     bool stopping;
     half halves[HALVES];
     half *filling;
+    int64_t flushed;     /* by the flush under way; of the flush lock */
     int64_t flush_at_ns; /* when the oldest record of the filling half is due */
 };
 
@@ -168,6 +170,19 @@ static conv_status keep(conv__tracker *tracker, flush_batch *batch, int64_t dead
     return conv__saving_keep_usage(tracker->params.saving, batch->kept, count, deadline_ns, error);
 }
 
+/* What is in the store now, and what has become a dead letter. */
+static void tell(conv__tracker *tracker, const flush_batch *batch, bool kept)
+{
+    conv__bus *bus = conv__saving_bus(tracker->params.saving);
+    for (size_t i = 0; i < batch->count; i++) {
+        const conv__usage_save *save = &batch->saves[i];
+        bool stored = save->status == CONV_OK && save->fresh;
+        bool dead = save->status != CONV_OK && kept && !conv__saving_may_wait(&save->error);
+        if (stored) tracker->flushed++;
+        if (stored || dead) conv__report_usage(bus, save, false);
+    }
+}
+
 /* Up to BATCH frames from `position` on. Those that are safe afterwards are behind `position`. */
 static conv_status flush_some(conv__tracker *tracker, flush_batch *batch, conv_bytes frames,
                               size_t *position, int64_t deadline_ns, conv_error *error)
@@ -189,6 +204,7 @@ static conv_status flush_some(conv__tracker *tracker, flush_batch *batch, conv_b
         /* The time may have gone by waiting for the store; the disk gets some of its own. */
         int64_t disk_ns = conv__deadline_in_ms(DISK_MS);
         status = keep(tracker, batch, disk_ns > deadline_ns ? disk_ns : deadline_ns, error);
+        tell(tracker, batch, status == CONV_OK);
     }
     if (status == CONV_OK) *position = end;
     return status;
@@ -230,6 +246,7 @@ conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, siz
                                 conv_error *error)
 {
     pthread_mutex_lock(&tracker->flush);
+    tracker->flushed = 0;
     /* What an earlier flush left behind first: records keep their order. */
     conv_status status = flush_half(tracker, other_half(tracker), deadline_ns, error);
     if (status == CONV_OK) {
@@ -242,7 +259,9 @@ conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, siz
     pthread_mutex_lock(&tracker->lock);
     if (pending != NULL) *pending = tracker->halves[0].records + tracker->halves[1].records;
     pthread_mutex_unlock(&tracker->lock);
+    int64_t flushed = tracker->flushed;
     pthread_mutex_unlock(&tracker->flush);
+    conv__report_flush(conv__saving_bus(tracker->params.saving), flushed);
     return status;
 }
 

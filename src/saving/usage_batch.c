@@ -33,10 +33,12 @@ static void save_rows(conv__store *store, conv__usage_save *saves, const conv__u
                       bool *inserted, size_t count, int64_t deadline_ns)
 {
     conv_error error = CONV_ERROR_INIT;
+    bool unknown = false;
     for (int failures = 1;; failures++) {
         int64_t pause_ms = 0;
         conv__error_clear(&error);
         if (transact(store, rows, count, inserted, deadline_ns, &error) == CONV_OK) break;
+        unknown = unknown || error.outcome_unknown;
         if (error.recovery == CONV_RECOVERY_REJECT && count > 1) {
             size_t half = count / 2;
             save_rows(store, saves, rows, inserted, half, deadline_ns);
@@ -48,6 +50,9 @@ static void save_rows(conv__store *store, conv__usage_save *saves, const conv__u
             break;
     }
     fail_all(saves, count, &error);
+    /* After a COMMIT without answer nobody knows whose insertion it was; most likely this one. */
+    for (size_t i = 0; error.status == CONV_OK && i < count; i++)
+        saves[i].fresh = inserted[i] || unknown;
 }
 
 void conv__usage_batch_save(conv__store *store, conv__usage_save *saves, size_t count,

@@ -2,6 +2,7 @@
 #ifndef CONV__SAVING_USAGE_BATCH_H
 #define CONV__SAVING_USAGE_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@
 typedef struct conv__usage_save {
     const conv__usage_row *row;
     conv_status status; /* CONV_OK also for a record that was there already */
+    bool fresh;         /* it was not, so it is to be told */
     conv_error error;
 } conv__usage_save;
 

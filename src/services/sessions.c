@@ -107,8 +107,8 @@ static conv_status make_row(conv__arena *arena, const conv_session_params *param
 }
 
 conv_status conv__sessions_create(conv__store *store, int64_t deadline_ns,
-                                  const conv_session_params *params, conv_session_page **session,
-                                  conv_error *error)
+                                  const conv_session_params *params, bool *created,
+                                  conv_session_page **session, conv_error *error)
 {
     static const char action[] = "create session";
     conv__arena arena = {0};
@@ -120,6 +120,8 @@ conv_status conv__sessions_create(conv__store *store, int64_t deadline_ns,
         if (status == CONV_OK)
             status = ask_for_page(store, CONV__ASK_READ, deadline_ns, read, &work, action, session,
                                   error);
+        /* One that was there has an earlier time. */
+        *created = status == CONV_OK && (*session)->list.sessions[0].created_us == row.created_us;
     }
     conv__arena_reset(&arena);
     return status;

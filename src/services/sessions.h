@@ -5,9 +5,9 @@
 #include "conversation/session.h"
 #include "repositories/store.h"
 
-/* See the functions of the same name in conversation/session.h. */
+/* See the functions of the same name in conversation/session.h. `created`: it was not there. */
 CONV_WARN_UNUSED conv_status conv__sessions_create(conv__store *store, int64_t deadline_ns,
-                                                   const conv_session_params *params,
+                                                   const conv_session_params *params, bool *created,
                                                    conv_session_page **session, conv_error *error);
 CONV_WARN_UNUSED conv_status conv__sessions_get(conv__store *store, int64_t deadline_ns,
                                                 const char *session_id, conv_session_page **session,

@@ -13,11 +13,11 @@ db/sqlite              db/sqlite db core public sqlite
 repositories           repositories core public
 repositories/postgres  repositories/postgres repositories db/postgres db core public
 repositories/sqlite    repositories/sqlite repositories db/sqlite db core public
-saving                 saving repositories core public
+saving                 saving events/bus.h repositories core public
 saving/journal.c       db/sqlite db
 services               services saving repositories core public providers/response.h
 middleware             middleware services core public
-events                 events core public
+events                 events core public libcurl libcrypto
 providers              providers core public libcurl
 monitoring             monitoring saving repositories core public
 client                 client services saving middleware events providers monitoring core public

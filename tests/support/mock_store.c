@@ -87,7 +87,7 @@ static conv_status save(conv__chat_repository *chat, conv__transaction *transact
     mock->saves++;
     if (count > mock->largest_batch) mock->largest_batch = count;
     for (size_t i = 0; i < count; i++) {
-        results[i] = (conv__save_result){!mock->not_inserted, 1};
+        results[i] = (conv__save_result){!mock->not_inserted, 1, false};
         mock->last = *exchanges[i];
         if (!conv_uuid_is_nil(mock->poison) &&
             conv_uuid_compare(mock->poison, exchanges[i]->exchange_id) == 0)

@@ -56,9 +56,9 @@ const conv__statement conv__postgres_save_statements[] = {
          "  message_count = s.message_count + excluded.message_count,"
          "  last_position = s.last_position + excluded.last_position,"
          "  updated_at = greatest(s.updated_at, excluded.updated_at)"
-         " RETURNING session_id, last_position"
+         " RETURNING session_id, last_position, xmax = 0 AS created"
          "), placed AS MATERIALIZED ("
-         " SELECT ordinal, session_id, user_id, log_id,"
+         " SELECT ordinal, session_id, user_id, log_id, created AND number = 1 AS created,"
          "  last_position - all_messages + earlier_messages + 1 AS first_position"
          " FROM passed FULL JOIN session USING (session_id)"
          "), message AS ("
@@ -92,7 +92,7 @@ const conv__statement conv__postgres_save_statements[] = {
          "  cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price, status, error, raw,"
          "  metadata, originals, ordinal)"
          " JOIN placed p USING (ordinal)"
-         ") SELECT ordinal, first_position FROM placed"},
+         ") SELECT ordinal, first_position, created FROM placed"},
     /* The session first, as a deletion does; only if there is something to remove. */
     [LOCK_SESSION] = {"conv_remove_lock", ACTION_REMOVE, 3, false,
                       "SELECT 1 FROM chat_sessions WHERE session_id = $1::uuid AND EXISTS ("
@@ -275,9 +275,10 @@ static conv_status receive_positions(void *context, const conv__result *result, 
         conv__reader reader = conv__reader_at(result, i, NULL);
         int64_t ordinal = conv__next_int8(&reader);
         int64_t first_position = conv__next_int8(&reader);
+        bool created = conv__next_bool(&reader);
         if (reader.status != CONV_OK) return reader.status;
         if (ordinal < 1 || (size_t)ordinal > save->count) return CONV_BAD_DATA;
-        save->results[ordinal - 1] = (conv__save_result){true, first_position};
+        save->results[ordinal - 1] = (conv__save_result){true, first_position, created};
     }
     return CONV_OK;
 }
@@ -298,7 +299,7 @@ conv_status conv__postgres_save_exchanges(conv__chat_repository *chat,
     (void)chat;
     if (count == 0) return CONV_OK;
     for (size_t i = 0; i < count; i++)
-        results[i] = (conv__save_result){false, 0};
+        results[i] = (conv__save_result){0};
     parts made;
     save_context *context = conv__postgres_scratch(transaction, sizeof *context);
     if (context == NULL || !make_room(transaction, exchanges, count, &made))

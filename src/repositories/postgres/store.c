@@ -7,6 +7,7 @@
 #include "db/postgres/migrations.h"
 #include "db/postgres/pool.h"
 #include "repositories/postgres/chat.h"
+#include "repositories/postgres/notify.h"
 #include "repositories/postgres/transaction.h"
 #include "repositories/postgres/usage.h"
 
@@ -60,6 +61,12 @@ static conv_status migrate(conv__store *store, int64_t deadline_ns, conv_schema_
     return with_connection(store, conv__migrations_apply, deadline_ns, state, error);
 }
 
+static conv_status notify(conv__store *store, const char *channel, const char *payload,
+                          int64_t deadline_ns, conv_error *error)
+{
+    return conv__postgres_notify(store, pool_of(store), channel, payload, deadline_ns, error);
+}
+
 static void close_store(conv__store *store)
 {
     conv__pool_close(pool_of(store));
@@ -73,6 +80,7 @@ static const conv__store_functions functions = {
     .rollback = conv__postgres_rollback,
     .read_schema = read_schema,
     .migrate = migrate,
+    .notify = notify,
     .close = close_store,
 };
 

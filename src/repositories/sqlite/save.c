@@ -33,7 +33,7 @@ const conv__sqlite_statement conv__sqlite_save_statements[] = {
                         " message_count = message_count + excluded.message_count,"
                         " last_position = last_position + excluded.last_position,"
                         " updated_at = max(updated_at, excluded.updated_at)"
-                        " RETURNING last_position"},
+                        " RETURNING last_position, created_at = ?8"},
     [INSERT_MESSAGE] = {"INSERT INTO chat_messages (message_id, session_id, user_id, role, content,"
                         " parts, tool_calls, tool_call_id, name, model, status, position, place,"
                         " metadata, originals, created_at)"
@@ -84,7 +84,7 @@ static conv_status insert_exchange(conv__sqlite *connection, const conv__exchang
 }
 
 static conv_status upsert_session(conv__sqlite *connection, const conv__exchange *exchange,
-                                  int64_t *first_position, conv_error *error)
+                                  conv__save_result *result, conv_error *error)
 {
     const conv__session_row *session = &exchange->session;
     int64_t count = (int64_t)exchange->message_count;
@@ -99,8 +99,12 @@ static conv_status upsert_session(conv__sqlite *connection, const conv__exchange
     conv__sqlite_bind_blob(&query, session->originals);
     conv__sqlite_bind_time(&query, session->created_us);
     conv__sqlite_bind_time(&query, exchange->created_us);
-    while (conv__sqlite_step(&query))
-        *first_position = conv__sqlite_integer(&query, 0) - count + 1;
+    /* A session that was there before has another time, or had messages. */
+    while (conv__sqlite_step(&query)) {
+        result->first_position = conv__sqlite_integer(&query, 0) - count + 1;
+        result->session_created =
+            result->first_position == 1 && conv__sqlite_integer(&query, 1) != 0;
+    }
     return conv__sqlite_finish(&query, error);
 }
 
@@ -138,8 +142,7 @@ static conv_status save_one(conv__sqlite *connection, const conv__exchange *exch
     status =
         conv__sqlite_insert_user(connection, &conv__sqlite_save_statements[INSERT_USER],
                                  ACTION_SAVE, &exchange->session.user, exchange->created_us, error);
-    if (status == CONV_OK)
-        status = upsert_session(connection, exchange, &result->first_position, error);
+    if (status == CONV_OK) status = upsert_session(connection, exchange, result, error);
     for (size_t i = 0; status == CONV_OK && i < exchange->message_count; i++)
         status = insert_message(connection, exchange, i, result->first_position, error);
     if (status != CONV_OK) return status;

@@ -1,0 +1,224 @@
+/* The list of subscriptions, and the way of an event along it. No lock is held while an event is
+ * handed over, so handlers may subscribe, unsubscribe and emit. */
+#include "events/bus.h"
+
+#include <stdatomic.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/time.h"
+#include "events/subscription.h"
+
+#define ACTION "subscribe"
+
+enum { MOST_QUEUED = 1000000, GRACE_MS = 250 };
+#define ALL_KINDS (CONV_EVENT_SET(CONV_EVENT_KINDS) - 1)
+
+struct conv__bus {
+    conv__bus_tap tap;
+    void *tap_context;
+    _Atomic uint64_t wanted;   /* kinds that somebody has subscribed; may still hold others' */
+    pthread_mutex_t lock;      /* of what follows */
+    conv__subscription *first; /* by number, ascending */
+    uint64_t last_number;
+    conv__bus_counts ended; /* of subscriptions that are gone */
+};
+
+conv__bus *conv__bus_create(void)
+{
+    conv__bus *bus = conv__allocate(sizeof *bus);
+    if (bus != NULL) pthread_mutex_init(&bus->lock, NULL);
+    return bus;
+}
+
+void conv__bus_set_tap(conv__bus *bus, conv__bus_tap tap, void *context)
+{
+    bus->tap = tap;
+    bus->tap_context = context;
+}
+
+/* The next one behind `number` that wants the kind, with a reference for the caller, or NULL. */
+static conv__subscription *next_for(conv__bus *bus, uint64_t number, uint64_t kind)
+{
+    pthread_mutex_lock(&bus->lock);
+    conv__subscription *found = bus->first;
+    while (found != NULL &&
+           (found->number <= number || (found->subscriber.params.kinds & kind) == 0))
+        found = found->next;
+    if (found != NULL) conv__subscription_take(found);
+    pthread_mutex_unlock(&bus->lock);
+    return found;
+}
+
+static void tell(conv__bus *bus, const conv_event *event, bool here)
+{
+    uint64_t kind = CONV_EVENT_SET(event->kind);
+    uint64_t number = 0;
+    if (bus == NULL) return;
+    if (bus->tap != NULL) bus->tap(bus->tap_context, event);
+    if ((atomic_load(&bus->wanted) & kind) == 0) return;
+    for (conv__subscription *one; (one = next_for(bus, number, kind)) != NULL;) {
+        number = one->number;
+        conv__subscription_bring(one, event, here);
+        conv__subscription_drop(one);
+    }
+}
+
+void conv__bus_emit(conv__bus *bus, const conv_event *event)
+{
+    tell(bus, event, true);
+}
+
+void conv__bus_post(conv__bus *bus, const conv_event *event)
+{
+    tell(bus, event, false);
+}
+
+static conv_status check(const conv_subscription_params *params, conv_error *error)
+{
+    const char *wrong = NULL;
+    if (params->handler == NULL)
+        wrong = "there is no handler";
+    else if ((params->kinds & ~ALL_KINDS) != 0)
+        wrong = "kinds holds one that is not known";
+    else if ((unsigned)params->delivery > CONV_DELIVERY_DROP_OLDEST)
+        wrong = "delivery is not known";
+    else if (params->queue_events < 0 || params->queue_events > MOST_QUEUED)
+        wrong = "queue_events is not 1 to 1000000";
+    else if (params->wait_ms < 0)
+        wrong = "wait_ms is negative";
+    return wrong == NULL ? CONV_OK : conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "%s", wrong);
+}
+
+/* With the lock held. */
+static void append(conv__bus *bus, conv__subscription *subscription)
+{
+    conv__subscription **end = &bus->first;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = subscription;
+    subscription->number = ++bus->last_number;
+    atomic_fetch_or(&bus->wanted, subscription->subscriber.params.kinds);
+}
+
+conv_status conv__bus_subscribe(conv__bus *bus, const conv__subscriber *subscriber,
+                                uint64_t *subscription, conv_error *error)
+{
+    conv__subscription *made = NULL;
+    conv__subscriber complete = *subscriber;
+    *subscription = 0;
+    conv_status status = check(&subscriber->params, error);
+    if (complete.params.kinds == 0) complete.params.kinds = ALL_KINDS;
+    if (status == CONV_OK) status = conv__subscription_create(&complete, &made, error);
+    if (status != CONV_OK) return status;
+    pthread_mutex_lock(&bus->lock);
+    append(bus, made);
+    *subscription = made->number;
+    pthread_mutex_unlock(&bus->lock);
+    return CONV_OK;
+}
+
+/* Takes it out of the list, so that the list's reference is the caller's; NULL if it is not there.
+ */
+static conv__subscription *take_out(conv__bus *bus, uint64_t number)
+{
+    uint64_t wanted = 0;
+    pthread_mutex_lock(&bus->lock);
+    conv__subscription **at = &bus->first;
+    while (*at != NULL && (*at)->number != number)
+        at = &(*at)->next;
+    conv__subscription *found = *at;
+    if (found != NULL) *at = found->next;
+    for (const conv__subscription *one = bus->first; one != NULL; one = one->next)
+        wanted |= one->subscriber.params.kinds;
+    atomic_store(&bus->wanted, wanted);
+    pthread_mutex_unlock(&bus->lock);
+    return found;
+}
+
+static void remember(conv__bus *bus, conv__subscription *subscription)
+{
+    conv_subscription_counts counts = conv__subscription_count(subscription);
+    pthread_mutex_lock(&bus->lock);
+    bus->ended.delivered += counts.delivered;
+    bus->ended.failed += counts.failed;
+    bus->ended.dropped += counts.dropped;
+    pthread_mutex_unlock(&bus->lock);
+}
+
+static conv_status not_found(conv_error *error, const char *action, uint64_t number)
+{
+    return conv__fail(error, CONV_NOT_FOUND, action, "there is no subscription %llu",
+                      (unsigned long long)number);
+}
+
+conv_status conv__bus_unsubscribe(conv__bus *bus, uint64_t subscription, conv_error *error)
+{
+    conv__subscription *ending = take_out(bus, subscription);
+    if (ending == NULL) return not_found(error, "unsubscribe", subscription);
+    conv__subscription_stop(ending);
+    if (!conv__bus_in_handler()) (void)conv__subscription_wait(ending, CONV__NO_DEADLINE);
+    remember(bus, ending);
+    conv__subscription_drop(ending);
+    return CONV_OK;
+}
+
+conv_status conv__bus_count_one(conv__bus *bus, uint64_t subscription,
+                                conv_subscription_counts *counts, conv_error *error)
+{
+    pthread_mutex_lock(&bus->lock);
+    conv__subscription *found = bus->first;
+    while (found != NULL && found->number != subscription)
+        found = found->next;
+    if (found != NULL) *counts = conv__subscription_count(found);
+    pthread_mutex_unlock(&bus->lock);
+    return found != NULL ? CONV_OK : not_found(error, "count events", subscription);
+}
+
+conv__bus_counts conv__bus_count(conv__bus *bus)
+{
+    pthread_mutex_lock(&bus->lock);
+    conv__bus_counts all = bus->ended;
+    for (conv__subscription *one = bus->first; one != NULL; one = one->next) {
+        conv_subscription_counts counts = conv__subscription_count(one);
+        all.delivered += counts.delivered;
+        all.failed += counts.failed;
+        all.dropped += counts.dropped;
+        all.waiting += counts.waiting;
+        all.subscriptions++;
+    }
+    pthread_mutex_unlock(&bus->lock);
+    return all;
+}
+
+/* Gives how many events it did not deliver. */
+static size_t end(conv__subscription *ending, int64_t deadline_ns)
+{
+    bool ended = conv__subscription_wait(ending, deadline_ns);
+    size_t left = (size_t)conv__subscription_count(ending).waiting;
+    if (!ended) {
+        conv__subscription_stop(ending);
+        /* Whoever was told to break off gets a moment for it. */
+        (void)conv__subscription_wait(ending, ending->subscriber.bounded
+                                                  ? CONV__NO_DEADLINE
+                                                  : conv__deadline_in_ms(GRACE_MS));
+    }
+    conv__subscription_drop(ending);
+    return left;
+}
+
+size_t conv__bus_close(conv__bus *bus, int64_t deadline_ns)
+{
+    size_t left = 0;
+    if (bus == NULL) return 0;
+    for (conv__subscription *one = bus->first; one != NULL; one = one->next)
+        conv__subscription_drain(one);
+    while (bus->first != NULL) {
+        conv__subscription *ending = bus->first;
+        bus->first = ending->next;
+        left += end(ending, deadline_ns);
+    }
+    pthread_mutex_destroy(&bus->lock);
+    conv__release(bus);
+    return left;
+}

@@ -1,0 +1,70 @@
+/* The bus: hands events to subscribers. Knows no store and decides nothing; who emits makes sure
+ * that the event is true. */
+#ifndef CONV__EVENTS_BUS_H
+#define CONV__EVENTS_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conversation/events.h"
+
+typedef struct conv__bus conv__bus;
+
+/* A subscription and what only the library's own handlers need. */
+typedef struct conv__subscriber {
+    conv_subscription_params params;
+    void (*on_stop)(void *context); /* breaks off a call of the handler under way; may be NULL */
+    bool bounded; /* the handler ends by itself soon, and uses the client: closing waits for it */
+} conv__subscriber;
+
+/* Sees every event first, on the emitting thread; must be quick and never fail. */
+typedef void (*conv__bus_tap)(void *context, const conv_event *event);
+
+/* Over all subscriptions that ever were. */
+typedef struct conv__bus_counts {
+    int64_t delivered;
+    int64_t failed;
+    int64_t dropped;
+    int64_t waiting;
+    int64_t subscriptions; /* now */
+} conv__bus_counts;
+
+/* NULL when out of memory. */
+conv__bus *conv__bus_create(void);
+
+/* Before anything is emitted. */
+void conv__bus_set_tap(conv__bus *bus, conv__bus_tap tap, void *context);
+
+/* An event of `kind` that has nothing yet: unknown counts, a new id, the time of now. */
+conv_event conv__event_make(conv_event_kind kind);
+
+/* Copies a name, cut between characters, so that it and its NUL fit. */
+void conv__event_set_name(char name[CONV_EVENT_NAME_SIZE], conv_bytes text);
+
+/* Tells an event, on the thread of the call that made it true, with no lock held. `bus` NULL is
+ * allowed. */
+void conv__bus_emit(conv__bus *bus, const conv_event *event);
+
+/* The same on a thread that works for others: no handler runs on it. */
+void conv__bus_post(conv__bus *bus, const conv_event *event);
+
+/* Takes over the context, unless it fails. See conv_event_subscribe. */
+CONV_WARN_UNUSED conv_status conv__bus_subscribe(conv__bus *bus, const conv__subscriber *subscriber,
+                                                 uint64_t *subscription, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__bus_unsubscribe(conv__bus *bus, uint64_t subscription,
+                                                   conv_error *error);
+CONV_WARN_UNUSED conv_status conv__bus_count_one(conv__bus *bus, uint64_t subscription,
+                                                 conv_subscription_counts *counts,
+                                                 conv_error *error);
+conv__bus_counts conv__bus_count(conv__bus *bus);
+
+/* Whether this thread is within a handler. */
+bool conv__bus_in_handler(void);
+
+/* Delivers what is queued until the deadline, ends all subscriptions and frees the bus. Gives how
+ * many events nobody got. A handler that does not end is left alone with its context. NULL is
+ * allowed. */
+size_t conv__bus_close(conv__bus *bus, int64_t deadline_ns);
+
+#endif

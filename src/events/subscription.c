@@ -1,0 +1,229 @@
+/* Queue, thread and calls of one subscription. The lock is never held while a handler runs. */
+#include "events/subscription.h"
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/thread.h"
+#include "core/time.h"
+
+#define ACTION "subscribe"
+
+enum { DEFAULT_QUEUE = 1024, DEFAULT_WAIT_MS = 1000, FIRST_ROOM = 16 };
+
+static _Thread_local int handler_depth;
+
+bool conv__bus_in_handler(void)
+{
+    return handler_depth > 0;
+}
+
+static void destroy(conv__subscription *subscription)
+{
+    const conv_subscription_params *params = &subscription->subscriber.params;
+    if (params->on_release != NULL) params->on_release(params->context);
+    pthread_cond_destroy(&subscription->changed);
+    pthread_mutex_destroy(&subscription->lock);
+    conv__release(subscription->queue);
+    conv__release(subscription);
+}
+
+void conv__subscription_take(conv__subscription *subscription)
+{
+    pthread_mutex_lock(&subscription->lock);
+    subscription->references++;
+    pthread_mutex_unlock(&subscription->lock);
+}
+
+void conv__subscription_drop(conv__subscription *subscription)
+{
+    pthread_mutex_lock(&subscription->lock);
+    bool last = --subscription->references == 0;
+    pthread_cond_broadcast(&subscription->changed);
+    pthread_mutex_unlock(&subscription->lock);
+    if (last) destroy(subscription);
+}
+
+/* The lock is held before and after, not meanwhile. */
+static void call_handler(conv__subscription *subscription, const conv_event *event)
+{
+    const conv_subscription_params *params = &subscription->subscriber.params;
+    subscription->counts.waiting++;
+    pthread_mutex_unlock(&subscription->lock);
+    handler_depth++;
+    conv_status status = params->handler(params->context, event);
+    handler_depth--;
+    pthread_mutex_lock(&subscription->lock);
+    subscription->counts.waiting--;
+    subscription->counts.delivered++;
+    if (status != CONV_OK) subscription->counts.failed++;
+    subscription->stuck = false;
+    pthread_cond_broadcast(&subscription->changed);
+}
+
+static void *run(void *context)
+{
+    conv__subscription *subscription = context;
+    pthread_mutex_lock(&subscription->lock);
+    for (;;) {
+        while (subscription->count == 0 && !subscription->closed && !subscription->draining)
+            pthread_cond_wait(&subscription->changed, &subscription->lock);
+        if (subscription->count == 0) break;
+        conv_event event = subscription->queue[subscription->first];
+        subscription->first = (subscription->first + 1) % subscription->capacity;
+        subscription->count--;
+        pthread_cond_broadcast(&subscription->changed);
+        call_handler(subscription, &event);
+    }
+    subscription->has_thread = false;
+    pthread_mutex_unlock(&subscription->lock);
+    conv__subscription_drop(subscription);
+    return NULL;
+}
+
+/* With the lock held. The thread is on its own from here on; its reference says whether it ended.
+ */
+static bool start_thread(conv__subscription *subscription)
+{
+    if (subscription->has_thread) return true;
+    if (!conv__thread_start(&subscription->thread, run, subscription)) return false;
+    pthread_detach(subscription->thread);
+    subscription->has_thread = true;
+    subscription->references++;
+    return true;
+}
+
+/* With the lock held: room in the ring, which grows up to its bound. */
+static bool make_room(conv__subscription *subscription)
+{
+    size_t bound = (size_t)subscription->subscriber.params.queue_events;
+    size_t old = subscription->capacity;
+    if (subscription->count < old) return true;
+    if (old >= bound) return false;
+    size_t capacity = old == 0 ? FIRST_ROOM : 2 * old;
+    if (capacity > bound) capacity = bound;
+    conv_event *grown = conv__allocate(capacity * sizeof *grown);
+    if (grown == NULL) return false;
+    for (size_t i = 0; i < subscription->count; i++)
+        grown[i] = subscription->queue[(subscription->first + i) % old];
+    conv__release(subscription->queue);
+    subscription->queue = grown;
+    subscription->capacity = capacity;
+    subscription->first = 0;
+    return true;
+}
+
+/* With the lock held. Never waits for itself, nor within a handler: two of them could wait for each
+ * other. */
+static bool wait_for_room(conv__subscription *subscription)
+{
+    int64_t deadline = conv__deadline_in_ms(subscription->subscriber.params.wait_ms);
+    while (!make_room(subscription)) {
+        if (subscription->stuck || handler_depth > 0 || subscription->closed) return false;
+        if (conv__condition_wait(&subscription->changed, &subscription->lock, deadline)) continue;
+        if (make_room(subscription)) break;
+        subscription->stuck = true;
+        return false;
+    }
+    return true;
+}
+
+/* With the lock held. */
+static void enqueue(conv__subscription *subscription, const conv_event *event)
+{
+    conv_delivery delivery = subscription->subscriber.params.delivery;
+    bool waits = delivery == CONV_DELIVERY_SYNCHRONOUS || delivery == CONV_DELIVERY_WAIT;
+    bool room = start_thread(subscription) &&
+                (waits ? wait_for_room(subscription) : make_room(subscription));
+    if (!room && delivery == CONV_DELIVERY_DROP_OLDEST && subscription->count > 0) {
+        subscription->first = (subscription->first + 1) % subscription->capacity;
+        subscription->count--;
+        subscription->counts.dropped++;
+        room = true;
+    }
+    if (!room || subscription->closed) {
+        subscription->counts.dropped++;
+        return;
+    }
+    size_t at = (subscription->first + subscription->count) % subscription->capacity;
+    subscription->queue[at] = *event;
+    subscription->count++;
+    pthread_cond_broadcast(&subscription->changed);
+}
+
+void conv__subscription_bring(conv__subscription *subscription, const conv_event *event, bool here)
+{
+    bool synchronous = subscription->subscriber.params.delivery == CONV_DELIVERY_SYNCHRONOUS;
+    pthread_mutex_lock(&subscription->lock);
+    if (subscription->closed || subscription->draining)
+        subscription->counts.dropped++;
+    else if (synchronous && here && handler_depth == 0)
+        call_handler(subscription, event);
+    else
+        enqueue(subscription, event);
+    pthread_mutex_unlock(&subscription->lock);
+}
+
+void conv__subscription_drain(conv__subscription *subscription)
+{
+    pthread_mutex_lock(&subscription->lock);
+    subscription->draining = true;
+    pthread_cond_broadcast(&subscription->changed);
+    pthread_mutex_unlock(&subscription->lock);
+}
+
+bool conv__subscription_wait(conv__subscription *subscription, int64_t deadline_ns)
+{
+    pthread_mutex_lock(&subscription->lock);
+    while (subscription->references > 1 &&
+           conv__condition_wait(&subscription->changed, &subscription->lock, deadline_ns))
+        ;
+    bool alone = subscription->references == 1;
+    pthread_mutex_unlock(&subscription->lock);
+    return alone;
+}
+
+void conv__subscription_stop(conv__subscription *subscription)
+{
+    const conv__subscriber *subscriber = &subscription->subscriber;
+    pthread_mutex_lock(&subscription->lock);
+    subscription->closed = true;
+    subscription->counts.dropped += (int64_t)subscription->count;
+    subscription->count = 0;
+    pthread_cond_broadcast(&subscription->changed);
+    pthread_mutex_unlock(&subscription->lock);
+    if (subscriber->on_stop != NULL) subscriber->on_stop(subscriber->params.context);
+}
+
+conv_subscription_counts conv__subscription_count(conv__subscription *subscription)
+{
+    pthread_mutex_lock(&subscription->lock);
+    conv_subscription_counts counts = subscription->counts;
+    counts.waiting += (int64_t)subscription->count;
+    pthread_mutex_unlock(&subscription->lock);
+    return counts;
+}
+
+conv_status conv__subscription_create(const conv__subscriber *subscriber,
+                                      conv__subscription **subscription, conv_error *error)
+{
+    *subscription = NULL;
+    conv__subscription *made = conv__allocate(sizeof *made);
+    if (made == NULL) return conv__fail_memory(error, ACTION);
+    made->subscriber = *subscriber;
+    conv_subscription_params *params = &made->subscriber.params;
+    if (params->queue_events == 0) params->queue_events = DEFAULT_QUEUE;
+    if (params->wait_ms == 0) params->wait_ms = DEFAULT_WAIT_MS;
+    made->references = 1;
+    pthread_mutex_init(&made->lock, NULL);
+    conv__condition_init(&made->changed);
+    pthread_mutex_lock(&made->lock);
+    bool started = params->delivery == CONV_DELIVERY_SYNCHRONOUS || start_thread(made);
+    pthread_mutex_unlock(&made->lock);
+    if (!started) {
+        params->on_release = NULL; /* the caller still has the context */
+        destroy(made);
+        return conv__fail(error, CONV_NO_MEMORY, ACTION, "no thread can be started");
+    }
+    *subscription = made;
+    return CONV_OK;
+}

@@ -1,0 +1,52 @@
+/* One subscription: its queue, its thread, and the calls of its handler. Knows no other. */
+#ifndef CONV__EVENTS_SUBSCRIPTION_H
+#define CONV__EVENTS_SUBSCRIPTION_H
+
+#include <pthread.h>
+
+#include "events/bus.h"
+
+typedef struct conv__subscription {
+    conv__subscriber subscriber;
+    uint64_t number;
+    struct conv__subscription *next; /* the bus's */
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t changed;
+    int references; /* the bus, each caller that brings an event, the thread */
+    bool closed;    /* no call begins any more */
+    bool draining;  /* the thread ends when the queue is empty */
+    bool has_thread;
+    pthread_t thread;
+    bool stuck; /* somebody waited in vain, and the handler has not finished an event since */
+    conv_event *queue;
+    size_t capacity;
+    size_t first;
+    size_t count;
+    conv_subscription_counts counts;
+} conv__subscription;
+
+/* With one reference, which is the caller's; starts the thread unless deliveries are synchronous.
+ * CONV_NO_MEMORY. */
+CONV_WARN_UNUSED conv_status conv__subscription_create(const conv__subscriber *subscriber,
+                                                       conv__subscription **subscription,
+                                                       conv_error *error);
+
+void conv__subscription_take(conv__subscription *subscription);
+void conv__subscription_drop(conv__subscription *subscription);
+
+/* Hands over an event. `here`: the handler may run on this thread. */
+void conv__subscription_bring(conv__subscription *subscription, const conv_event *event, bool here);
+
+/* Begins to end it after what is queued. */
+void conv__subscription_drain(conv__subscription *subscription);
+
+/* Waits until nobody else has a reference; false when the deadline has passed. */
+bool conv__subscription_wait(conv__subscription *subscription, int64_t deadline_ns);
+
+/* No call of the handler begins from here on; what is queued counts as dropped. */
+void conv__subscription_stop(conv__subscription *subscription);
+
+conv_subscription_counts conv__subscription_count(conv__subscription *subscription);
+
+#endif

@@ -1,0 +1,121 @@
+/* Making events of exchanges and usage records: ids, names, counts and cost, no text. */
+#include "saving/report.h"
+
+#include <string.h>
+
+#include "core/time.h"
+
+static void set_usage(conv_event *event, const conv__usage_row *row)
+{
+    const conv_usage *usage = &row->usage;
+    event->log_id = usage->log_id;
+    event->session_id = row->session_id;
+    event->user_id = row->user.id;
+    conv__event_set_name(event->service, usage->service);
+    conv__event_set_name(event->operation, usage->operation);
+    conv__event_set_name(event->model, usage->model);
+    conv__event_set_name(event->provider, usage->provider);
+    event->outcome = usage->status;
+    event->input_tokens = usage->input_tokens;
+    event->output_tokens = usage->output_tokens;
+    event->total_tokens = usage->total_tokens;
+    event->cache_read_tokens = usage->cache_read_tokens;
+    event->cache_write_tokens = usage->cache_write_tokens;
+    event->reasoning_tokens = usage->reasoning_tokens;
+    event->latency_ms = usage->latency_ms;
+    event->priced = usage->priced;
+    if (usage->priced) event->cost_usd = usage->cost_usd;
+}
+
+static void set_failure(conv_event *event, conv_status status, const conv_error *error)
+{
+    event->status = status;
+    memcpy(event->sqlstate, error->sqlstate, sizeof event->sqlstate);
+}
+
+static conv_event of_exchange(conv_event_kind kind, const conv__exchange *exchange)
+{
+    conv_event event = conv__event_make(kind);
+    set_usage(&event, &exchange->usage);
+    event.session_id = exchange->session.session_id;
+    event.user_id = exchange->session.user.id;
+    event.turn_id = exchange->exchange_id;
+    event.outcome = exchange->status;
+    event.message_count = (int64_t)exchange->message_count;
+    return event;
+}
+
+static void tell(conv__bus *bus, const conv_event *event, conv__report_thread thread)
+{
+    if (thread == CONV__REPORT_HERE)
+        conv__bus_emit(bus, event);
+    else
+        conv__bus_post(bus, event);
+}
+
+static void tell_session(conv__bus *bus, const conv__save *save, conv__report_thread thread)
+{
+    if (!save->session_created) return;
+    conv_event event = conv__event_make(CONV_EVENT_SESSION_CREATED);
+    event.session_id = save->exchange->session.session_id;
+    event.user_id = save->exchange->session.user.id;
+    tell(bus, &event, thread);
+}
+
+void conv__report_save(conv__bus *bus, const conv__save *save, int64_t begun_ns,
+                       conv__report_thread thread)
+{
+    bool failed = save->status != CONV_OK;
+    if (bus == NULL || (!failed && !save->fresh)) return;
+    conv_event_kind kind = failed            ? CONV_EVENT_EXCHANGE_FAILED
+                           : save->journaled ? CONV_EVENT_EXCHANGE_JOURNALED
+                                             : CONV_EVENT_EXCHANGE_SAVED;
+    if (kind == CONV_EVENT_EXCHANGE_SAVED) tell_session(bus, save, thread);
+    conv_event event = of_exchange(kind, save->exchange);
+    event.store_us = (conv__monotonic_ns() - begun_ns) / 1000;
+    if (failed) set_failure(&event, save->status, &save->error);
+    event.dead = save->dead;
+    tell(bus, &event, thread);
+}
+
+void conv__report_drained(conv__bus *bus, const conv__save *save)
+{
+    if (bus == NULL) return;
+    if (save->status != CONV_OK) {
+        conv_event dead = of_exchange(CONV_EVENT_EXCHANGE_FAILED, save->exchange);
+        set_failure(&dead, save->status, &save->error);
+        dead.dead = true;
+        conv__bus_post(bus, &dead);
+        return;
+    }
+    tell_session(bus, save, CONV__REPORT_APART);
+    conv_event event = of_exchange(CONV_EVENT_EXCHANGE_RECOVERED, save->exchange);
+    conv__bus_post(bus, &event);
+    /* Another attempt was there first, and has told so. */
+    if (save->repeated) return;
+    event = of_exchange(CONV_EVENT_EXCHANGE_SAVED, save->exchange);
+    event.through_journal = true;
+    conv__bus_post(bus, &event);
+}
+
+void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool through_journal)
+{
+    bool failed = save->status != CONV_OK;
+    /* What comes from the journal may have been committed by a try whose answer was lost. */
+    if (bus == NULL || (!failed && !save->fresh && !through_journal)) return;
+    conv_event event =
+        conv__event_make(failed ? CONV_EVENT_USAGE_FAILED : CONV_EVENT_USAGE_RECORDED);
+    set_usage(&event, save->row);
+    event.through_journal = through_journal;
+    if (failed) set_failure(&event, save->status, &save->error);
+    event.dead = failed;
+    conv__bus_post(bus, &event);
+}
+
+void conv__report_flush(conv__bus *bus, int64_t records)
+{
+    if (bus == NULL || records == 0) return;
+    conv_event event = conv__event_make(CONV_EVENT_USAGE_FLUSHED);
+    event.record_count = records;
+    conv__bus_post(bus, &event);
+}

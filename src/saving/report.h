@@ -1,0 +1,29 @@
+/* What became of exchanges and usage records, as events. Decides nothing: who calls knows that it
+ * is true. */
+#ifndef CONV__SAVING_REPORT_H
+#define CONV__SAVING_REPORT_H
+
+#include "events/bus.h"
+#include "saving/batch.h"
+#include "saving/usage_batch.h"
+
+typedef enum conv__report_thread {
+    CONV__REPORT_HERE, /* on the thread of the call: handlers may run on it */
+    CONV__REPORT_APART /* on one that works for others */
+} conv__report_thread;
+
+/* Of a save that has its result: saved, journaled or failed; of one that was saved before, nothing.
+ * `begun_ns` is when the caller began to wait. */
+void conv__report_save(conv__bus *bus, const conv__save *save, int64_t begun_ns,
+                       conv__report_thread thread);
+
+/* Of an exchange that has left the journal: recovered and saved, or a dead letter. */
+void conv__report_drained(conv__bus *bus, const conv__save *save);
+
+/* Of a usage record that is in the store, or that has become a dead letter. */
+void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool through_journal);
+
+/* Of `records` that a flush brought to the store; nothing if there were none. */
+void conv__report_flush(conv__bus *bus, int64_t records);
+
+#endif

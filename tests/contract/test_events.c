@@ -1,0 +1,440 @@
+/* Events through the public API, on either store: each is told once, after it is true, and holds no
+ * text of anybody. */
+#include "support/test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "conversation/conversation.h"
+#include "support/program.h"
+#include "support/store.h"
+
+/* As an operator's mistake would have it: what is needed for saving goes, and comes back. */
+#define TAKE_AWAY                                                                                  \
+    "ALTER TABLE chat_exchanges RENAME TO away; ALTER TABLE usage_logs RENAME TO usage_away"
+#define BRING_BACK                                                                                 \
+    "ALTER TABLE away RENAME TO chat_exchanges; ALTER TABLE usage_away RENAME TO usage_logs"
+
+#define SECRET_TEXT "my password is hunter2"
+
+enum { KEPT = 256 };
+
+static const char *kind;
+static const char *url;
+static char folder[64];
+static char journal[96];
+static char lines[96];
+static FILE *log_file;
+static conv_provider *echo;
+static conv_client *client;
+
+/* What was told, in order. */
+static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
+static conv_event told[KEPT];
+static int told_count;
+static bool looks_into_store;
+static atomic_int untrue;
+
+/* A synchronous handler that asks the store whether what it hears is so. */
+static conv_status hear(void *context, const conv_event *event)
+{
+    (void)context;
+    if (looks_into_store && event->kind == CONV_EVENT_EXCHANGE_SAVED) {
+        conv_session_page *page = NULL;
+        char id[CONV_UUID_TEXT_SIZE];
+        conv_uuid_format(event->session_id, id);
+        if (conv_session_get(client, id, &page, NULL) != CONV_OK) atomic_fetch_add(&untrue, 1);
+        conv_session_page_free(page);
+    }
+    pthread_mutex_lock(&told_lock);
+    if (told_count < KEPT) told[told_count] = *event;
+    told_count++;
+    pthread_mutex_unlock(&told_lock);
+    return CONV_OK;
+}
+
+static int count_of(conv_event_kind wanted)
+{
+    int count = 0;
+    pthread_mutex_lock(&told_lock);
+    for (int i = 0; i < told_count && i < KEPT; i++)
+        count += told[i].kind == wanted;
+    pthread_mutex_unlock(&told_lock);
+    return count;
+}
+
+static const conv_event *first_of(conv_event_kind wanted)
+{
+    for (int i = 0; i < told_count; i++)
+        if (told[i].kind == wanted) return &told[i];
+    fail_msg("no %s was told", conv_event_kind_name(wanted));
+    return NULL;
+}
+
+static void wait_for(conv_event_kind wanted, int count)
+{
+    for (int i = 0; i < 4000 && count_of(wanted) < count; i++)
+        usleep(5000);
+    assert_int_equal(count_of(wanted), count);
+}
+
+static void open_client(bool with_journal)
+{
+    conv_error error;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_subscription_params subscription = CONV_SUBSCRIPTION_PARAMS_INIT;
+    conv_event_log log = CONV_EVENT_LOG_INIT;
+    uint64_t number = 0;
+    params.store = url;
+    params.schema = CONV_SCHEMA_MIGRATE;
+    params.provider = echo;
+    params.context_messages = -1;
+    params.tracker_records = 1000;
+    if (with_journal) params.journal = journal;
+    assert_ok(conv_client_open(&params, &client, &error), error);
+    subscription.handler = hear;
+    assert_ok(conv_event_subscribe(client, &subscription, &number, &error), error);
+    log.file = log_file;
+    assert_ok(conv_event_subscribe_log(client, &log, &number, &error), error);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    conv_error error;
+    kind = test_store_kind();
+    url = test_store_create(kind);
+    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(journal, sizeof journal, "%s/journal.db", folder);
+    snprintf(lines, sizeof lines, "%s/events.jsonl", folder);
+    log_file = fopen(lines, "w");
+    assert_non_null(log_file);
+    assert_ok(conv_provider_echo(&echo, &error), error);
+    told_count = 0;
+    looks_into_store = false;
+    atomic_store(&untrue, 0);
+    return 0;
+}
+
+static void close_client(void)
+{
+    conv_error error;
+    conv_client *closing = client;
+    client = NULL;
+    assert_ok(conv_client_close(closing, 60000, &error), error);
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    (void)state;
+    (void)conv_client_close(client, 30000, NULL);
+    client = NULL;
+    conv_provider_free(echo);
+    fclose(log_file);
+    test_store_drop(kind);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static conv_status ask(const char *session, const char *turn_id, conv_saved *saved,
+                       conv_error *error)
+{
+    conv_turn turn = CONV_TURN_INIT;
+    conv_reply *reply = NULL;
+    turn.session_id = session;
+    turn.turn_id = turn_id;
+    turn.user_id = "user-1";
+    turn.message = conv_text(SECRET_TEXT);
+    turn.model = "gpt-test";
+    conv_status status = conv_process_message(client, &turn, &reply, error);
+    if (saved != NULL) *saved = reply != NULL ? conv_reply_saved(reply) : CONV_SAVED_NOT;
+    conv_reply_free(reply);
+    return status;
+}
+
+static void a_turn_is_told_once_and_after_it_is_true(void **state)
+{
+    (void)state;
+    conv_error error;
+    open_client(false);
+    looks_into_store = true;
+    assert_ok(ask("s-1", "t-1", NULL, &error), error);
+    assert_ok(ask("s-1", "t-1", NULL, &error), error); /* a repeat */
+    assert_ok(ask("s-1", "t-2", NULL, &error), error);
+    assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), 2);
+    assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
+    assert_int_equal(told_count, 3);
+    assert_int_equal(untrue, 0);
+    const conv_event *event = first_of(CONV_EVENT_EXCHANGE_SAVED);
+    assert_int_equal(conv_uuid_compare(event->turn_id, conv_uuid_ensure(conv_text("t-1"))), 0);
+    assert_int_equal(conv_uuid_compare(event->session_id, conv_uuid_ensure(conv_text("s-1"))), 0);
+    assert_int_equal(conv_uuid_compare(event->user_id, conv_uuid_ensure(conv_text("user-1"))), 0);
+    assert_int_equal(event->message_count, 2);
+    assert_string_equal(event->service, "chat");
+    assert_string_equal(event->provider, "echo");
+    assert_false(event->through_journal);
+    close_client();
+}
+
+static void sessions_are_told(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_session_params params = CONV_SESSION_PARAMS_INIT;
+    conv_session_page *page = NULL;
+    open_client(false);
+    params.session_id = "s-2";
+    for (int i = 0; i < 2; i++) {
+        assert_ok(conv_session_create(client, &params, &page, &error), error);
+        conv_session_page_free(page);
+    }
+    assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
+    assert_ok(ask("s-2", NULL, NULL, &error), error); /* it exists already */
+    assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
+    params.title = "a title";
+    assert_ok(conv_session_update(client, &params, &error), error);
+    assert_int_equal(count_of(CONV_EVENT_SESSION_UPDATED), 1);
+    assert_ok(conv_session_delete(client, "s-2", NULL, &error), error);
+    assert_status(conv_session_delete(client, "s-2", NULL, &error), CONV_NOT_FOUND, error);
+    assert_int_equal(count_of(CONV_EVENT_SESSION_DELETED), 1);
+    assert_int_equal(first_of(CONV_EVENT_SESSION_DELETED)->message_count, 2);
+    close_client();
+}
+
+static void a_refused_exchange_is_told_with_its_reason(void **state)
+{
+    (void)state;
+    conv_error error;
+    open_client(false);
+    test_store_execute(kind, TAKE_AWAY);
+    assert_int_not_equal(ask("s-3", NULL, NULL, &error), CONV_OK);
+    test_store_execute(kind, BRING_BACK);
+    assert_int_equal(count_of(CONV_EVENT_EXCHANGE_FAILED), 1);
+    const conv_event *event = first_of(CONV_EVENT_EXCHANGE_FAILED);
+    assert_int_equal(event->status, error.status);
+    assert_string_equal(event->sqlstate, error.sqlstate);
+    assert_int_equal(told_count, 1);
+    close_client();
+}
+
+static void an_outage_is_journaled_then_recovered_and_saved_once(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_saved saved = CONV_SAVED_NOT;
+    open_client(true);
+    test_store_execute(kind, TAKE_AWAY);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(ask("s-4", NULL, &saved, &error), error);
+        assert_int_equal(saved, CONV_SAVED_JOURNALED);
+    }
+    assert_int_equal(count_of(CONV_EVENT_EXCHANGE_JOURNALED), 3);
+    assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), 0);
+    test_store_execute(kind, BRING_BACK);
+    wait_for(CONV_EVENT_EXCHANGE_SAVED, 3);
+    wait_for(CONV_EVENT_EXCHANGE_RECOVERED, 3);
+    close_client();
+    assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), 3);
+    assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
+    assert_true(first_of(CONV_EVENT_EXCHANGE_SAVED)->through_journal);
+    assert_int_equal(told_count, 10);
+}
+
+static void tracked_usage_is_told_when_it_is_in_the_store(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_usage usage = CONV_USAGE_INIT;
+    size_t pending = 0;
+    open_client(true);
+    usage.operation = conv_text("embeddings");
+    usage.log_id = conv_uuid_v7();
+    usage.input_tokens = 12;
+    usage.priced = true;
+    assert_int_equal(conv_decimal_parse(conv_text("0.25"), &usage.cost_usd), CONV_OK);
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    assert_int_equal(told_count, 0);
+    assert_ok(conv_track_flush(client, 30000, &pending, &error), error);
+    wait_for(CONV_EVENT_USAGE_FLUSHED, 1);
+    assert_ok(conv_track_usage(client, &usage, &error), error); /* the same record */
+    assert_ok(conv_track_flush(client, 30000, &pending, &error), error);
+    usage.log_id = conv_uuid_v7();
+    test_store_execute(kind, TAKE_AWAY);
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    assert_ok(conv_track_flush(client, 30000, &pending, &error), error); /* into the journal */
+    assert_int_equal(count_of(CONV_EVENT_USAGE_RECORDED), 1);
+    test_store_execute(kind, BRING_BACK);
+    wait_for(CONV_EVENT_USAGE_RECORDED, 2);
+    close_client();
+    assert_int_equal(told_count, 3);
+    const conv_event *event = first_of(CONV_EVENT_USAGE_RECORDED);
+    assert_int_equal(event->input_tokens, 12);
+    assert_string_equal(event->operation, "embeddings");
+    assert_true(event->priced);
+}
+
+static void the_log_has_a_line_for_each_and_no_text(void **state)
+{
+    (void)state;
+    conv_error error;
+    size_t size = 0;
+    int newlines = 0;
+    open_client(true);
+    for (int i = 0; i < 5; i++)
+        assert_ok(ask("s-5", NULL, NULL, &error), error);
+    test_store_execute(kind, TAKE_AWAY);
+    assert_ok(ask("s-5", NULL, NULL, &error), error);
+    test_store_execute(kind, BRING_BACK);
+    close_client();
+    char *text = test_read_file(lines, &size);
+    for (size_t i = 0; i < size; i++)
+        newlines += text[i] == '\n';
+    assert_int_equal(newlines, told_count);
+    assert_contains(text, "\"event\":\"exchange.journaled\"");
+    assert_null(strstr(text, "hunter2"));
+    assert_null(strstr(text, "user-1"));
+    free(text);
+}
+
+static void submitted_exchanges_are_told_too(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_message messages[2] = {{.role = CONV_ROLE_USER, .content = conv_text(SECRET_TEXT)},
+                                {.role = CONV_ROLE_ASSISTANT, .content = conv_text("yes")}};
+    open_client(false);
+    for (int i = 0; i < 20; i++) {
+        conv_exchange exchange = CONV_EXCHANGE_INIT;
+        exchange.session_id = "s-6";
+        exchange.messages = messages;
+        exchange.message_count = 2;
+        assert_ok(conv_async_submit(client, &exchange, NULL, &error), error);
+    }
+    wait_for(CONV_EVENT_EXCHANGE_SAVED, 20);
+    assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
+    close_client();
+}
+
+static conv_status close_within(void *context, const conv_event *event)
+{
+    (void)event;
+    *(conv_status *)context = conv_client_close(client, 0, NULL);
+    return CONV_OK;
+}
+
+static void a_handler_can_not_close_the_client(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_status closed = CONV_OK;
+    uint64_t number = 0;
+    conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
+    open_client(false);
+    params.handler = close_within;
+    params.context = &closed;
+    assert_ok(conv_event_subscribe(client, &params, &number, &error), error);
+    assert_ok(ask("s-7", NULL, NULL, &error), error);
+    assert_int_equal(closed, CONV_STATE);
+    close_client();
+}
+
+static void wrong_settings_are_refused(void **state)
+{
+    (void)state;
+    conv_error error;
+    uint64_t number = 7;
+    conv_event_log log = CONV_EVENT_LOG_INIT;
+    conv_event_webhook webhook = CONV_EVENT_WEBHOOK_INIT;
+    conv_event_notify notify = CONV_EVENT_NOTIFY_INIT;
+    conv_subscription_counts counts;
+    open_client(false);
+    assert_status(conv_event_subscribe(client, NULL, &number, &error), CONV_INVALID_ARGUMENT,
+                  error);
+    assert_int_equal(number, 0);
+    assert_status(conv_event_subscribe_log(client, &log, &number, &error), CONV_INVALID_ARGUMENT,
+                  error);
+    webhook.url = "ftp://example.org";
+    webhook.delivery = CONV_DELIVERY_WAIT;
+    assert_status(conv_event_subscribe_webhook(client, &webhook, &number, &error),
+                  CONV_INVALID_ARGUMENT, error);
+    webhook.url = "http://127.0.0.1:9";
+    webhook.delivery = CONV_DELIVERY_SYNCHRONOUS;
+    assert_status(conv_event_subscribe_webhook(client, &webhook, &number, &error),
+                  CONV_INVALID_ARGUMENT, error);
+    webhook.delivery = CONV_DELIVERY_WAIT;
+    webhook.secret = "whsec_***";
+    assert_status(conv_event_subscribe_webhook(client, &webhook, &number, &error),
+                  CONV_INVALID_ARGUMENT, error);
+    assert_status(conv_event_subscribe_notify(client, &notify, &number, &error),
+                  strcmp(kind, "sqlite") == 0 ? CONV_STATE : CONV_INVALID_ARGUMENT, error);
+    assert_status(conv_event_unsubscribe(client, 99, &error), CONV_NOT_FOUND, error);
+    assert_status(conv_event_count(client, 99, &counts, &error), CONV_NOT_FOUND, error);
+    close_client();
+}
+
+enum { THREADS = 16, ROUNDS = 12 };
+
+static conv_status count_only(void *context, const conv_event *event)
+{
+    (void)event;
+    atomic_fetch_add((atomic_int *)context, 1);
+    return CONV_OK;
+}
+
+static void *subscribe_save_end(void *context)
+{
+    static atomic_int sink;
+    atomic_int *failures = context;
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t number = 0;
+        conv_error error;
+        conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
+        params.handler = count_only;
+        params.context = &sink;
+        params.delivery = (conv_delivery)(i % 4);
+        params.queue_events = 2;
+        params.wait_ms = 1;
+        if (conv_event_subscribe(client, &params, &number, &error) != CONV_OK ||
+            ask(NULL, NULL, NULL, &error) != CONV_OK ||
+            conv_event_unsubscribe(client, number, &error) != CONV_OK)
+            atomic_fetch_add(failures, 1);
+    }
+    return NULL;
+}
+
+static void sixteen_threads_subscribe_save_and_end(void **state)
+{
+    (void)state;
+    atomic_int failures = 0;
+    pthread_t threads[THREADS];
+    open_client(false);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, subscribe_save_end, &failures), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    close_client();
+    assert_int_equal(failures, 0);
+    assert_int_equal(told_count, 2 * THREADS * ROUNDS); /* each with a session of its own */
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_turn_is_told_once_and_after_it_is_true),
+        TEST(sessions_are_told),
+        TEST(a_refused_exchange_is_told_with_its_reason),
+        TEST(an_outage_is_journaled_then_recovered_and_saved_once),
+        TEST(tracked_usage_is_told_when_it_is_in_the_store),
+        TEST(the_log_has_a_line_for_each_and_no_text),
+        TEST(submitted_exchanges_are_told_too),
+        TEST(a_handler_can_not_close_the_client),
+        TEST(wrong_settings_are_refused),
+        TEST(sixteen_threads_subscribe_save_and_end),
+    };
+    return RUN_TESTS("events", tests);
+}
