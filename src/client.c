@@ -234,6 +234,7 @@ static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_co
     if (remaining != NULL && spooled) remaining->usage += (int64_t)buffered;
     if (remaining != NULL && !spooled) remaining->lost = (int64_t)buffered;
     size_t events = conv__bus_close(client->bus, deadline_ns);
+    conv__metrics_free(client->metrics);
     close_store(client);
     conv__prices_free(client->prices);
     pthread_cond_destroy(&client->idle);
@@ -249,10 +250,14 @@ static conv_client *create(void)
     pthread_condattr_t attributes;
     if (client == NULL) return NULL;
     client->bus = conv__bus_create();
-    if (client->bus == NULL) {
+    client->metrics = conv__metrics_create();
+    if (client->bus == NULL || client->metrics == NULL) {
+        conv__bus_close(client->bus, 0);
+        conv__metrics_free(client->metrics);
         conv__release(client);
         return NULL;
     }
+    conv__bus_set_tap(client->bus, conv__metrics_observe, client->metrics);
     client->pid = getpid();
     pthread_mutex_init(&client->lock, NULL);
     pthread_condattr_init(&attributes);

@@ -8,6 +8,7 @@
 #include "conversation/client.h"
 #include "core/memory.h"
 #include "events/bus.h"
+#include "monitoring/metrics.h"
 #include "repositories/store.h"
 #include "saving/saving.h"
 #include "saving/tracker.h"
@@ -22,7 +23,8 @@ struct conv_client {
     conv__tracker *tracker;
     conv__prices *prices;
     const struct conv__chain *chain;
-    conv__bus *bus; /* outlives all that emits */
+    conv__bus *bus;         /* outlives all that emits */
+    conv__metrics *metrics; /* outlives the bus */
     conv__conversation conversation;
     conv_schema_policy schema;
     bool read_only;
@@ -41,6 +43,9 @@ struct conv_client {
 CONV_WARN_UNUSED conv_status conv__client_enter(conv_client *client, const char *action,
                                                 conv_error *error);
 void conv__client_leave(conv_client *client);
+
+/* What is read at the moment, from the rooms that know it. */
+conv__gauges conv__client_gauges(conv_client *client);
 
 /* Tells an event of a session, when it is true. `messages` CONV_UNKNOWN: not said. */
 void conv__client_tell_session(conv_client *client, conv_event_kind kind, conv_uuid session_id,

@@ -44,11 +44,20 @@ static conv_status nowhere(conv_error *error, const char *action)
         return status_;                                                                            \
     } while (0)
 
+static conv_status process_message(conv_client *client, const conv_turn *turn, conv_reply **reply,
+                                   conv_error *error)
+{
+    int64_t begun = conv__monotonic_ns();
+    conv_status status = conv__process_message(&client->conversation, turn, reply, error);
+    conv__metrics_count_turn(client->metrics, status, (conv__monotonic_ns() - begun) / 1000);
+    return status;
+}
+
 conv_status conv_process_message(conv_client *client, const conv_turn *turn, conv_reply **reply,
                                  conv_error *error)
 {
     CALL_WITH_RESULT(client, "process message", reply, error,
-                     conv__process_message(&client->conversation, turn, reply, error));
+                     process_message(client, turn, reply, error));
 }
 
 size_t conv_client_step_count(const conv_client *client)

@@ -10,6 +10,7 @@
 #include "history.h"
 #include "journal.h"
 #include "message.h"
+#include "metrics.h"
 #include "middleware.h"
 #include "provider.h"
 #include "schema.h"

@@ -82,7 +82,7 @@ typedef struct conv_event {
     char model[CONV_EVENT_NAME_SIZE];
     char provider[CONV_EVENT_NAME_SIZE];
     conv_outcome outcome; /* of the exchange or operation itself */
-    conv_status status;   /* why it failed; CONV_OK for what did not */
+    conv_status status;   /* why it failed; of EXCHANGE_JOURNALED: why the store did not take it */
     char sqlstate[6];     /* likewise, from the store, or empty */
     bool dead;            /* EXCHANGE_FAILED, USAGE_FAILED: it is in the journal as a dead letter */
     bool through_journal; /* EXCHANGE_SAVED, USAGE_RECORDED: it had to wait for the store */

@@ -22,6 +22,8 @@ typedef struct conv__save {
     bool fresh;           /* what became of it is of this very attempt, so it is to be told */
     bool session_created; /* likewise */
     bool dead;            /* a dead letter in the journal */
+    conv_status cause;    /* why it is journaled */
+    char cause_sqlstate[6];
 } conv__save;
 
 /* Saves all in one transaction and settles each: CONV_OK, CONV_CONFLICT, or the failure that

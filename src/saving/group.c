@@ -215,6 +215,14 @@ conv__group *conv__group_create(const conv__group_params *params)
     return group;
 }
 
+size_t conv__group_waiting(conv__group *group)
+{
+    pthread_mutex_lock(&group->lock);
+    size_t waiting = group->waiting;
+    pthread_mutex_unlock(&group->lock);
+    return waiting;
+}
+
 void conv__group_free(conv__group *group)
 {
     if (group == NULL) return;

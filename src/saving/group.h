@@ -57,6 +57,9 @@ conv__group *conv__group_create(const conv__group_params *params);
  * what the work said. Thread: any. */
 CONV_WARN_UNUSED conv_status conv__group_do(conv__group *group, conv__group_item *item);
 
+/* Items in the queue now. Thread: any. */
+size_t conv__group_waiting(conv__group *group);
+
 /* NULL is allowed. Nobody may be waiting. */
 void conv__group_free(conv__group *group);
 

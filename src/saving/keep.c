@@ -115,6 +115,9 @@ conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv
     }
     if (status == CONV_OK) {
         save->journaled = true;
+        save->cause = cause != NULL ? cause->status : CONV_UNAVAILABLE;
+        if (cause != NULL)
+            memcpy(save->cause_sqlstate, cause->sqlstate, sizeof save->cause_sqlstate);
         conv__error_clear(&save->error);
         return save->status = CONV_OK;
     }

@@ -74,6 +74,10 @@ void conv__report_save(conv__bus *bus, const conv__save *save, int64_t begun_ns,
     conv_event event = of_exchange(kind, save->exchange);
     event.store_us = (conv__monotonic_ns() - begun_ns) / 1000;
     if (failed) set_failure(&event, save->status, &save->error);
+    if (save->journaled) {
+        event.status = save->cause;
+        memcpy(event.sqlstate, save->cause_sqlstate, sizeof event.sqlstate);
+    }
     event.dead = save->dead;
     tell(bus, &event, thread);
 }

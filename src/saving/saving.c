@@ -107,6 +107,11 @@ bool conv__saving_has_journal(const conv__saving *saving)
     return saving->params.journal != NULL;
 }
 
+size_t conv__saving_writer_waiting(const conv__saving *saving)
+{
+    return conv__writer_waiting(saving->writer);
+}
+
 conv__bus *conv__saving_bus(const conv__saving *saving)
 {
     return saving->params.bus;

@@ -25,7 +25,7 @@ typedef struct conv__saving_params {
      * CONV_OK. */
     conv_status (*prove)(void *context, conv_error *error);
     void *prove_context;
-    conv__bus *bus;             /* is told what became true; outlives this; NULL: nobody is */
+    conv__bus *bus; /* is told what became true; outlives this; NULL: nobody is */
 } conv__saving_params;
 
 /* With a journal this starts the thread that drains it. CONV_NO_MEMORY. */
@@ -94,6 +94,7 @@ CONV_WARN_UNUSED conv_status conv__saving_keep_damaged(conv__saving *saving, con
                                                        conv_error *error);
 
 conv__store *conv__saving_store(const conv__saving *saving);
+size_t conv__saving_writer_waiting(const conv__saving *saving);
 conv__bus *conv__saving_bus(const conv__saving *saving);
 
 /* What the journal holds; all zero without one. */

@@ -80,6 +80,11 @@ conv_status conv__writer_create(const conv__writer_params *params, conv__writer 
     return CONV_OK;
 }
 
+size_t conv__writer_waiting(conv__writer *writer)
+{
+    return conv__group_waiting(writer->group);
+}
+
 void conv__writer_free(conv__writer *writer)
 {
     if (writer == NULL) return;

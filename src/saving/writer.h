@@ -30,6 +30,9 @@ CONV_WARN_UNUSED conv_status conv__writer_save(conv__writer *writer, conv__save 
  * which also says what may come together. Thread: any. */
 void conv__writer_save_many(conv__writer *writer, conv__save **saves, size_t count);
 
+/* Exchanges that no transaction has taken along yet. Thread: any. */
+size_t conv__writer_waiting(conv__writer *writer);
+
 /* NULL is allowed. Nobody may be saving. */
 void conv__writer_free(conv__writer *writer);
 
