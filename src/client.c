@@ -203,6 +203,20 @@ static conv_status open_tracker(conv_client *client, const conv_client_params *p
     return conv__tracker_create(&tracker, &client->tracker, error);
 }
 
+static conv_status open_health(conv_client *client, const conv_client_params *params,
+                               conv_error *error)
+{
+    conv__health_sources sources = {
+        .saving = client->saving,
+        .bus = client->bus,
+        .read_only = params->read_only,
+        .has_provider = params->provider != NULL,
+        .journal_bytes = or_default(params->journal_bytes, DEFAULT_JOURNAL_BYTES),
+        .tracker_records = or_default(params->tracker_records, DEFAULT_TRACKER_RECORDS)};
+    client->health = conv__health_create(&sources);
+    return client->health != NULL ? CONV_OK : conv__fail_memory(error, ACTION);
+}
+
 static conv_status set_up_service(conv_client *client, const conv_client_params *params,
                                   conv_error *error)
 {
@@ -229,6 +243,7 @@ static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_co
 {
     bool spooled = false;
     conv__async_close(client->async);
+    conv__health_free(client->health, deadline_ns);
     size_t buffered = conv__tracker_close(client->tracker, deadline_ns, &spooled);
     conv__saving_close(client->saving, deadline_ns, remaining);
     if (remaining != NULL && spooled) remaining->usage += (int64_t)buffered;
@@ -290,6 +305,7 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     if (status == CONV_OK) status = reach_store(made, params, error);
     if (status == CONV_OK) status = open_saving(made, params, error);
     if (status == CONV_OK) status = open_tracker(made, params, error);
+    if (status == CONV_OK) status = open_health(made, params, error);
     if (status == CONV_OK) status = set_up_service(made, params, error);
     if (status == CONV_OK)
         *client = made;

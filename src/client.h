@@ -8,6 +8,7 @@
 #include "conversation/client.h"
 #include "core/memory.h"
 #include "events/bus.h"
+#include "monitoring/health.h"
 #include "monitoring/metrics.h"
 #include "repositories/store.h"
 #include "saving/saving.h"
@@ -25,6 +26,7 @@ struct conv_client {
     const struct conv__chain *chain;
     conv__bus *bus;         /* outlives all that emits */
     conv__metrics *metrics; /* outlives the bus */
+    conv__health *health;
     conv__conversation conversation;
     conv_schema_policy schema;
     bool read_only;

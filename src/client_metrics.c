@@ -35,6 +35,7 @@ conv__gauges conv__client_gauges(conv_client *client)
         int64_t age_us = conv__now_us() - gauges.journal.oldest_us;
         gauges.oldest_age_us = age_us > 0 ? age_us : 0;
     }
+    conv__health_last(client->health, gauges.health);
     gauges.has_pool = strcmp(client->store->functions->name, "postgresql") == 0;
     if (gauges.has_pool) {
         conv__postgres_gauges pool = conv__postgres_store_gauges(client->store);

@@ -7,6 +7,7 @@
 #include "client.h"
 #include "decimal.h"
 #include "events.h"
+#include "health.h"
 #include "history.h"
 #include "journal.h"
 #include "message.h"

@@ -9,6 +9,7 @@
 
 #include "client.h"
 #include "decimal.h"
+#include "health.h"
 #include "message.h"
 #include "status.h"
 #include "uuid.h"
@@ -94,10 +95,13 @@ typedef struct conv_event {
     int64_t cache_read_tokens;
     int64_t cache_write_tokens;
     int64_t reasoning_tokens;
-    int64_t latency_ms;    /* of the provider or the operation */
-    int64_t store_us;      /* how long the caller waited for the store or the journal */
-    bool priced;           /* false: `cost_usd` means nothing */
-    conv_decimal cost_usd; /* exact */
+    int64_t latency_ms;               /* of the provider or the operation */
+    int64_t store_us;                 /* how long the caller waited for the store or the journal */
+    conv_health_state health;         /* HEALTH_CHANGED: of `check` now, and before */
+    conv_health_state health_before;  /* likewise */
+    char check[CONV_EVENT_NAME_SIZE]; /* likewise: a name of conv_health_read, or "overall" */
+    bool priced;                      /* false: `cost_usd` means nothing */
+    conv_decimal cost_usd;            /* exact */
 } conv_event;
 
 /* Gets an event. Any status but CONV_OK counts as a failure of the handler, and nothing else comes

@@ -93,6 +93,14 @@ const cli_command cli_commands[] = {
      "not asked), and the steps that a turn passes, in order. It changes nothing in the "
      "store. Exit code 0 also with warnings.\n",
      cli_doctor},
+    {"health", "", 0, 0, BIT(JOURNAL) | BIT(JSON), "look whether messages are really being saved",
+     "Saves a test exchange as real ones are, reads it back and removes it; then looks at the "
+     "schema, the connections and, with --journal FILE, the journal, which no other process may "
+     "have open. Nothing of the test remains.\n"
+     "\n"
+     "Exit code 0: ready; something may be degraded, which the table says. 1: not ready. 3: the "
+     "store or the journal can't be opened.\n",
+     cli_health},
     {"migrate", "", 0, 0, BIT(JSON), "make the store's schema, or bring it up to date",
      "May be run at any time and by several at once. A new SQLite file gets its schema by "
      "itself; a PostgreSQL database wants this command first.\n",

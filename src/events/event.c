@@ -103,6 +103,11 @@ static void append_event(conv__buffer *buffer, const conv_event *event)
     append_text(buffer, "model", event->model);
     append_text(buffer, "provider", event->provider);
     append_result(buffer, event);
+    append_text(buffer, "check", event->check);
+    if (event->kind == CONV_EVENT_HEALTH_CHANGED) {
+        append_text(buffer, "health", conv_health_state_name(event->health));
+        append_text(buffer, "health_before", conv_health_state_name(event->health_before));
+    }
     append_count(buffer, "messages", event->message_count);
     append_count(buffer, "records", event->record_count);
     append_count(buffer, "input_tokens", event->input_tokens);

@@ -55,6 +55,8 @@ typedef enum conv__family_type {
       "How many connections may be open at once.")                                                 \
     X(POOL_WAITING, "conversation_pool_waiting_callers", GAUGE, "callers",                         \
       "Callers that wait for a connection.")                                                       \
+    X(HEALTH, "conversation_health_ok", GAUGE, "1 or 0",                                           \
+      "Whether the last look at this part found it ok, neither degraded nor failing.")             \
     X(SUBSCRIPTIONS, "conversation_event_subscriptions", GAUGE, "subscriptions",                   \
       "Subscriptions to events.")                                                                  \
     X(EVENTS_WAITING, "conversation_events_waiting", GAUGE, "events",                              \

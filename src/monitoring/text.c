@@ -266,6 +266,10 @@ static void append_gauges(writer *out, const conv__gauges *gauges)
         gauge(out, CONV__FAMILY_POOL_LIMIT, gauges->pool_limit);
         gauge(out, CONV__FAMILY_POOL_WAITING, gauges->pool_waiting);
     }
+    begin(out, CONV__FAMILY_HEALTH);
+    for (int i = 0; i < CONV__HEALTH_CHECKS; i++)
+        if (gauges->health[i] != CONV_HEALTH_UNKNOWN)
+            sample(out, "check", conv__health_check_name(i), gauges->health[i] == CONV_HEALTH_OK);
     gauge(out, CONV__FAMILY_SUBSCRIPTIONS, gauges->subscriptions);
     gauge(out, CONV__FAMILY_EVENTS_WAITING, gauges->events_waiting);
     begin(out, CONV__FAMILY_EVENT_DELIVERIES);

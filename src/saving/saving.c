@@ -107,6 +107,11 @@ bool conv__saving_has_journal(const conv__saving *saving)
     return saving->params.journal != NULL;
 }
 
+conv_status conv__saving_save_now(conv__saving *saving, conv__save *save)
+{
+    return conv__writer_save(saving->writer, save);
+}
+
 size_t conv__saving_writer_waiting(const conv__saving *saving)
 {
     return conv__writer_waiting(saving->writer);

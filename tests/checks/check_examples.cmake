@@ -27,6 +27,8 @@ set_tests_properties(check_example_events PROPERTIES
     PASS_REGULAR_EXPRESSION "\"session\\.created\".*\"exchange\\.saved\".*\"exchange\\.saved\".*2 exchanges saved\n$")
 set_tests_properties(check_example_metrics PROPERTIES
     PASS_REGULAR_EXPRESSION "conversation_messages_saved_total 2\n")
+set_tests_properties(check_example_health PROPERTIES
+    PASS_REGULAR_EXPRESSION "database_saves  ok .*GET /livez  200\nGET /readyz 200\n$")
 
 add_test(NAME check_readme_program
     COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/checks/readme_program.sh ${CMAKE_SOURCE_DIR})

@@ -19,7 +19,7 @@ services               services saving repositories core public providers/respon
 middleware             middleware services core public
 events                 events core public libcurl libcrypto
 providers              providers core public libcurl
-monitoring             monitoring saving repositories core public
+monitoring             monitoring services/question.h saving repositories events/bus.h core public
 client                 client services saving middleware events providers monitoring core public
 client                 repositories repositories/postgres repositories/sqlite db db/postgres db/sqlite
 cli                    cli public jansson

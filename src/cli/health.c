@@ -1,0 +1,106 @@
+/* conversation health: whether messages are being saved, and the exit code that tells. */
+#include "cli/commands.h"
+
+#include "cli/format.h"
+#include "cli/output.h"
+#include "cli/store.h"
+#include "cli/table.h"
+#include "cli/terminal.h"
+#include "conversation/health.h"
+#include "conversation/usage.h"
+
+static const cli_column columns[] = {
+    {"check", false, 0},
+    {"state", false, 0},
+    {"latency", true, 0},
+    {"", false, CLI_LEAST_TEXT},
+};
+
+#define COLUMN_COUNT (sizeof columns / sizeof columns[0])
+
+static json_t *json_check(const conv_health_check *check, bool *failed)
+{
+    json_t *value = json_object();
+    cli_json_add(value, failed, "check", json_string(check->name));
+    cli_json_add(value, failed, "state", json_string(conv_health_state_name(check->state)));
+    cli_json_add(value, failed, "value", cli_json_count(check->value));
+    cli_json_add(value, failed, "unit", json_string(check->unit));
+    cli_json_add(value, failed, "latency_us", cli_json_count(check->latency_us));
+    cli_json_add(value, failed, "message", cli_json_text(conv_text(check->message)));
+    return value;
+}
+
+static bool print_json(const conv_health *health)
+{
+    bool failed = false;
+    json_t *value = json_object();
+    json_t *checks = json_array();
+    cli_json_add(value, &failed, "state",
+                 json_string(conv_health_state_name(conv_health_overall(health))));
+    cli_json_add(value, &failed, "live", json_boolean(conv_health_is_live(health)));
+    cli_json_add(value, &failed, "ready", json_boolean(conv_health_is_ready(health)));
+    for (size_t i = 0; i < conv_health_check_count(health); i++) {
+        json_t *check = json_check(conv_health_check_at(health, i), &failed);
+        if (json_array_append_new(checks, check) != 0) failed = true;
+    }
+    cli_json_add(value, &failed, "checks", checks);
+    return cli_json_print(stdout, value, failed);
+}
+
+static bool add_row(cli_table *table, const conv_health_check *check)
+{
+    char latency[CLI_FORMAT_SIZE];
+    conv_bytes cells[COLUMN_COUNT] = {conv_text(check->name),
+                                      conv_text(conv_health_state_name(check->state))};
+    if (check->latency_us != CONV_UNKNOWN) {
+        cli_format_duration(check->latency_us / 1000, latency);
+        cells[2] = conv_text(latency);
+    }
+    cells[3] = conv_text(check->message);
+    return cli_table_add(table, cells);
+}
+
+static bool print_table(const conv_health *health)
+{
+    cli_table *table = cli_table_create(columns, COLUMN_COUNT);
+    bool done = table != NULL;
+    for (size_t i = 0; done && i < conv_health_check_count(health); i++)
+        done = add_row(table, conv_health_check_at(health, i));
+    if (done) {
+        cli_table_print(table, stdout, cli_terminal_width(stdout));
+        printf("%s, %s\n", conv_health_is_live(health) ? "live" : "not live",
+               conv_health_is_ready(health) ? "ready" : "not ready");
+    } else {
+        cli_complain("read health: out of memory");
+    }
+    cli_table_free(table);
+    return done;
+}
+
+/* A store that is not there is not to be made by looking at it. */
+static cli_exit check_existence(const cli_arguments *arguments)
+{
+    conv_client *client = NULL;
+    cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
+    return code == CLI_EXIT_OK ? cli_store_close(client, code) : code;
+}
+
+cli_exit cli_health(const cli_arguments *arguments)
+{
+    conv_client *client = NULL;
+    conv_health *health = NULL;
+    conv_error error = CONV_ERROR_INIT;
+    cli_exit code = CLI_EXIT_OK;
+    if (!cli_given(arguments, CLI_OPTION_JOURNAL)) code = check_existence(arguments);
+    if (code == CLI_EXIT_OK) code = cli_store_open(arguments, CLI_STORE_WRITE, 2, &client);
+    if (code != CLI_EXIT_OK) return code;
+    if (conv_health_read(client, NULL, &health, &error) != CONV_OK) {
+        code = cli_report(CLI_PART_STORE, &error);
+    } else {
+        bool printed =
+            cli_given(arguments, CLI_OPTION_JSON) ? print_json(health) : print_table(health);
+        if (!printed || !conv_health_is_ready(health)) code = CLI_EXIT_FAILED;
+    }
+    conv_health_free(health);
+    return cli_store_drain(arguments, client, code);
+}
