@@ -90,8 +90,7 @@ cli_exit cli_health(const cli_arguments *arguments)
     conv_client *client = NULL;
     conv_health *health = NULL;
     conv_error error = CONV_ERROR_INIT;
-    cli_exit code = CLI_EXIT_OK;
-    if (!cli_given(arguments, CLI_OPTION_JOURNAL)) code = check_existence(arguments);
+    cli_exit code = check_existence(arguments);
     if (code == CLI_EXIT_OK) code = cli_store_open(arguments, CLI_STORE_WRITE, 2, &client);
     if (code != CLI_EXIT_OK) return code;
     if (conv_health_read(client, NULL, &health, &error) != CONV_OK) {

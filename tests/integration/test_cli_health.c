@@ -76,6 +76,7 @@ static void looking_makes_no_store(void **state)
     (void)state;
     assert_int_equal(test_run("conversation health --store sqlite:nowhere.db"), 3);
     assert_string_equal(test_output, "");
+    assert_int_equal(test_run("conversation health --store sqlite:nowhere.db --journal j"), 3);
     assert_int_equal(test_run("test -e nowhere.db"), 1);
 }
 
