@@ -228,6 +228,7 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
         .saving = client->saving,
         .tracker = client->tracker,
         .prices = client->prices,
+        .announcer = {conv__client_announce, client},
         .chain = client->chain,
         .provider = params->provider,
         .model = model.data,

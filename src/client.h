@@ -49,6 +49,9 @@ void conv__client_leave(conv_client *client);
 /* What is read at the moment, from the rooms that know it. */
 conv__gauges conv__client_gauges(conv_client *client);
 
+/* Tells what became of a turn: the announcer of the conversation service. */
+void conv__client_announce(void *client, const conv__announcement *announcement);
+
 /* Tells an event of a session, when it is true. `messages` CONV_UNKNOWN: not said. */
 void conv__client_tell_session(conv_client *client, conv_event_kind kind, conv_uuid session_id,
                                int64_t messages);

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "events/handlers.h"
+#include "saving/report.h"
 
 enum { NOTIFY_TIMEOUT_MS = 2000 };
 
@@ -15,6 +16,16 @@ void conv__client_tell_session(conv_client *client, conv_event_kind kind, conv_u
     event.session_id = session_id;
     event.message_count = messages;
     conv__bus_emit(client->bus, &event);
+}
+
+void conv__client_announce(void *context, const conv__announcement *announcement)
+{
+    conv_client *client = context;
+    if (announcement->save != NULL)
+        conv__report_save(client->bus, announcement->save, announcement->save_us,
+                          CONV__REPORT_HERE);
+    else if (announcement->error != NULL)
+        conv__report_refused(client->bus, announcement->exchange, announcement->error);
 }
 
 /* Between entering and leaving. */

@@ -29,8 +29,9 @@ extern "C" {
     X(SESSION_DELETED, "session.deleted", "with all its messages")                                 \
     X(EXCHANGE_SAVED, "exchange.saved", "committed in the store, with its usage record")           \
     X(EXCHANGE_FAILED, "exchange.failed",                                                          \
-      "neither in the store nor in the journal; `dead`: the "                                      \
-      "store refused it for good, and it is a dead letter")                                        \
+      "neither in the store nor waiting in the journal: refused by a step or the provider, or "    \
+      "not "                                                                                       \
+      "saved; `dead`: it is a dead letter")                                                        \
     X(EXCHANGE_JOURNALED, "exchange.journaled", "on the local disk, waits for the store")          \
     X(EXCHANGE_RECOVERED, "exchange.recovered", "brought from the journal to the store")           \
     X(USAGE_RECORDED, "usage.recorded", "a record that belongs to no exchange is in the store")    \

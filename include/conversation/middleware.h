@@ -36,7 +36,8 @@ extern "C" {
  * that needs it. provider: another step must answer. save_to_database: nothing is stored or noted
  * in the journal, and the reply says CONV_SAVED_NOT. track_usage: the exchange is saved with a
  * usage record that has no counts, price or cost, unless a step set one (conv_call_set_usage);
- * where save_to_database is left out, too, there is no record. publish: the turn is no event.
+ * where save_to_database is left out, too, there is no record. publish: the turn is no event
+ * (events.h), unless it comes through the journal; it is counted all the same.
  *
  * conv_save_exchange and conv_async_submit save what they are given and pass no steps. */
 typedef struct conv_middleware conv_middleware;

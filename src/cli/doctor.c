@@ -14,22 +14,22 @@
 #include "conversation/journal.h"
 #include "conversation/provider.h"
 
-static void find(cli_finding *finding, cli_health health, const char *format, ...)
+static void find(cli_finding *finding, cli_verdict verdict, const char *format, ...)
     CONV_PRINTF(3, 4);
 
-static void find(cli_finding *finding, cli_health health, const char *format, ...)
+static void find(cli_finding *finding, cli_verdict verdict, const char *format, ...)
 {
     va_list values;
     va_start(values, format);
     vsnprintf(finding->text, sizeof finding->text, format, values);
     va_end(values);
-    finding->health = health;
+    finding->verdict = verdict;
 }
 
 static void fail(cli_diagnosis *diagnosis, cli_finding *finding, cli_exit code,
                  const conv_error *error)
 {
-    find(finding, CLI_HEALTH_FAILED, "%s", error->message);
+    find(finding, CLI_VERDICT_FAILED, "%s", error->message);
     if (diagnosis->code == CLI_EXIT_OK) diagnosis->code = code;
 }
 
@@ -42,14 +42,14 @@ static void look_at_schema(cli_diagnosis *diagnosis, conv_client *client)
         fail(diagnosis, finding, cli_exit_of(CLI_PART_STORE, error.status), &error);
         return;
     }
-    find(finding, CLI_HEALTH_FAILED,
+    find(finding, CLI_VERDICT_FAILED,
          state->version > state->wanted ? "version %lld, newer than this program's %lld"
          : state->version == 0          ? "there is none (%lld): `conversation migrate` makes "
                                           "version %lld"
                                         : "version %lld: `conversation migrate` brings it to %lld",
          (long long)state->version, (long long)state->wanted);
     if (state->version == state->wanted)
-        find(finding, CLI_HEALTH_OK, "version %lld", (long long)state->version);
+        find(finding, CLI_VERDICT_OK, "version %lld", (long long)state->version);
     else if (diagnosis->code == CLI_EXIT_OK)
         diagnosis->code = CLI_EXIT_NO_CONNECTION;
 }
@@ -80,7 +80,7 @@ static void look_at_store(cli_diagnosis *diagnosis, const cli_arguments *argumen
     params.connections = 1;
     params.application = "conversation-cli";
     const char *by = cli_store_namer(arguments);
-    find(&diagnosis->schema, CLI_HEALTH_WARNING, "not looked at");
+    find(&diagnosis->schema, CLI_VERDICT_WARNING, "not looked at");
     conv_status status = cli_chain_set(arguments, &params, &error);
     if (status == CONV_OK) look_at_chain(diagnosis, &params);
     if (status == CONV_OK) status = conv_client_open(&params, &client, &error);
@@ -89,10 +89,10 @@ static void look_at_store(cli_diagnosis *diagnosis, const cli_arguments *argumen
         return;
     }
     if (by != NULL)
-        find(&diagnosis->store, CLI_HEALTH_OK, "%s, named by %s, answers",
+        find(&diagnosis->store, CLI_VERDICT_OK, "%s, named by %s, answers",
              cli_store_is_sqlite(arguments) ? "SQLite" : "PostgreSQL", by);
     else
-        find(&diagnosis->store, CLI_HEALTH_OK, "SQLite, the default file, answers");
+        find(&diagnosis->store, CLI_VERDICT_OK, "SQLite, the default file, answers");
     look_at_schema(diagnosis, client);
     if (conv_client_close(client, 1000, &error) != CONV_OK)
         fail(diagnosis, &diagnosis->store, CLI_EXIT_FAILED, &error);
@@ -103,7 +103,7 @@ static void judge_journal(cli_diagnosis *diagnosis, bool damaged)
     const conv_journal_counts *counts = &diagnosis->counts;
     bool clean = counts->turns + counts->dead == 0 && !damaged;
     diagnosis->has_counts = true;
-    find(&diagnosis->journal, clean ? CLI_HEALTH_OK : CLI_HEALTH_WARNING,
+    find(&diagnosis->journal, clean ? CLI_VERDICT_OK : CLI_VERDICT_WARNING,
          "%lld exchanges and %lld usage records wait, %lld turns interrupted, %lld dead letters%s",
          (long long)counts->exchanges, (long long)counts->usage, (long long)counts->turns,
          (long long)counts->dead,
@@ -117,7 +117,7 @@ static void look_at_journal(cli_diagnosis *diagnosis, const cli_arguments *argum
     cli_finding *finding = &diagnosis->journal;
     const char *path = arguments->texts[CLI_OPTION_JOURNAL];
     if (path == NULL) {
-        find(finding, CLI_HEALTH_OK, "none: a store that is away is an error of the turn");
+        find(finding, CLI_VERDICT_OK, "none: a store that is away is an error of the turn");
         return;
     }
     conv_status status = conv_journal_open(path, &journal, &error);
@@ -125,9 +125,9 @@ static void look_at_journal(cli_diagnosis *diagnosis, const cli_arguments *argum
     if (status == CONV_OK)
         judge_journal(diagnosis, conv_journal_was_damaged(journal));
     else if (status == CONV_NOT_FOUND)
-        find(finding, CLI_HEALTH_OK, "not there yet: the first program that saves makes it");
+        find(finding, CLI_VERDICT_OK, "not there yet: the first program that saves makes it");
     else if (status == CONV_STATE)
-        find(finding, CLI_HEALTH_WARNING, "%s", error.message);
+        find(finding, CLI_VERDICT_WARNING, "%s", error.message);
     else
         fail(diagnosis, finding, cli_exit_of(CLI_PART_OPEN, status), &error);
     conv_journal_close(journal);
@@ -167,9 +167,9 @@ static void look_at_provider(cli_diagnosis *diagnosis, const cli_arguments *argu
     if (status != CONV_OK)
         fail(diagnosis, finding, cli_exit_of(CLI_PART_INPUT, status), &error);
     else if (openai && !elsewhere && !is_set("OPENAI_API_KEY"))
-        find(finding, CLI_HEALTH_WARNING, "openai: OPENAI_API_KEY is not set");
+        find(finding, CLI_VERDICT_WARNING, "openai: OPENAI_API_KEY is not set");
     else
-        find(finding, CLI_HEALTH_OK, "%s; not asked", provider->functions->name);
+        find(finding, CLI_VERDICT_OK, "%s; not asked", provider->functions->name);
     conv_provider_free(provider);
 }
 

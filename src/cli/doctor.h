@@ -8,11 +8,11 @@
 
 enum { CLI_DOCTOR_STEPS = 64, CLI_DOCTOR_TEXT = 1024 };
 
-typedef enum cli_health { CLI_HEALTH_OK, CLI_HEALTH_WARNING, CLI_HEALTH_FAILED } cli_health;
+typedef enum cli_verdict { CLI_VERDICT_OK, CLI_VERDICT_WARNING, CLI_VERDICT_FAILED } cli_verdict;
 
 /* One thing that was looked at. */
 typedef struct cli_finding {
-    cli_health health;
+    cli_verdict verdict;
     char text[CLI_DOCTOR_TEXT];
 } cli_finding;
 

@@ -7,19 +7,19 @@
 #include "cli/output.h"
 #include "cli/terminal.h"
 
-static const char *health_name(cli_health health)
+static const char *verdict_name(cli_verdict verdict)
 {
-    return health == CLI_HEALTH_OK ? "ok" : health == CLI_HEALTH_WARNING ? "warning" : "failed";
+    return verdict == CLI_VERDICT_OK ? "ok" : verdict == CLI_VERDICT_WARNING ? "warning" : "failed";
 }
 
 static void print_finding(const char *name, const cli_finding *finding)
 {
     const char *style =
-        cli_style_of(stdout, finding->health == CLI_HEALTH_OK        ? CLI_STYLE_PLAIN
-                             : finding->health == CLI_HEALTH_WARNING ? CLI_STYLE_BOLD
-                                                                     : CLI_STYLE_ERROR);
+        cli_style_of(stdout, finding->verdict == CLI_VERDICT_OK        ? CLI_STYLE_PLAIN
+                             : finding->verdict == CLI_VERDICT_WARNING ? CLI_STYLE_BOLD
+                                                                       : CLI_STYLE_ERROR);
     const char *plain = cli_style_of(stdout, CLI_STYLE_PLAIN);
-    printf("%-9s %s%-8s%s ", name, style, health_name(finding->health), plain);
+    printf("%-9s %s%-8s%s ", name, style, verdict_name(finding->verdict), plain);
     (void)cli_display_line(stdout, conv_text(finding->text), 0);
     putchar('\n');
 }
@@ -27,7 +27,7 @@ static void print_finding(const char *name, const cli_finding *finding)
 static json_t *finding_json(const cli_finding *finding, bool *failed)
 {
     json_t *object = json_object();
-    cli_json_add(object, failed, "state", json_string(health_name(finding->health)));
+    cli_json_add(object, failed, "state", json_string(verdict_name(finding->verdict)));
     cli_json_add(object, failed, "text", cli_json_text(conv_text(finding->text)));
     return object;
 }

@@ -74,6 +74,11 @@ void conv__bus_post(conv__bus *bus, const conv_event *event)
     tell(bus, event, false);
 }
 
+void conv__bus_count_only(conv__bus *bus, const conv_event *event)
+{
+    if (bus != NULL && bus->tap != NULL) bus->tap(bus->tap_context, event);
+}
+
 static conv_status check(const conv_subscription_params *params, conv_error *error)
 {
     const char *wrong = NULL;

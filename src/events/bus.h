@@ -49,6 +49,9 @@ void conv__bus_emit(conv__bus *bus, const conv_event *event);
 /* The same on a thread that works for others: no handler runs on it. */
 void conv__bus_post(conv__bus *bus, const conv_event *event);
 
+/* Only for the tap: counted, told to nobody. */
+void conv__bus_count_only(conv__bus *bus, const conv_event *event);
+
 /* Takes over the context, unless it fails. See conv_event_subscribe. */
 CONV_WARN_UNUSED conv_status conv__bus_subscribe(conv__bus *bus, const conv__subscriber *subscriber,
                                                  uint64_t *subscription, conv_error *error);

@@ -77,7 +77,9 @@ static void count_save(conv__metrics *metrics, const conv_event *event, conv__sa
         conv__histogram_count(&conv__histogram_save, &metrics->counters,
                               CONV__CELL_SAVE_DURATION + (size_t)outcome * CONV__HISTOGRAM_CELLS,
                               event->store_us);
-    if (outcome == CONV__SAVE_SAVED) return;
+    /* What was refused before anybody tried to save it is no failure of saving. */
+    if (outcome == CONV__SAVE_SAVED || (event->store_us < 0 && outcome == CONV__SAVE_FAILED))
+        return;
     size_t cause = (size_t)conv__cause_of(event->status, event->sqlstate);
     count(metrics, CONV__CELL_FAILURES + cause * CONV__SAVE_OUTCOMES + outcome, 1);
 }

@@ -10,6 +10,13 @@
 #include "repositories/chat.h"
 #include "repositories/store.h"
 
+/* Who tells what became of it. */
+typedef enum conv__save_telling {
+    CONV__TELL_AT_ONCE = 0, /* the saving room */
+    CONV__TELL_LATER,       /* the caller */
+    CONV__TELL_NOBODY       /* it is only counted */
+} conv__save_telling;
+
 /* One exchange on its way to the store, and what became of it. */
 typedef struct conv__save {
     const conv__exchange *exchange;
@@ -17,12 +24,13 @@ typedef struct conv__save {
     int64_t deadline_ns;
     conv_status status;
     conv_error error;
-    bool repeated;        /* saved before, by another attempt with the same content */
-    bool journaled;       /* kept in the journal instead, see conv__saving_save */
-    bool fresh;           /* what became of it is of this very attempt, so it is to be told */
-    bool session_created; /* likewise */
-    bool dead;            /* a dead letter in the journal */
-    conv_status cause;    /* why it is journaled */
+    bool repeated;              /* saved before, by another attempt with the same content */
+    bool journaled;             /* kept in the journal instead, see conv__saving_save */
+    conv__save_telling telling; /* input */
+    bool fresh;                 /* what became of it is of this very attempt, so it is to be told */
+    bool session_created;       /* likewise */
+    bool dead;                  /* a dead letter in the journal */
+    conv_status cause;          /* why it is journaled */
     char cause_sqlstate[6];
 } conv__save;
 

@@ -6,7 +6,6 @@
 #include "core/memory.h"
 #include "core/time.h"
 #include "saving/record.h"
-#include "saving/report.h"
 #include "saving/saving_internal.h"
 
 #define ACTION         "save exchange"
@@ -43,15 +42,8 @@ conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchan
 {
     if (saving->params.journal == NULL) return CONV_OK;
     conv__journal_change change = {.entry.kind = CONV__JOURNAL_TURN};
-    conv__save refused = {.exchange = exchange};
-    int64_t begun = conv__monotonic_ns();
-    refused.status = conv__saving_wait_for_room(saving, deadline_ns, &refused.error);
-    if (refused.status == CONV_OK)
-        refused.status = put(saving, &change, exchange, deadline_ns, &refused.error);
-    if (refused.status == CONV_OK) return CONV_OK;
-    conv__report_save(saving->params.bus, &refused, begun, CONV__REPORT_HERE);
-    if (error != NULL) *error = refused.error;
-    return refused.status;
+    conv_status status = conv__saving_wait_for_room(saving, deadline_ns, error);
+    return status == CONV_OK ? put(saving, &change, exchange, deadline_ns, error) : status;
 }
 
 /* The journal holds something under these ids already, which was acknowledged. The same content is

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "core/time.h"
-
 static void set_usage(conv_event *event, const conv__usage_row *row)
 {
     const conv_usage *usage = &row->usage;
@@ -45,41 +43,51 @@ static conv_event of_exchange(conv_event_kind kind, const conv__exchange *exchan
     return event;
 }
 
-static void tell(conv__bus *bus, const conv_event *event, conv__report_thread thread)
+static void tell(conv__bus *bus, const conv_event *event, conv__report_way way)
 {
-    if (thread == CONV__REPORT_HERE)
+    if (way == CONV__REPORT_HERE)
         conv__bus_emit(bus, event);
-    else
+    else if (way == CONV__REPORT_APART)
         conv__bus_post(bus, event);
+    else
+        conv__bus_count_only(bus, event);
 }
 
-static void tell_session(conv__bus *bus, const conv__save *save, conv__report_thread thread)
+static void tell_session(conv__bus *bus, const conv__save *save, conv__report_way way)
 {
     if (!save->session_created) return;
     conv_event event = conv__event_make(CONV_EVENT_SESSION_CREATED);
     event.session_id = save->exchange->session.session_id;
     event.user_id = save->exchange->session.user.id;
-    tell(bus, &event, thread);
+    tell(bus, &event, way);
 }
 
-void conv__report_save(conv__bus *bus, const conv__save *save, int64_t begun_ns,
-                       conv__report_thread thread)
+void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
+                       conv__report_way way)
 {
     bool failed = save->status != CONV_OK;
     if (bus == NULL || (!failed && !save->fresh)) return;
     conv_event_kind kind = failed            ? CONV_EVENT_EXCHANGE_FAILED
                            : save->journaled ? CONV_EVENT_EXCHANGE_JOURNALED
                                              : CONV_EVENT_EXCHANGE_SAVED;
-    if (kind == CONV_EVENT_EXCHANGE_SAVED) tell_session(bus, save, thread);
+    if (kind == CONV_EVENT_EXCHANGE_SAVED) tell_session(bus, save, way);
     conv_event event = of_exchange(kind, save->exchange);
-    event.store_us = (conv__monotonic_ns() - begun_ns) / 1000;
+    event.store_us = store_us;
     if (failed) set_failure(&event, save->status, &save->error);
     if (save->journaled) {
         event.status = save->cause;
         memcpy(event.sqlstate, save->cause_sqlstate, sizeof event.sqlstate);
     }
     event.dead = save->dead;
-    tell(bus, &event, thread);
+    tell(bus, &event, way);
+}
+
+void conv__report_refused(conv__bus *bus, const conv__exchange *exchange, const conv_error *error)
+{
+    conv_event event = of_exchange(CONV_EVENT_EXCHANGE_FAILED, exchange);
+    event.outcome = CONV_OUTCOME_FAILED;
+    set_failure(&event, error->status, error);
+    conv__bus_emit(bus, &event);
 }
 
 void conv__report_drained(conv__bus *bus, const conv__save *save)

@@ -7,15 +7,19 @@
 #include "saving/batch.h"
 #include "saving/usage_batch.h"
 
-typedef enum conv__report_thread {
-    CONV__REPORT_HERE, /* on the thread of the call: handlers may run on it */
-    CONV__REPORT_APART /* on one that works for others */
-} conv__report_thread;
+typedef enum conv__report_way {
+    CONV__REPORT_HERE,  /* on the thread of the call: handlers may run on it */
+    CONV__REPORT_APART, /* on one that works for others */
+    CONV__REPORT_COUNT  /* only counted: the chain of this turn does not publish */
+} conv__report_way;
 
 /* Of a save that has its result: saved, journaled or failed; of one that was saved before, nothing.
- * `begun_ns` is when the caller began to wait. */
-void conv__report_save(conv__bus *bus, const conv__save *save, int64_t begun_ns,
-                       conv__report_thread thread);
+ * `store_us` is how long the caller waited. */
+void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
+                       conv__report_way way);
+
+/* Of a turn that ended before anything was saved. */
+void conv__report_refused(conv__bus *bus, const conv__exchange *exchange, const conv_error *error);
 
 /* Of an exchange that has left the journal: recovered and saved, or a dead letter. */
 void conv__report_drained(conv__bus *bus, const conv__save *save);

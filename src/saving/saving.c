@@ -77,7 +77,11 @@ conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted
 {
     int64_t begun = conv__monotonic_ns();
     conv_status status = save_or_keep(saving, save, noted);
-    conv__report_save(saving->params.bus, save, begun, CONV__REPORT_HERE);
+    int64_t store_us = (conv__monotonic_ns() - begun) / 1000;
+    if (save->telling != CONV__TELL_LATER)
+        conv__report_save(saving->params.bus, save, store_us,
+                          save->telling == CONV__TELL_AT_ONCE ? CONV__REPORT_HERE
+                                                              : CONV__REPORT_COUNT);
     return status;
 }
 
@@ -98,8 +102,9 @@ void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size
     if (together > 0) conv__writer_save_many(saving->writer, batch, together);
     for (size_t i = 0; has_journal && i < count; i++)
         if (!kept[i]) saves[i]->status = settle(saving, saves[i], false);
+    int64_t store_us = (conv__monotonic_ns() - begun) / 1000;
     for (size_t i = 0; i < count; i++)
-        conv__report_save(saving->params.bus, saves[i], begun, CONV__REPORT_APART);
+        conv__report_save(saving->params.bus, saves[i], store_us, CONV__REPORT_APART);
 }
 
 bool conv__saving_has_journal(const conv__saving *saving)

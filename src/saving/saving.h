@@ -94,8 +94,8 @@ CONV_WARN_UNUSED conv_status conv__saving_keep_damaged(conv__saving *saving, con
                                                        conv_error *error);
 
 conv__store *conv__saving_store(const conv__saving *saving);
-/* Saves with other callers' exchanges as conv__saving_save does, but neither into the journal nor as
- * an event: for the exchange that only tests whether saving works. */
+/* Saves with other callers' exchanges as conv__saving_save does, but neither into the journal nor
+ * as an event: for the exchange that only tests whether saving works. */
 CONV_WARN_UNUSED conv_status conv__saving_save_now(conv__saving *saving, conv__save *save);
 
 size_t conv__saving_writer_waiting(const conv__saving *saving);

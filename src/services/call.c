@@ -131,7 +131,9 @@ void conv__call_announce(conv_call *call, const conv_error *error)
         .reply = reply,
         .status = call->answered == CONV__ANSWERED_NOT ? CONV_OUTCOME_FAILED : reply->status,
         .saved = reply->saved,
-        .error = error};
+        .error = error,
+        .save = call->save_tried ? &call->save : NULL,
+        .save_us = call->save_us};
     announcer->announce(announcer->context, &announcement);
     call->announced = true;
 }

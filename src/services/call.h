@@ -44,6 +44,9 @@ struct conv_call {
     bool noted;     /* in the journal, before the provider was asked */
     bool saving;    /* saving has begun: the reply is final */
     bool announced;
+    bool save_tried;
+    conv__save save; /* its exchange is this call's */
+    int64_t save_us;
 
     bool waits; /* the journal has the exchange, which is in `waiting` */
     conv__turn_state waiting;

@@ -102,18 +102,22 @@ conv_status conv__call_save(conv_call *call, conv_error *error)
     status = set_rows(call, error);
     if (status != CONV_OK) return status;
     int64_t begun = conv__monotonic_ns();
-    conv__save one = {.exchange = &call->exchange,
-                      .deadline_ns = conv__deadline_in_ms(call->service->store_timeout_ms)};
-    status = conv__saving_save(call->service->saving, &one, call->noted);
-    call->reply->store_us += (conv__monotonic_ns() - begun) / 1000;
+    conv__save *one = &call->save;
+    *one = (conv__save){.exchange = &call->exchange,
+                        .telling = call->plan.announces ? CONV__TELL_LATER : CONV__TELL_NOBODY,
+                        .deadline_ns = conv__deadline_in_ms(call->service->store_timeout_ms)};
+    status = conv__saving_save(call->service->saving, one, call->noted);
+    call->save_us = (conv__monotonic_ns() - begun) / 1000;
+    call->save_tried = true;
+    call->reply->store_us += call->save_us;
     if (status != CONV_OK) {
-        *error = one.error;
+        *error = one->error;
         return status;
     }
-    call->reply->saved = one.journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
-    if (!one.repeated) return CONV_OK;
+    call->reply->saved = one->journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
+    if (!one->repeated) return CONV_OK;
     /* The same turn was answered elsewhere meanwhile; what was kept first is the truth. */
-    return conv__call_read_saved(call, one.journaled, error);
+    return conv__call_read_saved(call, one->journaled, error);
 }
 
 conv_status conv__call_track(conv_call *call, conv_error *error)

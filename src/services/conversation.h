@@ -16,6 +16,8 @@ typedef struct conv__announcement {
     conv_outcome status;
     conv_saved saved;        /* NOT: it failed, or is stored nowhere */
     const conv_error *error; /* NULL, or why it failed */
+    const conv__save *save;  /* what became of saving; NULL: that was not tried */
+    int64_t save_us;         /* how long it took */
 } conv__announcement;
 
 /* Gets each announcement, on the turn's own thread, after it is true. Zero: nobody listens. */

@@ -29,6 +29,8 @@ static char lines[96];
 static FILE *log_file;
 static conv_provider *echo;
 static conv_client *client;
+static conv_middleware *const *chain; /* of the next client; NULL: the default one */
+static size_t chain_count;
 
 /* What was told, in order. */
 static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -92,6 +94,8 @@ static void open_client(bool with_journal)
     params.provider = echo;
     params.context_messages = -1;
     params.tracker_records = 1000;
+    params.chain = chain;
+    params.chain_count = chain_count;
     if (with_journal) params.journal = journal;
     assert_ok(conv_client_open(&params, &client, &error), error);
     subscription.handler = hear;
@@ -114,6 +118,8 @@ static int setup(void **state)
     assert_non_null(log_file);
     assert_ok(conv_provider_echo(&echo, &error), error);
     told_count = 0;
+    chain = NULL;
+    chain_count = 0;
     looks_into_store = false;
     atomic_store(&untrue, 0);
     return 0;
@@ -376,6 +382,57 @@ static void wrong_settings_are_refused(void **state)
     close_client();
 }
 
+static void without_publish_a_turn_is_counted_and_told_to_nobody(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_metrics *metrics = NULL;
+    conv_middleware *const steps[] = {conv_middleware_validate_ids(), conv_middleware_provider(),
+                                      conv_middleware_save_to_database(),
+                                      conv_middleware_track_usage()};
+    chain = steps;
+    chain_count = 4;
+    open_client(false);
+    assert_ok(ask("s-8", NULL, NULL, &error), error);
+    assert_int_equal(told_count, 0);
+    assert_ok(conv_metrics_read(client, CONV_METRICS_PROMETHEUS, &metrics, &error), error);
+    assert_contains(conv_metrics_text(metrics), "{event=\"exchange.saved\"} 1\n");
+    conv_metrics_free(metrics);
+    close_client();
+}
+
+static conv_status refuse(void *context, conv_call *call, conv_next *next, conv_error *error)
+{
+    (void)context;
+    (void)call;
+    (void)next;
+    if (error != NULL) snprintf(error->message, sizeof error->message, "not on Sundays");
+    return CONV_PERMISSION;
+}
+
+static void a_turn_that_a_step_refuses_is_told_as_failed(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_middleware *guard = NULL;
+    assert_ok(conv_middleware_callback("guard", refuse, NULL, &guard, &error), error);
+    conv_middleware *const steps[] = {
+        conv_middleware_validate_ids(), guard,
+        conv_middleware_provider(),     conv_middleware_save_to_database(),
+        conv_middleware_track_usage(),  conv_middleware_publish()};
+    chain = steps;
+    chain_count = 6;
+    open_client(true);
+    assert_status(ask("s-9", NULL, NULL, &error), CONV_PERMISSION, error);
+    assert_int_equal(told_count, 1);
+    const conv_event *event = first_of(CONV_EVENT_EXCHANGE_FAILED);
+    assert_int_equal(event->status, CONV_PERMISSION);
+    assert_int_equal(conv_uuid_compare(event->session_id, conv_uuid_ensure(conv_text("s-9"))), 0);
+    assert_int_equal(event->store_us, CONV_UNKNOWN);
+    close_client();
+    conv_middleware_free(guard);
+}
+
 enum { THREADS = 16, ROUNDS = 12 };
 
 static conv_status count_only(void *context, const conv_event *event)
@@ -434,6 +491,8 @@ int main(void)
         TEST(submitted_exchanges_are_told_too),
         TEST(a_handler_can_not_close_the_client),
         TEST(wrong_settings_are_refused),
+        TEST(without_publish_a_turn_is_counted_and_told_to_nobody),
+        TEST(a_turn_that_a_step_refuses_is_told_as_failed),
         TEST(sixteen_threads_subscribe_save_and_end),
     };
     return RUN_TESTS("events", tests);

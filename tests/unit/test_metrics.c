@@ -126,10 +126,15 @@ static void failures_are_counted_by_cause(void **state)
         conv_event event = conv__event_make(cases[i].kind);
         event.status = cases[i].status;
         event.dead = cases[i].dead;
+        event.store_us = cases[i].dead ? CONV_UNKNOWN : 1000;
         memcpy(event.sqlstate, cases[i].sqlstate, strlen(cases[i].sqlstate));
         conv__metrics_observe(metrics, &event);
     }
+    conv_event refused = conv__event_make(CONV_EVENT_EXCHANGE_FAILED); /* nobody tried to save it */
+    refused.status = CONV_PERMISSION;
+    conv__metrics_observe(metrics, &refused);
     const char *got = render(CONV_METRICS_PROMETHEUS);
+    assert_null(strstr(got, "cause=\"permission\""));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_contains(got, cases[i].line);
     assert_contains(got, "\nconversation_tokens_total{type=\"input\"} 0\n");
