@@ -40,13 +40,18 @@ typedef struct listener {
     bool echoes; /* emits a session event for each exchange event */
 } listener;
 
+static pthread_mutex_t notes = PTHREAD_MUTEX_INITIALIZER;
+
 static conv_status hear(void *context, const conv_event *event)
 {
     listener *self = context;
+    /* A synchronous handler may be on several threads at once. */
+    pthread_mutex_lock(&notes);
     int index = atomic_load(&self->seen);
     if (index < 64) self->order[index] = event->record_count;
     self->last = event->kind;
     self->thread = pthread_self();
+    pthread_mutex_unlock(&notes);
     if (self->held != NULL) {
         pthread_mutex_lock(self->held);
         pthread_mutex_unlock(self->held);
