@@ -123,7 +123,7 @@ static conv_status check_numbers(const conv_usage *usage, conv_error *error)
     const int64_t counts[] = {usage->input_tokens,       usage->output_tokens,
                               usage->total_tokens,       usage->cache_read_tokens,
                               usage->cache_write_tokens, usage->reasoning_tokens,
-                              usage->latency_ms};
+                              usage->latency_ms,         usage->processed_bytes};
     for (size_t i = 0; i < COUNT(counts); i++) {
         if (counts[i] < 0 && counts[i] != CONV_UNKNOWN)
             return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
@@ -141,7 +141,9 @@ static conv_status check_numbers(const conv_usage *usage, conv_error *error)
 conv_status conv__usage_to_row(conv__arena *arena, const conv_usage *usage, conv__usage_row *row,
                                conv_error *error)
 {
-    *row = (conv__usage_row){.usage = *usage, .session_id = conv_uuid_ensure(usage->session_id)};
+    *row = (conv__usage_row){.usage = *usage,
+                             .session_id = conv_uuid_ensure(usage->session_id),
+                             .document_id = conv_uuid_ensure(usage->document_id)};
     if (usage->service.data == NULL) row->usage.service = conv_text("chat");
     if (usage->operation.data == NULL) row->usage.operation = conv_text("chat");
     conv_status status = check_numbers(usage, error);

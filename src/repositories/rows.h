@@ -43,10 +43,11 @@ typedef struct conv__message_row {
     conv_bytes originals;
 } conv__message_row;
 
-/* `usage` has storable texts; its session_id and user_id are not used here. */
+/* `usage` has storable texts; its session_id, user_id and document_id are not used here. */
 typedef struct conv__usage_row {
     conv_usage usage;
-    conv_uuid session_id; /* nil: none */
+    conv_uuid session_id;  /* nil: none */
+    conv_uuid document_id; /* nil: none */
     conv__name_row user;
     conv_bytes originals;
 } conv__usage_row;

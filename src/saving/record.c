@@ -1,5 +1,6 @@
 /* Writing and reading of records: kind, version, fields in a fixed order, checksum. Integers are
- * little-endian; a text is its length in eight bytes (all ones: absent) and its bytes. */
+ * little-endian; a text is its length in eight bytes (all ones: absent) and its bytes. Records of
+ * earlier forms are read, too: what was on disk before an update of the program. */
 #include "saving/record.h"
 
 #include <string.h>
@@ -9,13 +10,20 @@
 
 #define ACTION "read journal"
 
-enum { VERSION = 1, CHECKSUM_SIZE = 8, KIND_EXCHANGE = 'E', KIND_USAGE = 'U' };
+enum {
+    VERSION = 2,
+    VERSION_WITH_DOCUMENTS = 2,
+    CHECKSUM_SIZE = 8,
+    KIND_EXCHANGE = 'E',
+    KIND_USAGE = 'U'
+};
 
 /* Both directions walk over the same fields, so that they can't drift apart: `field` functions
  * write when `buffer` is set and read otherwise. */
 typedef struct walker {
     conv__buffer *buffer;
     conv_bytes rest;
+    int version;
     bool damaged;
 } walker;
 
@@ -167,6 +175,12 @@ static void walk_usage(walker *self, conv__usage_row *row)
     walk_bytes(self, &usage->raw);
     walk_bytes(self, &usage->metadata);
     walk_bytes(self, &row->originals);
+    if (self->version < VERSION_WITH_DOCUMENTS) {
+        usage->processed_bytes = CONV_UNKNOWN;
+        return;
+    }
+    walk_integer(self, &usage->processed_bytes);
+    walk_uuid(self, &row->document_id);
 }
 
 /* The messages apart: reading has to make their array first. */
@@ -197,7 +211,7 @@ static bool checksum(conv_bytes bytes, uint8_t sum[CHECKSUM_SIZE])
 static void begin(walker *self, conv__buffer *buffer, uint8_t kind)
 {
     uint8_t head[2] = {kind, VERSION};
-    *self = (walker){.buffer = buffer};
+    *self = (walker){.buffer = buffer, .version = VERSION};
     walk_raw(self, head, sizeof head);
 }
 
@@ -257,11 +271,13 @@ static conv_status open_record(walker *self, conv_bytes record, uint8_t kind, co
     *self = (walker){.rest = body};
     walk_raw(self, head, sizeof head);
     if (head[0] != kind) return damaged(error);
-    if (head[1] != VERSION)
+    if (head[1] < 1) return damaged(error);
+    if (head[1] > VERSION)
         return conv__fail(error, CONV_STATE, ACTION,
-                          "a record of the journal has form %d, this library reads form %d: update "
-                          "the program",
+                          "a record of the journal has form %d, this library reads up to form %d: "
+                          "update the program",
                           head[1], VERSION);
+    self->version = head[1];
     return CONV_OK;
 }
 

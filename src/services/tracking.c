@@ -18,7 +18,7 @@ static conv_status check(const conv_usage *usage, conv_error *error)
     if (!is_count(usage->input_tokens) || !is_count(usage->output_tokens) ||
         !is_count(usage->total_tokens) || !is_count(usage->cache_read_tokens) ||
         !is_count(usage->cache_write_tokens) || !is_count(usage->reasoning_tokens) ||
-        !is_count(usage->latency_ms))
+        !is_count(usage->latency_ms) || !is_count(usage->processed_bytes))
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "a count is negative");
     if (usage->priced && usage->cost_usd.negative)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "the cost is negative");

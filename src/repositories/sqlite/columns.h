@@ -17,16 +17,17 @@
     "l.log_id, l.created_at, l.user_id, l.user_email, l.session_id, l.service, l.operation,"       \
     " l.model, l.provider, l.input_tokens, l.output_tokens, l.total_tokens, l.cache_read_tokens,"  \
     " l.cache_write_tokens, l.reasoning_tokens, l.latency_ms, l.cost_usd, l.price, l.status,"      \
-    " l.error, l.raw, l.metadata, l.originals, u.external_id, u.originals"
-enum { CONV__SQLITE_USAGE_COLUMN_COUNT = 25 };
+    " l.error, l.raw, l.metadata, l.originals, l.document_id, l.processed_bytes, u.external_id,"   \
+    " u.originals"
+enum { CONV__SQLITE_USAGE_COLUMN_COUNT = 27 };
 
 /* The insert that conv__sqlite_bind_usage fills, to be followed by what a conflict does. */
 #define CONV__SQLITE_INSERT_USAGE                                                                  \
     "INSERT INTO usage_logs (log_id, created_at, user_id, user_email, session_id, service,"        \
     " operation, model, provider, input_tokens, output_tokens, total_tokens, cache_read_tokens,"   \
     " cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price, status, error, raw,"      \
-    " metadata, originals)"                                                                        \
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " metadata, originals, document_id, processed_bytes)"                                          \
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 void conv__sqlite_bind_usage(conv__sqlite_query *query, const conv__usage_row *row);
 
 /* Saves the spelling of a user's id, unless it is known already. */
