@@ -37,6 +37,15 @@ conv_outcome conv__sqlite_outcome(conv__sqlite_query *query, int column)
     return CONV_OUTCOME_FAILED;
 }
 
+void conv__sqlite_hash(conv__sqlite_query *query, int column, uint8_t hash[CONV__CONTENT_HASH_SIZE])
+{
+    conv_bytes stored = conv__sqlite_bytes(query, column);
+    if (stored.data == NULL || stored.size != CONV__CONTENT_HASH_SIZE)
+        conv__sqlite_damaged(query);
+    else
+        memcpy(hash, stored.data, stored.size);
+}
+
 static void read_message(conv__sqlite_query *query, conv__arena *arena, conv__message_row *row)
 {
     conv_message *message = &row->message;

@@ -40,10 +40,12 @@ CONV_WARN_UNUSED conv_status conv__sqlite_insert_user(conv__sqlite *connection,
                                                       const conv__name_row *user,
                                                       int64_t created_us, conv_error *error);
 
-/* Both copy into the arena, because a row's memory ends with the next step; failures are marked in
- * the query. The texts are as stored: see conv__message_from_row and its kin. */
+/* All copy, because a row's memory ends with the next step; failures are marked in the query. The
+ * texts are as stored: see conv__message_from_row and its kin. */
 conv_bytes conv__sqlite_copy(conv__sqlite_query *query, int column, conv__arena *arena);
 conv_outcome conv__sqlite_outcome(conv__sqlite_query *query, int column);
+void conv__sqlite_hash(conv__sqlite_query *query, int column,
+                       uint8_t hash[CONV__CONTENT_HASH_SIZE]);
 
 /* Appends the row under the query, restored, to a list that has room for `capacity` rows; the list
  * grows in the arena. */
