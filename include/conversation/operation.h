@@ -37,8 +37,8 @@ conv_uuid conv_operation_log_id(const conv_operation *operation);
 /* Ends an operation and records it. `used` is how it went: status, counts, processed_bytes, price,
  * error, raw; what it leaves open (CONV_UNKNOWN, absent) of counts, user_email, model, provider and
  * metadata stays as it was at the begin. Its ids, time, service and operation are not looked at.
- * NULL: complete, and nothing more is known. The latency is measured, from the begin to the first call of this, unless `used`
- * knows it.
+ * NULL: complete, and nothing more is known. The latency is measured, from the begin to the first
+ * call of this, unless `used` knows it.
  * Without a document the record goes to the tracker (see conv_track_usage) and waits in the journal
  * where the store is away. With a document_id it is saved in one transaction with the change of the
  * document, whose last_operation, last_status and updated_us it sets: then CONV_OK means committed.

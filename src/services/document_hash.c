@@ -37,8 +37,7 @@ static conv_status fail(conv_error *error, int code)
                          : code == EISDIR                  ? CONV_INVALID_ARGUMENT
                          : code == ENOMEM                  ? CONV_NO_MEMORY
                                                            : CONV_UNAVAILABLE;
-    return conv__fail(error, status, ACTION, "the file can't be read: %s",
-                      strerrordesc_np(code));
+    return conv__fail(error, status, ACTION, "the file can't be read: %s", strerrordesc_np(code));
 }
 
 static conv_status read_all(FILE *file, conv__sha256 *hash, int64_t *size_bytes, conv_error *error)
