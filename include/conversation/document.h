@@ -150,6 +150,9 @@ const conv_document *conv_document_page_document(const conv_document_page *page,
 /* Whether documents follow after this page. Thread: any. */
 bool conv_document_page_has_more(const conv_document_page *page);
 
+/* Whether conv_document_register found the document registered before its call. Thread: any. */
+bool conv_document_page_is_repeat(const conv_document_page *page);
+
 /* Frees the page and all it gave out; NULL is allowed. Thread: owner. */
 void conv_document_page_free(conv_document_page *page);
 

@@ -2,8 +2,7 @@
  */
 #include "cli/commands.h"
 
-#include <string.h>
-
+#include "cli/confirm.h"
 #include "cli/display.h"
 #include "cli/format.h"
 #include "cli/journal.h"
@@ -48,11 +47,8 @@ static bool confirm(const char *session_id, int64_t messages)
     cli_format_count(messages, count);
     fputs("delete session ", stderr);
     cli_display_line(stderr, conv_text(session_id), 60);
-    fprintf(stderr, " with %s %s? [y/N] ", count, messages == 1 ? "message" : "messages");
-    fflush(stderr);
-    char answer[16] = "";
-    if (fgets(answer, sizeof answer, stdin) == NULL) fputc('\n', stderr);
-    return strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0 || strcmp(answer, "Y\n") == 0;
+    fprintf(stderr, " with %s %s?", count, messages == 1 ? "message" : "messages");
+    return cli_confirmed();
 }
 
 /* Looks through a store opened for reading, so that deleting from one that is not there makes none.

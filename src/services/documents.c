@@ -23,6 +23,7 @@ enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 1000 };
 struct conv_document_page {
     conv__arena arena; /* everything in the list lives here */
     conv__document_list list;
+    bool repeat;
 };
 
 /* What the questions below work on. */
@@ -30,6 +31,8 @@ typedef struct document_work {
     conv__document_key key;
     conv__document_list *list;
     bool wants_page;
+    int tries;   /* of the registration */
+    bool repeat; /* it had been registered before the first of them */
     const conv__document_row *row;
     conv__usage_row usage;
     conv__document_note note;
@@ -67,8 +70,12 @@ static conv_status compare(conv__transaction *transaction, conv__arena *arena, d
                           "again");
     if (status != CONV_OK) return status;
     if (memcmp(work->list->rows[0].content_hash, work->row->content_hash,
-               sizeof work->row->content_hash) == 0)
+               sizeof work->row->content_hash) == 0) {
+        /* An earlier try may have been committed though its answer was lost. */
+        work->repeat =
+            work->tries == 1 || work->list->rows[0].document.created_us != work->row->created_us;
         return CONV_OK;
+    }
     return conv__fail(error, CONV_CONFLICT, action,
                       "the id is registered with other content; nothing was changed, use a new id "
                       "or delete that document first");
@@ -80,6 +87,7 @@ static conv_status insert(conv__transaction *transaction, conv__arena *arena, vo
     document_work *work = context;
     conv__document_repository *documents = transaction->store->documents;
     bool inserted = false;
+    work->tries++;
     conv_status status =
         documents->functions->insert(documents, transaction, work->row, &inserted, error);
     if (status != CONV_OK) return status;
@@ -133,6 +141,7 @@ static conv_status ask_for_page(conv__store *store, conv__ask_mode mode, int64_t
     if (made == NULL) return conv__fail_memory(error, action);
     work->list = &made->list;
     conv_status status = conv__ask(store, mode, deadline_ns, question, &made->arena, work, error);
+    made->repeat = work->repeat;
     if (status == CONV_OK && page != NULL)
         *page = made;
     else
@@ -323,6 +332,11 @@ const conv_document *conv_document_page_document(const conv_document_page *page,
 bool conv_document_page_has_more(const conv_document_page *page)
 {
     return page->list.has_more;
+}
+
+bool conv_document_page_is_repeat(const conv_document_page *page)
+{
+    return page->repeat;
 }
 
 void conv_document_page_free(conv_document_page *page)

@@ -153,6 +153,7 @@ static void a_repeat_changes_nothing_and_other_content_is_refused(void **state)
         conv_document_page *page = NULL;
         assert_ok(conv_document_register(client, &params, &page, &error), error);
         assert_int_equal(conv_document_page_count(page), 1);
+        assert_int_equal(conv_document_page_is_repeat(page), i > 0);
         conv_document_page_free(page);
         assert_ok(conv_document_register(client, &params, NULL, &error), error);
     }
