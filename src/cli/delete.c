@@ -28,6 +28,7 @@ static cli_exit print_receipt(const conv_delete_receipt *receipt, bool json)
         cli_json_add(value, &failed, "exchanges", json_integer(receipt->exchanges));
         cli_json_add(value, &failed, "messages", json_integer(receipt->messages));
         cli_json_add(value, &failed, "summaries", json_integer(receipt->summaries));
+        cli_json_add(value, &failed, "documents", json_integer(receipt->documents));
         cli_json_add(value, &failed, "usage_kept", json_integer(receipt->usage_kept));
         return cli_json_print(stdout, value, failed) ? CLI_EXIT_OK : CLI_EXIT_FAILED;
     }
@@ -35,6 +36,7 @@ static cli_exit print_receipt(const conv_delete_receipt *receipt, bool json)
     print_one(receipt->sessions, "session", "sessions", ", ");
     print_one(receipt->exchanges, "exchange", "exchanges", ", ");
     print_one(receipt->messages, "message", "messages", ", ");
+    if (receipt->documents > 0) print_one(receipt->documents, "document", "documents", ", ");
     print_one(receipt->summaries, "summary", "summaries", "; ");
     print_one(receipt->usage_kept, "usage record", "usage records", " kept\n");
     return CLI_EXIT_OK;

@@ -77,6 +77,11 @@ typedef struct conv__document_repository_functions {
     conv_status (*remove)(conv__document_repository *documents, conv__transaction *transaction,
                           const conv__document_key *key, conv__removed_document *removed,
                           conv_error *error);
+
+    /* All of a session; `count` is valid after commit. */
+    conv_status (*remove_session)(conv__document_repository *documents,
+                                  conv__transaction *transaction, conv_uuid session_id,
+                                  int64_t *count, conv_error *error);
 } conv__document_repository_functions;
 
 struct conv__document_repository {

@@ -271,14 +271,41 @@ static void a_removed_one_is_gone_and_nothing_else(void **state)
     assert_true(insert_one("going", "removal", 2));
 }
 
+static void a_session_takes_its_documents_along(void **state)
+{
+    (void)state;
+    conv__store *store = contract_store();
+    int64_t count = -1;
+    conv_uuid session_id = conv_uuid_ensure(conv_text("all gone"));
+    assert_true(insert_one("one", "all gone", 1));
+    assert_true(insert_one("two", "all gone", 1));
+    assert_true(insert_one("one", NULL, 1));
+    conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
+    assert_ok(store->documents->functions->remove_session(store->documents, transaction, session_id,
+                                                          &count, &error),
+              error);
+    int64_t none = -1; /* no session is no session of anybody's */
+    assert_ok(store->documents->functions->remove_session(
+                  store->documents, transaction, conv_uuid_ensure(conv_text(NULL)), &none, &error),
+              error);
+    assert_ok(store->functions->commit(transaction, &error), error);
+    assert_true(count == 2);
+    assert_true(none == 0);
+    assert_true(read_one("one", NULL).created_us == 1);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_documents WHERE session_id = '%s'",
+                                    contract_uuid(session_id)),
+                     0);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, reset, reset)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_document_comes_back_as_it_was),  TEST(an_empty_document_of_nobody),
-        TEST(an_id_counts_once_in_its_session), TEST(pages_by_session_user_and_content),
-        TEST(the_newest_operation_is_noted),    TEST(a_removed_one_is_gone_and_nothing_else),
+        TEST(a_document_comes_back_as_it_was),     TEST(an_empty_document_of_nobody),
+        TEST(an_id_counts_once_in_its_session),    TEST(pages_by_session_user_and_content),
+        TEST(the_newest_operation_is_noted),       TEST(a_removed_one_is_gone_and_nothing_else),
+        TEST(a_session_takes_its_documents_along),
     };
     return RUN_TESTS_WITH("documents", tests, contract_setup, contract_teardown);
 }

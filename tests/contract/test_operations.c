@@ -445,6 +445,57 @@ static void a_deletion_keeps_what_was_used(void **state)
     assert_value("SELECT count(*) FROM usage_logs WHERE operation = 'upload'", "3");
 }
 
+static void a_session_is_deleted_with_its_documents(void **state)
+{
+    (void)state;
+    conv_delete_receipt receipt;
+    registered("a", "whole session");
+    registered("b", "whole session");
+    registered("a", "other session");
+    assert_ok(conv_session_delete(client, "whole session", &receipt, &error), error);
+    assert_true(receipt.sessions == 0);
+    assert_true(receipt.documents == 2);
+    assert_true(receipt.usage_kept == 2);
+    assert_status(conv_session_delete(client, "whole session", &receipt, &error), CONV_NOT_FOUND,
+                  error);
+    assert_value("SELECT count(*) FROM chat_documents", "1");
+    assert_value("SELECT count(*) FROM usage_logs", "3");
+}
+
+/* Nobody listens at this port: the journal takes plain operations, and nothing takes a document. */
+static void a_store_that_is_away_accepts_no_document(void **state)
+{
+    (void)state;
+    char own_journal[96];
+    conv_client *away = NULL;
+    conv_operation *operation = NULL;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    snprintf(own_journal, sizeof own_journal, "%s/away.db", folder);
+    params.store = "postgresql://127.0.0.1:1/nowhere";
+    params.journal = own_journal;
+    assert_ok(conv_client_open(&params, &away, &error), error);
+    conv_document_params document = params_of("not accepted", NULL);
+    assert_status(conv_document_register(away, &document, NULL, &error), CONV_UNAVAILABLE, error);
+    conv_usage known = usage_of("parse", "not accepted", NULL);
+    assert_ok(conv_operation_begin(away, &known, &operation, &error), error);
+    assert_status(conv_operation_end(operation, NULL, &error), CONV_UNAVAILABLE, error);
+    assert_ok(conv_operation_free(operation, &error), error);
+    known = usage_of("search", NULL, NULL);
+    assert_ok(conv_operation_begin(away, &known, &operation, &error), error);
+    assert_ok(conv_operation_end(operation, NULL, &error), error);
+    assert_ok(conv_operation_free(operation, &error), error);
+    assert_status(conv_client_close(away, 0, &error), CONV_TIMEOUT, error);
+
+    params.store = url;
+    assert_ok(conv_client_open(&params, &away, &error), error);
+    assert_ok(conv_client_close(away, 5000, &error), error);
+    assert_value("SELECT count(*) FROM chat_documents", "0");
+    assert_value("SELECT count(*) FROM usage_logs WHERE operation = 'parse'"
+                 " AND document_id IS NOT NULL AND status = 'complete'",
+                 "1");
+    assert_value("SELECT count(*) FROM usage_logs WHERE operation = 'search'", "1");
+}
+
 static void documents_are_found_by_their_content(void **state)
 {
     (void)state;
@@ -556,6 +607,8 @@ int main(void)
         TEST(nothing_is_half_done_while_the_ledger_is_away),
         TEST(the_same_record_counts_once),
         TEST(a_deletion_keeps_what_was_used),
+        TEST(a_session_is_deleted_with_its_documents),
+        TEST(a_store_that_is_away_accepts_no_document),
         TEST(documents_are_found_by_their_content),
         TEST(a_client_waits_for_its_operations),
         TEST(many_threads_register_one_document),

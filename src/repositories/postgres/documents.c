@@ -22,7 +22,7 @@
 #define OF_KEY                                                                                     \
     " document_id = $1::uuid AND session_id = coalesce($2::uuid, " CONV__POSTGRES_NIL "::uuid)"
 
-enum { INSERT_USER, INSERT, READ, LIST, NOTE, REMOVE, STATEMENTS };
+enum { INSERT_USER, INSERT, READ, LIST, NOTE, REMOVE, REMOVE_SESSION, STATEMENTS };
 
 const conv__statement conv__postgres_document_statements[] = {
     [INSERT_USER] = {"conv_document_user", ACTION_REGISTER, 3, false, CONV__POSTGRES_INSERT_USERS},
@@ -58,6 +58,10 @@ const conv__statement conv__postgres_document_statements[] = {
     [REMOVE] = {"conv_document_remove", ACTION_DELETE, 2, false,
                 "WITH gone AS (DELETE FROM chat_documents WHERE" OF_KEY " RETURNING user_id)"
                 " SELECT user_id, (SELECT count(*) FROM usage_logs WHERE" OF_KEY ") FROM gone"},
+    [REMOVE_SESSION] = {"conv_document_remove_session", ACTION_DELETE, 1, false,
+                        "WITH gone AS (DELETE FROM chat_documents WHERE session_id = $1::uuid"
+                        "  AND session_id <> " CONV__POSTGRES_NIL " RETURNING 1)"
+                        " SELECT count(*) FROM gone"},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 
@@ -253,10 +257,32 @@ static conv_status remove_document(conv__document_repository *documents,
     return conv__postgres_ask(transaction, error);
 }
 
+static conv_status receive_count(void *context, const conv__result *result, conv_error *error)
+{
+    int64_t *count = context;
+    (void)error;
+    if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
+    conv__reader reader = conv__reader_at(result, 0, NULL);
+    *count = conv__next_int8(&reader);
+    return reader.status;
+}
+
+static conv_status remove_session(conv__document_repository *documents,
+                                  conv__transaction *transaction, conv_uuid session_id,
+                                  int64_t *count, conv_error *error)
+{
+    (void)documents;
+    conv__parameters parameters = {.count = 0};
+    *count = 0;
+    conv__parameter_uuid(&parameters, session_id);
+    return queue(transaction, REMOVE_SESSION, &parameters, receive_count, count, error);
+}
+
 const conv__document_repository_functions conv__postgres_document_functions = {
     .insert = insert,
     .read = read_one,
     .list = list_documents,
     .note = note,
     .remove = remove_document,
+    .remove_session = remove_session,
 };

@@ -38,7 +38,8 @@ enum {
     LIST_BY_SHA256,
     NOTE_DOCUMENT,
     DELETE_DOCUMENT,
-    COUNT_USAGE
+    COUNT_USAGE,
+    DELETE_OF_SESSION
 };
 
 const conv__sqlite_statement conv__sqlite_document_statements[] = {
@@ -64,6 +65,8 @@ const conv__sqlite_statement conv__sqlite_document_statements[] = {
     [DELETE_DOCUMENT] = {"DELETE FROM chat_documents WHERE document_id = ? AND session_id = ?"
                          " RETURNING user_id"},
     [COUNT_USAGE] = {"SELECT count(*) FROM usage_logs WHERE document_id = ? AND session_id = ?"},
+    [DELETE_OF_SESSION] = {"DELETE FROM chat_documents"
+                           " WHERE session_id = ? AND session_id <> " CONV__SQLITE_NIL},
     {NULL},
 };
 
@@ -251,4 +254,15 @@ conv_status conv__sqlite_remove_document(conv__document_repository *documents,
     while (conv__sqlite_step(&query))
         removed->usage_records = conv__sqlite_integer(&query, 0);
     return conv__sqlite_finish(&query, error);
+}
+
+conv_status conv__sqlite_remove_documents(conv__document_repository *documents,
+                                          conv__transaction *transaction, conv_uuid session_id,
+                                          int64_t *count, conv_error *error)
+{
+    (void)documents;
+    conv__sqlite_query query;
+    prepare(&query, transaction, DELETE_OF_SESSION, ACTION_DELETE);
+    conv__sqlite_bind_uuid_or_nil(&query, session_id);
+    return conv__sqlite_execute(&query, count, error);
 }

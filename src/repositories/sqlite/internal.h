@@ -88,5 +88,8 @@ conv_status conv__sqlite_remove_document(conv__document_repository *documents,
                                          conv__transaction *transaction,
                                          const conv__document_key *key,
                                          conv__removed_document *removed, conv_error *error);
+conv_status conv__sqlite_remove_documents(conv__document_repository *documents,
+                                          conv__transaction *transaction, conv_uuid session_id,
+                                          int64_t *count, conv_error *error);
 
 #endif

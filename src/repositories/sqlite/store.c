@@ -129,6 +129,7 @@ static const conv__document_repository_functions document_functions = {
     .list = conv__sqlite_list_documents,
     .note = conv__sqlite_note_document,
     .remove = conv__sqlite_remove_document,
+    .remove_session = conv__sqlite_remove_documents,
 };
 
 conv_status conv__sqlite_store_open(const conv__sqlite_params *params, bool later,
