@@ -41,7 +41,7 @@ typedef struct conv_document_params {
     const char *metadata;     /* JSON object */
     const conv_usage *upload; /* what the upload used, its latency, outcome and model; ids and times
                                  but for the log_id are those of the document; service absent means
-                                 "documents", operation "upload", processed_bytes CONV_UNKNOWN
+                                 "documents", operation "upload"; processed_bytes unknown:
                                  `size_bytes`. NULL: complete, and nothing more is known */
     int64_t created_us;       /* microseconds since 1970-01-01 UTC; 0: now */
 } conv_document_params;
