@@ -148,6 +148,18 @@ static void walk_message(walker *self, conv__message_row *row)
     walk_bytes(self, &row->originals);
 }
 
+/* One byte where there is none: most records are of turns. */
+static void walk_document(walker *self, conv__usage_row *row)
+{
+    bool has_document = self->buffer != NULL && (row->usage.processed_bytes != CONV_UNKNOWN ||
+                                                 !conv_uuid_is_nil(row->document_id));
+    if (self->buffer == NULL) row->usage.processed_bytes = CONV_UNKNOWN;
+    if (self->version >= VERSION_WITH_DOCUMENTS) walk_bool(self, &has_document);
+    if (!has_document) return;
+    walk_integer(self, &row->usage.processed_bytes);
+    walk_uuid(self, &row->document_id);
+}
+
 static void walk_usage(walker *self, conv__usage_row *row)
 {
     conv_usage *usage = &row->usage;
@@ -175,12 +187,7 @@ static void walk_usage(walker *self, conv__usage_row *row)
     walk_bytes(self, &usage->raw);
     walk_bytes(self, &usage->metadata);
     walk_bytes(self, &row->originals);
-    if (self->version < VERSION_WITH_DOCUMENTS) {
-        usage->processed_bytes = CONV_UNKNOWN;
-        return;
-    }
-    walk_integer(self, &usage->processed_bytes);
-    walk_uuid(self, &row->document_id);
+    walk_document(self, row);
 }
 
 /* The messages apart: reading has to make their array first. */
