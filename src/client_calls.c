@@ -2,6 +2,7 @@
  * service that does the work. */
 #include "client.h"
 
+#include "conversation/document.h"
 #include "conversation/history.h"
 #include "conversation/middleware.h"
 #include "conversation/schema.h"
@@ -12,6 +13,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "middleware/chain.h"
+#include "services/documents.h"
 #include "services/history.h"
 #include "services/reports.h"
 #include "services/sessions.h"
@@ -162,6 +164,39 @@ conv_status conv_history_message_by_id(conv_client *client, conv_uuid message_id
     CALL_WITH_RESULT(client, "read message", history, error,
                      conv__history_message_by_id(client->store, deadline_of(client), message_id,
                                                  history, error));
+}
+
+conv_status conv_document_register(conv_client *client, const conv_document_params *params,
+                                   conv_document_page **document, conv_error *error)
+{
+    if (document != NULL) *document = NULL;
+    CALL(client, "register document", error,
+         conv__documents_register(client->store, client->prices, deadline_of(client), params,
+                                  document, error));
+}
+
+conv_status conv_document_get(conv_client *client, const char *document_id, const char *session_id,
+                              conv_document_page **document, conv_error *error)
+{
+    CALL_WITH_RESULT(client, "read document", document, error,
+                     conv__documents_get(client->store, deadline_of(client), document_id,
+                                         session_id, document, error));
+}
+
+conv_status conv_document_list(conv_client *client, const conv_document_filter *filter,
+                               conv_document_page **page, conv_error *error)
+{
+    CALL_WITH_RESULT(client, "list documents", page, error,
+                     conv__documents_list(client->store, deadline_of(client), filter, page, error));
+}
+
+conv_status conv_document_delete(conv_client *client, const char *document_id,
+                                 const char *session_id, conv_document_receipt *receipt,
+                                 conv_error *error)
+{
+    CALL(client, "delete document", error,
+         conv__documents_delete(client->store, deadline_of(client), document_id, session_id,
+                                receipt, error));
 }
 
 conv_status conv_usage_query(conv_client *client, const conv_usage_filter *filter,

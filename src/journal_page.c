@@ -59,22 +59,6 @@ static conv_status give_messages(conv__arena *arena, const conv__exchange *excha
     return CONV_OK;
 }
 
-static conv_status give_usage(conv__arena *arena, const conv__usage_row *row,
-                              conv_journal_entry *given, conv_error *error)
-{
-    conv__usage_row restored = *row;
-    conv_usage *usage = conv__arena_allocate(arena, sizeof *usage);
-    if (usage == NULL) return conv__fail_memory(error, ACTION);
-    conv_status status = conv__usage_from_row(&restored, error);
-    if (status != CONV_OK) return status;
-    *usage = restored.usage;
-    usage->session_id = given->session_id;
-    usage->user_id = given->user_id;
-    if (conv__copy_usage(arena, usage) != CONV_OK) return conv__fail_memory(error, ACTION);
-    given->usage = usage;
-    return CONV_OK;
-}
-
 static conv_status copy(conv__arena *arena, conv_bytes *bytes, conv_error *error)
 {
     return conv__arena_copy(arena, *bytes, bytes) == CONV_OK ? CONV_OK
@@ -88,6 +72,24 @@ static conv_status give_uuid(conv__arena *arena, conv_uuid id, conv_bytes *text,
     conv_uuid_format(id, characters);
     *text = conv_text(characters);
     return copy(arena, text, error);
+}
+
+static conv_status give_usage(conv__arena *arena, const conv__usage_row *row,
+                              conv_journal_entry *given, conv_error *error)
+{
+    conv__usage_row restored = *row;
+    conv_usage *usage = conv__arena_allocate(arena, sizeof *usage);
+    if (usage == NULL) return conv__fail_memory(error, ACTION);
+    conv_status status = conv__usage_from_row(&restored, error);
+    if (status != CONV_OK) return status;
+    *usage = restored.usage;
+    usage->session_id = given->session_id;
+    usage->user_id = given->user_id;
+    status = give_uuid(arena, row->document_id, &usage->document_id, error);
+    if (status != CONV_OK) return status;
+    if (conv__copy_usage(arena, usage) != CONV_OK) return conv__fail_memory(error, ACTION);
+    given->usage = usage;
+    return CONV_OK;
 }
 
 static conv_status give_exchange(conv__arena *arena, const conv__journal_entry *entry,

@@ -98,11 +98,13 @@ typedef struct conv_delete_receipt {
     int64_t messages;
     int64_t exchanges;
     int64_t summaries;
+    int64_t documents;
     int64_t usage_kept; /* usage records stay: they are the ledger, and hold no text */
 } conv_delete_receipt;
 
-/* Deletes a session with all its messages in one transaction. `receipt` may be NULL.
- * CONV_NOT_FOUND: there is none. Else as conv_session_create. Thread: any. Round trips: 1. */
+/* Deletes a session with all its messages and documents in one transaction. `receipt` may be NULL.
+ * CONV_NOT_FOUND: there is none, and no document of it. Else as conv_session_create. Thread: any.
+ * Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_delete(conv_client *client, const char *session_id,
                                                  conv_delete_receipt *receipt, conv_error *error);
 

@@ -30,8 +30,9 @@ typedef struct conv_usage {
     conv_bytes session_id; /* any string (see conv_uuid_ensure), or absent; given back as it came */
     conv_bytes user_id;    /* likewise */
     conv_bytes user_email;
-    conv_bytes service;   /* e.g. "chat"; as input absent means "chat" */
-    conv_bytes operation; /* gen_ai.operation.name; as input absent means "chat" */
+    conv_bytes document_id; /* the document that was worked on, any string, see document.h */
+    conv_bytes service;     /* e.g. "chat"; as input absent means "chat" */
+    conv_bytes operation;   /* gen_ai.operation.name; as input absent means "chat" */
     conv_bytes model;
     conv_bytes provider; /* gen_ai.provider.name, e.g. "openai" */
     int64_t input_tokens;
@@ -41,6 +42,7 @@ typedef struct conv_usage {
     int64_t cache_write_tokens;
     int64_t reasoning_tokens;
     int64_t latency_ms;
+    int64_t processed_bytes; /* read by the operation, e.g. of the document that was parsed */
     bool priced; /* false: no price was known, `cost_usd` means nothing (stored as NULL) */
     conv_decimal cost_usd; /* exact */
     conv_bytes price;      /* which price row gave the cost */
@@ -53,9 +55,9 @@ typedef struct conv_usage {
 #define CONV_USAGE_INIT                                                                            \
     {                                                                                              \
         {{0}}, 0, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0},     \
-            CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN,    \
-            CONV_UNKNOWN, false, {0, 0, 0, false}, {NULL, 0}, CONV_OUTCOME_COMPLETE, {NULL, 0},    \
-            {NULL, 0},                                                                             \
+            {NULL, 0}, CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN,       \
+            CONV_UNKNOWN, CONV_UNKNOWN, CONV_UNKNOWN, false, {0, 0, 0, false}, {NULL, 0},          \
+            CONV_OUTCOME_COMPLETE, {NULL, 0}, {NULL, 0},                                           \
         {                                                                                          \
             NULL, 0                                                                                \
         }                                                                                          \
@@ -69,17 +71,18 @@ typedef struct conv_usage_filter {
     conv_bytes service;
     conv_bytes operation;
     conv_bytes model;
-    conv_bytes user_id;    /* any string */
-    conv_bytes session_id; /* any string */
-    size_t limit;          /* records of a page, 1 to 1000; 0: 100 */
-    int64_t after_us;      /* cursor: `created_us` and `log_id` of the last record of the page */
-    conv_uuid after_id;    /* before; both zero: from the newest */
+    conv_bytes user_id;     /* any string */
+    conv_bytes session_id;  /* any string */
+    conv_bytes document_id; /* any string */
+    size_t limit;           /* records of a page, 1 to 1000; 0: 100 */
+    int64_t after_us;       /* cursor: `created_us` and `log_id` of the last record of the page */
+    conv_uuid after_id;     /* before; both zero: from the newest */
 } conv_usage_filter;
 
 #define CONV_USAGE_FILTER_INIT                                                                     \
     {                                                                                              \
-        sizeof(conv_usage_filter), 0, 0, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, 0, \
-            0,                                                                                     \
+        sizeof(conv_usage_filter), 0, 0, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0},    \
+            {NULL, 0}, 0, 0,                                                                       \
         {                                                                                          \
             {                                                                                      \
                 0                                                                                  \

@@ -41,6 +41,8 @@ typedef enum cli_option {
     CLI_OPTION_YES,
     CLI_OPTION_ALL,
     CLI_OPTION_REDACT,
+    CLI_OPTION_ID,
+    CLI_OPTION_MEDIA_TYPE,
     CLI_OPTION_COUNT
 } cli_option;
 

@@ -33,14 +33,7 @@ static json_t *usage_value(const conv_usage *usage)
 {
     json_t *value = json_object();
     bool failed = false;
-    cli_json_add(value, &failed, "model", cli_json_text(usage->model));
-    cli_json_add(value, &failed, "provider", cli_json_text(usage->provider));
-    cli_json_add(value, &failed, "input_tokens", cli_json_count(usage->input_tokens));
-    cli_json_add(value, &failed, "output_tokens", cli_json_count(usage->output_tokens));
-    cli_json_add(value, &failed, "total_tokens", cli_json_count(usage->total_tokens));
-    cli_json_add(value, &failed, "cost_usd",
-                 usage->priced ? cli_json_decimal(usage->cost_usd) : json_null());
-    cli_json_add(value, &failed, "latency_ms", cli_json_count(usage->latency_ms));
+    cli_json_add_usage(value, &failed, usage);
     if (!failed) return value;
     json_decref(value);
     return NULL;

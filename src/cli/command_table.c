@@ -68,6 +68,24 @@ const cli_command cli_commands[] = {
      "With --journal what waits there is saved first, and what of the session is stuck "
      "there goes too.\n",
      cli_delete},
+    {"documents", "[list] | show ID | add FILE… | find HASH|FILE | delete ID", 0, 4096,
+     BIT(SESSION) | BIT(USER) | BIT(LIMIT) | BIT(ID) | BIT(MEDIA_TYPE) | BIT(YES) | FORMS,
+     "list, register and delete documents, and show what was done with them",
+     "list shows the newest 50, or --limit N, of all, of --session or of --user. show gives one "
+     "with all operations on it: tokens, bytes, costs. find lists those with the same content: it "
+     "takes a SHA-256 or a file.\n"
+     "\n"
+     "add registers files: what they are called, their size, their SHA-256 and their type; what "
+     "is in them stays where it is. Without --id the id is the path as it was given; the same "
+     "file added again is left as it is. delete removes a document's row; usage records stay. It "
+     "asks before on a terminal; elsewhere it needs --yes.\n"
+     "\n"
+     "An id belongs to its session: a document that was added with --session is shown and deleted "
+     "with it.\n"
+     "\n"
+     "  conversation documents add --session support-42 contract.pdf\n"
+     "  conversation documents show --session support-42 contract.pdf\n",
+     cli_documents},
     {"journal", "list | show ENTRY | retry [ENTRY] | drop ENTRY | export", 1, 2,
      BIT(JOURNAL) | BIT(ALL) | BIT(LIMIT) | BIT(OUTPUT) | BIT(YES) | BIT(JSON) | BIT(JSONL),
      "look into a journal, and decide about what is stuck",

@@ -2,8 +2,7 @@
  */
 #include "cli/commands.h"
 
-#include <string.h>
-
+#include "cli/confirm.h"
 #include "cli/display.h"
 #include "cli/format.h"
 #include "cli/journal.h"
@@ -29,6 +28,7 @@ static cli_exit print_receipt(const conv_delete_receipt *receipt, bool json)
         cli_json_add(value, &failed, "exchanges", json_integer(receipt->exchanges));
         cli_json_add(value, &failed, "messages", json_integer(receipt->messages));
         cli_json_add(value, &failed, "summaries", json_integer(receipt->summaries));
+        cli_json_add(value, &failed, "documents", json_integer(receipt->documents));
         cli_json_add(value, &failed, "usage_kept", json_integer(receipt->usage_kept));
         return cli_json_print(stdout, value, failed) ? CLI_EXIT_OK : CLI_EXIT_FAILED;
     }
@@ -36,6 +36,7 @@ static cli_exit print_receipt(const conv_delete_receipt *receipt, bool json)
     print_one(receipt->sessions, "session", "sessions", ", ");
     print_one(receipt->exchanges, "exchange", "exchanges", ", ");
     print_one(receipt->messages, "message", "messages", ", ");
+    if (receipt->documents > 0) print_one(receipt->documents, "document", "documents", ", ");
     print_one(receipt->summaries, "summary", "summaries", "; ");
     print_one(receipt->usage_kept, "usage record", "usage records", " kept\n");
     return CLI_EXIT_OK;
@@ -48,11 +49,8 @@ static bool confirm(const char *session_id, int64_t messages)
     cli_format_count(messages, count);
     fputs("delete session ", stderr);
     cli_display_line(stderr, conv_text(session_id), 60);
-    fprintf(stderr, " with %s %s? [y/N] ", count, messages == 1 ? "message" : "messages");
-    fflush(stderr);
-    char answer[16] = "";
-    if (fgets(answer, sizeof answer, stdin) == NULL) fputc('\n', stderr);
-    return strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0 || strcmp(answer, "Y\n") == 0;
+    fprintf(stderr, " with %s %s?", count, messages == 1 ? "message" : "messages");
+    return cli_confirmed();
 }
 
 /* Looks through a store opened for reading, so that deleting from one that is not there makes none.

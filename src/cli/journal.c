@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/format.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
@@ -72,18 +73,14 @@ static cli_exit drop(const cli_arguments *arguments, conv_journal *journal, int6
 {
     conv_error error = CONV_ERROR_INIT;
     conv_journal_page *page = NULL;
-    char answer[16] = "";
     if (conv_journal_get(journal, entry_id, &page, &error) != CONV_OK)
         return cli_report(CLI_PART_JOURNAL, &error);
     conv_journal_kind kind = conv_journal_page_entry(page, 0)->kind;
     conv_journal_page_free(page);
     if (!cli_given(arguments, CLI_OPTION_YES)) {
-        fprintf(stderr, "drop entry %lld (%s), which is saved nowhere else? [y/N] ",
-                (long long)entry_id, conv_journal_kind_name(kind));
-        fflush(stderr);
-        if (fgets(answer, sizeof answer, stdin) == NULL) fputc('\n', stderr);
-        if (strcmp(answer, "y\n") != 0 && strcmp(answer, "yes\n") != 0 &&
-            strcmp(answer, "Y\n") != 0) {
+        fprintf(stderr, "drop entry %lld (%s), which is saved nowhere else?", (long long)entry_id,
+                conv_journal_kind_name(kind));
+        if (!cli_confirmed()) {
             cli_note("nothing was dropped");
             return CLI_EXIT_FAILED;
         }

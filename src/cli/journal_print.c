@@ -38,14 +38,9 @@ static json_t *usage_value(const conv_usage *usage)
     cli_json_add(value, &failed, "log_id", json_string(id));
     cli_json_add(value, &failed, "service", cli_json_text(usage->service));
     cli_json_add(value, &failed, "operation", cli_json_text(usage->operation));
-    cli_json_add(value, &failed, "model", cli_json_text(usage->model));
-    cli_json_add(value, &failed, "provider", cli_json_text(usage->provider));
-    cli_json_add(value, &failed, "input_tokens", cli_json_count(usage->input_tokens));
-    cli_json_add(value, &failed, "output_tokens", cli_json_count(usage->output_tokens));
-    cli_json_add(value, &failed, "total_tokens", cli_json_count(usage->total_tokens));
-    cli_json_add(value, &failed, "cost_usd",
-                 usage->priced ? cli_json_decimal(usage->cost_usd) : json_null());
-    cli_json_add(value, &failed, "latency_ms", cli_json_count(usage->latency_ms));
+    cli_json_add_usage(value, &failed, usage);
+    cli_json_add(value, &failed, "document", cli_json_text(usage->document_id));
+    cli_json_add(value, &failed, "processed_bytes", cli_json_count(usage->processed_bytes));
     cli_json_add(value, &failed, "status", json_string(conv_outcome_name(usage->status)));
     if (!failed) return value;
     json_decref(value);

@@ -55,4 +55,7 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
     [CLI_OPTION_REDACT] = {"redact", CLI_VALUE_NONE, NULL, 0, 0,
                            "keep e-mail addresses, card numbers and API keys out of all that is "
                            "sent and saved"},
+    [CLI_OPTION_ID] = {"id", CLI_VALUE_TEXT, "ID", 0, 0, "id of the document, any text"},
+    [CLI_OPTION_MEDIA_TYPE] = {"media-type", CLI_VALUE_TEXT, "TYPE", 0, 0,
+                               "what the document is, e.g. application/pdf"},
 };

@@ -8,7 +8,6 @@
 #include "cli/display.h"
 #include "cli/format.h"
 #include "cli/terminal.h"
-#include "conversation/usage.h"
 
 bool cli_form_of(const cli_arguments *arguments, cli_form *form)
 {
@@ -21,12 +20,8 @@ bool cli_form_of(const cli_arguments *arguments, cli_form *form)
     return false;
 }
 
-/* The text with U+FFFD for each stray byte, on the heap. */
-static char *repaired(conv_bytes bytes, size_t *size)
+void cli_write_repaired(FILE *file, conv_bytes bytes)
 {
-    char *text = NULL;
-    FILE *file = open_memstream(&text, size);
-    if (file == NULL) return NULL;
     cli_glyph glyph;
     for (size_t offset = 0, used; offset < bytes.size; offset += used) {
         used = cli_glyph_read(conv_view(bytes.data + offset, bytes.size - offset), &glyph);
@@ -35,6 +30,15 @@ static char *repaired(conv_bytes bytes, size_t *size)
         else
             fwrite(bytes.data + offset, 1, used, file);
     }
+}
+
+/* The same on the heap. */
+static char *repaired(conv_bytes bytes, size_t *size)
+{
+    char *text = NULL;
+    FILE *file = open_memstream(&text, size);
+    if (file == NULL) return NULL;
+    cli_write_repaired(file, bytes);
     bool failed = ferror(file) != 0;
     if (fclose(file) == 0 && !failed) return text;
     free(text);
@@ -76,6 +80,18 @@ json_t *cli_json_count(int64_t count)
 void cli_json_add(json_t *object, bool *failed, const char *key, json_t *value)
 {
     if (json_object_set_new(object, key, value) != 0) *failed = true;
+}
+
+void cli_json_add_usage(json_t *object, bool *failed, const conv_usage *usage)
+{
+    cli_json_add(object, failed, "model", cli_json_text(usage->model));
+    cli_json_add(object, failed, "provider", cli_json_text(usage->provider));
+    cli_json_add(object, failed, "input_tokens", cli_json_count(usage->input_tokens));
+    cli_json_add(object, failed, "output_tokens", cli_json_count(usage->output_tokens));
+    cli_json_add(object, failed, "total_tokens", cli_json_count(usage->total_tokens));
+    cli_json_add(object, failed, "cost_usd",
+                 usage->priced ? cli_json_decimal(usage->cost_usd) : json_null());
+    cli_json_add(object, failed, "latency_ms", cli_json_count(usage->latency_ms));
 }
 
 bool cli_json_print(FILE *file, json_t *value, bool failed)

@@ -10,6 +10,7 @@
 #include "cli/arguments.h"
 #include "conversation/bytes.h"
 #include "conversation/decimal.h"
+#include "conversation/usage.h"
 
 typedef enum cli_form { CLI_FORM_PEOPLE, CLI_FORM_JSON, CLI_FORM_JSONL, CLI_FORM_CSV } cli_form;
 
@@ -26,6 +27,9 @@ json_t *cli_json_count(int64_t count);          /* null for CONV_UNKNOWN */
 /* Adds a member; takes `value` over, also when NULL, which makes it fail. */
 void cli_json_add(json_t *object, bool *failed, const char *key, json_t *value);
 
+/* Adds the members of a usage record: model, provider, tokens, cost_usd, latency_ms. */
+void cli_json_add_usage(json_t *object, bool *failed, const conv_usage *usage);
+
 /* Prints the value and a line break on `file`, and gives the value back to jansson. False, with a
  * complaint, when out of memory: `value` is NULL or `failed` is set. */
 bool cli_json_print(FILE *file, json_t *value, bool failed);
@@ -33,6 +37,9 @@ bool cli_json_print(FILE *file, json_t *value, bool failed);
 /* Prints an object without its closing brace, for members that follow on another way: messages come
  * from conv_transcript_write_message, which loses no byte. Else as cli_json_print. */
 bool cli_json_print_open(FILE *file, json_t *object, bool failed);
+
+/* Writes the text, U+FFFD for each byte that is not UTF-8: for JSON that is printed as it is. */
+void cli_write_repaired(FILE *file, conv_bytes bytes);
 
 /* Writes one field as RFC 4180 has it, with the comma before unless `first`. An absent one is
  * empty. */

@@ -105,14 +105,18 @@ cli_exit cli_store_drain(const cli_arguments *arguments, conv_client *client, cl
 
 cli_exit cli_report(cli_part part, const conv_error *error)
 {
+    bool is_document = strstr(error->action, "document") != NULL;
     if (error->action[0] != '\0')
         cli_complain("%s: %s", error->action, error->message);
     else
         cli_complain("%s", error->message);
     if (error->outcome_unknown)
-        cli_hint("it may have been saved or not: the same turn id again settles it");
+        cli_hint("it may have been saved or not: the same %s again settles it",
+                 is_document ? "command" : "turn id");
     if (part == CLI_PART_STORE && error->status == CONV_NOT_FOUND)
-        cli_hint("`conversation sessions` lists them");
+        cli_hint("%s", is_document ? "`conversation documents` lists them; --session names the "
+                                     "session of one that has one"
+                                   : "`conversation sessions` lists them");
     if (part == CLI_PART_JOURNAL && error->status == CONV_NOT_FOUND)
         cli_hint("`conversation journal list` lists them");
     if ((part == CLI_PART_STORE || part == CLI_PART_JOURNAL) && error->status == CONV_PERMISSION)

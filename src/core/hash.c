@@ -64,3 +64,33 @@ void conv__sha256_free(conv__sha256 *hash)
     EVP_MD_CTX_free(hash->context);
     conv__release(hash);
 }
+
+static int digit_of(char character)
+{
+    if (character >= '0' && character <= '9') return character - '0';
+    if (character >= 'a' && character <= 'f') return character - 'a' + 10;
+    if (character >= 'A' && character <= 'F') return character - 'A' + 10;
+    return -1;
+}
+
+bool conv__sha256_parse(const char *text, uint8_t digest[CONV__SHA256_SIZE])
+{
+    for (size_t i = 0; i < CONV__SHA256_SIZE; i++) {
+        int high = digit_of(text[2 * i]); /* of the NUL -1, so that nothing behind it is read */
+        int low = high < 0 ? -1 : digit_of(text[2 * i + 1]);
+        if (low < 0) return false;
+        digest[i] = (uint8_t)(high << 4 | low);
+    }
+    return text[2 * CONV__SHA256_SIZE] == '\0';
+}
+
+void conv__sha256_format(const uint8_t digest[CONV__SHA256_SIZE],
+                         char text[2 * CONV__SHA256_SIZE + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < CONV__SHA256_SIZE; i++) {
+        text[2 * i] = digits[digest[i] >> 4];
+        text[2 * i + 1] = digits[digest[i] & 0xF];
+    }
+    text[2 * CONV__SHA256_SIZE] = '\0';
+}

@@ -2,6 +2,7 @@
 #ifndef CONV__CORE_HASH_H
 #define CONV__CORE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,5 +22,11 @@ void conv__sha256_field(conv__sha256 *hash, conv_bytes field);
 CONV_WARN_UNUSED conv_status conv__sha256_finish(conv__sha256 *hash,
                                                  uint8_t digest[CONV__SHA256_SIZE]);
 void conv__sha256_free(conv__sha256 *hash);
+
+/* A digest as 64 hexadecimal digits, in either case when read. False if `text` is something else.
+ */
+bool conv__sha256_parse(const char *text, uint8_t digest[CONV__SHA256_SIZE]);
+void conv__sha256_format(const uint8_t digest[CONV__SHA256_SIZE],
+                         char text[2 * CONV__SHA256_SIZE + 1]);
 
 #endif

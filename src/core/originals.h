@@ -26,7 +26,9 @@ typedef enum conv__original {
     CONV__ORIGINAL_PROVIDER = 13,
     CONV__ORIGINAL_PRICE = 14,
     CONV__ORIGINAL_ERROR = 15,
-    CONV__ORIGINAL_RAW = 16
+    CONV__ORIGINAL_RAW = 16,
+    CONV__ORIGINAL_MEDIA_TYPE = 17,
+    CONV__ORIGINAL_SESSION_ID = 18
 } conv__original;
 
 void conv__originals_append(conv__buffer *originals, conv__original field, conv_bytes bytes);

@@ -50,6 +50,14 @@ static const conv__field usage_fields[] = {
     JSON_FIELD(conv_usage, METADATA, JSON_OBJECT, metadata, "metadata"),
 };
 
+static const conv__field document_fields[] = {
+    TEXT_FIELD(conv__document_row, EXTERNAL_ID, external_id, "document id"),
+    TEXT_FIELD(conv__document_row, SESSION_ID, external_session_id, "session id"),
+    TEXT_FIELD(conv__document_row, NAME, name, "name"),
+    TEXT_FIELD(conv__document_row, MEDIA_TYPE, media_type, "media type"),
+    JSON_FIELD(conv__document_row, METADATA, JSON_OBJECT, metadata, "metadata"),
+};
+
 /* Makes `record` storable and gives the column for the rest, absent if there is none. */
 static conv_status to_row(conv__arena *arena, const conv__field *fields, size_t count, void *record,
                           conv_bytes *originals, conv_error *error)
@@ -123,7 +131,7 @@ static conv_status check_numbers(const conv_usage *usage, conv_error *error)
     const int64_t counts[] = {usage->input_tokens,       usage->output_tokens,
                               usage->total_tokens,       usage->cache_read_tokens,
                               usage->cache_write_tokens, usage->reasoning_tokens,
-                              usage->latency_ms};
+                              usage->latency_ms,         usage->processed_bytes};
     for (size_t i = 0; i < COUNT(counts); i++) {
         if (counts[i] < 0 && counts[i] != CONV_UNKNOWN)
             return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
@@ -141,7 +149,9 @@ static conv_status check_numbers(const conv_usage *usage, conv_error *error)
 conv_status conv__usage_to_row(conv__arena *arena, const conv_usage *usage, conv__usage_row *row,
                                conv_error *error)
 {
-    *row = (conv__usage_row){.usage = *usage, .session_id = conv_uuid_ensure(usage->session_id)};
+    *row = (conv__usage_row){.usage = *usage,
+                             .session_id = conv_uuid_ensure(usage->session_id),
+                             .document_id = conv_uuid_ensure(usage->document_id)};
     if (usage->service.data == NULL) row->usage.service = conv_text("chat");
     if (usage->operation.data == NULL) row->usage.operation = conv_text("chat");
     conv_status status = check_numbers(usage, error);
@@ -149,6 +159,42 @@ conv_status conv__usage_to_row(conv__arena *arena, const conv_usage *usage, conv
     status = conv__name_to_row(arena, usage->user_id, &row->user, error);
     if (status != CONV_OK) return status;
     return to_row(arena, usage_fields, COUNT(usage_fields), &row->usage, &row->originals, error);
+}
+
+static conv_status read_sha256(conv__arena *arena, const char *text, conv_bytes *sha256,
+                               conv_error *error)
+{
+    uint8_t digest[CONV__SHA256_SIZE];
+    if (text == NULL) return CONV_OK;
+    if (!conv__sha256_parse(text, digest))
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                          "sha256 is not 64 hexadecimal digits");
+    if (conv__arena_copy(arena, conv_view((const char *)digest, sizeof digest), sha256) != CONV_OK)
+        return conv__fail_memory(error, ACTION_TO_ROW);
+    return CONV_OK;
+}
+
+conv_status conv__document_to_row(conv__arena *arena, const conv_document_params *params,
+                                  conv__document_row *row, conv_error *error)
+{
+    conv_bytes id = conv_text(params->document_id);
+    conv_bytes session_id = conv_text(params->session_id);
+    *row = (conv__document_row){.document_id = conv_uuid_ensure(id),
+                                .session_id = conv_uuid_ensure(session_id),
+                                .name = params->name,
+                                .media_type = params->media_type,
+                                .size_bytes = params->size_bytes,
+                                .metadata = conv_text(params->metadata)};
+    row->external_id = external_id_of(row->document_id, id);
+    row->external_session_id = external_id_of(row->session_id, session_id);
+    if (params->size_bytes < 0)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                          "the size of the document is negative");
+    conv_status status = read_sha256(arena, params->sha256, &row->sha256, error);
+    if (status == CONV_OK)
+        status = conv__name_to_row(arena, conv_text(params->user_id), &row->user, error);
+    if (status != CONV_OK) return status;
+    return to_row(arena, document_fields, COUNT(document_fields), row, &row->originals, error);
 }
 
 conv_status conv__message_from_row(conv__message_row *row, conv_error *error)
@@ -198,4 +244,37 @@ conv_status conv__session_from_row(conv__arena *arena, const conv__session_row *
     status = conv__name_from_row(arena, &name, &session->external_id, error);
     if (status != CONV_OK) return status;
     return conv__name_from_row(arena, &row->user, &session->external_user_id, error);
+}
+
+conv_status conv__document_from_row(conv__arena *arena, const conv__document_row *row,
+                                    conv_document *document, conv_error *error)
+{
+    conv__document_row restored = *row;
+    conv_status status = conv__fields_restore(document_fields, COUNT(document_fields),
+                                              row->originals, &restored, error);
+    if (status != CONV_OK) return status;
+    if (row->sha256.data != NULL && row->sha256.size != CONV__SHA256_SIZE)
+        return conv__fail(error, CONV_BAD_DATA, ACTION_FROM_ROW, "the column sha256 is damaged");
+    *document = (conv_document){.document_id = row->document_id,
+                                .session_id = row->session_id,
+                                .user_id = row->user.id,
+                                .name = restored.name,
+                                .media_type = restored.media_type,
+                                .size_bytes = row->size_bytes,
+                                .metadata = restored.metadata,
+                                .last_operation = row->last_operation,
+                                .last_status = row->last_status,
+                                .created_us = row->created_us,
+                                .updated_us = row->updated_us};
+    if (row->sha256.data != NULL)
+        conv__sha256_format((const uint8_t *)row->sha256.data, document->sha256);
+    /* The external ids have been restored above. */
+    const conv__name_row id = {.id = row->document_id, .external_id = restored.external_id};
+    const conv__name_row session = {.id = row->session_id,
+                                    .external_id = restored.external_session_id};
+    status = conv__name_from_row(arena, &id, &document->external_id, error);
+    if (status == CONV_OK)
+        status = conv__name_from_row(arena, &session, &document->external_session_id, error);
+    if (status != CONV_OK) return status;
+    return conv__name_from_row(arena, &row->user, &document->external_user_id, error);
 }

@@ -3,6 +3,7 @@
 #ifndef CONV__REPOSITORIES_ROWS_H
 #define CONV__REPOSITORIES_ROWS_H
 
+#include "conversation/document.h"
 #include "conversation/message.h"
 #include "conversation/session.h"
 #include "conversation/status.h"
@@ -43,13 +44,34 @@ typedef struct conv__message_row {
     conv_bytes originals;
 } conv__message_row;
 
-/* `usage` has storable texts; its session_id and user_id are not used here. */
+/* `usage` has storable texts; its session_id, user_id and document_id are not used here. */
 typedef struct conv__usage_row {
     conv_usage usage;
-    conv_uuid session_id; /* nil: none */
+    conv_uuid session_id;  /* nil: none */
+    conv_uuid document_id; /* nil: none */
     conv__name_row user;
     conv_bytes originals;
 } conv__usage_row;
+
+/* Texts and JSON are storable; `originals` keeps the rest. */
+typedef struct conv__document_row {
+    conv_uuid document_id;
+    conv_uuid session_id; /* nil: none */
+    conv__name_row user;
+    conv_bytes external_id;         /* as above */
+    conv_bytes external_session_id; /* likewise */
+    conv_bytes name;
+    conv_bytes media_type;
+    int64_t size_bytes;
+    conv_bytes sha256; /* its 32 bytes, or absent */
+    uint8_t content_hash[CONV__CONTENT_HASH_SIZE];
+    conv_bytes metadata;
+    conv_bytes last_operation; /* the nearest text that a column holds */
+    conv_outcome last_status;
+    conv_bytes originals;
+    int64_t created_us;
+    int64_t updated_us;
+} conv__document_row;
 
 /* A session, all messages and one usage record: the atomic unit. */
 typedef struct conv__exchange {
@@ -80,6 +102,11 @@ CONV_WARN_UNUSED conv_status conv__message_to_row(conv__arena *arena, const conv
 CONV_WARN_UNUSED conv_status conv__usage_to_row(conv__arena *arena, const conv_usage *usage,
                                                 conv__usage_row *row, conv_error *error);
 
+/* Ids, texts and size of what is registered; hash, last operation and times are left alone. */
+CONV_WARN_UNUSED conv_status conv__document_to_row(conv__arena *arena,
+                                                   const conv_document_params *params,
+                                                   conv__document_row *row, conv_error *error);
+
 /* From rows back, in place: each original takes the place of its column's value. Points into
  * `originals`. CONV_BAD_DATA: the originals are damaged. */
 CONV_WARN_UNUSED conv_status conv__message_from_row(conv__message_row *row, conv_error *error);
@@ -95,5 +122,10 @@ CONV_WARN_UNUSED conv_status conv__name_from_row(conv__arena *arena, const conv_
 CONV_WARN_UNUSED conv_status conv__session_from_row(conv__arena *arena,
                                                     const conv__session_row *row,
                                                     conv_session *session, conv_error *error);
+
+/* Fills all of the output form of a document. CONV_BAD_DATA also for a hash of another size. */
+CONV_WARN_UNUSED conv_status conv__document_from_row(conv__arena *arena,
+                                                     const conv__document_row *row,
+                                                     conv_document *document, conv_error *error);
 
 #endif

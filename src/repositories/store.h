@@ -1,4 +1,5 @@
-/* The store: its transactions and its schema. What is in it stands in chat.h and usage.h. */
+/* The store: its transactions and its schema. What is in it stands in chat.h, usage.h and
+ * documents.h. */
 #ifndef CONV__REPOSITORIES_STORE_H
 #define CONV__REPOSITORIES_STORE_H
 
@@ -11,6 +12,7 @@
 typedef struct conv__store conv__store;
 typedef struct conv__chat_repository conv__chat_repository;
 typedef struct conv__usage_repository conv__usage_repository;
+typedef struct conv__document_repository conv__document_repository;
 
 typedef enum conv__transaction_mode {
     CONV__TRANSACTION_READ, /* one question; sees what is committed */
@@ -58,6 +60,7 @@ struct conv__store {
     const conv__store_functions *functions;
     conv__chat_repository *chat;
     conv__usage_repository *usage;
+    conv__document_repository *documents;
     conv__latest latest; /* for every transaction: the store is being closed */
 };
 

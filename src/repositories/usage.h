@@ -15,15 +15,17 @@ typedef struct conv__usage_query {
     conv_bytes service; /* absent: any; else the column holds conv__text_project of it */
     conv_bytes operation;
     conv_bytes model;
-    conv_uuid user_id;    /* nil: any */
-    conv_uuid session_id; /* nil: any */
+    conv_uuid user_id;     /* nil: any */
+    conv_uuid session_id;  /* nil: any */
+    conv_uuid document_id; /* nil: any */
     size_t limit;
     int64_t after_us;
     conv_uuid after_id;
 } conv__usage_query;
 
 typedef struct conv__usage_list {
-    conv_usage *records; /* restored; session_id and user_id in the application's spelling */
+    conv_usage
+        *records; /* restored; ids of session, user and document in the application's spelling */
     size_t count;
     bool has_more;
 } conv__usage_list;

@@ -1,5 +1,6 @@
 /* Writing and reading of records: kind, version, fields in a fixed order, checksum. Integers are
- * little-endian; a text is its length in eight bytes (all ones: absent) and its bytes. */
+ * little-endian; a text is its length in eight bytes (all ones: absent) and its bytes. Records of
+ * earlier forms are read, too: what was on disk before an update of the program. */
 #include "saving/record.h"
 
 #include <string.h>
@@ -9,13 +10,20 @@
 
 #define ACTION "read journal"
 
-enum { VERSION = 1, CHECKSUM_SIZE = 8, KIND_EXCHANGE = 'E', KIND_USAGE = 'U' };
+enum {
+    VERSION = 2,
+    VERSION_WITH_DOCUMENTS = 2,
+    CHECKSUM_SIZE = 8,
+    KIND_EXCHANGE = 'E',
+    KIND_USAGE = 'U'
+};
 
 /* Both directions walk over the same fields, so that they can't drift apart: `field` functions
  * write when `buffer` is set and read otherwise. */
 typedef struct walker {
     conv__buffer *buffer;
     conv_bytes rest;
+    int version;
     bool damaged;
 } walker;
 
@@ -140,6 +148,18 @@ static void walk_message(walker *self, conv__message_row *row)
     walk_bytes(self, &row->originals);
 }
 
+/* One byte where there is none: most records are of turns. */
+static void walk_document(walker *self, conv__usage_row *row)
+{
+    bool has_document = self->buffer != NULL && (row->usage.processed_bytes != CONV_UNKNOWN ||
+                                                 !conv_uuid_is_nil(row->document_id));
+    if (self->buffer == NULL) row->usage.processed_bytes = CONV_UNKNOWN;
+    if (self->version >= VERSION_WITH_DOCUMENTS) walk_bool(self, &has_document);
+    if (!has_document) return;
+    walk_integer(self, &row->usage.processed_bytes);
+    walk_uuid(self, &row->document_id);
+}
+
 static void walk_usage(walker *self, conv__usage_row *row)
 {
     conv_usage *usage = &row->usage;
@@ -167,6 +187,7 @@ static void walk_usage(walker *self, conv__usage_row *row)
     walk_bytes(self, &usage->raw);
     walk_bytes(self, &usage->metadata);
     walk_bytes(self, &row->originals);
+    walk_document(self, row);
 }
 
 /* The messages apart: reading has to make their array first. */
@@ -197,7 +218,7 @@ static bool checksum(conv_bytes bytes, uint8_t sum[CHECKSUM_SIZE])
 static void begin(walker *self, conv__buffer *buffer, uint8_t kind)
 {
     uint8_t head[2] = {kind, VERSION};
-    *self = (walker){.buffer = buffer};
+    *self = (walker){.buffer = buffer, .version = VERSION};
     walk_raw(self, head, sizeof head);
 }
 
@@ -257,11 +278,13 @@ static conv_status open_record(walker *self, conv_bytes record, uint8_t kind, co
     *self = (walker){.rest = body};
     walk_raw(self, head, sizeof head);
     if (head[0] != kind) return damaged(error);
-    if (head[1] != VERSION)
+    if (head[1] < 1) return damaged(error);
+    if (head[1] > VERSION)
         return conv__fail(error, CONV_STATE, ACTION,
-                          "a record of the journal has form %d, this library reads form %d: update "
-                          "the program",
+                          "a record of the journal has form %d, this library reads up to form %d: "
+                          "update the program",
                           head[1], VERSION);
+    self->version = head[1];
     return CONV_OK;
 }
 

@@ -20,7 +20,7 @@ conv_status conv__copy_message(conv__arena *arena, conv_message *message)
 
 conv_status conv__copy_usage(conv__arena *arena, conv_usage *usage)
 {
-    return COPY_ALL(arena, &usage->session_id, &usage->user_id, &usage->user_email, &usage->service,
-                    &usage->operation, &usage->model, &usage->provider, &usage->price,
-                    &usage->error, &usage->raw, &usage->metadata);
+    return COPY_ALL(arena, &usage->session_id, &usage->user_id, &usage->user_email,
+                    &usage->document_id, &usage->service, &usage->operation, &usage->model,
+                    &usage->provider, &usage->price, &usage->error, &usage->raw, &usage->metadata);
 }

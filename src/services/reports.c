@@ -71,6 +71,7 @@ static conv_status make_query(const conv_usage_filter *filter, conv__usage_query
                                  .after_id = filter->after_id};
     if (filter->user_id.data != NULL) query->user_id = conv_uuid_ensure(filter->user_id);
     if (filter->session_id.data != NULL) query->session_id = conv_uuid_ensure(filter->session_id);
+    query->document_id = conv_uuid_ensure(filter->document_id);
     return CONV_OK;
 }
 

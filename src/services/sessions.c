@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/time.h"
 #include "repositories/chat.h"
+#include "repositories/documents.h"
 #include "services/question.h"
 
 enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 1000 };
@@ -86,8 +87,12 @@ static conv_status erase(conv__transaction *transaction, conv__arena *arena, voi
     (void)arena;
     session_work *work = context;
     conv__chat_repository *chat = transaction->store->chat;
-    return chat->functions->delete_session(chat, transaction, work->session_id, work->receipt,
-                                           error);
+    conv__document_repository *documents = transaction->store->documents;
+    conv_status status =
+        chat->functions->delete_session(chat, transaction, work->session_id, work->receipt, error);
+    if (status != CONV_OK) return status;
+    return documents->functions->remove_session(documents, transaction, work->session_id,
+                                                &work->receipt->documents, error);
 }
 
 /* The row that parameters describe; its bytes live in the arena or with the caller. */
@@ -186,7 +191,7 @@ conv_status conv__sessions_delete(conv__store *store, int64_t deadline_ns, const
         conv__ask(store, CONV__ASK_WRITE_ONCE, deadline_ns, erase, NULL, &work, error);
     if (status != CONV_OK) return status;
     if (receipt != NULL) *receipt = counts;
-    return counts.sessions > 0 ? CONV_OK : no_session(error, action);
+    return counts.sessions + counts.documents > 0 ? CONV_OK : no_session(error, action);
 }
 
 size_t conv_session_page_count(const conv_session_page *page)

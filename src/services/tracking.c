@@ -13,28 +13,44 @@ static bool is_count(int64_t tokens)
 
 static conv_status check(const conv_usage *usage, conv_error *error)
 {
-    if (usage == NULL)
-        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "there is no usage record");
     if (!is_count(usage->input_tokens) || !is_count(usage->output_tokens) ||
         !is_count(usage->total_tokens) || !is_count(usage->cache_read_tokens) ||
         !is_count(usage->cache_write_tokens) || !is_count(usage->reasoning_tokens) ||
-        !is_count(usage->latency_ms))
+        !is_count(usage->latency_ms) || !is_count(usage->processed_bytes))
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "a count is negative");
     if (usage->priced && usage->cost_usd.negative)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "the cost is negative");
     return CONV_OK;
 }
 
-conv_status conv__track_usage(conv__tracker *tracker, const conv__prices *prices,
-                              const conv_usage *usage, conv_error *error)
+/* The sum of what is known, unless the counts are absurd. */
+static int64_t total_of(const conv_usage *usage)
+{
+    int64_t total = 0;
+    bool known = usage->input_tokens != CONV_UNKNOWN && usage->output_tokens != CONV_UNKNOWN &&
+                 !__builtin_add_overflow(usage->input_tokens, usage->output_tokens, &total);
+    return known ? total : CONV_UNKNOWN;
+}
+
+conv_status conv__usage_complete(const conv__prices *prices, conv_usage *usage, conv_error *error)
 {
     conv_status status = check(usage, error);
     if (status != CONV_OK) return status;
+    if (conv_uuid_is_nil(usage->log_id)) usage->log_id = conv_uuid_v7();
+    if (usage->created_us == 0) usage->created_us = conv__now_us();
+    if (usage->service.data == NULL) usage->service = conv_text("chat");
+    if (usage->operation.data == NULL) usage->operation = conv_text("chat");
+    if (usage->total_tokens == CONV_UNKNOWN) usage->total_tokens = total_of(usage);
+    conv__prices_apply(prices, usage);
+    return CONV_OK;
+}
+
+conv_status conv__track_usage(conv__tracker *tracker, const conv__prices *prices,
+                              const conv_usage *usage, conv_error *error)
+{
+    if (usage == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "there is no usage record");
     conv_usage complete = *usage;
-    if (conv_uuid_is_nil(complete.log_id)) complete.log_id = conv_uuid_v7();
-    if (complete.created_us == 0) complete.created_us = conv__now_us();
-    if (complete.service.data == NULL) complete.service = conv_text("chat");
-    if (complete.operation.data == NULL) complete.operation = conv_text("chat");
-    conv__prices_apply(prices, &complete);
-    return conv__tracker_take(tracker, &complete, error);
+    conv_status status = conv__usage_complete(prices, &complete, error);
+    return status == CONV_OK ? conv__tracker_take(tracker, &complete, error) : status;
 }

@@ -1,10 +1,15 @@
-/* The tracking service: the rules of a usage record that belongs to no exchange. */
+/* The tracking service: the rules of usage records that belong to no exchange. */
 #ifndef CONV__SERVICES_TRACKING_H
 #define CONV__SERVICES_TRACKING_H
 
 #include "conversation/usage.h"
 #include "saving/tracker.h"
 #include "services/pricing.h"
+
+/* Checks a record and sets what the application left open: id, time, names, total and cost.
+ * CONV_INVALID_ARGUMENT. */
+CONV_WARN_UNUSED conv_status conv__usage_complete(const conv__prices *prices, conv_usage *usage,
+                                                  conv_error *error);
 
 /* See conv_track_usage. */
 CONV_WARN_UNUSED conv_status conv__track_usage(conv__tracker *tracker, const conv__prices *prices,

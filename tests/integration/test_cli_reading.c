@@ -317,7 +317,7 @@ static void delete_asks_on_a_terminal(void **state)
     test_terminal_await(&terminal, "? [y/N] ");
     test_terminal_type(&terminal, "y\n");
     test_terminal_await(&terminal, "{\"sessions\": 1, \"exchanges\": 2, \"messages\": 7, "
-                                   "\"summaries\": 0, \"usage_kept\": 2}");
+                                   "\"summaries\": 0, \"documents\": 0, \"usage_kept\": 2}");
     assert_int_equal(test_terminal_end(&terminal), 0);
 }
 

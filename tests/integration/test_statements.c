@@ -7,19 +7,20 @@
 
 #include "core/time.h"
 #include "repositories/postgres/chat.h"
+#include "repositories/postgres/documents.h"
 #include "repositories/postgres/notify.h"
 #include "repositories/postgres/store.h"
 #include "repositories/postgres/usage.h"
 
 /* A new statement belongs into one of the tables, and is counted here. */
-#define STATEMENTS       30
-#define NAMED_STATEMENTS 21
+#define STATEMENTS       37
+#define NAMED_STATEMENTS 27
 
 static const conv__statement *const tables[] = {
-    conv__postgres_save_statements,    conv__postgres_turn_statements,
-    conv__postgres_history_statements, conv__postgres_session_statements,
-    conv__postgres_usage_statements,   conv__postgres_usage_sum_statements,
-    conv__postgres_notify_statements,
+    conv__postgres_save_statements,     conv__postgres_turn_statements,
+    conv__postgres_history_statements,  conv__postgres_session_statements,
+    conv__postgres_usage_statements,    conv__postgres_usage_sum_statements,
+    conv__postgres_document_statements, conv__postgres_notify_statements,
 };
 
 static const char *url;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "saving/record.h"
+#include "unit/record_form_1.h"
 
 static conv__message_row messages[3] = {
     {.message = {.role = CONV_ROLE_SYSTEM, .content = {"", 0}, .created_us = 1}},
@@ -39,6 +40,8 @@ static conv__exchange make_exchange(void)
     exchange.usage.usage.priced = true;
     exchange.usage.usage.cost_usd = (conv_decimal){.low = 5, .high = 6, .scale = 30};
     exchange.usage.usage.service = conv_text("chat");
+    exchange.usage.usage.processed_bytes = 99;
+    exchange.usage.document_id = conv_uuid_v4();
     exchange.usage.session_id = exchange.session.session_id;
     return exchange;
 }
@@ -131,12 +134,40 @@ static void a_usage_record_comes_back_and_kinds_differ(void **state)
     conv__buffer_free(&buffer);
 }
 
+static conv_bytes form_1(const uint8_t *bytes, size_t size)
+{
+    return conv_view((const char *)bytes, size);
+}
+
+/* What was on disk when the program was updated. */
+static void records_of_the_first_form_are_read(void **state)
+{
+    (void)state;
+    conv__arena arena = {0};
+    conv_error error;
+    conv__usage_row row;
+    conv__exchange exchange;
+    assert_ok(
+        conv__record_read_usage(form_1(usage_of_form_1, sizeof usage_of_form_1), &row, &error),
+        error);
+    assert_bytes(row.usage.operation, "embed");
+    assert_int_equal(row.usage.latency_ms, 34);
+    assert_int_equal(row.usage.processed_bytes, CONV_UNKNOWN);
+    assert_true(conv_uuid_is_nil(row.document_id));
+    conv_bytes bytes = form_1(exchange_of_form_1, sizeof exchange_of_form_1);
+    assert_ok(conv__record_read_exchange(&arena, bytes, &exchange, &error), error);
+    assert_bytes(exchange.messages[0].message.content, "hi");
+    assert_int_equal(exchange.usage.usage.processed_bytes, CONV_UNKNOWN);
+    conv__arena_reset(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_comes_back),
         cmocka_unit_test(every_damage_is_found),
         cmocka_unit_test(a_usage_record_comes_back_and_kinds_differ),
+        cmocka_unit_test(records_of_the_first_form_are_read),
     };
     return RUN_TESTS("record", tests);
 }

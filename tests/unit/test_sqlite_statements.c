@@ -16,9 +16,13 @@ typedef struct statement_table {
 } statement_table;
 
 static const statement_table tables[] = {
-    {"save", conv__sqlite_save_statements},       {"turn", conv__sqlite_turn_statements},
-    {"history", conv__sqlite_history_statements}, {"session", conv__sqlite_session_statements},
-    {"usage", conv__sqlite_usage_statements},     {"usage sum", conv__sqlite_usage_sum_statements},
+    {"save", conv__sqlite_save_statements},
+    {"turn", conv__sqlite_turn_statements},
+    {"history", conv__sqlite_history_statements},
+    {"session", conv__sqlite_session_statements},
+    {"usage", conv__sqlite_usage_statements},
+    {"usage sum", conv__sqlite_usage_sum_statements},
+    {"documents", conv__sqlite_document_statements},
 };
 
 static sqlite3 *open_migrated(const conv__migration *migrations)

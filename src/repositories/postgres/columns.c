@@ -91,6 +91,8 @@ void conv__postgres_read_usage_row(conv__reader *reader, conv__usage_row *row)
     usage->raw = conv__next_json(reader);
     usage->metadata = conv__next_json(reader);
     row->originals = conv__next_bytes(reader);
+    row->document_id = conv__next_uuid(reader);
+    usage->processed_bytes = conv__next_int8(reader);
     row->user.external_id = conv__next_bytes(reader);
     row->user.originals = conv__next_bytes(reader);
     if (reader->status == CONV_OK && conv__usage_from_row(row, NULL) != CONV_OK) damaged(reader);
@@ -155,6 +157,8 @@ void conv__postgres_add_usage(conv__parameters *parameters, const void *const *r
         USAGE(JSONB, usage.raw),
         USAGE(JSONB, usage.metadata),
         USAGE(BYTEA, originals),
+        USAGE(UUID, document_id),
+        USAGE(INT8, usage.processed_bytes),
     };
     conv__parameter_columns(parameters, columns, COUNT(columns), rows, count);
 }

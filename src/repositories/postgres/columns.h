@@ -17,7 +17,8 @@
     "l.log_id, l.created_at, l.user_id, l.user_email, l.session_id, l.service, l.operation, "      \
     "l.model, l.provider, l.input_tokens, l.output_tokens, l.total_tokens, l.cache_read_tokens, "  \
     "l.cache_write_tokens, l.reasoning_tokens, l.latency_ms, l.cost_usd, l.price, l.status, "      \
-    "l.error, l.raw, l.metadata, l.originals, u.external_id, u.originals"
+    "l.error, l.raw, l.metadata, l.originals, l.document_id, l.processed_bytes, u.external_id, "   \
+    "u.originals"
 
 #define CONV__POSTGRES_NIL "'00000000-0000-0000-0000-000000000000'"
 
@@ -48,11 +49,11 @@ bool conv__postgres_has_spelling(const conv__name_row *user);
 /* The three arrays, of conv__name_row. */
 void conv__postgres_add_users(conv__parameters *parameters, const void *const *users, size_t count);
 
-/* The columns of usage records from created_at to originals, without ids, of conv__usage_row:
+/* The columns of usage records from created_at on, without their keys, of conv__usage_row:
  * created_at, user_id, user_email, service, operation, model, provider, seven counts, cost_usd,
- * price, status, error, raw, metadata, originals. */
+ * price, status, error, raw, metadata, originals, document_id, processed_bytes. */
 void conv__postgres_add_usage(conv__parameters *parameters, const void *const *rows, size_t count);
 
-enum { CONV__POSTGRES_USAGE_PARAMETERS = 21 };
+enum { CONV__POSTGRES_USAGE_PARAMETERS = 23 };
 
 #endif

@@ -21,7 +21,7 @@ enum { INSERT_USERS, SAVE, LOCK_SESSION, REMOVE, STATEMENTS };
 const conv__statement conv__postgres_save_statements[] = {
     [INSERT_USERS] = {"conv_save_users", ACTION_SAVE, 3, false, CONV__POSTGRES_INSERT_USERS},
     [SAVE] =
-        {"conv_save", ACTION_SAVE, 50, false,
+        {"conv_save", ACTION_SAVE, 52, false,
          "WITH input AS MATERIALIZED ("
          " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bytea[], $5::text[],"
          "  $6::int4[], $7::uuid[], $8::uuid[], $9::timestamptz[], $10::uuid[], $11::text[],"
@@ -78,19 +78,20 @@ const conv__statement conv__postgres_save_statements[] = {
          " INSERT INTO usage_logs (log_id, session_id, created_at, user_id, user_email, service,"
          "  operation, model, provider, input_tokens, output_tokens, total_tokens,"
          "  cache_read_tokens, cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price,"
-         "  status, error, raw, metadata, originals)"
+         "  status, error, raw, metadata, originals, document_id, processed_bytes)"
          " SELECT p.log_id, p.session_id, u.created_at, u.user_id, u.user_email, u.service,"
          "  u.operation, u.model, u.provider, u.input_tokens, u.output_tokens, u.total_tokens,"
          "  u.cache_read_tokens, u.cache_write_tokens, u.reasoning_tokens, u.latency_ms,"
-         "  u.cost_usd, u.price, u.status, u.error, u.raw, u.metadata, u.originals"
+         "  u.cost_usd, u.price, u.status, u.error, u.raw, u.metadata, u.originals,"
+         "  u.document_id, u.processed_bytes"
          " FROM unnest($30::timestamptz[], $31::uuid[], $32::text[], $33::text[], $34::text[],"
          "  $35::text[], $36::text[], $37::int8[], $38::int8[], $39::int8[], $40::int8[],"
          "  $41::int8[], $42::int8[], $43::int8[], $44::numeric[], $45::text[], $46::text[],"
-         "  $47::text[], $48::jsonb[], $49::jsonb[], $50::bytea[])"
+         "  $47::text[], $48::jsonb[], $49::jsonb[], $50::bytea[], $51::uuid[], $52::int8[])"
          " WITH ORDINALITY AS u (created_at, user_id, user_email, service, operation, model,"
          "  provider, input_tokens, output_tokens, total_tokens, cache_read_tokens,"
          "  cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price, status, error, raw,"
-         "  metadata, originals, ordinal)"
+         "  metadata, originals, document_id, processed_bytes, ordinal)"
          " JOIN placed p USING (ordinal)"
          ") SELECT ordinal, first_position, created FROM placed"},
     /* The session first, as a deletion does; only if there is something to remove. */

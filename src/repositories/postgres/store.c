@@ -7,6 +7,7 @@
 #include "db/postgres/migrations.h"
 #include "db/postgres/pool.h"
 #include "repositories/postgres/chat.h"
+#include "repositories/postgres/documents.h"
 #include "repositories/postgres/notify.h"
 #include "repositories/postgres/transaction.h"
 #include "repositories/postgres/usage.h"
@@ -20,6 +21,7 @@ typedef struct postgres_store {
     conv__pool *pool;
     conv__chat_repository chat;
     conv__usage_repository usage;
+    conv__document_repository documents;
 } postgres_store;
 
 static conv__pool *pool_of(conv__store *store)
@@ -132,8 +134,10 @@ conv_status conv__postgres_store_open(const conv__postgres_params *params, conv_
     self->base.functions = &functions;
     self->base.chat = &self->chat;
     self->base.usage = &self->usage;
+    self->base.documents = &self->documents;
     self->chat.functions = &conv__postgres_chat_functions;
     self->usage.functions = &conv__postgres_usage_functions;
+    self->documents.functions = &conv__postgres_document_functions;
     *store = &self->base;
     return CONV_OK;
 }

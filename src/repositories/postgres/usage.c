@@ -23,32 +23,37 @@ const conv__statement conv__postgres_usage_statements[] = {
          " FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[],"
          "  $6::text[], $7::text[], $8::text[], $9::text[], $10::int8[], $11::int8[], $12::int8[],"
          "  $13::int8[], $14::int8[], $15::int8[], $16::int8[], $17::numeric[], $18::text[],"
-         "  $19::text[], $20::text[], $21::jsonb[], $22::jsonb[], $23::bytea[])"
+         "  $19::text[], $20::text[], $21::jsonb[], $22::jsonb[], $23::bytea[],"
+         "  $24::uuid[], $25::int8[])"
          " WITH ORDINALITY AS u (log_id, session, created_at, user_id, user_email, service,"
          "  operation, model, provider, input_tokens, output_tokens, total_tokens,"
          "  cache_read_tokens, cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price,"
-         "  status, error, raw, metadata, originals, ordinal)"
+         "  status, error, raw, metadata, originals, document_id, processed_bytes, ordinal)"
          "), saved AS ("
          " INSERT INTO usage_logs (log_id, session_id, created_at, user_id, user_email, service,"
          "  operation, model, provider, input_tokens, output_tokens, total_tokens,"
          "  cache_read_tokens, cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price,"
-         "  status, error, raw, metadata, originals)"
+         "  status, error, raw, metadata, originals, document_id, processed_bytes)"
          " SELECT log_id, session_id, created_at, user_id, user_email, service, operation, model,"
          "  provider, input_tokens, output_tokens, total_tokens, cache_read_tokens,"
          "  cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price, status, error, raw,"
-         "  metadata, originals FROM input ORDER BY log_id, session_id, ordinal"
+         "  metadata, originals, document_id, processed_bytes"
+         " FROM input ORDER BY log_id, session_id, ordinal"
          " ON CONFLICT DO NOTHING"
          " RETURNING log_id, session_id, true AS inserted"
          ") SELECT min(ordinal) FROM input FULL JOIN saved USING (log_id, session_id)"
          " WHERE coalesce(inserted, false) GROUP BY log_id, session_id"},
     [QUERY] = {"conv_usage_query", ACTION_QUERY, CONV__POSTGRES_FILTER_PARAMETERS + 3, true,
-               "SELECT " CONV__POSTGRES_USAGE_COLUMNS ", s.external_id, s.originals"
+               "SELECT " CONV__POSTGRES_USAGE_COLUMNS ", s.external_id, s.originals, d.external_id,"
+               "  d.originals"
                " FROM usage_logs l"
                " LEFT JOIN chat_users u ON u.user_id = l.user_id"
                " LEFT JOIN chat_sessions s ON s.session_id = l.session_id"
-               " WHERE " CONV__POSTGRES_FILTER " AND ($8::timestamptz IS NULL OR"
-               "  (l.created_at, l.log_id) < ($8::timestamptz, $9::uuid))"
-               " ORDER BY l.created_at DESC, l.log_id DESC LIMIT $10::int8"},
+               " LEFT JOIN chat_documents d ON d.document_id = l.document_id"
+               "  AND d.session_id = l.session_id"
+               " WHERE " CONV__POSTGRES_FILTER " AND ($9::timestamptz IS NULL OR"
+               "  (l.created_at, l.log_id) < ($9::timestamptz, $10::uuid))"
+               " ORDER BY l.created_at DESC, l.log_id DESC LIMIT $11::int8"},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 
@@ -145,6 +150,7 @@ void conv__postgres_add_filter(conv__parameters *parameters, conv__arena *arena,
     add_text(parameters, arena, query->model);
     conv__parameter_uuid(parameters, query->user_id);
     conv__parameter_uuid(parameters, query->session_id);
+    conv__parameter_uuid(parameters, query->document_id);
 }
 
 typedef struct page {
@@ -160,11 +166,16 @@ static conv_status read_record(conv__reader *reader, conv_usage *record)
     conv__name_row session = {.id = row.session_id};
     session.external_id = conv__next_bytes(reader);
     session.originals = conv__next_bytes(reader);
+    conv__name_row document = {.id = row.document_id};
+    document.external_id = conv__next_bytes(reader);
+    document.originals = conv__next_bytes(reader);
     conv_status status = reader->status;
     if (status == CONV_OK)
         status = conv__name_from_row(reader->arena, &session, &row.usage.session_id, NULL);
     if (status == CONV_OK)
         status = conv__name_from_row(reader->arena, &row.user, &row.usage.user_id, NULL);
+    if (status == CONV_OK)
+        status = conv__name_from_row(reader->arena, &document, &row.usage.document_id, NULL);
     *record = row.usage;
     return status;
 }

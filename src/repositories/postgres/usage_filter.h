@@ -7,7 +7,7 @@
 #include "db/postgres/parameters.h"
 #include "repositories/usage.h"
 
-enum { CONV__POSTGRES_FILTER_PARAMETERS = 7 };
+enum { CONV__POSTGRES_FILTER_PARAMETERS = 8 };
 
 /* Parameters that are NULL ask for nothing. Planned anew each time, so that what is not asked for
  * is gone before the planner chooses an index. */
@@ -18,7 +18,8 @@ enum { CONV__POSTGRES_FILTER_PARAMETERS = 7 };
     " AND ($4::text IS NULL OR l.operation = $4::text)"                                            \
     " AND ($5::text IS NULL OR l.model = $5::text)"                                                \
     " AND ($6::uuid IS NULL OR l.user_id = $6::uuid)"                                              \
-    " AND ($7::uuid IS NULL OR l.session_id = $7::uuid)"
+    " AND ($7::uuid IS NULL OR l.session_id = $7::uuid)"                                           \
+    " AND ($8::uuid IS NULL OR l.document_id = $8::uuid)"
 
 void conv__postgres_add_filter(conv__parameters *parameters, conv__arena *arena,
                                const conv__usage_query *query);

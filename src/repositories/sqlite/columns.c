@@ -37,6 +37,15 @@ conv_outcome conv__sqlite_outcome(conv__sqlite_query *query, int column)
     return CONV_OUTCOME_FAILED;
 }
 
+void conv__sqlite_hash(conv__sqlite_query *query, int column, uint8_t hash[CONV__CONTENT_HASH_SIZE])
+{
+    conv_bytes stored = conv__sqlite_bytes(query, column);
+    if (stored.data == NULL || stored.size != CONV__CONTENT_HASH_SIZE)
+        conv__sqlite_damaged(query);
+    else
+        memcpy(hash, stored.data, stored.size);
+}
+
 static void read_message(conv__sqlite_query *query, conv__arena *arena, conv__message_row *row)
 {
     conv_message *message = &row->message;
@@ -98,6 +107,8 @@ void conv__sqlite_bind_usage(conv__sqlite_query *query, const conv__usage_row *r
     conv__sqlite_bind_text(query, usage->raw);
     conv__sqlite_bind_text(query, usage->metadata);
     conv__sqlite_bind_blob(query, row->originals);
+    conv__sqlite_bind_uuid(query, row->document_id);
+    conv__sqlite_bind_count(query, usage->processed_bytes);
 }
 
 void conv__sqlite_read_usage_row(conv__sqlite_query *query, conv__arena *arena,
@@ -127,8 +138,10 @@ void conv__sqlite_read_usage_row(conv__sqlite_query *query, conv__arena *arena,
     usage->raw = conv__sqlite_copy(query, 20, arena);
     usage->metadata = conv__sqlite_copy(query, 21, arena);
     row->originals = conv__sqlite_copy(query, 22, arena);
-    row->user.external_id = conv__sqlite_copy(query, 23, arena);
-    row->user.originals = conv__sqlite_copy(query, 24, arena);
+    row->document_id = conv__sqlite_uuid(query, 23);
+    usage->processed_bytes = conv__sqlite_count(query, 24);
+    row->user.external_id = conv__sqlite_copy(query, 25, arena);
+    row->user.originals = conv__sqlite_copy(query, 26, arena);
     if (conv__usage_from_row(row, NULL) != CONV_OK) conv__sqlite_damaged(query);
 }
 

@@ -17,16 +17,17 @@
     "l.log_id, l.created_at, l.user_id, l.user_email, l.session_id, l.service, l.operation,"       \
     " l.model, l.provider, l.input_tokens, l.output_tokens, l.total_tokens, l.cache_read_tokens,"  \
     " l.cache_write_tokens, l.reasoning_tokens, l.latency_ms, l.cost_usd, l.price, l.status,"      \
-    " l.error, l.raw, l.metadata, l.originals, u.external_id, u.originals"
-enum { CONV__SQLITE_USAGE_COLUMN_COUNT = 25 };
+    " l.error, l.raw, l.metadata, l.originals, l.document_id, l.processed_bytes, u.external_id,"   \
+    " u.originals"
+enum { CONV__SQLITE_USAGE_COLUMN_COUNT = 27 };
 
 /* The insert that conv__sqlite_bind_usage fills, to be followed by what a conflict does. */
 #define CONV__SQLITE_INSERT_USAGE                                                                  \
     "INSERT INTO usage_logs (log_id, created_at, user_id, user_email, session_id, service,"        \
     " operation, model, provider, input_tokens, output_tokens, total_tokens, cache_read_tokens,"   \
     " cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price, status, error, raw,"      \
-    " metadata, originals)"                                                                        \
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " metadata, originals, document_id, processed_bytes)"                                          \
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 void conv__sqlite_bind_usage(conv__sqlite_query *query, const conv__usage_row *row);
 
 /* Saves the spelling of a user's id, unless it is known already. */
@@ -39,10 +40,12 @@ CONV_WARN_UNUSED conv_status conv__sqlite_insert_user(conv__sqlite *connection,
                                                       const conv__name_row *user,
                                                       int64_t created_us, conv_error *error);
 
-/* Both copy into the arena, because a row's memory ends with the next step; failures are marked in
- * the query. The texts are as stored: see conv__message_from_row and its kin. */
+/* All copy, because a row's memory ends with the next step; failures are marked in the query. The
+ * texts are as stored: see conv__message_from_row and its kin. */
 conv_bytes conv__sqlite_copy(conv__sqlite_query *query, int column, conv__arena *arena);
 conv_outcome conv__sqlite_outcome(conv__sqlite_query *query, int column);
+void conv__sqlite_hash(conv__sqlite_query *query, int column,
+                       uint8_t hash[CONV__CONTENT_HASH_SIZE]);
 
 /* Appends the row under the query, restored, to a list that has room for `capacity` rows; the list
  * grows in the arena. */

@@ -4,6 +4,7 @@
 
 #include "db/sqlite/query.h"
 #include "repositories/chat.h"
+#include "repositories/documents.h"
 #include "repositories/store.h"
 #include "repositories/usage.h"
 
@@ -14,6 +15,7 @@ extern const conv__sqlite_statement conv__sqlite_history_statements[];
 extern const conv__sqlite_statement conv__sqlite_session_statements[];
 extern const conv__sqlite_statement conv__sqlite_usage_statements[];
 extern const conv__sqlite_statement conv__sqlite_usage_sum_statements[];
+extern const conv__sqlite_statement conv__sqlite_document_statements[];
 
 conv__sqlite *conv__sqlite_of(const conv__transaction *transaction);
 
@@ -64,5 +66,30 @@ conv_status conv__sqlite_sum_usage(conv__usage_repository *usage, conv__transact
                                    const conv__usage_query *query, conv_usage_group group,
                                    conv__arena *arena, conv__usage_total_list *list,
                                    conv_error *error);
+
+/* Of documents.h; documents.c. */
+conv_status conv__sqlite_insert_document(conv__document_repository *documents,
+                                         conv__transaction *transaction,
+                                         const conv__document_row *row, bool *inserted,
+                                         conv_error *error);
+conv_status conv__sqlite_read_document(conv__document_repository *documents,
+                                       conv__transaction *transaction,
+                                       const conv__document_key *key, conv__arena *arena,
+                                       conv__document_list *list, conv_error *error);
+conv_status conv__sqlite_list_documents(conv__document_repository *documents,
+                                        conv__transaction *transaction,
+                                        const conv__document_query *query, conv__arena *arena,
+                                        conv__document_list *list, conv_error *error);
+conv_status conv__sqlite_note_document(conv__document_repository *documents,
+                                       conv__transaction *transaction,
+                                       const conv__document_note *note, bool *found,
+                                       conv_error *error);
+conv_status conv__sqlite_remove_document(conv__document_repository *documents,
+                                         conv__transaction *transaction,
+                                         const conv__document_key *key,
+                                         conv__removed_document *removed, conv_error *error);
+conv_status conv__sqlite_remove_documents(conv__document_repository *documents,
+                                          conv__transaction *transaction, conv_uuid session_id,
+                                          int64_t *count, conv_error *error);
 
 #endif

@@ -13,6 +13,7 @@ typedef struct sqlite_store {
     conv__store base;
     conv__chat_repository chat;
     conv__usage_repository usage;
+    conv__document_repository documents;
     conv__sqlite_params params;
     char *path;
     pthread_mutex_t opening; /* of the connection, where it was left for later */
@@ -122,6 +123,15 @@ static const conv__usage_repository_functions usage_functions = {
     .sum = conv__sqlite_sum_usage,
 };
 
+static const conv__document_repository_functions document_functions = {
+    .insert = conv__sqlite_insert_document,
+    .read = conv__sqlite_read_document,
+    .list = conv__sqlite_list_documents,
+    .note = conv__sqlite_note_document,
+    .remove = conv__sqlite_remove_document,
+    .remove_session = conv__sqlite_remove_documents,
+};
+
 conv_status conv__sqlite_store_open(const conv__sqlite_params *params, bool later,
                                     conv__store **store, conv_error *error)
 {
@@ -132,8 +142,10 @@ conv_status conv__sqlite_store_open(const conv__sqlite_params *params, bool late
     opened->base.functions = &store_functions;
     opened->base.chat = &opened->chat;
     opened->base.usage = &opened->usage;
+    opened->base.documents = &opened->documents;
     opened->chat.functions = &chat_functions;
     opened->usage.functions = &usage_functions;
+    opened->documents.functions = &document_functions;
     opened->transaction.store = &opened->base;
     opened->path = conv__copy_text(params->path);
     opened->params = *params;

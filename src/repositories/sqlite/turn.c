@@ -1,6 +1,4 @@
 /* What is stored of an exchange, and what a turn is to know before it asks the provider. */
-#include <string.h>
-
 #include "core/error.h"
 #include "repositories/sqlite/columns.h"
 #include "repositories/sqlite/internal.h"
@@ -46,15 +44,6 @@ typedef struct message_range {
     int64_t count;
 } message_range;
 
-static void read_hash(conv__sqlite_query *query, int column, uint8_t *hash)
-{
-    conv_bytes stored = conv__sqlite_bytes(query, column);
-    if (stored.data == NULL || stored.size != CONV__CONTENT_HASH_SIZE)
-        conv__sqlite_damaged(query);
-    else
-        memcpy(hash, stored.data, stored.size);
-}
-
 static conv_status find_exchange(conv__sqlite *connection, const conv__exchange_key *key,
                                  const char *action, conv__exchange_state *state,
                                  message_range *range, conv_error *error)
@@ -68,8 +57,8 @@ static conv_status find_exchange(conv__sqlite *connection, const conv__exchange_
     state->found = conv__sqlite_step(&query);
     if (state->found) {
         state->status = conv__sqlite_outcome(&query, 0);
-        read_hash(&query, 1, state->request_hash);
-        read_hash(&query, 2, state->reply_hash);
+        conv__sqlite_hash(&query, 1, state->request_hash);
+        conv__sqlite_hash(&query, 2, state->reply_hash);
         state->log_id = conv__sqlite_uuid(&query, 3);
         range->count = conv__sqlite_integer(&query, 4);
         range->first = conv__sqlite_integer(&query, 5);

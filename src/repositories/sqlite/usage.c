@@ -10,12 +10,14 @@
 
 enum { INSERT_USAGE, INSERT_USER, SELECT_USAGE };
 
-/* The session's spelling, if the session is (still) there. */
+/* The spelling of session and document, if they are (still) there. */
 #define SELECT_RECORDS                                                                             \
-    "SELECT " CONV__SQLITE_USAGE_COLUMNS ", s.external_id, s.originals FROM usage_logs l"          \
+    "SELECT " CONV__SQLITE_USAGE_COLUMNS ", s.external_id, s.originals, d.external_id,"            \
+    " d.originals FROM usage_logs l"                                                               \
     " LEFT JOIN chat_users u ON u.user_id = l.user_id"                                             \
-    " LEFT JOIN chat_sessions s ON s.session_id = l.session_id"
-#define ONE_PAGE " ORDER BY l.created_at DESC, l.log_id DESC LIMIT ?9"
+    " LEFT JOIN chat_sessions s ON s.session_id = l.session_id"                                    \
+    " LEFT JOIN chat_documents d ON d.document_id = l.document_id AND d.session_id = l.session_id"
+#define ONE_PAGE " ORDER BY l.created_at DESC, l.log_id DESC LIMIT ?10"
 
 const conv__sqlite_statement conv__sqlite_usage_statements[] = {
     [INSERT_USAGE] = {CONV__SQLITE_INSERT_USAGE " ON CONFLICT (log_id, session_id) DO NOTHING"},
@@ -24,6 +26,8 @@ const conv__sqlite_statement conv__sqlite_usage_statements[] = {
     [SELECT_USAGE + CONV__USAGE_BY_USER] = {SELECT_RECORDS CONV__SQLITE_USAGE_BY_USER ONE_PAGE},
     [SELECT_USAGE +
         CONV__USAGE_BY_SESSION] = {SELECT_RECORDS CONV__SQLITE_USAGE_BY_SESSION ONE_PAGE},
+    [SELECT_USAGE +
+        CONV__USAGE_BY_DOCUMENT] = {SELECT_RECORDS CONV__SQLITE_USAGE_BY_DOCUMENT ONE_PAGE},
     {NULL},
 };
 
@@ -56,6 +60,7 @@ conv_status conv__sqlite_save_usage(conv__usage_repository *usage, conv__transac
 
 int conv__sqlite_usage_path(const conv__usage_query *question)
 {
+    if (!conv_uuid_is_nil(question->document_id)) return CONV__USAGE_BY_DOCUMENT;
     if (!conv_uuid_is_nil(question->session_id)) return CONV__USAGE_BY_SESSION;
     if (!conv_uuid_is_nil(question->user_id)) return CONV__USAGE_BY_USER;
     return CONV__USAGE_BY_TIME;
@@ -93,19 +98,27 @@ void conv__sqlite_bind_usage_filter(conv__sqlite_query *query, conv__arena *aren
     bind_filter_text(query, arena, question->model);
     conv__sqlite_bind_uuid(query, question->user_id);
     conv__sqlite_bind_uuid(query, question->session_id);
+    conv__sqlite_bind_uuid(query, question->document_id);
 }
 
-/* Both ids in the application's spelling. */
+/* The originals of a session or a document can be large: what is kept of them is the id alone. */
+static conv_status read_name(conv__sqlite_query *query, int column, conv_uuid id,
+                             conv__arena *arena, conv_bytes *name)
+{
+    conv__name_row row = {.id = id,
+                          .external_id = conv__sqlite_bytes(query, column),
+                          .originals = conv__sqlite_bytes(query, column + 1)};
+    conv_status status = conv__name_from_row(arena, &row, name, NULL);
+    return status == CONV_OK ? conv__arena_copy(arena, *name, name) : status;
+}
+
+/* All ids in the application's spelling. */
 static void restore_names(conv__sqlite_query *query, conv__arena *arena, conv__usage_row *row)
 {
-    conv__name_row session = {
-        .id = row->session_id,
-        .external_id = conv__sqlite_bytes(query, CONV__SQLITE_USAGE_COLUMN_COUNT),
-        .originals = conv__sqlite_bytes(query, CONV__SQLITE_USAGE_COLUMN_COUNT + 1)};
-    conv_status status = conv__name_from_row(arena, &session, &row->usage.session_id, NULL);
-    /* A session's originals can be large: what is kept of them is the id alone. */
+    enum { SESSION = CONV__SQLITE_USAGE_COLUMN_COUNT, DOCUMENT = SESSION + 2 };
+    conv_status status = read_name(query, SESSION, row->session_id, arena, &row->usage.session_id);
     if (status == CONV_OK)
-        status = conv__arena_copy(arena, row->usage.session_id, &row->usage.session_id);
+        status = read_name(query, DOCUMENT, row->document_id, arena, &row->usage.document_id);
     if (status == CONV_OK)
         status = conv__name_from_row(arena, &row->user, &row->usage.user_id, NULL);
     if (status == CONV_NO_MEMORY)

@@ -1,0 +1,75 @@
+/* A document is registered, parsed and embedded; then the ledger says what that used. An operation
+ * that is given up leaves its record, too. Usage: documents [STORE] */
+#include <conversation/conversation.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char content[] = "A contract is a promise that the law will enforce.";
+
+static conv_status register_document(conv_client *client, conv_error *error)
+{
+    char sha256[CONV_SHA256_TEXT_SIZE];
+    conv_document_params params = CONV_DOCUMENT_PARAMS_INIT;
+    params.document_id = "contract.txt"; /* any string; the same again adds nothing */
+    params.session_id = "support-42";
+    params.user_id = "user-123";
+    params.name = conv_text("contract.txt");
+    params.media_type = conv_text("text/plain");
+    params.size_bytes = sizeof content - 1;
+    params.sha256 = sha256;
+    conv_status status = conv_document_hash(conv_text(content), sha256, error);
+    return status == CONV_OK ? conv_document_register(client, &params, NULL, error) : status;
+}
+
+/* Every way out of the work leaves one record: the end, or the freeing of what was not ended. */
+static conv_status work(conv_client *client, const char *name, int64_t tokens, conv_error *error)
+{
+    conv_usage known = CONV_USAGE_INIT;
+    known.operation = conv_text(name);
+    known.document_id = conv_text("contract.txt");
+    known.session_id = conv_text("support-42");
+    known.user_id = conv_text("user-123");
+    conv_operation *operation = NULL;
+    conv_status status = conv_operation_begin(client, &known, &operation, error);
+    if (status == CONV_OK && tokens >= 0) {
+        conv_usage used = CONV_USAGE_INIT;
+        used.input_tokens = tokens;
+        used.processed_bytes = sizeof content - 1;
+        status = conv_operation_end(operation, &used, error);
+    }
+    conv_status freed = conv_operation_free(operation, status == CONV_OK ? error : NULL);
+    return status == CONV_OK ? freed : status;
+}
+
+static conv_status print_operations(conv_client *client, conv_error *error)
+{
+    conv_usage_filter filter = CONV_USAGE_FILTER_INIT;
+    filter.document_id = conv_text("contract.txt");
+    conv_usage_page *page = NULL;
+    conv_status status = conv_usage_query(client, &filter, &page, error);
+    for (size_t i = status == CONV_OK ? conv_usage_page_count(page) : 0; i > 0; i--) {
+        const conv_usage *usage = conv_usage_page_record(page, i - 1);
+        printf("%s %s: %" PRId64 " bytes\n", usage->operation.data,
+               conv_outcome_name(usage->status), usage->processed_bytes);
+    }
+    conv_usage_page_free(page);
+    return status;
+}
+
+int main(int count, char **arguments)
+{
+    conv_error error = CONV_ERROR_INIT;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = count > 1 ? arguments[1] : "sqlite:documents.db";
+    conv_client *client = NULL;
+    conv_status status = conv_client_open(&params, &client, &error);
+    if (status == CONV_OK) status = register_document(client, &error);
+    if (status == CONV_OK) status = work(client, "parse", 0, &error);
+    if (status == CONV_OK) status = work(client, "embed", 12, &error);
+    if (status == CONV_OK) status = work(client, "search", CONV_UNKNOWN, &error);
+    if (status == CONV_OK) status = conv_track_flush(client, 5000, NULL, &error);
+    if (status == CONV_OK) status = print_operations(client, &error);
+    if (status != CONV_OK) fprintf(stderr, "%s: %s\n", error.action, error.message);
+    conv_client_close(client, 5000, NULL);
+    return status == CONV_OK ? 0 : 1;
+}

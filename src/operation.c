@@ -1,0 +1,95 @@
+/* Operations of the application under way on a client: the public calls, and where a record goes.
+ */
+#include "conversation/operation.h"
+
+#include <unistd.h>
+
+#include "client.h"
+#include "core/error.h"
+#include "core/time.h"
+#include "services/documents.h"
+#include "services/operation.h"
+#include "services/tracking.h"
+
+struct conv_operation {
+    conv_client *client; /* which counts this as a call under way */
+    conv__operation state;
+    bool ended;
+};
+
+conv_status conv_operation_begin(conv_client *client, const conv_usage *known,
+                                 conv_operation **operation, conv_error *error)
+{
+    static const char action[] = "begin operation";
+    if (operation == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action,
+                          "there is nowhere to put the operation");
+    *operation = NULL;
+    conv_status status = conv__client_enter(client, action, error);
+    if (status != CONV_OK) return status;
+    conv_operation *made = conv__allocate(sizeof *made);
+    status = made == NULL ? conv__fail_memory(error, action)
+                          : conv__operation_begin(&made->state, known, error);
+    if (status != CONV_OK) {
+        conv__release(made);
+        conv__client_leave(client);
+        return status;
+    }
+    made->client = client;
+    *operation = made;
+    return CONV_OK;
+}
+
+conv_uuid conv_operation_log_id(const conv_operation *operation)
+{
+    return operation->state.known.log_id;
+}
+
+/* With a document the record belongs to its change; else the tracker has it. */
+static conv_status save(const conv_operation *operation, conv_error *error)
+{
+    const conv_client *client = operation->client;
+    conv_usage record = operation->state.record;
+    if (record.document_id.data == NULL)
+        return conv__track_usage(client->tracker, client->prices, &record, error);
+    conv_status status = conv__usage_complete(client->prices, &record, error);
+    if (status != CONV_OK) return status;
+    return conv__documents_track(client->store, conv__deadline_in_ms(client->store_timeout_ms),
+                                 &record, error);
+}
+
+conv_status conv_operation_end(conv_operation *operation, const conv_usage *used, conv_error *error)
+{
+    static const char action[] = "end operation";
+    conv__error_clear(error);
+    if (operation == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action, "there is no operation");
+    if (operation->client->pid != getpid())
+        return conv__fail(error, CONV_STATE, action,
+                          "this process was forked after the operation was begun: its parent ends "
+                          "it");
+    if (operation->ended)
+        return conv__fail(error, CONV_STATE, action, "the operation has ended already");
+    conv_status status = conv__operation_finish(&operation->state, used, error);
+    if (status == CONV_OK) status = save(operation, error);
+    operation->ended = status == CONV_OK || status == CONV_NOT_FOUND;
+    return status;
+}
+
+conv_status conv_operation_free(conv_operation *operation, conv_error *error)
+{
+    conv_status status = CONV_OK;
+    conv__error_clear(error);
+    if (operation == NULL) return CONV_OK;
+    conv_client *client = operation->client;
+    bool is_ours = client->pid == getpid();
+    if (is_ours && !operation->ended) {
+        conv__operation_interrupt(&operation->state);
+        status =
+            conv__track_usage(client->tracker, client->prices, &operation->state.record, error);
+    }
+    conv__operation_reset(&operation->state);
+    conv__release(operation);
+    if (is_ours) conv__client_leave(client);
+    return status;
+}

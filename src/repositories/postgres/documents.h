@@ -1,0 +1,13 @@
+/* The document repository on PostgreSQL: its functions, and all of its statements. */
+#ifndef CONV__REPOSITORIES_POSTGRES_DOCUMENTS_H
+#define CONV__REPOSITORIES_POSTGRES_DOCUMENTS_H
+
+#include "db/postgres/statement.h"
+#include "repositories/documents.h"
+
+extern const conv__document_repository_functions conv__postgres_document_functions;
+
+/* Ends with a NULL name. */
+extern const conv__statement conv__postgres_document_statements[];
+
+#endif
