@@ -11,6 +11,7 @@
 #include "message.h"
 #include "middleware.h"
 #include "provider.h"
+#include "report.h"
 #include "schema.h"
 #include "session.h"
 #include "status.h"
@@ -20,5 +21,6 @@
 #include "usage.h"
 #include "uuid.h"
 #include "version.h"
+#include "zone.h"
 
 #endif

@@ -11,13 +11,14 @@
 #include "repositories/postgres/usage.h"
 
 /* A new statement belongs into one of the tables, and is counted here. */
-#define STATEMENTS       29
+#define STATEMENTS       39
 #define NAMED_STATEMENTS 20
 
 static const conv__statement *const tables[] = {
     conv__postgres_save_statements,    conv__postgres_turn_statements,
     conv__postgres_history_statements, conv__postgres_session_statements,
     conv__postgres_usage_statements,   conv__postgres_usage_sum_statements,
+    conv__postgres_refresh_statements, conv__postgres_reconcile_statements,
 };
 
 static const char *url;

@@ -44,6 +44,11 @@ CONV_WARN_UNUSED conv_status conv__sqlite_insert_user(conv__sqlite *connection,
 conv_bytes conv__sqlite_copy(conv__sqlite_query *query, int column, conv__arena *arena);
 conv_outcome conv__sqlite_outcome(conv__sqlite_query *query, int column);
 
+/* An id in the application's spelling, copied: the UUID in column `id`, external_id and originals
+ * in `external` and the next. Absent where there is no UUID. */
+conv_bytes conv__sqlite_copy_name(conv__sqlite_query *query, int id, int external,
+                                  conv__arena *arena);
+
 /* Appends the row under the query, restored, to a list that has room for `capacity` rows; the list
  * grows in the arena. */
 void conv__sqlite_append_message(conv__sqlite_query *query, conv__arena *arena,
