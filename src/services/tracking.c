@@ -35,6 +35,7 @@ conv_status conv__track_usage(conv__tracker *tracker, const conv__prices *prices
     if (complete.created_us == 0) complete.created_us = conv__now_us();
     if (complete.service.data == NULL) complete.service = conv_text("chat");
     if (complete.operation.data == NULL) complete.operation = conv_text("chat");
+    conv__usage_add_up(&complete);
     conv__prices_apply(prices, &complete);
     return conv__tracker_take(tracker, &complete, error);
 }
