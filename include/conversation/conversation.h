@@ -12,6 +12,7 @@
 #include "middleware.h"
 #include "provider.h"
 #include "schema.h"
+#include "search.h"
 #include "session.h"
 #include "status.h"
 #include "tracking.h"

@@ -1,4 +1,5 @@
-/* The store: its transactions and its schema. What is in it stands in chat.h and usage.h. */
+/* The store: its transactions and its schema. What is in it stands in chat.h, usage.h and
+ * their neighbours. */
 #ifndef CONV__REPOSITORIES_STORE_H
 #define CONV__REPOSITORIES_STORE_H
 
@@ -11,6 +12,8 @@
 typedef struct conv__store conv__store;
 typedef struct conv__chat_repository conv__chat_repository;
 typedef struct conv__usage_repository conv__usage_repository;
+typedef struct conv__session_repository conv__session_repository;
+typedef struct conv__search_repository conv__search_repository;
 
 typedef enum conv__transaction_mode {
     CONV__TRANSACTION_READ, /* one question; sees what is committed */
@@ -53,6 +56,8 @@ struct conv__store {
     const conv__store_functions *functions;
     conv__chat_repository *chat;
     conv__usage_repository *usage;
+    conv__session_repository *sessions;
+    conv__search_repository *search;
     conv__latest latest; /* for every transaction: the store is being closed */
 };
 

@@ -7,17 +7,20 @@
 
 #include "core/time.h"
 #include "repositories/postgres/chat.h"
+#include "repositories/postgres/sessions.h"
 #include "repositories/postgres/store.h"
 #include "repositories/postgres/usage.h"
 
 /* A new statement belongs into one of the tables, and is counted here. */
-#define STATEMENTS       29
-#define NAMED_STATEMENTS 20
+#define STATEMENTS       49
+#define NAMED_STATEMENTS 39
 
 static const conv__statement *const tables[] = {
     conv__postgres_save_statements,    conv__postgres_turn_statements,
     conv__postgres_history_statements, conv__postgres_session_statements,
     conv__postgres_usage_statements,   conv__postgres_usage_sum_statements,
+    conv__postgres_label_statements,   conv__postgres_branch_statements,
+    conv__postgres_erase_statements,   conv__postgres_search_statements,
 };
 
 static const char *url;

@@ -7,6 +7,7 @@
 #include "db/postgres/migrations.h"
 #include "db/postgres/pool.h"
 #include "repositories/postgres/chat.h"
+#include "repositories/postgres/sessions.h"
 #include "repositories/postgres/transaction.h"
 #include "repositories/postgres/usage.h"
 
@@ -19,6 +20,8 @@ typedef struct postgres_store {
     conv__pool *pool;
     conv__chat_repository chat;
     conv__usage_repository usage;
+    conv__session_repository sessions;
+    conv__search_repository search;
 } postgres_store;
 
 static conv__pool *pool_of(conv__store *store)
@@ -124,8 +127,12 @@ conv_status conv__postgres_store_open(const conv__postgres_params *params, conv_
     self->base.functions = &functions;
     self->base.chat = &self->chat;
     self->base.usage = &self->usage;
+    self->base.sessions = &self->sessions;
+    self->base.search = &self->search;
     self->chat.functions = &conv__postgres_chat_functions;
     self->usage.functions = &conv__postgres_usage_functions;
+    self->sessions.functions = &conv__postgres_session_functions;
+    self->search.functions = &conv__postgres_search_functions;
     *store = &self->base;
     return CONV_OK;
 }
