@@ -92,6 +92,64 @@ static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadlin
     return true;
 }
 
+/* What was deleted since it was accepted leaves the batch, and nothing but its usage record. False
+ * when the store or the journal did not answer. */
+static bool drop_deleted(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
+{
+    conv__accepted items[DRAIN_BATCH];
+    bool deleted[DRAIN_BATCH];
+    conv_error error = CONV_ERROR_INIT;
+    int64_t deadline = transaction_deadline(saving, deadline_ns);
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->count; i++)
+        items[i] = (conv__accepted){batch->exchanges[i].session.session_id,
+                                    batch->exchanges[i].session.user.id,
+                                    batch->list.entries[i].created_us};
+    if (conv__saving_find_deleted(saving, items, batch->count, deadline, deleted, &error) !=
+        CONV_OK) {
+        conv__saving_store_away(saving, &error);
+        return false;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        if (deleted[i]) {
+            bool changed = false;
+            if (conv__saving_leave_usage(saving, &batch->list.entries[i], batch->saves[i].exchange,
+                                         deadline, &changed, NULL) != CONV_OK)
+                return false;
+            continue;
+        }
+        batch->list.entries[kept] = batch->list.entries[i];
+        batch->saves[kept] = batch->saves[i];
+        batch->order[kept] = &batch->saves[kept];
+        kept++;
+    }
+    batch->count = kept;
+    return true;
+}
+
+/* The same for usage records, which stay: the ledger keeps its sums, but not whose they were. */
+static bool hide_erased(conv__saving *saving, const conv__journal_list *list, conv__usage_row *rows,
+                        size_t count, int64_t deadline_ns)
+{
+    conv__accepted items[DRAIN_BATCH];
+    bool erased[DRAIN_BATCH];
+    conv_error error = CONV_ERROR_INIT;
+    for (size_t i = 0; i < count; i++)
+        items[i] = (conv__accepted){.user_id = rows[i].user.id,
+                                    .accepted_us = list->entries[i].created_us};
+    if (conv__saving_find_deleted(saving, items, count, deadline_ns, erased, &error) != CONV_OK) {
+        conv__saving_store_away(saving, &error);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!erased[i]) continue;
+        rows[i].user = (conv__name_row){.id = conv_uuid_v4()};
+        rows[i].usage.user_email = conv_text(NULL);
+        rows[i].originals = conv_text(NULL);
+    }
+    return true;
+}
+
 /* Settles what the store has answered for; true when it answered for all. */
 static bool settle_batch(conv__saving *saving, drain_batch *batch)
 {
@@ -134,6 +192,9 @@ static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
         count++;
     }
     if (settled && count > 0)
+        settled =
+            hide_erased(saving, &list, rows, count, transaction_deadline(saving, deadline_ns));
+    if (settled && count > 0)
         conv__usage_batch_save(saving->store, saves, count,
                                transaction_deadline(saving, deadline_ns));
     size_t ended = 0;
@@ -161,6 +222,7 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
     drain_batch *batch = conv__allocate(sizeof *batch);
     if (batch == NULL) return false;
     bool settled = read_batch(saving, batch, deadline_ns);
+    if (settled && batch->count > 0) settled = drop_deleted(saving, batch, deadline_ns);
     if (settled && batch->count > 0) {
         conv__batch_save(saving->store, batch->order, batch->count);
         settled = settle_batch(saving, batch);
@@ -184,9 +246,11 @@ bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
         if (waiting == 0) return true;
         if (called_off) return false;
         bool more_usage = false;
-        if (!drain_some(saving, deadline_ns, &more) ||
-            !drain_usage(saving, deadline_ns, &more_usage))
-            return false;
+        conv__saving_hold_drain(saving);
+        bool settled =
+            drain_some(saving, deadline_ns, &more) && drain_usage(saving, deadline_ns, &more_usage);
+        conv__saving_release_drain(saving);
+        if (!settled) return false;
         more = more || more_usage;
     }
     return true;

@@ -9,7 +9,9 @@
 
 #define ACTION "read journal"
 
-enum { VERSION = 1, CHECKSUM_SIZE = 8, KIND_EXCHANGE = 'E', KIND_USAGE = 'U' };
+/* Version 2 ends with what the exchange goes on after; one that follows the session's last message
+ * is written as version 1, which earlier libraries read too. */
+enum { VERSION = 1, VERSION_BRANCH = 2, CHECKSUM_SIZE = 8, KIND_EXCHANGE = 'E', KIND_USAGE = 'U' };
 
 /* Both directions walk over the same fields, so that they can't drift apart: `field` functions
  * write when `buffer` is set and read otherwise. */
@@ -194,9 +196,9 @@ static bool checksum(conv_bytes bytes, uint8_t sum[CHECKSUM_SIZE])
     return true;
 }
 
-static void begin(walker *self, conv__buffer *buffer, uint8_t kind)
+static void begin(walker *self, conv__buffer *buffer, uint8_t kind, uint8_t version)
 {
-    uint8_t head[2] = {kind, VERSION};
+    uint8_t head[2] = {kind, version};
     *self = (walker){.buffer = buffer};
     walk_raw(self, head, sizeof head);
 }
@@ -217,12 +219,13 @@ void conv__record_append_exchange(conv__buffer *buffer, const conv__exchange *ex
     walker self;
     conv__exchange copy = *exchange;
     int64_t count = (int64_t)exchange->message_count;
-    begin(&self, buffer, KIND_EXCHANGE);
+    begin(&self, buffer, KIND_EXCHANGE, exchange->has_parent ? VERSION_BRANCH : VERSION);
     walk_exchange(&self, &copy, &count);
     for (size_t i = 0; i < exchange->message_count; i++) {
         conv__message_row row = exchange->messages[i];
         walk_message(&self, &row);
     }
+    if (copy.has_parent) walk_uuid(&self, &copy.parent_id);
     finish(buffer, start);
 }
 
@@ -231,7 +234,7 @@ void conv__record_append_usage(conv__buffer *buffer, const conv__usage_row *row)
     size_t start = buffer->size;
     walker self;
     conv__usage_row copy = *row;
-    begin(&self, buffer, KIND_USAGE);
+    begin(&self, buffer, KIND_USAGE, VERSION);
     walk_usage(&self, &copy);
     finish(buffer, start);
 }
@@ -246,7 +249,8 @@ static conv_status damaged(conv_error *error)
     return conv__fail(error, CONV_BAD_DATA, ACTION, "a record of the journal is damaged");
 }
 
-static conv_status open_record(walker *self, conv_bytes record, uint8_t kind, conv_error *error)
+static conv_status open_record(walker *self, conv_bytes record, uint8_t kind, uint8_t *version,
+                               conv_error *error)
 {
     uint8_t head[2] = {0};
     uint8_t sum[CHECKSUM_SIZE];
@@ -257,11 +261,12 @@ static conv_status open_record(walker *self, conv_bytes record, uint8_t kind, co
     *self = (walker){.rest = body};
     walk_raw(self, head, sizeof head);
     if (head[0] != kind) return damaged(error);
-    if (head[1] != VERSION)
+    *version = head[1];
+    if (head[1] != VERSION && (head[1] != VERSION_BRANCH || kind != KIND_EXCHANGE))
         return conv__fail(error, CONV_STATE, ACTION,
-                          "a record of the journal has form %d, this library reads form %d: update "
-                          "the program",
-                          head[1], VERSION);
+                          "a record of the journal has form %d, this library reads forms up to %d: "
+                          "update the program",
+                          head[1], VERSION_BRANCH);
     return CONV_OK;
 }
 
@@ -270,7 +275,8 @@ conv_status conv__record_read_exchange(conv__arena *arena, conv_bytes record,
 {
     walker self;
     int64_t count = 0;
-    conv_status status = open_record(&self, record, KIND_EXCHANGE, error);
+    uint8_t version = 0;
+    conv_status status = open_record(&self, record, KIND_EXCHANGE, &version, error);
     if (status != CONV_OK) return status;
     *exchange = (conv__exchange){0};
     walk_exchange(&self, exchange, &count);
@@ -280,6 +286,8 @@ conv_status conv__record_read_exchange(conv__arena *arena, conv_bytes record,
     if (rows == NULL) return conv__fail_memory(error, ACTION);
     for (int64_t i = 0; i < count; i++)
         walk_message(&self, &rows[i]);
+    exchange->has_parent = version == VERSION_BRANCH;
+    if (exchange->has_parent) walk_uuid(&self, &exchange->parent_id);
     if (self.damaged || self.rest.size != 0) return damaged(error);
     exchange->messages = rows;
     exchange->message_count = (size_t)count;
@@ -289,7 +297,8 @@ conv_status conv__record_read_exchange(conv__arena *arena, conv_bytes record,
 conv_status conv__record_read_usage(conv_bytes record, conv__usage_row *row, conv_error *error)
 {
     walker self;
-    conv_status status = open_record(&self, record, KIND_USAGE, error);
+    uint8_t version = 0;
+    conv_status status = open_record(&self, record, KIND_USAGE, &version, error);
     if (status != CONV_OK) return status;
     *row = (conv__usage_row){0};
     walk_usage(&self, row);

@@ -116,6 +116,7 @@ static void destroy(conv__saving *saving)
         saving->params.journal->functions->close(saving->params.journal);
     pthread_cond_destroy(&saving->wake);
     pthread_cond_destroy(&saving->room);
+    pthread_mutex_destroy(&saving->draining);
     pthread_mutex_destroy(&saving->lock);
     conv__release(saving->done);
     conv__release(saving);
@@ -157,6 +158,7 @@ conv_status conv__saving_create(const conv__saving_params *params, conv__saving 
     }
     made->params = *params;
     made->store = params->writer.store;
+    pthread_mutex_init(&made->draining, NULL);
     pthread_mutex_init(&made->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
