@@ -55,4 +55,12 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
     [CLI_OPTION_REDACT] = {"redact", CLI_VALUE_NONE, NULL, 0, 0,
                            "keep e-mail addresses, card numbers and API keys out of all that is "
                            "sent and saved"},
+    [CLI_OPTION_TAG] = {"tag", CLI_VALUE_TEXT, "TAG", 0, 0, "only sessions with this tag"},
+    [CLI_OPTION_ARCHIVED] = {"archived", CLI_VALUE_NONE, NULL, 0, 0, "the archived ones instead"},
+    [CLI_OPTION_BRANCH] = {"branch", CLI_VALUE_TEXT, "MESSAGE", 0, 0,
+                           "only the branch that ends with this message's id, or last"},
+    [CLI_OPTION_BRANCHES] = {"branches", CLI_VALUE_NONE, NULL, 0, 0,
+                             "the last message of each branch"},
+    [CLI_OPTION_INSTEAD_OF] = {"instead-of", CLI_VALUE_TEXT, "MESSAGE", 0, 0,
+                               "branch off: take the place of the message with this id"},
 };
