@@ -12,6 +12,7 @@
 #include "saving/tracker.h"
 #include "services/conversation.h"
 #include "services/pricing.h"
+#include "services/summarizer.h"
 
 struct conv_client {
     pid_t pid; /* of the process that opened it */
@@ -22,6 +23,8 @@ struct conv_client {
     conv__prices *prices;
     const struct conv__chain *chain;
     conv__conversation conversation;
+    conv__summaries summaries;
+    conv__summarizer *summarizer; /* NULL: nobody asks for summaries */
     conv_schema_policy schema;
     bool read_only;
     bool store_unseen; /* it was away when the client was opened */

@@ -18,6 +18,7 @@ cli_exit cli_journal(const cli_arguments *arguments);
 cli_exit cli_migrate(const cli_arguments *arguments);
 cli_exit cli_replay(const cli_arguments *arguments);
 cli_exit cli_sessions(const cli_arguments *arguments);
+cli_exit cli_summaries(const cli_arguments *arguments);
 cli_exit cli_usage(const cli_arguments *arguments);
 cli_exit cli_version(const cli_arguments *arguments);
 

@@ -26,7 +26,9 @@ typedef enum conv__original {
     CONV__ORIGINAL_PROVIDER = 13,
     CONV__ORIGINAL_PRICE = 14,
     CONV__ORIGINAL_ERROR = 15,
-    CONV__ORIGINAL_RAW = 16
+    CONV__ORIGINAL_RAW = 16,
+    CONV__ORIGINAL_SUMMARY = 17,
+    CONV__ORIGINAL_KEY_POINTS = 18
 } conv__original;
 
 void conv__originals_append(conv__buffer *originals, conv__original field, conv_bytes bytes);

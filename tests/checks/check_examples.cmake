@@ -25,6 +25,8 @@ set_tests_properties(check_example_middleware PROPERTIES
     PASS_REGULAR_EXPRESSION "^count > rate_limit > redact > validate_ids > polite > time_limit > provider > save_to_database > track_usage > publish\nsaved    Where is \\[redacted:order\\]\\? Write to \\[redacted:email\\]\nrefused  invalid argument: please do not shout\nsaved    Please\\.\nrefused  limit: .*\n2 answered, 2 not\n$")
 set_tests_properties(check_example_branches PROPERTIES
     PASS_REGULAR_EXPRESSION "2 messages say order\nerased 4 messages, kept 2 usage records\n$")
+set_tests_properties(check_example_summaries PROPERTIES
+    PASS_REGULAR_EXPRESSION "told 1 messages.*told 3 messages.*summary: An order is late\\.\nI was told 2 messages\\.\n$")
 
 add_test(NAME check_readme_program
     COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/checks/readme_program.sh ${CMAKE_SOURCE_DIR})

@@ -12,8 +12,8 @@
 #include "repositories/postgres/usage.h"
 
 /* A new statement belongs into one of the tables, and is counted here. */
-#define STATEMENTS       49
-#define NAMED_STATEMENTS 39
+#define STATEMENTS       52
+#define NAMED_STATEMENTS 41
 
 static const conv__statement *const tables[] = {
     conv__postgres_save_statements,    conv__postgres_turn_statements,
@@ -21,6 +21,7 @@ static const conv__statement *const tables[] = {
     conv__postgres_usage_statements,   conv__postgres_usage_sum_statements,
     conv__postgres_label_statements,   conv__postgres_branch_statements,
     conv__postgres_erase_statements,   conv__postgres_search_statements,
+    conv__postgres_summary_statements,
 };
 
 static const char *url;

@@ -22,6 +22,7 @@ static const statement_table tables[] = {
     {"usage", conv__sqlite_usage_statements},     {"usage sum", conv__sqlite_usage_sum_statements},
     {"label", conv__sqlite_label_statements},     {"branch", conv__sqlite_branch_statements},
     {"erase", conv__sqlite_erase_statements},     {"search", conv__sqlite_search_statements},
+    {"summary", conv__sqlite_summary_statements},
 };
 
 static sqlite3 *open_migrated(const conv__migration *migrations)

@@ -22,6 +22,7 @@ typedef struct postgres_store {
     conv__usage_repository usage;
     conv__session_repository sessions;
     conv__search_repository search;
+    conv__summary_repository summaries;
 } postgres_store;
 
 static conv__pool *pool_of(conv__store *store)
@@ -129,10 +130,12 @@ conv_status conv__postgres_store_open(const conv__postgres_params *params, conv_
     self->base.usage = &self->usage;
     self->base.sessions = &self->sessions;
     self->base.search = &self->search;
+    self->base.summaries = &self->summaries;
     self->chat.functions = &conv__postgres_chat_functions;
     self->usage.functions = &conv__postgres_usage_functions;
     self->sessions.functions = &conv__postgres_session_functions;
     self->search.functions = &conv__postgres_search_functions;
+    self->summaries.functions = &conv__postgres_summary_functions;
     *store = &self->base;
     return CONV_OK;
 }

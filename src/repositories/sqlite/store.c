@@ -16,6 +16,7 @@ typedef struct sqlite_store {
     conv__usage_repository usage;
     conv__session_repository sessions;
     conv__search_repository search;
+    conv__summary_repository summaries;
     conv__sqlite_params params;
     char *path;
     pthread_mutex_t opening; /* of the connection, where it was left for later */
@@ -139,8 +140,10 @@ conv_status conv__sqlite_store_open(const conv__sqlite_params *params, bool late
     opened->usage.functions = &usage_functions;
     opened->base.sessions = &opened->sessions;
     opened->base.search = &opened->search;
+    opened->base.summaries = &opened->summaries;
     opened->sessions.functions = &conv__sqlite_session_functions;
     opened->search.functions = &conv__sqlite_search_functions;
+    opened->summaries.functions = &conv__sqlite_summary_functions;
     opened->transaction.store = &opened->base;
     opened->path = conv__copy_text(params->path);
     opened->params = *params;
