@@ -138,16 +138,13 @@ conv_status conv__sqlite_migrate(conv__sqlite *connection, const conv__migration
                                  int64_t deadline_ns, conv_schema_state *state, conv_error *error)
 {
     *state = (conv_schema_state){.wanted = newest_version(migrations)};
-    for (bool done = false; !done;) {
-        conv_status status = conv__sqlite_begin(connection, CONV__SQLITE_WRITE, deadline_ns, error);
-        if (status != CONV_OK) return status;
+    /* All steps or none: a new file must not be left between two of them. */
+    conv_status status = conv__sqlite_begin(connection, CONV__SQLITE_WRITE, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    for (bool done = false; status == CONV_OK && !done;)
         status = take_step(connection, migrations, state, &done, error);
-        if (status != CONV_OK) {
-            conv__sqlite_rollback(connection);
-            return status;
-        }
-        status = conv__sqlite_commit(connection, error);
-        if (status != CONV_OK) return status;
-    }
-    return CONV_OK;
+    if (status == CONV_OK) return conv__sqlite_commit(connection, error);
+    conv__sqlite_rollback(connection);
+    *state = (conv_schema_state){.wanted = state->wanted};
+    return status;
 }
