@@ -215,9 +215,11 @@ static void save(session *self)
         memcpy(one->reply_hash, replies + offset, HASH_SIZE);
         memcpy(one->log_id, logs + offset, ID_SIZE);
         size_t start = begin_message(self, 'D');
-        put_int2(self, 2);
+        put_int2(self, 3);
         put_int8_value(self, i + 1);
         put_int8_value(self, 1);
+        put_int4(self, 1);
+        put(self, "\1", 1); /* the session is new */
         end_message(self, start);
     }
     put_tag(self, "SELECT 1");
@@ -299,7 +301,7 @@ static void execute(session *self)
 
 static void describe(session *self)
 {
-    int columns = self->bound == SAVE ? 2 : self->bound == LOOKUP ? 5 : 0;
+    int columns = self->bound == SAVE ? 3 : self->bound == LOOKUP ? 5 : 0;
     if (columns == 0) {
         put_empty(self, 'n');
         return;
