@@ -70,9 +70,8 @@ int64_t conv__deadline_within(int64_t deadline_ns, const conv__latest *latest)
     return moment_ns != 0 && moment_ns < deadline_ns ? moment_ns : deadline_ns;
 }
 
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, and back. Years are counted
- * from March, so that the leap day is the last of its year. */
-static int64_t days_from_date(int64_t year, int64_t month, int64_t day)
+/* Years are counted from March, so that the leap day is the last of its year. */
+int64_t conv__days_from_date(int64_t year, int64_t month, int64_t day)
 {
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -98,8 +97,8 @@ static void date_from_days(int64_t days, int *year, int *month, int *day)
 
 void conv__time_format(int64_t time_us, char text[CONV__TIME_TEXT_SIZE])
 {
-    int64_t first = days_from_date(0, 1, 1) * SECONDS_PER_DAY * US_PER_SECOND;
-    int64_t end = days_from_date(10000, 1, 1) * SECONDS_PER_DAY * US_PER_SECOND;
+    int64_t first = conv__days_from_date(0, 1, 1) * SECONDS_PER_DAY * US_PER_SECOND;
+    int64_t end = conv__days_from_date(10000, 1, 1) * SECONDS_PER_DAY * US_PER_SECOND;
     if (time_us < first) time_us = first;
     if (time_us >= end) time_us = end - 1;
 
@@ -107,7 +106,7 @@ void conv__time_format(int64_t time_us, char text[CONV__TIME_TEXT_SIZE])
     int64_t us = since_first % US_PER_SECOND;
     int64_t seconds = since_first / US_PER_SECOND;
     int year, month, day;
-    date_from_days(seconds / SECONDS_PER_DAY + days_from_date(0, 1, 1), &year, &month, &day);
+    date_from_days(seconds / SECONDS_PER_DAY + conv__days_from_date(0, 1, 1), &year, &month, &day);
     int second_of_day = (int)(seconds % SECONDS_PER_DAY);
     /* The remainders tell the compiler, which checks the size, what is known of each part. */
     snprintf(text, CONV__TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
@@ -151,7 +150,7 @@ static bool read_date(text_cursor *cursor, int64_t *days)
         !read_digits(cursor, 2, 1, 12, &month) || !read_character(cursor, "-") ||
         !read_digits(cursor, 2, 1, 31, &day))
         return false;
-    *days = days_from_date(year, month, day);
+    *days = conv__days_from_date(year, month, day);
     /* The 30th of February comes back as a day of March. */
     int real_year, real_month, real_day;
     date_from_days(*days, &real_year, &real_month, &real_day);
