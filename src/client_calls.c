@@ -5,6 +5,7 @@
 #include "conversation/document.h"
 #include "conversation/history.h"
 #include "conversation/middleware.h"
+#include "conversation/report.h"
 #include "conversation/schema.h"
 #include "conversation/session.h"
 #include "conversation/tracking.h"
@@ -15,6 +16,7 @@
 #include "middleware/chain.h"
 #include "services/documents.h"
 #include "services/history.h"
+#include "services/reconcile.h"
 #include "services/reports.h"
 #include "services/sessions.h"
 #include "services/tracking.h"
@@ -212,6 +214,21 @@ conv_status conv_usage_sum(conv_client *client, const conv_usage_filter *filter,
     CALL_WITH_RESULT(
         client, "sum usage", totals, error,
         conv__usage_sums(client->store, deadline_of(client), filter, group, totals, error));
+}
+
+conv_status conv_usage_refresh(conv_client *client, const conv_refresh_params *params,
+                               int64_t *hours, conv_error *error)
+{
+    CALL(client, "refresh usage", error,
+         conv__usage_refresh(client->store, client->store_timeout_ms, params, hours, error));
+}
+
+conv_status conv_reconcile(conv_client *client, const conv_reconcile_params *params,
+                           conv_reconciliation **result, conv_error *error)
+{
+    CALL_WITH_RESULT(
+        client, "reconcile usage", result, error,
+        conv__usage_reconcile(client->store, client->store_timeout_ms, params, result, error));
 }
 
 conv_status conv_track_usage(conv_client *client, const conv_usage *usage, conv_error *error)

@@ -16,6 +16,7 @@
 #include "middleware.h"
 #include "operation.h"
 #include "provider.h"
+#include "report.h"
 #include "schema.h"
 #include "session.h"
 #include "status.h"
@@ -25,5 +26,6 @@
 #include "usage.h"
 #include "uuid.h"
 #include "version.h"
+#include "zone.h"
 
 #endif

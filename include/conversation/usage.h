@@ -77,16 +77,17 @@ typedef struct conv_usage_filter {
     size_t limit;           /* records of a page, 1 to 1000; 0: 100 */
     int64_t after_us;       /* cursor: `created_us` and `log_id` of the last record of the page */
     conv_uuid after_id;     /* before; both zero: from the newest */
+    /* Whose calendar days CONV_USAGE_GROUP_DAY makes: a name of the tz database ("Europe/Berlin");
+     * absent or empty: UTC. It chooses no records: conv_zone_day_start gives times for that. */
+    conv_bytes zone;
 } conv_usage_filter;
 
 #define CONV_USAGE_FILTER_INIT                                                                     \
     {                                                                                              \
         sizeof(conv_usage_filter), 0, 0, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0},    \
-            {NULL, 0}, 0, 0,                                                                       \
+            {NULL, 0}, 0, 0, {{0}},                                                                \
         {                                                                                          \
-            {                                                                                      \
-                0                                                                                  \
-            }                                                                                      \
+            NULL, 0                                                                                \
         }                                                                                          \
     }
 
@@ -115,7 +116,7 @@ void conv_usage_page_free(conv_usage_page *page);
 
 typedef enum conv_usage_group {
     CONV_USAGE_GROUP_NONE = 0, /* one row for everything */
-    CONV_USAGE_GROUP_DAY,      /* key: YYYY-MM-DD, days of UTC */
+    CONV_USAGE_GROUP_DAY,      /* key: YYYY-MM-DD, days of the filter's zone */
     CONV_USAGE_GROUP_SERVICE,
     CONV_USAGE_GROUP_OPERATION,
     CONV_USAGE_GROUP_MODEL,
@@ -145,7 +146,9 @@ typedef struct conv_usage_totals conv_usage_totals;
 /* Sums the records that match `filter` (its page fields are ignored) by `group`, ordered by key.
  * `totals` receives the rows, to be freed with conv_usage_totals_free; NULL after a failure.
  * CONV_USAGE_GROUP_NONE gives exactly one row, also when nothing matches. Statuses as
- * conv_usage_query; CONV_LIMIT also when a sum passes 2^63-1. Thread: any. Round trips: 1. */
+ * conv_usage_query; CONV_LIMIT also when a sum passes 2^63-1; CONV_INVALID_ARGUMENT also when the
+ * system's tz database, or the server's, has no such zone, CONV_UNAVAILABLE also when the system
+ * has none. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_usage_sum(conv_client *client, const conv_usage_filter *filter,
                                             conv_usage_group group, conv_usage_totals **totals,
                                             conv_error *error);

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "conversation/report.h"
 #include "conversation/usage.h"
+#include "core/zone.h"
 #include "repositories/rows.h"
 #include "repositories/store.h"
 
@@ -21,6 +23,8 @@ typedef struct conv__usage_query {
     size_t limit;
     int64_t after_us;
     conv_uuid after_id;
+    conv_bytes zone_name;   /* whose days CONV_USAGE_GROUP_DAY makes; absent: UTC */
+    const conv__zone *zone; /* the same, read; NULL: UTC */
 } conv__usage_query;
 
 typedef struct conv__usage_list {
@@ -34,6 +38,23 @@ typedef struct conv__usage_total_list {
     conv_usage_total *rows;
     size_t count;
 } conv__usage_total_list;
+
+typedef struct conv__difference_list {
+    conv_difference *differences;
+    size_t count;
+    bool has_more;
+} conv__difference_list;
+
+typedef struct conv__reconciliation {
+    conv_account_sums sums[CONV_ACCOUNT_SESSIONS + 1];
+    int64_t pending;
+    conv__difference_list list;
+} conv__reconciliation;
+
+/* Joins `count` lists into one. CONV_NO_MEMORY. */
+CONV_WARN_UNUSED conv_status conv__differences_join(conv__arena *arena,
+                                                    const conv__difference_list *lists,
+                                                    size_t count, conv__difference_list *joined);
 
 /* By the bytes of the keys, whatever collation the database has and though SQL does not know the
  * restored ones; those without one last. */
@@ -55,10 +76,22 @@ typedef struct conv__usage_repository_functions {
     /* The keys of users and sessions are in the application's spelling where it is known. Ordered
      * by the bytes of the key, records without one last. A record is unreported if its total_tokens
      * is unknown. With CONV_USAGE_GROUP_NONE always one row. CONV_LIMIT: a sum passes
-     * 2^63-1, or money CONV_DECIMAL_DIGITS. */
+     * 2^63-1, or money CONV_DECIMAL_DIGITS. CONV_INVALID_ARGUMENT: the server knows no such zone.
+     */
     conv_status (*sum)(conv__usage_repository *usage, conv__transaction *transaction,
                        const conv__usage_query *query, conv_usage_group group, conv__arena *arena,
                        conv__usage_total_list *list, conv_error *error);
+
+    /* In a WRITE transaction: adds what was saved since the last refresh to usage_hourly, and shows
+     * it in daily_usage_summary; with `rebuild` all that is in the ledger. `changed` receives how
+     * many rows of usage_hourly that changed. */
+    conv_status (*refresh)(conv__usage_repository *usage, conv__transaction *transaction,
+                           bool rebuild, int64_t *changed, conv_error *error);
+
+    /* See conv_reconcile; at most `limit` differences of each kind. All at one moment. */
+    conv_status (*reconcile)(conv__usage_repository *usage, conv__transaction *transaction,
+                             size_t limit, conv__arena *arena, conv__reconciliation *result,
+                             conv_error *error);
 } conv__usage_repository_functions;
 
 struct conv__usage_repository {

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "repositories/usage.h"
 #include "services/question.h"
+#include "services/zones.h"
 
 #define ACTION "query usage"
 
@@ -69,6 +70,7 @@ static conv_status make_query(const conv_usage_filter *filter, conv__usage_query
                                  .limit = filter->limit > 0 ? filter->limit : DEFAULT_LIMIT,
                                  .after_us = filter->after_us,
                                  .after_id = filter->after_id};
+    if (!conv__zone_is_utc(filter->zone)) query->zone_name = filter->zone;
     if (filter->user_id.data != NULL) query->user_id = conv_uuid_ensure(filter->user_id);
     if (filter->session_id.data != NULL) query->session_id = conv_uuid_ensure(filter->session_id);
     query->document_id = conv_uuid_ensure(filter->document_id);
@@ -103,10 +105,19 @@ conv_status conv__usage_sums(conv__store *store, int64_t deadline_ns,
     if (status != CONV_OK) return status;
     if ((unsigned)group > CONV_USAGE_GROUP_SESSION)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "there is no group %d", (int)group);
+    /* Also where the server does the reckoning: what a zone is called is the same on each store. */
+    conv__zone *zone = NULL;
+    status = conv__zone_open(work.query.zone_name, ACTION, &zone, error);
+    if (status != CONV_OK) return status;
+    work.query.zone = zone;
     conv_usage_totals *made = conv__allocate(sizeof *made);
-    if (made == NULL) return conv__fail_memory(error, ACTION);
+    if (made == NULL) {
+        conv__zone_free(zone);
+        return conv__fail_memory(error, ACTION);
+    }
     work.totals = &made->list;
     status = conv__ask(store, CONV__ASK_READ, deadline_ns, read_sums, &made->arena, &work, error);
+    conv__zone_free(zone);
     if (status == CONV_OK)
         *totals = made;
     else

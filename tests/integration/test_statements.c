@@ -13,7 +13,7 @@
 #include "repositories/postgres/usage.h"
 
 /* A new statement belongs into one of the tables, and is counted here. */
-#define STATEMENTS       37
+#define STATEMENTS       47
 #define NAMED_STATEMENTS 27
 
 static const conv__statement *const tables[] = {
@@ -21,6 +21,7 @@ static const conv__statement *const tables[] = {
     conv__postgres_history_statements,  conv__postgres_session_statements,
     conv__postgres_usage_statements,    conv__postgres_usage_sum_statements,
     conv__postgres_document_statements, conv__postgres_notify_statements,
+    conv__postgres_refresh_statements,  conv__postgres_reconcile_statements,
 };
 
 static const char *url;

@@ -14,6 +14,7 @@
 #include "db/sqlite/connection_internal.h"
 #include "db/sqlite/decimal_sum.h"
 #include "db/sqlite/log_repair.h"
+#include "db/sqlite/zone_date.h"
 
 #define ACTION "open store"
 
@@ -134,7 +135,8 @@ static int install_handlers(conv__sqlite *connection)
     sqlite3_progress_handler(database, OPERATIONS_BETWEEN_CHECKS, stop_when_late, connection);
     /* A file from elsewhere may hold triggers and views: they get no dangerous functions. */
     sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    return conv__decimal_sum_register(database);
+    int code = conv__decimal_sum_register(database);
+    return code == SQLITE_OK ? conv__zone_date_register(database) : code;
 }
 
 static int count_column(void *context, int columns, char **values, char **names)

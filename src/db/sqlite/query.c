@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "db/sqlite/connection_internal.h"
+#include "db/sqlite/zone_date.h"
 
 static sqlite3_stmt **find_slot(conv__sqlite *connection, const conv__sqlite_statement *statement)
 {
@@ -137,6 +138,14 @@ void conv__sqlite_bind_decimal(conv__sqlite_query *query, const conv_decimal *de
     if (text == NULL) return;
     conv_decimal_format(*decimal, text);
     conv__sqlite_bind_text(query, conv_text(text));
+}
+
+void conv__sqlite_bind_zone(conv__sqlite_query *query, const conv__zone *zone)
+{
+    if (!next_parameter(query)) return;
+    /* SQLite hands it to zone_date alone, which changes nothing of it. */
+    bound(query, sqlite3_bind_pointer(query->prepared, query->parameter, (void *)zone,
+                                      CONV__ZONE_POINTER, NULL));
 }
 
 bool conv__sqlite_step(conv__sqlite_query *query)

@@ -18,6 +18,7 @@
 #include "conversation/decimal.h"
 #include "conversation/status.h"
 #include "conversation/uuid.h"
+#include "core/zone.h"
 #include "db/sqlite/connection.h"
 
 /* Statements stand in static tables, each ended by one without SQL. They are prepared on first use
@@ -53,6 +54,8 @@ void conv__sqlite_bind_uuid_or_nil(conv__sqlite_query *query, conv_uuid uuid);
 void conv__sqlite_bind_time(conv__sqlite_query *query, int64_t time_us);
 void conv__sqlite_bind_decimal(conv__sqlite_query *query,
                                const conv_decimal *decimal); /* or NULL */
+/* For zone_date(); NULL is UTC. */
+void conv__sqlite_bind_zone(conv__sqlite_query *query, const conv__zone *zone);
 
 /* Whether there is a (next) row. False at the end and after any failure. */
 bool conv__sqlite_step(conv__sqlite_query *query);

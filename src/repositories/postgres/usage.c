@@ -224,4 +224,6 @@ const conv__usage_repository_functions conv__postgres_usage_functions = {
     .save = save,
     .query = query_usage,
     .sum = conv__postgres_sum_usage,
+    .refresh = conv__postgres_refresh_usage,
+    .reconcile = conv__postgres_reconcile_usage,
 };

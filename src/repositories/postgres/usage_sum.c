@@ -1,11 +1,15 @@
 /* Sums of usage records. PostgreSQL adds bigints as numeric, so nothing wraps; what does not fit
  * into 63 bits is an error. */
+#include <string.h>
+
+#include "core/error.h"
 #include "repositories/postgres/columns.h"
 #include "repositories/postgres/transaction.h"
 #include "repositories/postgres/usage.h"
 #include "repositories/postgres/usage_filter.h"
 
-#define ACTION "sum usage"
+#define ACTION       "sum usage"
+#define UNKNOWN_ZONE "22023"
 
 /* A record has no token count if its total is unknown. */
 #define SUMS                                                                                       \
@@ -34,8 +38,9 @@ enum { STATEMENTS = CONV_USAGE_GROUP_SESSION + 1 };
 const conv__statement conv__postgres_usage_sum_statements[] = {
     [CONV_USAGE_GROUP_NONE] = {"conv_sum_all", ACTION, CONV__POSTGRES_FILTER_PARAMETERS, true,
                                "SELECT NULL::text," SUMS},
-    [CONV_USAGE_GROUP_DAY] =
-        BY_TEXT("conv_sum_day", "to_char(l.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
+    [CONV_USAGE_GROUP_DAY] = {"conv_sum_day", ACTION, CONV__POSTGRES_FILTER_PARAMETERS + 1, true,
+                              "SELECT to_char(l.created_at AT TIME ZONE coalesce($9::text, 'UTC'),"
+                              " 'YYYY-MM-DD') AS key," SUMS " GROUP BY 1"},
     [CONV_USAGE_GROUP_SERVICE] = BY_TEXT("conv_sum_service", "l.service"),
     [CONV_USAGE_GROUP_OPERATION] = BY_TEXT("conv_sum_operation", "l.operation"),
     [CONV_USAGE_GROUP_MODEL] = BY_TEXT("conv_sum_model", "l.model"),
@@ -106,9 +111,17 @@ conv_status conv__postgres_sum_usage(conv__usage_repository *usage, conv__transa
     conv__parameters parameters = {.count = 0};
     *list = (conv__usage_total_list){.count = 0};
     conv__postgres_add_filter(&parameters, arena, query);
+    if (group == CONV_USAGE_GROUP_DAY) conv__parameter_bytes(&parameters, query->zone_name);
     conv_status status =
         conv__postgres_queue(transaction, &conv__postgres_usage_sum_statements[group], &parameters,
                              receive_totals, &self, error);
     if (status != CONV_OK) return status;
-    return conv__postgres_ask(transaction, error);
+    conv_error failure = CONV_ERROR_INIT;
+    status = conv__postgres_ask(transaction, &failure);
+    if (status == CONV_BAD_DATA && query->zone_name.data != NULL &&
+        strcmp(failure.sqlstate, UNKNOWN_ZONE) == 0)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                          "the server's time zone database has no zone of this name");
+    if (status != CONV_OK && error != NULL) *error = failure;
+    return status;
 }

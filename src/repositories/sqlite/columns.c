@@ -81,6 +81,22 @@ void conv__sqlite_append_message(conv__sqlite_query *query, conv__arena *arena,
     list->count++;
 }
 
+conv_bytes conv__sqlite_copy_name(conv__sqlite_query *query, int id, int external,
+                                  conv__arena *arena)
+{
+    conv_bytes spelling = conv_text(NULL);
+    conv__name_row name = {.id = conv__sqlite_uuid(query, id),
+                           .external_id = conv__sqlite_bytes(query, external),
+                           .originals = conv__sqlite_bytes(query, external + 1)};
+    conv_status status = conv__name_from_row(arena, &name, &spelling, NULL);
+    if (status == CONV_OK) status = conv__arena_copy(arena, spelling, &spelling);
+    if (status == CONV_NO_MEMORY)
+        conv__sqlite_no_memory(query);
+    else if (status != CONV_OK)
+        conv__sqlite_damaged(query);
+    return spelling;
+}
+
 void conv__sqlite_bind_usage(conv__sqlite_query *query, const conv__usage_row *row)
 {
     const conv_usage *usage = &row->usage;

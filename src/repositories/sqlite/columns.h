@@ -47,6 +47,11 @@ conv_outcome conv__sqlite_outcome(conv__sqlite_query *query, int column);
 void conv__sqlite_hash(conv__sqlite_query *query, int column,
                        uint8_t hash[CONV__CONTENT_HASH_SIZE]);
 
+/* An id in the application's spelling, copied: the UUID in column `id`, external_id and originals
+ * in `external` and the next. Absent where there is no UUID. */
+conv_bytes conv__sqlite_copy_name(conv__sqlite_query *query, int id, int external,
+                                  conv__arena *arena);
+
 /* Appends the row under the query, restored, to a list that has room for `capacity` rows; the list
  * grows in the arena. */
 void conv__sqlite_append_message(conv__sqlite_query *query, conv__arena *arena,

@@ -16,6 +16,8 @@ extern const conv__sqlite_statement conv__sqlite_session_statements[];
 extern const conv__sqlite_statement conv__sqlite_usage_statements[];
 extern const conv__sqlite_statement conv__sqlite_usage_sum_statements[];
 extern const conv__sqlite_statement conv__sqlite_document_statements[];
+extern const conv__sqlite_statement conv__sqlite_refresh_statements[];
+extern const conv__sqlite_statement conv__sqlite_reconcile_statements[];
 
 conv__sqlite *conv__sqlite_of(const conv__transaction *transaction);
 
@@ -55,7 +57,7 @@ conv_status conv__sqlite_delete_session(conv__chat_repository *chat, conv__trans
                                         conv_uuid session_id, conv_delete_receipt *receipt,
                                         conv_error *error);
 
-/* Of usage.h; usage.c, usage_sum.c. */
+/* Of usage.h; usage.c, usage_sum.c, refresh.c, reconcile.c. */
 conv_status conv__sqlite_save_usage(conv__usage_repository *usage, conv__transaction *transaction,
                                     const conv__usage_row *const *rows, size_t count,
                                     bool *inserted, conv_error *error);
@@ -66,6 +68,13 @@ conv_status conv__sqlite_sum_usage(conv__usage_repository *usage, conv__transact
                                    const conv__usage_query *query, conv_usage_group group,
                                    conv__arena *arena, conv__usage_total_list *list,
                                    conv_error *error);
+conv_status conv__sqlite_refresh_usage(conv__usage_repository *usage,
+                                       conv__transaction *transaction, bool rebuild,
+                                       int64_t *changed, conv_error *error);
+conv_status conv__sqlite_reconcile_usage(conv__usage_repository *usage,
+                                         conv__transaction *transaction, size_t limit,
+                                         conv__arena *arena, conv__reconciliation *result,
+                                         conv_error *error);
 
 /* Of documents.h; documents.c. */
 conv_status conv__sqlite_insert_document(conv__document_repository *documents,

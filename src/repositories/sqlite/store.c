@@ -121,6 +121,8 @@ static const conv__usage_repository_functions usage_functions = {
     .save = conv__sqlite_save_usage,
     .query = conv__sqlite_query_usage,
     .sum = conv__sqlite_sum_usage,
+    .refresh = conv__sqlite_refresh_usage,
+    .reconcile = conv__sqlite_reconcile_usage,
 };
 
 static const conv__document_repository_functions document_functions = {

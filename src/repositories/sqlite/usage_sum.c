@@ -39,7 +39,7 @@
     [CONV_USAGE_GROUP_NONE * CONV__USAGE_PATHS +                                                   \
         path_name] = ONE_ROW(path),                                                                \
         [CONV_USAGE_GROUP_DAY * CONV__USAGE_PATHS + path_name] =                                   \
-            BY("substr(l.created_at, 1, 10)", path),                                               \
+            BY("zone_date(l.created_at, ?10)", path),                                               \
         [CONV_USAGE_GROUP_SERVICE * CONV__USAGE_PATHS + path_name] = BY("l.service", path),        \
         [CONV_USAGE_GROUP_OPERATION * CONV__USAGE_PATHS + path_name] = BY("l.operation", path),    \
         [CONV_USAGE_GROUP_MODEL * CONV__USAGE_PATHS + path_name] = BY("l.model", path),            \
@@ -65,17 +65,7 @@ static bool is_name(conv_usage_group group)
 static conv_bytes read_key(conv__sqlite_query *query, conv_usage_group group, conv__arena *arena)
 {
     if (!is_name(group)) return conv__sqlite_copy(query, 0, arena);
-    conv_bytes key = conv_text(NULL);
-    conv__name_row name = {.id = conv__sqlite_uuid(query, 0),
-                           .external_id = conv__sqlite_bytes(query, 12),
-                           .originals = conv__sqlite_bytes(query, 13)};
-    conv_status status = conv__name_from_row(arena, &name, &key, NULL);
-    if (status == CONV_OK) status = conv__arena_copy(arena, key, &key);
-    if (status == CONV_NO_MEMORY)
-        conv__sqlite_no_memory(query);
-    else if (status != CONV_OK)
-        conv__sqlite_damaged(query);
-    return key;
+    return conv__sqlite_copy_name(query, 0, 12, arena);
 }
 
 static void append_total(conv__sqlite_query *query, conv_usage_group group, conv__arena *arena,
@@ -116,6 +106,7 @@ conv_status conv__sqlite_sum_usage(conv__usage_repository *usage, conv__transact
     conv__sqlite_prepare(&query, conv__sqlite_of(transaction),
                          &conv__sqlite_usage_sum_statements[which], ACTION);
     conv__sqlite_bind_usage_filter(&query, arena, question, false);
+    if (group == CONV_USAGE_GROUP_DAY) conv__sqlite_bind_zone(&query, question->zone);
     while (conv__sqlite_step(&query))
         append_total(&query, group, arena, list, &capacity);
     conv_status status = conv__sqlite_finish(&query, error);
