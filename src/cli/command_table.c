@@ -51,16 +51,32 @@ const cli_command cli_commands[] = {
      cli_history},
     {"sessions", "", 0, 0, BIT(USER) | BIT(LIMIT) | FORMS, "list sessions, newest change first",
      "Shows the newest 50, or --limit N. Ids are shown as they were given.\n", cli_sessions},
-    {"usage", "", 0, 0,
-     BIT(BY) | BIT(FROM) | BIT(TO) | BIT(SERVICE) | BIT(OPERATION) | BIT(MODEL) | BIT(USER) |
-         BIT(SESSION) | FORMS,
+    {"usage", "[refresh]", 0, 1,
+     BIT(BY) | BIT(FROM) | BIT(TO) | BIT(ZONE) | BIT(SERVICE) | BIT(OPERATION) | BIT(MODEL) |
+         BIT(USER) | BIT(SESSION) | BIT(REBUILD) | BIT(TIMEOUT) | FORMS,
      "sum up tokens and costs",
      "One row for each model, or for what --by names, and their sum. Costs are exact "
      "decimals. \"unpriced\" counts the records whose price nobody knew, \"unreported\" "
      "those without token counts; neither is counted as 0: a sum of nothing known is \"—\" "
      "(null in JSON, empty in CSV). The table leaves out what counts nothing in any row. "
-     "Days are days of UTC.\n",
+     "Days are those of --zone, else of UTC. A terminal with room for it shows bars, and how "
+     "the days went.\n"
+     "\n"
+     "refresh brings the view daily_usage_summary up to date, for those who read it with "
+     "SQL; it costs what is new. With --rebuild it sums the whole ledger: for what "
+     "`conversation reconcile` found. This command itself never needs it.\n"
+     "\n"
+     "  conversation usage --by day --from 2026-11-01 --zone Europe/Berlin\n"
+     "  conversation usage refresh\n",
      cli_usage},
+    {"reconcile", "", 0, 0, BIT(LIMIT) | BIT(TIMEOUT) | BIT(JSON),
+     "prove that summary, ledger and sessions agree",
+     "Compares, while others save, each day of daily_usage_summary and the hours under it "
+     "with the ledger, each exchange with its usage record and each session's number of "
+     "messages with its messages. Names every difference (the first 10000 of a kind, or "
+     "--limit N) and changes nothing; exit code 1 if there is one. `conversation usage "
+     "refresh --rebuild` mends the summary.\n",
+     cli_reconcile},
     {"delete", "SESSION", 1, 1, BIT(YES) | BIT(JOURNAL) | BIT(JSON),
      "delete a session with all its messages",
      "Deletes in one transaction and shows what was deleted. Usage records stay: they are "

@@ -17,9 +17,11 @@ cli_exit cli_history(const cli_arguments *arguments);
 cli_exit cli_import(const cli_arguments *arguments);
 cli_exit cli_journal(const cli_arguments *arguments);
 cli_exit cli_migrate(const cli_arguments *arguments);
+cli_exit cli_reconcile(const cli_arguments *arguments);
 cli_exit cli_replay(const cli_arguments *arguments);
 cli_exit cli_sessions(const cli_arguments *arguments);
 cli_exit cli_usage(const cli_arguments *arguments);
+cli_exit cli_usage_refresh(const cli_arguments *arguments); /* `usage refresh` */
 cli_exit cli_version(const cli_arguments *arguments);
 
 /* Prints what the program or one command is for; `command` NULL: the program. */

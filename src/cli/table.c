@@ -8,7 +8,6 @@
 #include "cli/terminal.h"
 
 #define COLUMNS_MOST 16
-#define GAP          2
 
 typedef struct row {
     bool rule;
@@ -18,6 +17,7 @@ typedef struct row {
 struct cli_table {
     const cli_column *columns;
     size_t column_count;
+    cli_style styles[COLUMNS_MOST];
     row *rows;
     size_t count;
     size_t capacity;
@@ -93,12 +93,24 @@ static void measure(const cli_table *table, size_t *widths)
     }
 }
 
+void cli_table_style(cli_table *table, size_t column, cli_style style)
+{
+    table->styles[column] = style;
+}
+
 static size_t sum(const size_t *widths, size_t count)
 {
-    size_t total = count == 0 ? 0 : (count - 1) * GAP;
+    size_t total = count == 0 ? 0 : (count - 1) * CLI_TABLE_GAP;
     for (size_t i = 0; i < count; i++)
         total += widths[i];
     return total;
+}
+
+size_t cli_table_width(const cli_table *table)
+{
+    size_t widths[COLUMNS_MOST] = {0};
+    measure(table, widths);
+    return sum(widths, table->column_count);
 }
 
 /* Takes columns away from the widest that yields until the table fits, or nothing yields more. */
@@ -129,7 +141,7 @@ static void print_cell(FILE *file, const char *text, bool right, size_t width, b
     if (right) pad(file, blanks);
     cli_display_line(file, conv_text(text), width);
     if (!right && !last) pad(file, blanks);
-    if (!last) pad(file, GAP);
+    if (!last) pad(file, CLI_TABLE_GAP);
 }
 
 static void print_rule(FILE *file, size_t width)
@@ -158,8 +170,12 @@ void cli_table_print(const cli_table *table, FILE *file, size_t width)
             print_rule(file, sum(widths, count));
             continue;
         }
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            bool styled = table->styles[i] != CLI_STYLE_PLAIN;
+            if (styled) fputs(cli_style_of(file, table->styles[i]), file);
             print_cell(file, printed->cells[i], table->columns[i].right, widths[i], i + 1 == count);
+            if (styled) fputs(cli_style_of(file, CLI_STYLE_PLAIN), file);
+        }
         fputc('\n', file);
     }
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "cli/terminal.h"
 #include "conversation/bytes.h"
 
 typedef struct cli_column {
@@ -14,6 +15,7 @@ typedef struct cli_column {
     size_t least; /* where the terminal is too narrow it is cut down to this; 0: it is never cut */
 } cli_column;
 
+#define CLI_TABLE_GAP  2 /* columns between two of the table */
 #define CLI_LEAST_TEXT 6 /* for most columns of text */
 
 typedef struct cli_table cli_table;
@@ -27,6 +29,12 @@ bool cli_table_add(cli_table *table, const conv_bytes *cells);
 
 /* A line across before the next row: what follows is the sum. False when out of memory. */
 bool cli_table_rule(cli_table *table);
+
+/* Shows the cells of a column in a style. */
+void cli_table_style(cli_table *table, size_t column, cli_style style);
+
+/* Columns of the terminal that the table wants. */
+size_t cli_table_width(const cli_table *table);
 
 /* Prints title and rows in `width` columns, 0: as wide as needed. */
 void cli_table_print(const cli_table *table, FILE *file, size_t width);

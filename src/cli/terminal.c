@@ -38,10 +38,8 @@ size_t cli_terminal_width(FILE *file)
 const char *cli_style_of(FILE *file, cli_style style)
 {
     static const char *const sequences[] = {
-        [CLI_STYLE_PLAIN] = "\033[0m",
-        [CLI_STYLE_BOLD] = "\033[1m",
-        [CLI_STYLE_DIM] = "\033[2m",
-        [CLI_STYLE_ERROR] = "\033[31m",
+        [CLI_STYLE_PLAIN] = "\033[0m",  [CLI_STYLE_BOLD] = "\033[1m", [CLI_STYLE_DIM] = "\033[2m",
+        [CLI_STYLE_ERROR] = "\033[31m", [CLI_STYLE_BAR] = "\033[36m",
     };
     return colours && cli_is_terminal(file) ? sequences[style] : "";
 }

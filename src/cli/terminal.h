@@ -21,7 +21,8 @@ typedef enum cli_style {
     CLI_STYLE_PLAIN,
     CLI_STYLE_BOLD,
     CLI_STYLE_DIM,
-    CLI_STYLE_ERROR
+    CLI_STYLE_ERROR,
+    CLI_STYLE_BAR
 } cli_style;
 const char *cli_style_of(FILE *file, cli_style style);
 

@@ -11,6 +11,9 @@
 #include "cli/usage_print.h"
 #include "conversation/session.h"
 #include "conversation/usage.h"
+#include "conversation/zone.h"
+
+#define DATE_SIZE 10 /* of "2026-11-23" */
 
 /* In the order of cli_options' choices. */
 static const struct {
@@ -34,6 +37,19 @@ static size_t group_of(const cli_arguments *arguments)
     return 3;
 }
 
+/* A day stands for its first moment in the zone; of --to for the next day's. */
+static bool start_of_day(const cli_arguments *arguments, bool next, int64_t *time_us)
+{
+    char date[CLI_FORMAT_SIZE];
+    conv_error error = CONV_ERROR_INIT;
+    cli_format_timestamp(*time_us + (next ? CLI_DAY_US : 0), date);
+    date[DATE_SIZE] = '\0';
+    if (conv_zone_day_start(arguments->texts[CLI_OPTION_ZONE], date, time_us, &error) == CONV_OK)
+        return true;
+    cli_complain("usage: %s", error.message);
+    return false;
+}
+
 static bool read_bound(const cli_arguments *arguments, cli_option option, int64_t *time_us)
 {
     const char *text = arguments->texts[option];
@@ -44,8 +60,7 @@ static bool read_bound(const cli_arguments *arguments, cli_option option, int64_
                      cli_options[option].name);
         return false;
     }
-    if (option == CLI_OPTION_TO && is_day) *time_us += CLI_DAY_US;
-    return true;
+    return !is_day || start_of_day(arguments, option == CLI_OPTION_TO, time_us);
 }
 
 static bool read_filter(const cli_arguments *arguments, conv_usage_filter *filter)
@@ -55,6 +70,7 @@ static bool read_filter(const cli_arguments *arguments, conv_usage_filter *filte
     filter->model = conv_text(arguments->texts[CLI_OPTION_MODEL]);
     filter->user_id = conv_text(arguments->texts[CLI_OPTION_USER]);
     filter->session_id = conv_text(arguments->texts[CLI_OPTION_SESSION]);
+    filter->zone = conv_text(arguments->texts[CLI_OPTION_ZONE]);
     if (!read_bound(arguments, CLI_OPTION_FROM, &filter->from_us) ||
         !read_bound(arguments, CLI_OPTION_TO, &filter->to_us))
         return false;
@@ -83,27 +99,46 @@ static conv_status is_unknown(conv_client *client, const conv_usage_filter *aske
     return *unknown ? CONV_OK : status;
 }
 
+/* On a terminal how the days went is drawn, too. */
+static conv_status ask_days(conv_client *client, const conv_usage_filter *filter, cli_form form,
+                            cli_usage_report *report, conv_usage_totals **days, conv_error *error)
+{
+    if (form != CLI_FORM_PEOPLE || !cli_is_terminal(stdout)) return CONV_OK;
+    report->days = report->totals;
+    if (strcmp(report->by, "day") == 0) return CONV_OK;
+    conv_status status = conv_usage_sum(client, filter, CONV_USAGE_GROUP_DAY, days, error);
+    report->days = *days;
+    return status;
+}
+
 static cli_exit print(conv_client *client, const conv_usage_filter *filter, size_t group,
                       cli_form form)
 {
     conv_usage_totals *totals = NULL;
+    conv_usage_totals *days = NULL;
     conv_error error = CONV_ERROR_INIT;
+    cli_usage_report report = {.by = groups[group].name, .zone = filter->zone.data};
     bool unknown = false;
     cli_exit code = CLI_EXIT_OK;
     conv_status status = conv_usage_sum(client, filter, groups[group].group, &totals, &error);
     if (status == CONV_OK && filter->session_id.data != NULL &&
         conv_usage_totals_count(totals) == 0)
         status = is_unknown(client, filter, &unknown, &error);
+    report.totals = totals;
+    if (status == CONV_OK && !unknown)
+        status = ask_days(client, filter, form, &report, &days, &error);
     if (status != CONV_OK) {
-        code = cli_report(CLI_PART_STORE, &error);
+        code =
+            cli_report(status == CONV_INVALID_ARGUMENT ? CLI_PART_INPUT : CLI_PART_STORE, &error);
     } else if (unknown) {
         cli_complain("usage: there is no session with this id, and no record of one");
         cli_hint("`conversation sessions` lists them");
         code = CLI_EXIT_NOT_FOUND;
     } else {
-        code = cli_usage_print(totals, groups[group].name, form);
+        code = cli_usage_print(&report, form);
     }
     conv_usage_totals_free(totals);
+    conv_usage_totals_free(days);
     return code;
 }
 
@@ -111,6 +146,11 @@ cli_exit cli_usage(const cli_arguments *arguments)
 {
     cli_form form;
     conv_usage_filter filter = CONV_USAGE_FILTER_INIT;
+    if (arguments->word_count > 0) return cli_usage_refresh(arguments);
+    if (cli_given(arguments, CLI_OPTION_REBUILD)) {
+        cli_complain("usage: --rebuild belongs to `conversation usage refresh`");
+        return CLI_EXIT_USAGE;
+    }
     if (!cli_form_of(arguments, &form) || !read_filter(arguments, &filter)) return CLI_EXIT_USAGE;
     conv_client *client = NULL;
     cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);

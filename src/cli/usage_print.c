@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "cli/chart.h"
 #include "cli/format.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
+#include "cli/usage_chart.h"
 
 #define PLACES_LEAST 2
 #define KEY_LEAST    20 /* the name of a model, cut to this, can still be told from the others */
@@ -20,6 +22,7 @@ typedef enum column {
     UNPRICED,
     UNREPORTED,
     FAILED,
+    BAR,
     COLUMN_COUNT
 } column;
 
@@ -28,6 +31,9 @@ typedef struct selection {
     column shown[COLUMN_COUNT];
     size_t count;
     size_t places; /* of costs, so many that all points stand below each other */
+    cli_measure measure;
+    conv_decimal most; /* what a whole bar is worth */
+    size_t bar;        /* its columns; 0: there are none */
 } selection;
 
 bool cli_usage_add(conv_usage_total *sum, const conv_usage_total *row)
@@ -67,12 +73,15 @@ static conv_bytes count_cell(int64_t count, bool known, char text[CLI_FORMAT_SIZ
 }
 
 static bool add_row(cli_table *table, const selection *selected, const conv_usage_total *total,
-                    conv_bytes key)
+                    conv_bytes key, bool with_bar)
 {
     char texts[COLUMN_COUNT][CLI_FORMAT_SIZE];
     char literal[CONV_DECIMAL_TEXT_SIZE];
+    char bar[CLI_BAR_SIZE] = "";
     conv_decimal_format(total->cost_usd, literal);
     cli_format_decimal(literal, selected->places, texts[COST]);
+    if (with_bar)
+        cli_chart_bar(cli_measure_of(selected->measure, total), selected->most, selected->bar, bar);
     bool reported = is_reported(total);
     const conv_bytes all[COLUMN_COUNT] = {
         [KEY] = key,
@@ -84,6 +93,7 @@ static bool add_row(cli_table *table, const selection *selected, const conv_usag
         [UNPRICED] = count_cell(total->unpriced, true, texts[UNPRICED]),
         [UNREPORTED] = count_cell(total->unreported, true, texts[UNREPORTED]),
         [FAILED] = count_cell(total->failed, true, texts[FAILED]),
+        [BAR] = conv_text(bar),
     };
     conv_bytes cells[COLUMN_COUNT];
     for (size_t i = 0; i < selected->count; i++)
@@ -120,40 +130,78 @@ static selection choose(const conv_usage_totals *totals, const conv_usage_total 
         [UNREPORTED] = sum->unreported > 0,
         [FAILED] = sum->failed > 0,
     };
-    selection made = {.places = places_of(totals, sum)};
-    for (column i = KEY; i < COLUMN_COUNT; i++)
+    selection made = {.places = places_of(totals, sum), .measure = cli_usage_measure(sum)};
+    made.most = cli_measure_most(made.measure, totals);
+    for (column i = KEY; i < BAR; i++)
         if (says[i]) made.shown[made.count++] = i;
     return made;
 }
 
-static cli_exit print_people(const conv_usage_totals *totals, const conv_usage_total *sum,
-                             const char *by)
+/* The whole table; the titles are the caller's. NULL when out of memory. */
+static cli_table *make_table(const cli_usage_report *report, const conv_usage_total *sum,
+                             const selection *selected, cli_column columns[COLUMN_COUNT])
 {
     const cli_column all[COLUMN_COUNT] = {
-        [KEY] = {by, false, KEY_LEAST},     [RECORDS] = {"records", true, 0},
-        [INPUT] = {"input", true, 0},       [OUTPUT] = {"output", true, 0},
-        [TOKENS] = {"tokens", true, 0},     [COST] = {"cost USD", true, 0},
-        [UNPRICED] = {"unpriced", true, 0}, [UNREPORTED] = {"unreported", true, 0},
+        [KEY] = {report->by, false, KEY_LEAST},
+        [RECORDS] = {"records", true, 0},
+        [INPUT] = {"input", true, 0},
+        [OUTPUT] = {"output", true, 0},
+        [TOKENS] = {"tokens", true, 0},
+        [COST] = {"cost USD", true, 0},
+        [UNPRICED] = {"unpriced", true, 0},
+        [UNREPORTED] = {"unreported", true, 0},
         [FAILED] = {"failed", true, 0},
+        [BAR] = {cli_measure_name(selected->measure), false, 0},
     };
-    const selection selected = choose(totals, sum);
-    cli_column columns[COLUMN_COUNT];
-    for (size_t i = 0; i < selected.count; i++)
-        columns[i] = all[selected.shown[i]];
-    cli_table *table = cli_table_create(columns, selected.count);
+    for (size_t i = 0; i < selected->count; i++)
+        columns[i] = all[selected->shown[i]];
+    cli_table *table = cli_table_create(columns, selected->count);
     bool ok = table != NULL;
-    for (size_t i = 0; i < conv_usage_totals_count(totals) && ok; i++) {
-        const conv_usage_total *row = conv_usage_totals_row(totals, i);
-        ok = add_row(table, &selected, row, row->key);
+    for (size_t i = 0; i < conv_usage_totals_count(report->totals) && ok; i++) {
+        const conv_usage_total *row = conv_usage_totals_row(report->totals, i);
+        ok = add_row(table, selected, row, row->key, true);
     }
-    ok = ok && cli_table_rule(table) && add_row(table, &selected, sum, conv_text("total"));
-    if (ok)
-        cli_table_print(table, stdout, cli_terminal_width(stdout));
-    else
-        cli_complain("sum usage: out of memory");
-    if (ok && !is_priced(sum)) cli_note("no record has a price: what they cost is unknown");
+    ok = ok && cli_table_rule(table) && add_row(table, selected, sum, conv_text("total"), false);
+    if (ok && selected->bar > 0) cli_table_style(table, selected->count - 1, CLI_STYLE_BAR);
+    if (ok) return table;
     cli_table_free(table);
-    return ok ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+    return NULL;
+}
+
+/* Bars go where a terminal has room for them behind all columns. */
+static bool add_bars(selection *selected, size_t table_width)
+{
+    size_t width = cli_terminal_width(stdout);
+    if (width < table_width + CLI_TABLE_GAP + CLI_BAR_LEAST) return false;
+    size_t room = width - table_width - CLI_TABLE_GAP;
+    selected->bar = room < CLI_BAR_COLUMNS ? room : CLI_BAR_COLUMNS;
+    selected->shown[selected->count++] = BAR;
+    return true;
+}
+
+static cli_exit print_people(const cli_usage_report *report, const conv_usage_total *sum)
+{
+    cli_column columns[COLUMN_COUNT];
+    selection selected = choose(report->totals, sum);
+    cli_table *table = make_table(report, sum, &selected, columns);
+    if (table != NULL && sum->records > 0 && add_bars(&selected, cli_table_width(table))) {
+        cli_table_free(table);
+        table = make_table(report, sum, &selected, columns);
+    }
+    if (table == NULL) {
+        cli_complain("sum usage: out of memory");
+        return CLI_EXIT_FAILED;
+    }
+    cli_table_print(table, stdout, cli_terminal_width(stdout));
+    /* Of days the line below says as much. */
+    size_t width = cli_terminal_width(stdout);
+    bool drawn = report->days == NULL || report->days == report->totals || selected.bar > 0 ||
+                 cli_usage_bars(report->totals, report->by, selected.measure, width);
+    if (report->days != NULL) cli_usage_spark(report->days, selected.measure, width);
+    if (!drawn) cli_complain("sum usage: out of memory");
+    if (!is_priced(sum)) cli_note("no record has a price: what they cost is unknown");
+    cli_table_free(table);
+    return CLI_EXIT_OK;
 }
 
 static json_t *row_value(const conv_usage_total *total)
@@ -195,16 +243,17 @@ static json_t *keyed_value(const conv_usage_total *total, const char *by)
     return NULL;
 }
 
-static cli_exit print_json(const conv_usage_totals *totals, const conv_usage_total *sum,
-                           const char *by)
+static cli_exit print_json(const cli_usage_report *report, const conv_usage_total *sum)
 {
     json_t *value = json_object();
     json_t *rows = json_array();
     bool failed = false;
-    for (size_t i = 0; i < conv_usage_totals_count(totals); i++)
-        if (json_array_append_new(rows, keyed_value(conv_usage_totals_row(totals, i), by)) != 0)
+    for (size_t i = 0; i < conv_usage_totals_count(report->totals); i++)
+        if (json_array_append_new(
+                rows, keyed_value(conv_usage_totals_row(report->totals, i), report->by)) != 0)
             failed = true;
-    cli_json_add(value, &failed, "by", json_string(by));
+    cli_json_add(value, &failed, "by", json_string(report->by));
+    if (report->zone != NULL) cli_json_add(value, &failed, "zone", json_string(report->zone));
     cli_json_add(value, &failed, "rows", rows);
     cli_json_add(value, &failed, "total", row_value(sum));
     return cli_json_print(stdout, value, failed) ? CLI_EXIT_OK : CLI_EXIT_FAILED;
@@ -263,23 +312,23 @@ static void print_csv(const conv_usage_totals *totals, const char *by)
     }
 }
 
-cli_exit cli_usage_print(const conv_usage_totals *totals, const char *by, cli_form form)
+cli_exit cli_usage_print(const cli_usage_report *report, cli_form form)
 {
     conv_usage_total sum = {0};
-    for (size_t i = 0; i < conv_usage_totals_count(totals); i++) {
-        if (cli_usage_add(&sum, conv_usage_totals_row(totals, i))) continue;
+    for (size_t i = 0; i < conv_usage_totals_count(report->totals); i++) {
+        if (cli_usage_add(&sum, conv_usage_totals_row(report->totals, i))) continue;
         cli_complain("sum usage: the total is too large for a number");
         return CLI_EXIT_FAILED;
     }
     switch (form) {
     case CLI_FORM_JSON:
-        return print_json(totals, &sum, by);
+        return print_json(report, &sum);
     case CLI_FORM_JSONL:
-        return print_jsonl(totals, by);
+        return print_jsonl(report->totals, report->by);
     case CLI_FORM_CSV:
-        print_csv(totals, by);
+        print_csv(report->totals, report->by);
         return CLI_EXIT_OK;
     default:
-        return print_people(totals, &sum, by);
+        return print_people(report, &sum);
     }
 }

@@ -6,8 +6,16 @@
 #include "cli/output.h"
 #include "conversation/usage.h"
 
-/* Prints the rows and their sum; `by` names what they are grouped by. */
-cli_exit cli_usage_print(const conv_usage_totals *totals, const char *by, cli_form form);
+/* What is printed. */
+typedef struct cli_usage_report {
+    const conv_usage_totals *totals;
+    const char *by;                /* what they are grouped by */
+    const conv_usage_totals *days; /* the same by day, for a terminal; NULL: not drawn */
+    const char *zone;              /* whose days; NULL: UTC, and not said */
+} cli_usage_report;
+
+/* Prints the rows and their sum. */
+cli_exit cli_usage_print(const cli_usage_report *report, cli_form form);
 
 /* sum = sum + row, exactly. False when a sum passes what it can hold; `sum` is then of no use. */
 bool cli_usage_add(conv_usage_total *sum, const conv_usage_total *row);
