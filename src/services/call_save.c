@@ -48,9 +48,7 @@ void conv__call_draft_record(conv_call *call, conv_usage *usage)
     *usage = call->said;
     set_texts(call, usage);
     set_facts(call, usage);
-    if (usage->total_tokens == CONV_UNKNOWN && usage->input_tokens != CONV_UNKNOWN &&
-        usage->output_tokens != CONV_UNKNOWN)
-        usage->total_tokens = usage->input_tokens + usage->output_tokens;
+    conv__usage_add_up(usage);
 }
 
 void conv__call_make_record(conv_call *call)

@@ -131,6 +131,16 @@ static bool add_kind(const price_row *row, int kind, int64_t tokens, conv_decima
            conv_decimal_add(*cost, part, cost) == CONV_OK;
 }
 
+void conv__usage_add_up(conv_usage *usage)
+{
+    if (usage->total_tokens != CONV_UNKNOWN || usage->input_tokens == CONV_UNKNOWN ||
+        usage->output_tokens == CONV_UNKNOWN)
+        return;
+    int64_t total;
+    if (!__builtin_add_overflow(usage->input_tokens, usage->output_tokens, &total))
+        usage->total_tokens = total;
+}
+
 void conv__prices_apply(const conv__prices *prices, conv_usage *usage)
 {
     int64_t tokens[KINDS];

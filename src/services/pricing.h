@@ -14,6 +14,10 @@ typedef struct conv__prices conv__prices;
 CONV_WARN_UNUSED conv_status conv__prices_create(const conv_price *prices, size_t count,
                                                  conv__prices **created, conv_error *error);
 
+/* Sets the total of a record that has none and knows both parts; left unknown where it is too large
+ * for a number. */
+void conv__usage_add_up(conv_usage *usage);
+
 /* Sets cost and price row of a record that has none yet. It stays unpriced if no row matches its
  * model, if a count that the price needs is unknown, or if the counts contradict each other. The
  * name of the price row is borrowed from `prices` (which may be NULL). */

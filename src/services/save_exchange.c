@@ -64,6 +64,7 @@ static conv_status make_usage(const conv__conversation *service, const conv_exch
         conv_text(exchange->session_id != NULL ? exchange->session_id : reply->session_id);
     usage.user_id = conv_text(exchange->user_id);
     usage.status = exchange->status;
+    conv__usage_add_up(&usage);
     conv__prices_apply(service->prices, &usage);
     if (conv__reply_set_usage(reply, &usage) != CONV_OK) return conv__fail_memory(error, ACTION);
     return conv__exchange_set_usage(&reply->arena, row, &reply->usage, error);

@@ -23,15 +23,6 @@ static conv_status check(const conv_usage *usage, conv_error *error)
     return CONV_OK;
 }
 
-/* The sum of what is known, unless the counts are absurd. */
-static int64_t total_of(const conv_usage *usage)
-{
-    int64_t total = 0;
-    bool known = usage->input_tokens != CONV_UNKNOWN && usage->output_tokens != CONV_UNKNOWN &&
-                 !__builtin_add_overflow(usage->input_tokens, usage->output_tokens, &total);
-    return known ? total : CONV_UNKNOWN;
-}
-
 conv_status conv__usage_complete(const conv__prices *prices, conv_usage *usage, conv_error *error)
 {
     conv_status status = check(usage, error);
@@ -40,7 +31,7 @@ conv_status conv__usage_complete(const conv__prices *prices, conv_usage *usage, 
     if (usage->created_us == 0) usage->created_us = conv__now_us();
     if (usage->service.data == NULL) usage->service = conv_text("chat");
     if (usage->operation.data == NULL) usage->operation = conv_text("chat");
-    if (usage->total_tokens == CONV_UNKNOWN) usage->total_tokens = total_of(usage);
+    conv__usage_add_up(usage);
     conv__prices_apply(prices, usage);
     return CONV_OK;
 }

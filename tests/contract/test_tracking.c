@@ -108,6 +108,30 @@ static void closing_and_flushing_save_the_rest(void **state)
     assert_int_equal(count(), 20);
 }
 
+static void a_total_that_nobody_gave_is_added_up(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_client *client = open_client(false, 1000);
+    conv_usage usage = embedding();
+    usage.service = conv_text("added up");
+    usage.output_tokens = 3;
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    conv_message messages[] = {{.role = CONV_ROLE_USER, .content = conv_text("a")},
+                               {.role = CONV_ROLE_ASSISTANT, .content = conv_text("b")}};
+    exchange.messages = messages;
+    exchange.message_count = 2;
+    exchange.usage = usage;
+    assert_ok(conv_save_exchange(client, &exchange, NULL, &error), error);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+    assert_string_equal(test_store_value(test_store_kind(),
+                                         "SELECT count(*) FROM usage_logs"
+                                         " WHERE service = 'added up' AND total_tokens = 15"),
+                        "2");
+    test_store_execute(test_store_kind(), "DELETE FROM usage_logs WHERE service = 'added up'");
+}
+
 static void the_same_record_counts_once(void **state)
 {
     (void)state;
@@ -273,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ten_records_are_flushed_by_themselves),
         cmocka_unit_test(closing_and_flushing_save_the_rest),
+        cmocka_unit_test(a_total_that_nobody_gave_is_added_up),
         cmocka_unit_test(the_same_record_counts_once),
         cmocka_unit_test(a_kill_loses_none_that_the_journal_has),
         cmocka_unit_test(records_of_either_spool_go_to_the_store_by_themselves),

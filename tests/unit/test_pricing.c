@@ -111,6 +111,27 @@ static void what_the_provider_bills_itself_stays(void **state)
     assert_cost(usage, "7");
 }
 
+static void a_total_is_added_up_where_none_was_given(void **state)
+{
+    (void)state;
+    conv_usage usage = CONV_USAGE_INIT;
+    conv__usage_add_up(&usage);
+    assert_int_equal(usage.total_tokens, CONV_UNKNOWN);
+    usage.input_tokens = 1000;
+    conv__usage_add_up(&usage);
+    assert_int_equal(usage.total_tokens, CONV_UNKNOWN);
+    usage.output_tokens = 200;
+    conv__usage_add_up(&usage);
+    assert_int_equal(usage.total_tokens, 1200);
+    usage.output_tokens = 300;
+    conv__usage_add_up(&usage);
+    assert_int_equal(usage.total_tokens, 1200);
+    usage.input_tokens = INT64_MAX;
+    usage.total_tokens = CONV_UNKNOWN;
+    conv__usage_add_up(&usage);
+    assert_int_equal(usage.total_tokens, CONV_UNKNOWN);
+}
+
 static void malformed_prices_are_named(void **state)
 {
     (void)state;
@@ -133,6 +154,7 @@ int main(void)
         cmocka_unit_test(cached_and_reasoning_tokens_are_billed_once),
         cmocka_unit_test(what_is_not_known_is_not_priced),
         cmocka_unit_test(what_the_provider_bills_itself_stays),
+        cmocka_unit_test(a_total_is_added_up_where_none_was_given),
         cmocka_unit_test(malformed_prices_are_named),
     };
     return RUN_TESTS_WITH("pricing", tests, setup, teardown);
