@@ -33,12 +33,13 @@ size_t cli_chart_level(conv_decimal value, conv_decimal most, size_t steps)
 void cli_chart_bar(conv_decimal value, conv_decimal most, size_t columns, char text[CLI_BAR_SIZE])
 {
     static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    static const char whole[] = "█";
     if (columns > CLI_BAR_COLUMNS) columns = CLI_BAR_COLUMNS;
     size_t eighths = cli_chart_level(value, most, columns * 8);
-    text[0] = '\0';
-    for (size_t i = 0; i < eighths / 8; i++)
-        strcat(text, "█");
-    strcat(text, parts[eighths % 8]);
+    size_t used = 0;
+    for (size_t i = 0; i < eighths / 8; i++, used += sizeof whole - 1)
+        memcpy(text + used, whole, sizeof whole - 1);
+    memcpy(text + used, parts[eighths % 8], strlen(parts[eighths % 8]) + 1);
 }
 
 void cli_chart_spark(FILE *file, const conv_decimal *values, size_t count)

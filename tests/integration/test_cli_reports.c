@@ -1,0 +1,172 @@
+/* What usage draws on a terminal, days of a zone, usage refresh and reconcile, on both stores. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/program.h"
+#include "support/store.h"
+#include "support/test.h"
+
+static const char *kind;
+
+/* Two models on three days of UTC; one record belongs to another day in Berlin. */
+static const char records[] =
+    "INSERT INTO usage_logs (log_id, created_at, service, operation, model, input_tokens,"
+    " output_tokens, total_tokens, cost_usd, status) VALUES"
+    " ('00000000-0000-4000-8000-000000000001', '2026-11-01T10:00:00.000000Z', 'chat', 'chat',"
+    "  'gpt-4o', 1000, 200, 1200, '0.75', 'complete'),"
+    " ('00000000-0000-4000-8000-000000000002', '2026-11-02T23:30:00.000000Z', 'chat', 'chat',"
+    "  'm2', 500, 100, 600, '0.25', 'complete'),"
+    " ('00000000-0000-4000-8000-000000000003', '2026-11-04T10:00:00.000000Z', 'document', 'embed',"
+    "  'm2', 500, 100, 600, '1.25', 'complete');";
+
+static int setup(void **state)
+{
+    (void)state;
+    test_program_setup(test_store_create(kind));
+    assert_int_equal(test_run("conversation migrate"), 0);
+    test_store_execute(kind, records);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_program_teardown();
+    test_store_drop(kind);
+    return 0;
+}
+
+/* All that `command` shows on a terminal of `columns` columns. */
+static const char *shown(int columns, const char *command)
+{
+    static test_terminal terminal;
+    test_terminal_start(&terminal, columns, command);
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    return terminal.screen;
+}
+
+static void bars_and_days_are_drawn_on_a_terminal(void **state)
+{
+    (void)state;
+    const char *screen = shown(80, "conversation usage --no-color");
+    assert_contains(screen, "cost USD  cost\r\n");
+    assert_contains(screen, "     0.75  ████████████");
+    assert_contains(screen, "     1.50  ████████████████████████\r\n");
+    assert_contains(screen, "cost by day  2026-11-01  ▅▂ █  2026-11-04\r\n");
+    assert_null(strstr(screen, "\033["));
+    assert_contains(shown(80, "conversation usage"), "\033[36m");
+    assert_null(strstr(shown(80, "env NO_COLOR=1 conversation usage"), "\033["));
+}
+
+/* Where the table takes the whole width the bars stand below it, and nothing is broken. */
+static void a_narrow_terminal_has_the_bars_below(void **state)
+{
+    (void)state;
+    const char *screen = shown(57, "conversation usage --no-color");
+    assert_contains(screen, "\r\nmodel   cost\r\ngpt-4o  ████████████\r\n"
+                            "m2      ████████████████████████\r\n");
+    assert_contains(screen, "cost by day");
+    screen = shown(40, "conversation usage --no-color");
+    assert_contains(screen, "total");
+    assert_null(strstr(screen, "by day"));
+}
+
+static void nothing_is_drawn_elsewhere(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation usage | cat"), 0);
+    assert_string_equal(test_output, "model   records  input  output  tokens  cost USD\n"
+                                     "gpt-4o        1  1,000     200   1,200      0.75\n"
+                                     "m2            2  1,000     200   1,200      1.50\n"
+                                     "────────────────────────────────────────────────\n"
+                                     "total         3  2,000     400   2,400      2.25\n");
+}
+
+static void days_are_those_of_the_zone(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation usage --by day --csv | cut -d , -f 1,2"), 0);
+    assert_string_equal(test_output, "day,records\n2026-11-01,1\n2026-11-02,1\n2026-11-04,1\n");
+    assert_int_equal(test_run("conversation usage --by day --zone Europe/Berlin --csv |"
+                              " cut -d , -f 1,2"),
+                     0);
+    assert_string_equal(test_output, "day,records\n2026-11-01,1\n2026-11-03,1\n2026-11-04,1\n");
+    assert_int_equal(test_run("conversation usage --by day --zone Europe/Berlin --json"
+                              " --from 2026-11-03 --to 2026-11-03"),
+                     0);
+    assert_contains(test_output, "{\"by\": \"day\", \"zone\": \"Europe/Berlin\", \"rows\": "
+                                 "[{\"day\": \"2026-11-03\", \"records\": 1, ");
+    assert_contains(test_output, "\"total\": {\"records\": 1, ");
+    assert_int_equal(test_run("conversation usage --from 2026-11-03 --to 2026-11-03 --json"), 0);
+    assert_contains(test_output, "\"rows\": []");
+}
+
+static void a_wrong_zone_is_said(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation usage --by day --zone Mars/Olympus"), 2);
+    assert_string_equal(test_output, "");
+    assert_contains(test_errors, "there is no time zone Mars/Olympus");
+    assert_int_equal(test_run("conversation usage --from 2026-11-01 --zone ../../etc/passwd"), 2);
+    assert_contains(test_errors, "no name of a time zone");
+}
+
+static void refresh_fills_the_summary(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation usage refresh"), 0);
+    assert_string_equal(test_output, "3 rows of the summary changed\n");
+    assert_string_equal(test_store_value(kind, "SELECT sum(count) FROM daily_usage_summary"), "3");
+    assert_int_equal(test_run("conversation usage refresh --json"), 0);
+    assert_string_equal(test_output, "{\"changed\": 0}\n");
+    assert_int_equal(test_run("conversation usage renew"), 2);
+    assert_int_equal(test_run("conversation usage --rebuild"), 2);
+}
+
+static void reconcile_proves_or_names(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation reconcile"), 0);
+    assert_string_equal(test_output, "account   records  tokens  cost USD\n"
+                                     "ledger          3   2,400      2.25\n"
+                                     "summary         3   2,400      2.25\n"
+                                     "sessions        3   2,400      2.25\n");
+    assert_contains(test_errors, "conversation: summary, ledger and sessions agree\n");
+    assert_int_equal(test_run("conversation usage refresh && conversation reconcile --json"), 0);
+    assert_contains(test_output, "{\"agrees\": true, \"ledger\": {\"records\": 3, "
+                                 "\"total_tokens\": 2400, \"cost_usd\": \"2.25\"}, ");
+    assert_contains(test_output, "\"pending\": 0, \"differences\": [], \"more\": false}\n");
+
+    test_store_execute(kind, "UPDATE usage_hourly SET cost_usd = '7' WHERE service = 'document'");
+    assert_int_equal(test_run("conversation reconcile"), 1);
+    assert_contains(test_output, "usage_hourly.cost_usd           2026-11-04 document embed");
+    assert_contains(test_errors, "they do not agree\nhint: `conversation usage refresh --rebuild`");
+    assert_int_equal(test_run("conversation reconcile --json"), 1);
+    assert_contains(test_output, "{\"relation\": \"usage_hourly\", \"field\": \"cost_usd\", "
+                                 "\"date\": \"2026-11-04\", \"service\": \"document\", "
+                                 "\"operation\": \"embed\", \"wanted\": \"1.25\", "
+                                 "\"found\": \"7\"}");
+    assert_int_equal(test_run("conversation usage refresh --rebuild && conversation reconcile"), 0);
+}
+
+int main(void)
+{
+    static const char *const kinds[] = {"sqlite", "postgresql"};
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(bars_and_days_are_drawn_on_a_terminal),
+        TEST(a_narrow_terminal_has_the_bars_below),
+        TEST(nothing_is_drawn_elsewhere),
+        TEST(days_are_those_of_the_zone),
+        TEST(a_wrong_zone_is_said),
+        TEST(refresh_fills_the_summary),
+        TEST(reconcile_proves_or_names),
+#undef TEST
+    };
+    int failed = 0;
+    for (size_t i = 0; i < 2; i++) {
+        kind = kinds[i];
+        failed += RUN_TESTS(kind, tests);
+    }
+    return failed;
+}
