@@ -104,7 +104,8 @@ bool conv_reconciliation_agrees(const conv_reconciliation *result);
 const conv_account_sums *conv_reconciliation_sums(const conv_reconciliation *result,
                                                   conv_account account);
 
-/* Records that the summary's next refresh will add; always 0 on SQLite. Thread: any. */
+/* Records that the summary's next refresh will add, negative where it takes some away; always 0 on
+ * SQLite. Thread: any. */
 int64_t conv_reconciliation_pending(const conv_reconciliation *result);
 
 /* How many differences are named, the n-th of them (from 0; NULL past the end), and whether there

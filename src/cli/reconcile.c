@@ -190,10 +190,12 @@ static cli_exit print_people(const conv_reconciliation *result)
         cli_complain("reconcile usage: out of memory");
         return CLI_EXIT_FAILED;
     }
-    char pending[CLI_FORMAT_SIZE];
-    cli_format_count(conv_reconciliation_pending(result), pending);
-    if (conv_reconciliation_pending(result) != 0)
-        cli_note("the view shows %s records less until `conversation usage refresh`", pending);
+    int64_t pending = conv_reconciliation_pending(result);
+    char count[CLI_FORMAT_SIZE];
+    cli_format_count(pending < 0 ? -pending : pending, count);
+    if (pending != 0)
+        cli_note("until `conversation usage refresh` the view shows %s records %s", count,
+                 pending < 0 ? "too many" : "too few");
     if (conv_reconciliation_has_more(result))
         cli_note("there are more differences: --limit N names more of them");
     if (conv_reconciliation_agrees(result)) {

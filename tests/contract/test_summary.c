@@ -5,6 +5,8 @@
 #include "support/store.h"
 #include "support/test.h"
 
+#include <unistd.h>
+
 #include "core/time.h"
 
 static conv__arena arena;
@@ -261,6 +263,50 @@ static void test_a_late_commit_is_not_missed(void **state)
     assert_agrees();
 }
 
+/* Other programs write, too: with few rights, another search_path, or a table that only looks like
+ * ours. */
+static void test_whoever_writes_is_counted(void **state)
+{
+    (void)state;
+    if (!on_postgres()) return;
+#define RECORD                                                                                     \
+    "INSERT INTO public.usage_logs (log_id, created_at, service, operation, status)"               \
+    " VALUES (gen_random_uuid(), '2026-05-02T10:00:00Z', 'foreign', 'chat', 'complete');"
+    char sql[1024];
+    snprintf(sql, sizeof sql,
+             "CREATE ROLE conversation_writer_%d; GRANT INSERT ON usage_logs TO"
+             " conversation_writer_%d; SET ROLE conversation_writer_%d; " RECORD
+             "RESET ROLE; DROP OWNED BY conversation_writer_%d; DROP ROLE conversation_writer_%d",
+             (int)getpid(), (int)getpid(), (int)getpid(), (int)getpid(), (int)getpid());
+    execute(sql);
+    execute("SET search_path = pg_catalog; " RECORD);
+    execute("CREATE TEMP TABLE usage_hourly_changes (LIKE public.usage_hourly_changes); " RECORD);
+    execute("COPY usage_logs (log_id, created_at, service, operation, status) FROM PROGRAM"
+            " 'echo 00000000-0000-4000-8000-000000000009,2026-05-02T10:00Z,foreign,chat,complete'"
+            " (FORMAT csv)");
+#undef RECORD
+    assert_agrees();
+    refresh();
+    assert_string_equal(days_of("foreign"), "2026-05-02 4 - -");
+    assert_agrees();
+}
+
+static void test_an_emptied_ledger_has_empty_sums(void **state)
+{
+    (void)state;
+    save(record("emptied", "2026-05-02T10:00:00Z", 5, "0.5"), true);
+    refresh();
+    save(record("emptied", "2026-05-02T11:00:00Z", 5, "0.5"), true);
+    execute(on_postgres()
+                ? "TRUNCATE usage_logs, chat_exchanges, chat_messages, chat_sessions CASCADE"
+                : "DELETE FROM usage_logs; DELETE FROM chat_exchanges;"
+                  " DELETE FROM chat_messages; DELETE FROM chat_sessions");
+    assert_agrees();
+    refresh();
+    assert_int_equal(contract_count("SELECT count(*) FROM daily_usage_summary"), 0);
+    assert_agrees();
+}
+
 static const conv_difference *find(const conv__reconciliation *found, const char *relation,
                                    const char *field)
 {
@@ -349,6 +395,8 @@ int main(void)
         cmocka_unit_test_setup(test_what_is_gone_is_taken_back, reset),
         cmocka_unit_test_setup(test_a_replaced_attempt_is_counted_as_its_last, reset),
         cmocka_unit_test_setup(test_a_late_commit_is_not_missed, reset),
+        cmocka_unit_test_setup(test_whoever_writes_is_counted, reset),
+        cmocka_unit_test_setup(test_an_emptied_ledger_has_empty_sums, reset),
         cmocka_unit_test_setup(test_a_wrong_sum_is_named_and_mended, reset),
         cmocka_unit_test_setup(test_a_missing_record_and_a_wrong_count_are_named, reset),
     };

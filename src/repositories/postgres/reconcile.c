@@ -50,7 +50,7 @@ const conv__statement conv__postgres_reconcile_statements[] = {
          " s.records + c.records, s.tokens + c.tokens, s.cost + c.cost,"
          " t.records + (SELECT count(*) FROM chat_exchanges e WHERE NOT EXISTS"
          "  (SELECT FROM usage_logs u WHERE u.log_id = e.log_id"
-         "   AND u.session_id = e.session_id)), t.tokens, t.cost, c.records"
+         "   AND u.session_id = e.session_id)), t.tokens, t.cost, c.records::int8"
          " FROM (SELECT count(*) AS records, coalesce(sum(total_tokens), 0) AS tokens,"
          "  coalesce(sum(cost_usd), 0) AS cost FROM usage_logs) l,"
          " (SELECT coalesce(sum(count), 0) AS records, coalesce(sum(total_tokens), 0) AS tokens,"
@@ -119,7 +119,7 @@ static conv_status receive_sums(void *context, const conv__result *result, conv_
         sums->total_tokens = conv__next_sum(&reader);
         (void)conv__next_decimal(&reader, &sums->cost_usd);
     }
-    self->pending = conv__next_sum(&reader);
+    self->pending = conv__next_int8(&reader);
     return reader.status;
 }
 
