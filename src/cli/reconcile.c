@@ -28,6 +28,12 @@ cli_exit cli_usage_refresh(const cli_arguments *arguments)
         cli_complain("usage: the only word it takes is refresh");
         return CLI_EXIT_USAGE;
     }
+    const uint64_t taken = CLI_OPTIONS_EVERYWHERE | CLI_OPTION_BIT(REBUILD) |
+                           CLI_OPTION_BIT(TIMEOUT) | CLI_OPTION_BIT(JSON);
+    if ((arguments->given & ~taken) != 0) {
+        cli_complain("usage refresh: it takes --rebuild, --timeout and --json only");
+        return CLI_EXIT_USAGE;
+    }
     conv_client *client = NULL;
     conv_error error = CONV_ERROR_INIT;
     conv_refresh_params params = CONV_REFRESH_PARAMS_INIT;

@@ -147,8 +147,8 @@ cli_exit cli_usage(const cli_arguments *arguments)
     cli_form form;
     conv_usage_filter filter = CONV_USAGE_FILTER_INIT;
     if (arguments->word_count > 0) return cli_usage_refresh(arguments);
-    if (cli_given(arguments, CLI_OPTION_REBUILD)) {
-        cli_complain("usage: --rebuild belongs to `conversation usage refresh`");
+    if (cli_given(arguments, CLI_OPTION_REBUILD) || cli_given(arguments, CLI_OPTION_TIMEOUT)) {
+        cli_complain("usage: --rebuild and --timeout belong to `conversation usage refresh`");
         return CLI_EXIT_USAGE;
     }
     if (!cli_form_of(arguments, &form) || !read_filter(arguments, &filter)) return CLI_EXIT_USAGE;

@@ -121,6 +121,8 @@ static void refresh_fills_the_summary(void **state)
     assert_string_equal(test_output, "{\"changed\": 0}\n");
     assert_int_equal(test_run("conversation usage renew"), 2);
     assert_int_equal(test_run("conversation usage --rebuild"), 2);
+    assert_int_equal(test_run("conversation usage refresh --by day"), 2);
+    assert_string_equal(test_output, "");
 }
 
 static void reconcile_proves_or_names(void **state)
