@@ -349,8 +349,8 @@ static void version_and_help_need_no_store(void **state)
                      0);
     assert_int_equal(
         test_run("for c in '' chat replay import export history sessions usage reconcile "
-                 "delete journal doctor migrate version help; do conversation help $c || exit 9; "
-                 "done | LC_ALL=C.UTF-8 grep -E '.{81}'"),
+                 "documents delete journal doctor health migrate version help; do "
+                 "conversation help $c || exit 9; done | LC_ALL=C.UTF-8 grep -E '.{81}'"),
         1);
     assert_string_equal(test_output, "");
     assert_int_equal(test_run("conversation"), 2);
