@@ -297,10 +297,10 @@ static void test_an_emptied_ledger_has_empty_sums(void **state)
     save(record("emptied", "2026-05-02T10:00:00Z", 5, "0.5"), true);
     refresh();
     save(record("emptied", "2026-05-02T11:00:00Z", 5, "0.5"), true);
-    execute(on_postgres()
-                ? "TRUNCATE usage_logs, chat_exchanges, chat_messages, chat_sessions CASCADE"
-                : "DELETE FROM usage_logs; DELETE FROM chat_exchanges;"
-                  " DELETE FROM chat_messages; DELETE FROM chat_sessions");
+    execute(on_postgres() ? "SET lock_timeout = 10000; TRUNCATE usage_logs, chat_exchanges, "
+                            "chat_messages, chat_sessions CASCADE"
+                          : "DELETE FROM usage_logs; DELETE FROM chat_exchanges;"
+                            " DELETE FROM chat_messages; DELETE FROM chat_sessions");
     assert_agrees();
     refresh();
     assert_int_equal(contract_count("SELECT count(*) FROM daily_usage_summary"), 0);
