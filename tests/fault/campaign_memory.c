@@ -134,6 +134,7 @@ static long use_client(const campaign *run, const char *url)
     params.connections = 2;
     params.journal = run->journal;
     params.store_timeout_ms = TIMEOUT_MS;
+    params.connect_timeout_ms = TIMEOUT_MS;
     conv_status status = conv_client_open(&params, &client, NULL);
     if (status != CONV_OK) return is_allowed(status) ? 0 : 1;
     witness *lines = witness_open(run->lines);
