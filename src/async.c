@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "async_queue.h"
@@ -267,13 +266,11 @@ static bool has_room(const conv__async *async, const submission *one)
 static conv_status put(conv__async *async, submission *one, int64_t timeout_ms, conv_error *error)
 {
     int64_t deadline = conv__deadline_in_ms(timeout_ms);
-    struct timespec until = {deadline / 1000000000, deadline % 1000000000};
     bool waits = timeout_ms > 0 && !pthread_equal(pthread_self(), async->thread);
     conv_status status = CONV_OK;
     pthread_mutex_lock(&async->lock);
     while (!has_room(async, one)) {
-        if (waits && pthread_cond_timedwait(&async->room, &async->lock, &until) != ETIMEDOUT)
-            continue;
+        if (waits && conv__condition_wait(&async->room, &async->lock, deadline)) continue;
         status = conv__fail(error, CONV_LIMIT, ACTION,
                             "%zu submitted exchanges are being saved or have results that nobody "
                             "collected; nothing was taken",

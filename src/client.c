@@ -2,13 +2,12 @@
  */
 #include "client.h"
 
-#include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "async_queue.h"
 #include "core/error.h"
+#include "core/thread.h"
 #include "core/time.h"
 #include "middleware/chain.h"
 #include "repositories/postgres/store.h"
@@ -263,7 +262,6 @@ static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_co
 static conv_client *create(void)
 {
     conv_client *client = conv__allocate(sizeof *client);
-    pthread_condattr_t attributes;
     if (client == NULL) return NULL;
     client->bus = conv__bus_create();
     client->metrics = conv__metrics_create();
@@ -276,10 +274,7 @@ static conv_client *create(void)
     conv__bus_set_tap(client->bus, conv__metrics_observe, client->metrics);
     client->pid = getpid();
     pthread_mutex_init(&client->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&client->idle, &attributes);
-    pthread_condattr_destroy(&attributes);
+    conv__condition_init(&client->idle);
     return client;
 }
 
@@ -352,14 +347,13 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
                           "this is within an event handler, which would wait for itself: close it "
                           "elsewhere");
     int64_t deadline = conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : 0);
-    struct timespec until = {deadline / 1000000000, deadline % 1000000000};
     pthread_mutex_lock(&client->lock);
     client->closing = true;
     conv__async_hurry(client->async, timeout_ms);
     /* Nobody waits for the store beyond this: neither calls under way nor the library's threads. */
     atomic_store(&client->store->latest.moment_ns, deadline);
     while (client->calls > 0)
-        if (pthread_cond_timedwait(&client->idle, &client->lock, &until) == ETIMEDOUT) break;
+        if (!conv__condition_wait(&client->idle, &client->lock, deadline)) break;
     size_t calls = client->calls;
     pthread_mutex_unlock(&client->lock);
     if (calls > 0)

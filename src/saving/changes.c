@@ -1,10 +1,10 @@
 /* Changing the journal: what several callers bring goes into one transaction, which is on the disk
  * before any of them goes on. What is put and removed is decided elsewhere. */
 #include <string.h>
-#include <time.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include "core/time.h"
 #include "saving/saving_internal.h"
 
@@ -158,9 +158,8 @@ conv_status conv__saving_wait_for_room(conv__saving *saving, int64_t deadline_ns
                               "the journal has reached its limit (%lld bytes, %lld ms; 0: none): "
                               "bring the store back, or raise the limit",
                               (long long)params->journal_bytes, (long long)params->journal_age_ms);
-        struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
         pthread_mutex_lock(&saving->lock);
-        pthread_cond_timedwait(&saving->room, &saving->lock, &until);
+        (void)conv__condition_wait(&saving->room, &saving->lock, until_ns);
         pthread_mutex_unlock(&saving->lock);
     }
     return CONV_OK;

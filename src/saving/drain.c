@@ -1,10 +1,9 @@
 /* Draining the journal: what waits goes to the store, in the order in which it was accepted. */
 #include "saving/saving_internal.h"
 
-#include <time.h>
-
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include "core/time.h"
 #include "saving/record.h"
 #include "saving/report.h"
@@ -264,10 +263,9 @@ static bool wait_for_work(conv__saving *saving, bool failed)
     pthread_mutex_lock(&saving->lock);
     int64_t until = conv__deadline_in_ms(IDLE_MS);
     if (saving->away && saving->retry_at_ns > conv__monotonic_ns()) until = saving->retry_at_ns;
-    struct timespec time = {until / 1000000000, until % 1000000000};
     bool nothing = saving->waiting == 0 && saving->done_count < DRAIN_BATCH;
     if (!saving->stopping && (nothing || failed))
-        pthread_cond_timedwait(&saving->wake, &saving->lock, &time);
+        (void)conv__condition_wait(&saving->wake, &saving->lock, until);
     bool go_on = !saving->stopping;
     pthread_mutex_unlock(&saving->lock);
     return go_on;

@@ -3,13 +3,12 @@
  * on its way meanwhile. */
 #include "saving/group.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/sleep.h"
+#include "core/thread.h"
 #include "core/time.h"
 
 struct conv__group {
@@ -21,24 +20,6 @@ struct conv__group {
     size_t waiting;
     int leading;
 };
-
-static bool init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) return false;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    bool done = pthread_cond_init(condition, &attributes) == 0;
-    pthread_condattr_destroy(&attributes);
-    return done;
-}
-
-/* False when the deadline passed. */
-static bool wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_ns)
-{
-    if (deadline_ns == CONV__NO_DEADLINE) return pthread_cond_wait(condition, lock) == 0;
-    struct timespec until = {deadline_ns / 1000000000, deadline_ns % 1000000000};
-    return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
-}
 
 static void enqueue(conv__group *group, conv__group_item *item)
 {
@@ -145,7 +126,7 @@ static void lead(conv__group *group, conv__group_item *self)
 static conv_status wait_for_room(conv__group *group, conv__group_item *item)
 {
     while (group->waiting >= group->params.queue_items)
-        if (!wait_until(&group->room, &group->lock, item->deadline_ns))
+        if (!conv__condition_wait(&group->room, &group->lock, item->deadline_ns))
             return conv__fail(&item->error, CONV_LIMIT, group->params.action,
                               "%zu others were waiting and the deadline passed; the store is "
                               "slower than what comes in",
@@ -207,10 +188,7 @@ conv__group *conv__group_create(const conv__group_params *params)
     conv__group *group = conv__allocate(sizeof *group);
     if (group == NULL) return NULL;
     group->params = *params;
-    if (!init_condition(&group->room)) {
-        conv__release(group);
-        return NULL;
-    }
+    conv__condition_init(&group->room);
     pthread_mutex_init(&group->lock, NULL);
     return group;
 }

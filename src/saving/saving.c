@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include "core/time.h"
 #include "saving/report.h"
 #include "saving/saving_internal.h"
@@ -181,7 +182,6 @@ static conv_status start(conv__saving *saving, conv_error *error)
 conv_status conv__saving_create(const conv__saving_params *params, conv__saving **saving,
                                 conv_error *error)
 {
-    pthread_condattr_t attributes;
     conv__saving *made = conv__allocate(sizeof *made);
     *saving = NULL;
     if (made == NULL) {
@@ -191,11 +191,8 @@ conv_status conv__saving_create(const conv__saving_params *params, conv__saving 
     made->params = *params;
     made->store = params->writer.store;
     pthread_mutex_init(&made->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&made->wake, &attributes);
-    pthread_cond_init(&made->room, &attributes);
-    pthread_condattr_destroy(&attributes);
+    conv__condition_init(&made->wake);
+    conv__condition_init(&made->room);
     conv_status status = conv__writer_create(&params->writer, &made->writer, error);
     if (status == CONV_OK && params->journal != NULL) status = start(made, error);
     if (status == CONV_OK)

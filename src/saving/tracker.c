@@ -6,11 +6,11 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/buffer.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include "core/time.h"
 #include "repositories/rows.h"
 #include "saving/record.h"
@@ -287,12 +287,7 @@ static bool wait_until_due(conv__tracker *tracker, bool failed)
                       : filling->records >= tracker->params.flush_records ? 0
                                                                           : tracker->flush_at_ns;
         if (due != CONV__NO_DEADLINE && conv__deadline_passed(due)) break;
-        if (due == CONV__NO_DEADLINE) {
-            pthread_cond_wait(&tracker->wake, &tracker->lock);
-            continue;
-        }
-        struct timespec until = {due / 1000000000, due % 1000000000};
-        pthread_cond_timedwait(&tracker->wake, &tracker->lock, &until);
+        (void)conv__condition_wait(&tracker->wake, &tracker->lock, due);
     }
     bool go_on = !tracker->stopping;
     pthread_mutex_unlock(&tracker->lock);
@@ -347,7 +342,6 @@ static void destroy(conv__tracker *tracker)
 conv_status conv__tracker_create(const conv__tracker_params *params, conv__tracker **tracker,
                                  conv_error *error)
 {
-    pthread_condattr_t attributes;
     *tracker = NULL;
     conv__tracker *made = conv__allocate(sizeof *made);
     if (made == NULL) return conv__fail_memory(error, ACTION);
@@ -356,10 +350,7 @@ conv_status conv__tracker_create(const conv__tracker_params *params, conv__track
     made->halves[0].spool.descriptor = made->halves[1].spool.descriptor = -1;
     pthread_mutex_init(&made->lock, NULL);
     pthread_mutex_init(&made->flush, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&made->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    conv__condition_init(&made->wake);
     conv_status status = open_spools(made, error);
     if (status == CONV_OK && pthread_create(&made->thread, NULL, run, made) != 0)
         status = conv__fail(error, CONV_NO_MEMORY, ACTION, "no thread can be started");

@@ -2,15 +2,14 @@
  * no SQL. */
 #include "db/postgres/pool.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include "core/time.h"
 #include "db/postgres/session.h"
 
@@ -81,16 +80,6 @@ conv_status conv__pool_create(const conv__pool_params *params, conv__pool **pool
     return CONV_OK;
 }
 
-static bool init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) return false;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    bool made = pthread_cond_init(condition, &attributes) == 0;
-    pthread_condattr_destroy(&attributes);
-    return made;
-}
-
 /* With the lock held: a place became free, with or without a connection in it. It goes to whoever
  * waits longest, so nobody who comes later overtakes. */
 static void hand_on(conv__pool *pool, conv__connection *connection)
@@ -128,7 +117,7 @@ static conv_status wait_for_place(conv__pool *pool, int64_t deadline_ns,
                                   conv__connection **connection, conv_error *error)
 {
     waiter self = {.next = NULL};
-    if (!init_condition(&self.changed)) return conv__fail_memory(error, ACTION);
+    conv__condition_init(&self.changed);
     if (pool->last == NULL)
         pool->first = &self;
     else
@@ -136,13 +125,8 @@ static conv_status wait_for_place(conv__pool *pool, int64_t deadline_ns,
     pool->last = &self;
     pool->waiting++;
     deadline_ns = conv__deadline_within(deadline_ns, pool->connecting.latest);
-    while (!self.served) {
-        struct timespec until = {deadline_ns / 1000000000, deadline_ns % 1000000000};
-        int failed = deadline_ns == CONV__NO_DEADLINE
-                         ? pthread_cond_wait(&self.changed, &pool->lock)
-                         : pthread_cond_timedwait(&self.changed, &pool->lock, &until);
-        if (failed == ETIMEDOUT) break;
-    }
+    while (!self.served && conv__condition_wait(&self.changed, &pool->lock, deadline_ns))
+        continue;
     if (!self.served) remove_waiter(pool, &self);
     pthread_cond_destroy(&self.changed);
     *connection = self.connection;

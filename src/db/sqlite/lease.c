@@ -3,8 +3,8 @@
 #include "db/sqlite/lease.h"
 
 #include <stddef.h>
-#include <time.h>
 
+#include "core/thread.h"
 #include "core/time.h"
 
 struct conv__lease_waiter {
@@ -24,15 +24,6 @@ void conv__lease_destroy(conv__lease *lease)
     pthread_mutex_destroy(&lease->mutex);
 }
 
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 static void leave_queue(conv__lease *lease, struct conv__lease_waiter *waiter)
 {
     struct conv__lease_waiter **link = &lease->first;
@@ -45,13 +36,8 @@ static void leave_queue(conv__lease *lease, struct conv__lease_waiter *waiter)
 static void wait_for_turn(conv__lease *lease, struct conv__lease_waiter *waiter,
                           int64_t deadline_ns)
 {
-    struct timespec until = {deadline_ns / 1000000000, deadline_ns % 1000000000};
-    while (!waiter->granted && !conv__deadline_passed(deadline_ns)) {
-        if (deadline_ns == CONV__NO_DEADLINE)
-            pthread_cond_wait(&waiter->wake, &lease->mutex);
-        else
-            pthread_cond_timedwait(&waiter->wake, &lease->mutex, &until);
-    }
+    while (!waiter->granted && !conv__deadline_passed(deadline_ns))
+        (void)conv__condition_wait(&waiter->wake, &lease->mutex, deadline_ns);
 }
 
 bool conv__lease_acquire(conv__lease *lease, int64_t deadline_ns)
@@ -62,7 +48,7 @@ bool conv__lease_acquire(conv__lease *lease, int64_t deadline_ns)
         lease->taken = true;
     } else {
         struct conv__lease_waiter waiter = {0};
-        init_condition(&waiter.wake);
+        conv__condition_init(&waiter.wake);
         *lease->last = &waiter;
         lease->last = &waiter.next;
         wait_for_turn(lease, &waiter, deadline_ns);
