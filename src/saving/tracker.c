@@ -352,7 +352,7 @@ conv_status conv__tracker_create(const conv__tracker_params *params, conv__track
     pthread_mutex_init(&made->flush, NULL);
     conv__condition_init(&made->wake);
     conv_status status = open_spools(made, error);
-    if (status == CONV_OK && pthread_create(&made->thread, NULL, run, made) != 0)
+    if (status == CONV_OK && !conv__thread_start(&made->thread, run, made))
         status = conv__fail(error, CONV_NO_MEMORY, ACTION, "no thread can be started");
     if (status != CONV_OK) {
         destroy(made);

@@ -79,8 +79,7 @@ static void kill_backend(campaign *run, server *store)
 {
     usleep((useconds_t)(fault_random(&run->random) % 20000));
     server_kill_backend(store);
-    while (!server_answers(store))
-        usleep(10000);
+    server_await(store);
 }
 
 static void restart_at_once(campaign *run, server *store)

@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fault/checker_internal.h"
+
+enum { RECOVERY_SECONDS = 60 };
 
 #define THE_TURN "turn %" PRIu64 " of session %" PRIu64
 
@@ -254,9 +257,17 @@ static void check_parts(reading *self)
                 " OR s.last_position < coalesce(m.p, 0)");
 }
 
+/* A server whose backend was just killed recovers first, and says so. */
+static PGconn *connect_to(const char *store)
+{
+    for (int i = 0; i < RECOVERY_SECONDS * 50 && PQping(store) == PQPING_REJECT; i++)
+        usleep(20000);
+    return PQconnectdb(store);
+}
+
 void checker_read_store(check *judge)
 {
-    reading self = {.check = judge, .link = PQconnectdb(judge->params->store)};
+    reading self = {.check = judge, .link = connect_to(judge->params->store)};
     if (PQstatus(self.link) != CONNECTION_OK) checker_die("connecting", PQerrorMessage(self.link));
     PQclear(PQexec(self.link, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
     ask(&self, messages_sql);

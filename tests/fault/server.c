@@ -91,7 +91,7 @@ static void run_to_end(server *self, const char *program, const char *const *arg
     }
 }
 
-bool server_answers(const server *self)
+static bool answers(const server *self)
 {
     PGconn *link = PQconnectdb(self->url);
     bool answered = PQstatus(link) == CONNECTION_OK;
@@ -110,7 +110,7 @@ void server_restart(server *self)
 {
     launch(self);
     for (int i = 0; i < START_SECONDS * 50; i++) {
-        if (server_answers(self)) return;
+        if (answers(self)) return;
         if (waitpid(self->postmaster, NULL, WNOHANG) == self->postmaster) launch(self);
         usleep(20000);
     }
@@ -195,6 +195,11 @@ static void await(const server *self, const char *sql)
         usleep(20000);
     }
     die(sql, "not within a minute");
+}
+
+void server_await(const server *self)
+{
+    await(self, "SELECT 1");
 }
 
 server *server_start_standby(server *primary)

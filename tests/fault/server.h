@@ -36,7 +36,9 @@ void server_thaw(server *self);
 /* Kills (SIGKILL) one backend of a client of the library, if there is one. */
 void server_kill_backend(server *self);
 
-bool server_answers(const server *self);
+/* Waits until it answers again: a killed backend makes its postmaster recover, meanwhile it does
+ * not. */
+void server_await(const server *self);
 
 /* Runs SQL beside the library, in the campaign's database. False if it failed. */
 bool server_execute(const char *url, const char *sql);

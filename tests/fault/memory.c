@@ -1,7 +1,6 @@
-/* Every allocation of the library, of SQLite, of jansson and of libpq fails, once and for ever,
- * through the whole life of a client on either store: no crash, no leak, nothing said to be saved
- * that is not.
- */
+/* See memory.h. */
+#include "fault/memory.h"
+
 #include <jansson.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -15,12 +14,9 @@
 #include "core/memory.h"
 #include "fault/caller.h"
 #include "fault/checker_sqlite.h"
-#include "fault/report.h"
 #include "fault/server.h"
 #include "fault/witness.h"
 #include "support/library_memory.h"
-
-enum { TIMEOUT_MS = 2000 };
 
 static atomic_long asked;
 static atomic_long failed;
@@ -85,14 +81,6 @@ static void install(void)
     }
 }
 
-/* A store, and where it is judged. */
-typedef struct target {
-    const char *name;
-    const char *url;
-    const char *file;  /* of SQLite, or NULL */
-    const char *files; /* what a trial leaves, as a shell takes it */
-} target;
-
 static conv_status read_history(conv_client *client)
 {
     conv_history *history = NULL;
@@ -133,26 +121,27 @@ static long use_client(const campaign *run, const char *url)
     params.store = url;
     params.connections = 2;
     params.journal = run->journal;
-    params.store_timeout_ms = TIMEOUT_MS;
-    params.connect_timeout_ms = TIMEOUT_MS;
+    params.store_timeout_ms = MEMORY_TIMEOUT_MS;
+    params.connect_timeout_ms = MEMORY_TIMEOUT_MS;
     conv_status status = conv_client_open(&params, &client, NULL);
     if (status != CONV_OK) return is_allowed(status) ? 0 : 1;
     witness *lines = witness_open(run->lines);
     for (uint64_t i = 0; i < 2; i++) {
         fault_turn turn = {.turn = i};
         /* A provider that has no memory leaves a failed exchange, which the same turn replaces. */
-        conv_status answered = witness_process(lines, client, &turn, 4 * TIMEOUT_MS, NULL);
+        conv_status answered = witness_process(lines, client, &turn, 4 * MEMORY_TIMEOUT_MS, NULL);
         wrong += !is_allowed(answered);
         if (answered != CONV_OK)
-            wrong += !is_allowed(witness_process(lines, client, &turn, 4 * TIMEOUT_MS, NULL));
+            wrong +=
+                !is_allowed(witness_process(lines, client, &turn, 4 * MEMORY_TIMEOUT_MS, NULL));
         turn.turn += 10;
-        wrong += !is_allowed(witness_save(lines, client, &turn, TIMEOUT_MS, NULL));
+        wrong += !is_allowed(witness_save(lines, client, &turn, MEMORY_TIMEOUT_MS, NULL));
         wrong += !is_allowed(witness_track(lines, client, &turn, true, NULL));
         wrong += !is_allowed(read_history(client));
         wrong += !is_allowed(list_and_sum(client));
-        wrong += !is_allowed(conv_track_flush(client, TIMEOUT_MS, NULL, NULL));
+        wrong += !is_allowed(conv_track_flush(client, MEMORY_TIMEOUT_MS, NULL, NULL));
     }
-    wrong += !is_allowed(conv_client_close(client, TIMEOUT_MS, NULL));
+    wrong += !is_allowed(conv_client_close(client, MEMORY_TIMEOUT_MS, NULL));
     witness_close(lines);
     return wrong;
 }
@@ -185,7 +174,7 @@ static void add(checker_findings *all, const checker_findings *one)
     all->wrong += one->wrong;
 }
 
-static checker_findings check(const campaign *run, const target *store)
+static checker_findings check(const campaign *run, const memory_store *store)
 {
     if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
     const char *journals[] = {run->journal};
@@ -198,7 +187,7 @@ static checker_findings check(const campaign *run, const target *store)
 }
 
 /* What was acknowledged is there once a healthy process has drained the journal. */
-static void judge(const campaign *run, const target *store, checker_findings *all)
+static void judge(const campaign *run, const memory_store *store, checker_findings *all)
 {
     conv_client *client = NULL;
     conv_error error;
@@ -216,17 +205,19 @@ static void judge(const campaign *run, const target *store, checker_findings *al
     add(all, &findings);
 }
 
-static void clean_up(const campaign *run, const target *store)
+/* What the client never got to write needs no emptying. */
+static void clean_up(const campaign *run, const memory_store *store)
 {
     char command[192];
+    bool touched = access(run->lines, F_OK) == 0;
     snprintf(command, sizeof command, "rm -f '%s'*", store->files);
     if (system(command) != 0) exit(99);
     unlink(run->lines);
-    if (store->file == NULL) server_empty(store->url);
+    if (store->file == NULL && touched) server_empty(store->url);
 }
 
 /* False when the failure was not met any more. */
-static bool try_one(const campaign *run, const target *store, long first, bool always,
+static bool try_one(const campaign *run, const memory_store *store, long first, bool always,
                     checker_findings *findings)
 {
     int status = 0;
@@ -252,7 +243,18 @@ static bool try_one(const campaign *run, const target *store, long first, bool a
     return !WIFEXITED(status) || WEXITSTATUS(status) != 2;
 }
 
-static void run_part(campaign *run, const target *store)
+void memory_prepare(campaign *run, char base[MEMORY_PATH_SIZE])
+{
+    int size = snprintf(base, MEMORY_PATH_SIZE, "%s/conversation-memory-%d",
+                        access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run->folder, (int)getpid());
+    if (size < 0 || size >= MEMORY_PATH_SIZE - 20) exit(99);
+    snprintf(run->journal, sizeof run->journal, "%.64s.journal", base);
+    install();
+    fault_provider();
+    (void)conv_uuid_v5(conv_uuid_namespace_dns(), conv_text("libcrypto is ready"));
+}
+
+void memory_run(campaign *run, const memory_store *store)
 {
     for (int always = 0; always < 2; always++) {
         char name[64];
@@ -265,30 +267,4 @@ static void run_part(campaign *run, const target *store)
                  store->name);
         campaign_report(run, name, trials, &findings);
     }
-}
-
-int main(int argc, char **argv)
-{
-    /* Each n-th allocation. */
-    campaign run = campaign_begin(argc, argv, (long[]){101, 3, 1});
-    char base[80] = "";
-    char file[128];
-    char url[160];
-    int size = snprintf(base, sizeof base, "%s/conversation-memory-%d",
-                        access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run.folder, (int)getpid());
-    if (size < 0 || size >= (int)sizeof base - 20) return 99;
-    snprintf(file, sizeof file, "%s.store", base);
-    snprintf(url, sizeof url, "sqlite:%s", file);
-    snprintf(run.journal, sizeof run.journal, "%.80s.journal", base);
-    install();
-    fault_provider();
-    (void)conv_uuid_v5(conv_uuid_namespace_dns(), conv_text("libcrypto is ready"));
-    run_part(&run, &(target){"SQLite", url, file, base});
-    server *remote = server_start();
-    /* What libpq and the system's libraries make once stays. */
-    caller_close(caller_open(&(caller_params){.store = server_url(remote), .timeout_ms = 5000}));
-    run_part(&run, &(target){"PostgreSQL", server_url(remote), NULL, base});
-    server_remove(remote);
-    conv_provider_free(fault_provider());
-    return campaign_end(&run);
 }
