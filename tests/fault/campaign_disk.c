@@ -71,9 +71,30 @@ static void use_client(campaign *run, conv_client *client)
         else
             status = witness_process(lines, client, &turn, 2000, NULL);
         shared->acknowledged[i] = status == CONV_OK;
+        if (status == CONV_OK) disk_mark();
         shared->calls++;
     }
     witness_close(lines);
+}
+
+/* A later sync of a log may succeed without what a failed one lost, so nothing may be acknowledged
+ * behind a failed sync until the log is begun anew. */
+static long behind_failed_sync(const disk_operation *operations, size_t count)
+{
+    long found = 0;
+    bool failed = false;
+    for (size_t i = 0; i < count; i++) {
+        const disk_operation *one = &operations[i];
+        if (one->what == DISK_MARK)
+            found += failed;
+        else if (strcmp(one->name, "-wal") != 0)
+            continue;
+        else if (one->what == DISK_FAILED_SYNC)
+            failed = true;
+        else if (one->what == DISK_TRUNCATE || one->what == DISK_REMOVE)
+            failed = false;
+    }
+    return found;
 }
 
 /* The spool of tracked records promises to outlive the process, not the power: they are looked for
@@ -94,7 +115,7 @@ static void judge(const char *journal, const char *copy)
         if (shared->acknowledged[i] && (!after_cut.there[i] || !as_is.there[i])) shared->lost++;
         if (shared->tracked[i] && !as_is.tracked[i]) shared->lost++;
     }
-    shared->wrong += after_cut.wrong + as_is.wrong;
+    shared->wrong += after_cut.wrong + as_is.wrong + behind_failed_sync(operations, count);
     image_remove(copy);
     image_free(&all);
 }
