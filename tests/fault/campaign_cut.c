@@ -49,7 +49,7 @@ static long measure(cutting *self, proxy_direction direction, bool turn)
     return proxy_bytes(self->between, direction);
 }
 
-static void try_one(cutting *self, const proxy_plan *plan, bool turn)
+static bool cut_once(cutting *self, const proxy_plan *plan, bool turn)
 {
     if ((self->turns % 2 == 1) != turn) self->turns++;
     proxy_set(self->between, plan);
@@ -57,7 +57,16 @@ static void try_one(cutting *self, const proxy_plan *plan, bool turn)
     /* With a journal it may be the thread that drains which comes by. */
     for (int i = 0; i < 100 && !proxy_has_acted(self->between); i++)
         usleep(10000);
-    if (!proxy_has_acted(self->between)) self->missed++;
+    return proxy_has_acted(self->between);
+}
+
+/* Saves differ by some bytes, and a drain may pass before the plan is set: then it is tried again.
+ */
+static void try_one(cutting *self, const proxy_plan *plan, bool turn)
+{
+    for (int i = 0; i < TRIES; i++)
+        if (cut_once(self, plan, turn)) return;
+    self->missed++;
 }
 
 static long try_all(cutting *self)

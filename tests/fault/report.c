@@ -70,8 +70,10 @@ void campaign_report(campaign *self, const char *fault, long trials,
            findings->calls, findings->acknowledged, findings->journaled, findings->stored,
            findings->waiting, findings->dead, findings->wrong);
     fflush(stdout);
-    self->violations +=
+    long found =
         findings->lost + findings->doubled + findings->half + findings->late + findings->wrong;
+    if (found > 0) fprintf(stderr, "violation: %ld in \"%s\"\n", found, fault);
+    self->violations += found;
     if (trials == 0 || findings->calls == 0) self->violations++;
 }
 
