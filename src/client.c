@@ -173,8 +173,8 @@ static conv_status open_saving(conv_client *client, const conv_client_params *pa
         .queue_exchanges = QUEUE_EXCHANGES};
     if (params->journal != NULL && !params->read_only) {
         conv_status status = conv__sqlite_journal_open(
-            params->journal, params->journal_sync == CONV_JOURNAL_SYNC_PROCESS, NULL, &journal,
-            error);
+            params->journal, params->journal_sync == CONV_JOURNAL_SYNC_PROCESS,
+            &client->journal_set_aside, &journal, error);
         if (status != CONV_OK) return status;
     }
     conv__saving_params saving = {.writer = writer,
@@ -239,13 +239,14 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
 }
 
 /* Gives how many events nobody got. */
-static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining)
+static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining,
+                      conv_error *cause)
 {
     bool spooled = false;
     conv__async_close(client->async);
     conv__health_free(client->health, deadline_ns);
     size_t buffered = conv__tracker_close(client->tracker, deadline_ns, &spooled);
-    conv__saving_close(client->saving, deadline_ns, remaining);
+    conv__saving_close(client->saving, deadline_ns, remaining, cause);
     if (remaining != NULL && spooled) remaining->usage += (int64_t)buffered;
     if (remaining != NULL && !spooled) remaining->lost = (int64_t)buffered;
     size_t events = conv__bus_close(client->bus, deadline_ns);
@@ -255,6 +256,7 @@ static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_co
     pthread_cond_destroy(&client->idle);
     pthread_mutex_destroy(&client->lock);
     conv__arena_reset(&client->arena);
+    conv__release(client->journal_set_aside);
     conv__release(client);
     return events;
 }
@@ -276,6 +278,11 @@ static conv_client *create(void)
     pthread_mutex_init(&client->lock, NULL);
     conv__condition_init(&client->idle);
     return client;
+}
+
+const char *conv_client_journal_set_aside(const conv_client *client)
+{
+    return client == NULL ? NULL : client->journal_set_aside;
 }
 
 conv_status conv_client_open(const conv_client_params *params, conv_client **client,
@@ -306,7 +313,7 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     if (status == CONV_OK)
         *client = made;
     else
-        (void)destroy(made, 0, NULL);
+        (void)destroy(made, 0, NULL, NULL);
     return status;
 }
 
@@ -361,7 +368,8 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
                           "%zu calls were still under way after %lld ms", calls,
                           (long long)timeout_ms);
     conv__journal_counts remaining = {0};
-    size_t events = destroy(client, deadline, &remaining);
+    conv_error cause = CONV_ERROR_INIT;
+    size_t events = destroy(client, deadline, &remaining, &cause);
     if (remaining.lost > 0)
         return conv__fail(error, CONV_UNAVAILABLE, "close client",
                           "%lld buffered usage records could not be saved and are gone: set a "
@@ -372,7 +380,8 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
                           "%zu events did not reach their handlers in time", events);
     if (remaining.exchanges + remaining.usage == 0) return CONV_OK;
     return conv__fail(error, CONV_TIMEOUT, "close client",
-                      "%lld exchanges and %lld usage records wait in the journal: the next client "
-                      "that opens it saves them",
-                      (long long)remaining.exchanges, (long long)remaining.usage);
+                      "%lld exchanges and %lld usage records wait in the journal%s%s: the next "
+                      "client that opens it saves them",
+                      (long long)remaining.exchanges, (long long)remaining.usage,
+                      cause.message[0] != '\0' ? ", because " : "", cause.message);
 }

@@ -38,6 +38,7 @@ struct conv_client {
     struct conv__async *async; /* made by its first use */
     bool closing;
     bool pooler;
+    char *journal_set_aside; /* the damaged file; NULL: it was not damaged */
 };
 
 /* Every public call is between these two. CONV_INVALID_ARGUMENT: no client. CONV_STATE: forked

@@ -108,7 +108,7 @@ conv_status conv_journal_open(const char *path, conv_journal **journal, conv_err
     conv_journal *made = conv__allocate(sizeof *made);
     if (made == NULL) return conv__fail_memory(error, ACTION_OPEN);
     conv_status status =
-        conv__sqlite_journal_open(path, false, &made->was_damaged, &made->entries, error);
+        conv__sqlite_journal_open(path, false, &made->set_aside, &made->entries, error);
     if (status == CONV_OK) status = take_spools(made, path, error);
     if (status == CONV_OK)
         *journal = made;
@@ -117,15 +117,16 @@ conv_status conv_journal_open(const char *path, conv_journal **journal, conv_err
     return status;
 }
 
-bool conv_journal_was_damaged(const conv_journal *journal)
+const char *conv_journal_set_aside(const conv_journal *journal)
 {
-    return journal->was_damaged;
+    return journal->set_aside;
 }
 
 void conv_journal_close(conv_journal *journal)
 {
     if (journal == NULL) return;
     if (journal->entries != NULL) journal->entries->functions->close(journal->entries);
+    conv__release(journal->set_aside);
     conv__release(journal);
 }
 
@@ -171,6 +172,17 @@ conv_status conv_client_journal_count(conv_client *client, conv_journal_counts *
     give_counts(&found, conv__tracker_buffered(client->tracker), counts);
     conv__client_leave(client);
     return status;
+}
+
+conv_status conv_client_journal_cause(conv_client *client, conv_error *cause, conv_error *error)
+{
+    if (cause == NULL) return no_place(error);
+    conv__error_clear(cause);
+    conv_status status = conv__client_enter(client, ACTION_COUNT, error);
+    if (status != CONV_OK) return status;
+    conv__saving_cause(client->saving, cause);
+    conv__client_leave(client);
+    return CONV_OK;
 }
 
 conv_status conv__journal_find_entry(conv_journal *journal, int64_t entry_id, const char *action,

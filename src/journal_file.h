@@ -10,7 +10,7 @@
 
 struct conv_journal {
     conv__journal *entries;
-    bool was_damaged;
+    char *set_aside; /* the damaged file; NULL: it was not damaged */
 };
 
 /* For one question or change. */

@@ -135,7 +135,9 @@ static conv_status give_unreadable(conv__arena *arena, const conv__journal_entry
     *given = (conv_journal_entry){.entry_id = entry->entry_id,
                                   .kind = kind_of(entry->kind),
                                   .created_us = entry->created_us,
-                                  .reason = conv_text(why->message)};
+                                  .reason = entry->reason.size > 0 ? entry->reason
+                                                                   : conv_text(why->message)};
+    memcpy(given->sqlstate, entry->sqlstate, sizeof given->sqlstate);
     conv_status status = copy(arena, &given->reason, error);
     if (status == CONV_OK) status = give_uuid(arena, entry->session_id, &given->session_id, error);
     return status;

@@ -17,7 +17,7 @@ extern "C" {
 
 /* How a submitted exchange ended. */
 typedef struct conv_async_result {
-    void *context;     /* as it was submitted */
+    void *context;      /* as it was submitted */
     conv_status status; /* as conv_save_exchange would have answered */
     conv_error error;
     conv_saved saved; /* CONV_SAVED_NOT with a failure */
@@ -26,9 +26,9 @@ typedef struct conv_async_result {
     char turn_id[CONV_UUID_TEXT_SIZE];
 } conv_async_result;
 
-/* Gets a result on the library's own thread, on which all submitted exchanges are saved: it should be
- * quick. `result` is borrowed for the call. It may submit, but then never waits for room; it must
- * not close the client. */
+/* Gets a result on the library's own thread, on which all submitted exchanges are saved: it should
+ * be quick. `result` is borrowed for the call. It may submit, but then never waits for room; it
+ * must not close the client. */
 typedef void (*conv_async_function)(void *context, const conv_async_result *result);
 
 /* How a result is to be told. Start from CONV_ASYNC_PARAMS_INIT. */
@@ -44,15 +44,15 @@ typedef struct conv_async_params {
         sizeof(conv_async_params), NULL, NULL, 0                                                   \
     }
 
-/* Takes an exchange as conv_save_exchange does, copies it and returns: it is then in memory only, and
- * saved when its result says so. Ids and times are made here. Each that was taken gets exactly one
- * result, within the client's store_timeout_ms and two seconds. Exchanges of a session are saved in the
- * order in which they were submitted; several go into one transaction. At most 4096 exchanges, or 64
- * MiB of them (or a single one), are held: being saved, or with a result that nobody has collected.
- * The first call starts a thread, which has all signals blocked. conv_client_close saves what was
- * submitted; results that nobody collected before are gone then.
- * `exchange` see conv_exchange, borrowed for the call; `params` NULL for the defaults; `error` may be
- * NULL. CONV_INVALID_ARGUMENT as conv_save_exchange. CONV_LIMIT: there was no room until the
+/* Takes an exchange as conv_save_exchange does, copies it and returns: it is then in memory only,
+ * and saved when its result says so. Ids and times are made here. Each that was taken gets exactly
+ * one result, within the client's store_timeout_ms and two seconds. Exchanges of a session are
+ * saved in the order in which they were submitted; several go into one transaction. At most 4096
+ * exchanges, or 64 MiB of them (or a single one), are held: being saved, or with a result that
+ * nobody has collected. The first call starts a thread, which has all signals blocked.
+ * conv_client_close saves what was submitted; results that nobody collected before are gone then.
+ * `exchange` see conv_exchange, borrowed for the call; `params` NULL for the defaults; `error` may
+ * be NULL. CONV_INVALID_ARGUMENT as conv_save_exchange. CONV_LIMIT: there was no room until the
  * timeout; nothing was taken. CONV_STATE: the client is being closed, or the process was forked.
  * CONV_NO_MEMORY: also when no thread can be started. Thread: any. Round trips: none. */
 CONV_WARN_UNUSED conv_status conv_async_submit(conv_client *client, const conv_exchange *exchange,
@@ -64,10 +64,10 @@ CONV_WARN_UNUSED conv_status conv_async_submit(conv_client *client, const conv_e
 CONV_WARN_UNUSED conv_status conv_async_next(conv_client *client, conv_async_result *result,
                                              conv_error *error);
 
-/* A descriptor (an eventfd) that is readable while results wait for conv_async_next: for poll, epoll
- * and the like. Only to be waited for, never to be read, written or closed; it belongs to the client
- * and ends with it. `descriptor` receives it. CONV_LIMIT: the process has no descriptors left.
- * CONV_INVALID_ARGUMENT, CONV_STATE, CONV_NO_MEMORY. Thread: any. Round trips: none. */
+/* A descriptor (an eventfd) that is readable while results wait for conv_async_next: for poll,
+ * epoll and the like. Only to be waited for, never to be read, written or closed; it belongs to the
+ * client and ends with it. `descriptor` receives it. CONV_LIMIT: the process has no descriptors
+ * left. CONV_INVALID_ARGUMENT, CONV_STATE, CONV_NO_MEMORY. Thread: any. Round trips: none. */
 CONV_WARN_UNUSED conv_status conv_async_descriptor(conv_client *client, int *descriptor,
                                                    conv_error *error);
 

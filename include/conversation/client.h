@@ -57,7 +57,9 @@ typedef struct conv_client_params {
     int connections;            /* PostgreSQL connections at most; 1 to 1000; 8 */
     int64_t connect_timeout_ms; /* for opening a connection, DNS excepted; 10000 */
     int64_t store_timeout_ms;   /* for one transaction or question, waiting included; 30000 */
-    int64_t turn_timeout_ms;    /* for one turn, the provider's answer included; 600000 */
+    /* For one turn, up to the provider's answer; 600000. Saving it then has store_timeout_ms of its
+     * own, because an answer that was paid for must not be lost to the time it took. */
+    int64_t turn_timeout_ms;
     conv_provider *provider; /* who answers; borrowed, outlives the client; NULL: only per turn */
     const char *model;       /* for turns that name none */
     const conv_price *prices;
@@ -69,8 +71,9 @@ typedef struct conv_client_params {
      * is an error of the call. */
     const char *journal;
     conv_journal_sync journal_sync;
-    int64_t
-        journal_bytes; /* of that file at most; 1 GiB; at the limit calls wait, then get LIMIT */
+    /* Of what is in it at most, dead letters included; 1 GiB. At the limit calls wait, then get
+     * CONV_LIMIT. */
+    int64_t journal_bytes;
     int64_t journal_age_ms;      /* of what waits longest in it, likewise; 0: no limit */
     int tracker_records;         /* buffered usage records that start a flush; 1 to 100000; 10 */
     int64_t tracker_interval_ms; /* age of a buffered record that starts one; 60000 */
@@ -103,18 +106,22 @@ typedef struct conv_client_params {
 CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
                                               conv_client **client, conv_error *error);
 
+/* NULL unless the journal was damaged when the client opened it: then the name under which the
+ * damaged file was kept. What could be read of it was taken over; `conversation journal list` shows
+ * it. Lives as long as the client. Thread: any. Round trips: none. */
+const char *conv_client_journal_set_aside(const conv_client *client);
+
 /* Waits for calls under way and for what was submitted (async.h), saves what waits in the journal,
  * closes the connections and frees the client; it is gone whatever the answer. `timeout_ms` at most
- * so long, 0 for no wait: nothing waits for the store beyond it, and the local disk gets a second
- * more; `client`
- * NULL is allowed; `error` may be NULL. CONV_TIMEOUT: calls were still under way, the message says
- * how many, and the memory is then left to them; or exchanges still wait in the journal, the
- * message says how many, and the next client that opens it will save them; or events did not reach
- * their handlers. CONV_UNAVAILABLE:
- * buffered usage records could be saved nowhere and are gone (never with a journal). CONV_STATE:
- * this process was forked after the client was opened, or this is within an event handler
- * (events.h); nothing is touched. Thread: owner; no other
- * call may begin any more. Round trips: none. */
+ * so long, 0 for no wait: while the store is away it is tried again until then, nothing waits for
+ * the store beyond it, and the local disk gets a second more; `client` NULL is allowed; `error` may
+ * be NULL. CONV_TIMEOUT: calls were still under way, the message says how many, and the memory is
+ * then left to them; or exchanges or usage records still wait in the journal, the message says how
+ * many and why, and the next client that opens it will save them; or events did not reach their
+ * handlers. CONV_UNAVAILABLE: buffered usage records could be saved nowhere and are gone (never
+ * with a journal). CONV_STATE: this process was forked after the client was opened, or this is
+ * within an event handler (events.h); nothing is touched. Thread: owner; no other call may begin
+ * any more. Round trips: those of saving what waits. */
 conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_error *error);
 
 #ifdef __cplusplus

@@ -79,17 +79,19 @@ typedef struct conv_journal_page conv_journal_page;
 
 /* Opens the journal at `path`, which must exist, for this process alone. Usage records that a dead
  * process had buffered beside it become entries. A damaged file is set aside (see
- * conv_journal_was_damaged). `journal` receives the handle, to be given back with
+ * conv_journal_set_aside). `journal` receives the handle, to be given back with
  * conv_journal_close; NULL after a failure; `error` may be NULL. CONV_INVALID_ARGUMENT: no path.
- * CONV_NOT_FOUND: no such file. CONV_STATE: another live process has it open, or it is of a newer
- * version. CONV_PERMISSION, CONV_UNAVAILABLE: the file can't be read or written. CONV_NO_MEMORY.
- * Thread: any. Round trips: none. */
+ * CONV_NOT_FOUND: no such file. CONV_STATE: another live process has it open (with
+ * CONV_RECOVERY_WAIT), or it is of a newer version or a database of something else. CONV_BAD_DATA:
+ * it is no journal. CONV_PERMISSION, CONV_UNAVAILABLE: the file can't be read or written.
+ * CONV_NO_MEMORY. Thread: any. Round trips: none. */
 CONV_WARN_UNUSED conv_status conv_journal_open(const char *path, conv_journal **journal,
                                                conv_error *error);
 
-/* Whether the file was damaged when it was opened: it was kept under another name
- * (FILE.damaged-TIME), and what could be read of it was taken over into a new one. Thread: any. */
-bool conv_journal_was_damaged(const conv_journal *journal);
+/* NULL unless the file was damaged when it was opened: then the name (FILE.damaged-TIME) under
+ * which it was kept; what could be read of it was taken over into a new one. Lives as long as the
+ * handle. Thread: any. */
+const char *conv_journal_set_aside(const conv_journal *journal);
 
 /* Closes the file and frees the handle, not the pages that it gave out; NULL is allowed. In a
  * forked child it frees memory only. Thread: owner. Round trips: none. */
@@ -104,6 +106,12 @@ CONV_WARN_UNUSED conv_status conv_journal_count(conv_journal *journal, conv_jour
  * `buffered`, without a journal. Statuses as conv_journal_count. Thread: any. Round trips: none. */
 CONV_WARN_UNUSED conv_status conv_client_journal_count(conv_client *client,
                                                        conv_journal_counts *counts,
+                                                       conv_error *error);
+
+/* Why what waits in an open client's journal is not in the store yet: `cause` receives the latest
+ * failure; its status is CONV_OK when nothing waits, or nothing has failed so far. Statuses as
+ * conv_journal_count. Thread: any. Round trips: none. */
+CONV_WARN_UNUSED conv_status conv_client_journal_cause(conv_client *client, conv_error *cause,
                                                        conv_error *error);
 
 /* Reads one page, oldest first. `filter` NULL for the first 50 of any kind; `page` receives it, to

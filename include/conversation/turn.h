@@ -45,7 +45,7 @@ typedef struct conv_turn {
     const char *options;     /* JSON object of further request fields for the provider */
     conv_provider *provider; /* NULL: the client's; borrowed for the call */
     int context_messages;    /* history sent along: -1 none; 1 to 10000; 0: the client's */
-    int64_t timeout_ms;      /* 0: the client's turn_timeout_ms */
+    int64_t timeout_ms;      /* see turn_timeout_ms of the client, which 0 means */
     conv_delta_function on_delta;
     void *delta_context;
 } conv_turn;
@@ -82,7 +82,8 @@ typedef struct conv_reply conv_reply;
  * session for other messages. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply
  * set. CONV_UNAVAILABLE, CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved
  * unless error->outcome_unknown; repeat with the same turn id). With a journal a store that is away
- * is no failure of saving: the reply then says CONV_SAVED_JOURNALED. CONV_LIMIT: no connection
+ * is no failure of saving: the reply then says CONV_SAVED_JOURNALED; only a turn that sends context
+ * along needs the store before, and fails without it. CONV_LIMIT: no connection
  * became free, the journal is full, or the message is over the store's bound. CONV_PERMISSION,
  * CONV_STATE, CONV_BAD_DATA: the store refuses. CONV_NO_MEMORY. Thread: any. Round trips to the
  * store: 1 for context and turn id (0 without either), 1 to save. */

@@ -85,7 +85,8 @@ const cli_command cli_commands[] = {
      "there goes too.\n",
      cli_delete},
     {"documents", "[list] | show ID | add FILE… | find HASH|FILE | delete ID", 0, 4096,
-     BIT(SESSION) | BIT(USER) | BIT(LIMIT) | BIT(ID) | BIT(MEDIA_TYPE) | BIT(YES) | FORMS,
+     BIT(SESSION) | BIT(USER) | BIT(LIMIT) | BIT(ID) | BIT(MEDIA_TYPE) | BIT(YES) | BIT(JOURNAL) |
+         FORMS,
      "list, register and delete documents, and show what was done with them",
      "list shows the newest 50, or --limit N, of all, of --session or of --user. show gives one "
      "with all operations on it: tokens, bytes, costs. find lists those with the same content: it "
@@ -95,6 +96,9 @@ const cli_command cli_commands[] = {
      "is in them stays where it is. Without --id the id is the path as it was given; the same "
      "file added again is left as it is. delete removes a document's row; usage records stay. It "
      "asks before on a terminal; elsewhere it needs --yes.\n"
+     "\n"
+     "With --journal what waits there is saved by add and delete, too; a document itself is stored "
+     "or not, and never waits.\n"
      "\n"
      "An id belongs to its session: a document that was added with --session is shown and deleted "
      "with it.\n"

@@ -123,7 +123,7 @@ static void look_at_journal(cli_diagnosis *diagnosis, const cli_arguments *argum
     conv_status status = conv_journal_open(path, &journal, &error);
     if (status == CONV_OK) status = conv_journal_count(journal, &diagnosis->counts, &error);
     if (status == CONV_OK)
-        judge_journal(diagnosis, conv_journal_was_damaged(journal));
+        judge_journal(diagnosis, conv_journal_set_aside(journal) != NULL);
     else if (status == CONV_NOT_FOUND)
         find(finding, CLI_VERDICT_OK, "not there yet: the first program that saves makes it");
     else if (status == CONV_STATE)

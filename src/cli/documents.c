@@ -178,7 +178,7 @@ static cli_exit add(const cli_arguments *arguments, cli_form form)
     cli_document_list_end(self.list);
     cli_note("%zu registered, %zu there already, %zu failed", self.added, self.repeated,
              self.failed);
-    return cli_store_close(self.client, code);
+    return cli_store_drain(arguments, self.client, code);
 }
 
 typedef struct records {
@@ -323,7 +323,7 @@ static cli_exit delete_document(const cli_arguments *arguments, bool json)
         code = print_receipt(&receipt, json);
     else
         code = cli_report(CLI_PART_STORE, &error);
-    return cli_store_close(client, code);
+    return cli_store_drain(arguments, client, code);
 }
 
 /* What is wrong about the words and options, or NULL. */
@@ -344,6 +344,8 @@ static const char *problem_of(const cli_arguments *arguments, const char *what, 
     if (!is_add &&
         (cli_given(arguments, CLI_OPTION_ID) || cli_given(arguments, CLI_OPTION_MEDIA_TYPE)))
         return "--id and --media-type are for add";
+    if (!is_add && !is_delete && cli_given(arguments, CLI_OPTION_JOURNAL))
+        return "--journal is for add and delete";
     if (cli_given(arguments, CLI_OPTION_ID) && arguments->word_count > 2)
         return "--id is for one file";
     if (is_delete && !cli_given(arguments, CLI_OPTION_YES) && !cli_is_terminal(stdin))

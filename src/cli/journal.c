@@ -11,21 +11,32 @@
 #include "cli/terminal.h"
 #include "conversation/uuid.h"
 
+void cli_journal_note_damage(const char *path, const char *set_aside)
+{
+    if (set_aside == NULL) return;
+    cli_complain("%s was damaged: what could be read of it was taken over, and the damaged file is "
+                 "%s",
+                 path, set_aside);
+    cli_hint("keep that file; `conversation journal list --journal %s` shows what was rescued",
+             path);
+}
+
 cli_exit cli_journal_open(const cli_arguments *arguments, conv_journal **journal)
 {
     const char *path = arguments->texts[CLI_OPTION_JOURNAL];
     conv_error error = CONV_ERROR_INIT;
     if (conv_journal_open(path, journal, &error) == CONV_OK) {
-        if (conv_journal_was_damaged(*journal))
-            cli_complain("%s was damaged: it is kept under another name, and what could be read of "
-                         "it was taken over",
-                         path);
+        cli_journal_note_damage(path, conv_journal_set_aside(*journal));
         return CLI_EXIT_OK;
     }
     cli_exit code =
         cli_report(error.status == CONV_NOT_FOUND ? CLI_PART_INPUT : CLI_PART_OPEN, &error);
-    if (error.status == CONV_STATE)
+    if (error.status == CONV_STATE && error.recovery == CONV_RECOVERY_WAIT)
         cli_hint("that process saves what waits by itself; look again when it has ended");
+    if (error.status == CONV_PERMISSION)
+        cli_hint(
+            "a journal is written to as soon as it is opened: copy it, with its -wal file if it "
+            "has one, to a folder that takes writes, and look there");
     return code;
 }
 

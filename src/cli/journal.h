@@ -10,6 +10,9 @@
 #include "conversation/journal.h"
 
 /* Opens the file that --journal names; a failure is reported. */
+/* Says that a damaged file was set aside; nothing when `set_aside` is NULL. */
+void cli_journal_note_damage(const char *path, const char *set_aside);
+
 cli_exit cli_journal_open(const cli_arguments *arguments, conv_journal **journal);
 
 /* Each works on an open journal, and reports what fails. */

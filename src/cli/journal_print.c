@@ -57,7 +57,8 @@ static json_t *entry_value(const conv_journal_entry *entry, bool *failed)
     cli_json_add(value, failed, "session", cli_json_text(entry->session_id));
     cli_json_add(value, failed, "user", cli_json_text(entry->user_id));
     cli_json_add(value, failed, "turn_id", cli_json_text(entry->turn_id));
-    cli_json_add(value, failed, "status", json_string(conv_outcome_name(entry->status)));
+    cli_json_add(value, failed, "status",
+                 entry->readable ? json_string(conv_outcome_name(entry->status)) : json_null());
     cli_json_add(value, failed, "created_at", cli_json_time(entry->created_us));
     cli_json_add(value, failed, "sqlstate", cli_json_text(sqlstate));
     cli_json_add(value, failed, "reason", cli_json_text(entry->reason));

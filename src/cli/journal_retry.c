@@ -87,7 +87,7 @@ conv_status cli_journal_await(conv_client *client, int64_t *left, conv_error *er
 }
 
 static cli_exit print(const cli_arguments *arguments, const conv_journal_counts *before,
-                      const conv_journal_counts *after)
+                      const conv_journal_counts *after, const conv_error *cause)
 {
     int64_t refused = after->dead - before->dead;
     int64_t saved = waiting(before) - waiting(after) - refused;
@@ -99,10 +99,13 @@ static cli_exit print(const cli_arguments *arguments, const conv_journal_counts 
         cli_json_add(value, &failed, "waiting", json_integer(waiting(after)));
         cli_json_add(value, &failed, "turns", json_integer(after->turns));
         cli_json_add(value, &failed, "dead", json_integer(after->dead));
+        cli_json_add(value, &failed, "cause",
+                     cli_json_text(conv_text(cause->message[0] != '\0' ? cause->message : NULL)));
         if (!cli_json_print(stdout, value, failed)) return CLI_EXIT_FAILED;
     } else {
         printf("saved %lld, refused %lld\n", (long long)saved, (long long)refused);
         cli_journal_note(after);
+        if (cause->message[0] != '\0') cli_note("they wait because %s", cause->message);
     }
     if (waiting(after) > 0)
         return cli_signals_caught() != 0 ? cli_exit_of_signal(cli_signals_caught())
@@ -128,11 +131,13 @@ cli_exit cli_journal_retry(const cli_arguments *arguments, int64_t entry_id)
     int64_t left = 0;
     /* What remains is counted below; a failure of waiting or closing would say no more. */
     (void)!cli_journal_await(client, &left, NULL);
+    conv_error cause = CONV_ERROR_INIT;
+    (void)!conv_client_journal_cause(client, &cause, NULL);
     (void)conv_client_close(client, CLOSE_MS, NULL);
     code = cli_journal_open(arguments, &journal);
     if (code != CLI_EXIT_OK) return code;
     conv_status status = conv_journal_count(journal, &after, &error);
     conv_journal_close(journal);
     if (status != CONV_OK) return cli_report(CLI_PART_JOURNAL, &error);
-    return print(arguments, &before, &after);
+    return print(arguments, &before, &after, &cause);
 }

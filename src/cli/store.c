@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "cli/chain.h"
+#include "cli/journal.h"
 #include "cli/terminal.h"
 
-#define CLOSE_TIMEOUT_MS 10000
+#define CLOSE_TIMEOUT_MS 2000
 
 static bool is_set(const char *name)
 {
@@ -58,6 +59,17 @@ static void hint_at_opening(const cli_arguments *arguments, cli_store_use use,
         cli_hint("this store is named by %s", by);
 }
 
+static void hint_at_journal(const conv_error *error)
+{
+    if (error->status == CONV_STATE && error->recovery == CONV_RECOVERY_WAIT)
+        cli_hint("give each process a file of its own with --journal");
+    else if (error->status == CONV_PERMISSION)
+        cli_hint("a journal is written to as soon as it is opened: its file and its folder must "
+                 "let this user write");
+    else
+        cli_hint("--journal names the file; without it a store that is away is an error");
+}
+
 cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
                         conv_client **client)
 {
@@ -71,11 +83,16 @@ cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int c
     params.application = "conversation-cli";
     conv_error error = CONV_ERROR_INIT;
     if (cli_chain_set(arguments, &params, &error) == CONV_OK &&
-        conv_client_open(&params, client, &error) == CONV_OK)
+        conv_client_open(&params, client, &error) == CONV_OK) {
+        cli_journal_note_damage(params.journal, conv_client_journal_set_aside(*client));
         return CLI_EXIT_OK;
+    }
     *client = NULL;
     cli_exit code = cli_report(CLI_PART_OPEN, &error);
-    hint_at_opening(arguments, use, &error);
+    if (strstr(error.action, "journal") != NULL)
+        hint_at_journal(&error);
+    else
+        hint_at_opening(arguments, use, &error);
     return code;
 }
 

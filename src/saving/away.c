@@ -12,6 +12,7 @@ void conv__saving_store_away(conv__saving *saving, const conv_error *why)
     enum { BASE_MS = 100, LIMIT_MS = 10000 };
     pthread_mutex_lock(&saving->lock);
     snprintf(saving->away_because, sizeof saving->away_because, "%s", why->message);
+    saving->failure = *why;
     /* Many callers hear of one failure; it counts once. */
     if (!saving->away || conv__deadline_passed(saving->retry_at_ns)) {
         int64_t pause_ms = BASE_MS;
@@ -25,6 +26,21 @@ void conv__saving_store_away(conv__saving *saving, const conv_error *why)
         saving->retry_at_ns = conv__deadline_in_ms(pause_ms);
         pthread_cond_signal(&saving->wake);
     }
+    pthread_mutex_unlock(&saving->lock);
+}
+
+void conv__saving_failed(conv__saving *saving, const conv_error *why)
+{
+    pthread_mutex_lock(&saving->lock);
+    saving->failure = *why;
+    pthread_mutex_unlock(&saving->lock);
+}
+
+void conv__saving_cause(conv__saving *saving, conv_error *cause)
+{
+    conv__error_clear(cause);
+    pthread_mutex_lock(&saving->lock);
+    if (saving->waiting > 0 && saving->failure.status != CONV_OK) *cause = saving->failure;
     pthread_mutex_unlock(&saving->lock);
 }
 

@@ -151,14 +151,57 @@ static size_t fail_late(conv__save **saves, size_t count, const conv_error *erro
     return late;
 }
 
-/* One that failed although its data is good, or NULL. */
+/* One that failed for all of them, or NULL. */
 static const conv__save *find_away(conv__save *const *saves, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (saves[i]->status != CONV_OK && saves[i]->status != CONV_CONFLICT &&
-            saves[i]->error.recovery != CONV_RECOVERY_REJECT)
+            !conv__failure_of_row(&saves[i]->error))
             return saves[i];
     return NULL;
+}
+
+/* One of the same session that a person must mend first, or NULL. */
+static const conv__save *find_before(conv__save *const *saves, size_t count, conv_uuid session_id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (saves[i]->status != CONV_OK && saves[i]->error.recovery == CONV_RECOVERY_OPERATOR &&
+            conv_uuid_compare(saves[i]->exchange->session.session_id, session_id) == 0)
+            return saves[i];
+    return NULL;
+}
+
+/* Moves those that must not overtake one of the first `done` behind these and fails them likewise;
+ * gives how many. */
+static size_t fail_behind(conv__save **saves, size_t done, size_t count)
+{
+    size_t behind = 0;
+    for (size_t i = done; i < count; i++) {
+        conv__save *save = saves[i];
+        const conv__save *before = find_before(saves, done, save->exchange->session.session_id);
+        if (before == NULL) continue;
+        save->status = before->status;
+        save->error = before->error;
+        /* The others keep their order. */
+        memmove(saves + done + behind + 1, saves + done + behind,
+                (i - done - behind) * sizeof(conv__save *));
+        saves[done + behind++] = save;
+    }
+    return behind;
+}
+
+/* Halves, until what can't be saved stands alone. */
+static void save_apart(conv__store *store, conv__save **saves, size_t count)
+{
+    size_t half = count / 2;
+    conv__batch_save(store, saves, half);
+    const conv__save *away = find_away(saves, half);
+    if (away != NULL) {
+        fail_all(saves + half, count - half, &away->error);
+        return;
+    }
+    size_t done = half + fail_behind(saves, half, count);
+    if (done < count) conv__batch_save(store, saves + done, count - done);
 }
 
 /* Settles at least one save of the batch and gives how many are settled, from the front. */
@@ -181,14 +224,8 @@ static size_t save_some(conv__store *store, conv__save **saves, size_t count,
         /* Once unknown it stays so until the same ids were tried with a clear answer. */
         unknown = unknown || error.outcome_unknown;
         error.outcome_unknown = unknown;
-        if (error.recovery == CONV_RECOVERY_REJECT && count > 1) {
-            size_t half = count / 2;
-            conv__batch_save(store, saves, half);
-            const conv__save *away = find_away(saves, half);
-            if (away != NULL)
-                fail_all(saves + half, count - half, &away->error);
-            else
-                conv__batch_save(store, saves + half, count - half);
+        if (conv__failure_of_row(&error) && count > 1) {
+            save_apart(store, saves, count);
             return count;
         }
         if (error.status == CONV_TIMEOUT || error.status == CONV_LIMIT) {

@@ -1,5 +1,6 @@
 /* Changing the journal: what several callers bring goes into one transaction, which is on the disk
  * before any of them goes on. What is put and removed is decided elsewhere. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -135,13 +136,39 @@ static int64_t age_ms(conv__saving *saving, int64_t deadline_ns)
     return (conv__now_us() - oldest_us) / 1000;
 }
 
-static bool has_room(conv__saving *saving, int64_t deadline_ns)
+bool conv__saving_has_room(const conv__saving *saving)
 {
     const conv__saving_params *params = &saving->params;
-    if (params->journal_bytes > 0 &&
-        params->journal->functions->bytes(params->journal) >= params->journal_bytes)
-        return false;
-    return params->journal_age_ms == 0 || age_ms(saving, deadline_ns) < params->journal_age_ms;
+    return params->journal_bytes == 0 ||
+           params->journal->functions->bytes(params->journal) < params->journal_bytes;
+}
+
+static bool is_young(conv__saving *saving, int64_t deadline_ns)
+{
+    int64_t limit_ms = saving->params.journal_age_ms;
+    return limit_ms == 0 || age_ms(saving, deadline_ns) < limit_ms;
+}
+
+/* Which limit, and what fills the journal: dead letters leave it by a person's hand alone. */
+static conv_status fail_full(conv__saving *saving, conv_error *error)
+{
+    conv__journal_counts counts;
+    char limit[64];
+    if (conv__saving_has_room(saving))
+        snprintf(limit, sizeof limit, "what waits in it is %lld ms old",
+                 (long long)saving->params.journal_age_ms);
+    else
+        snprintf(limit, sizeof limit, "it holds %lld bytes",
+                 (long long)saving->params.journal_bytes);
+    if (conv__saving_count(saving, conv__deadline_in_ms(1000), &counts, NULL) != CONV_OK)
+        counts = (conv__journal_counts){0};
+    return conv__fail(error, CONV_LIMIT, ACTION,
+                      "the journal has reached its limit: %s (%lld exchanges and %lld usage "
+                      "records that wait, %lld dead letters): bring the store back%s",
+                      limit, (long long)counts.exchanges, (long long)counts.usage,
+                      (long long)counts.dead,
+                      counts.dead > 0 ? ", retry or drop the dead letters, or raise the limit"
+                                      : ", or raise the limit");
 }
 
 conv_status conv__saving_wait_for_room(conv__saving *saving, int64_t deadline_ns, conv_error *error)
@@ -149,15 +176,10 @@ conv_status conv__saving_wait_for_room(conv__saving *saving, int64_t deadline_ns
     enum {
         CHECK_MS = 100
     }; /* a change between the look and the wait must not be missed for long */
-    const conv__saving_params *params = &saving->params;
-    while (!has_room(saving, deadline_ns)) {
+    while (!conv__saving_has_room(saving) || !is_young(saving, deadline_ns)) {
         int64_t until_ns = conv__deadline_in_ms(CHECK_MS);
         if (deadline_ns < until_ns) until_ns = deadline_ns;
-        if (conv__deadline_passed(deadline_ns))
-            return conv__fail(error, CONV_LIMIT, ACTION,
-                              "the journal has reached its limit (%lld bytes, %lld ms; 0: none): "
-                              "bring the store back, or raise the limit",
-                              (long long)params->journal_bytes, (long long)params->journal_age_ms);
+        if (conv__deadline_passed(deadline_ns)) return fail_full(saving, error);
         pthread_mutex_lock(&saving->lock);
         (void)conv__condition_wait(&saving->room, &saving->lock, until_ns);
         pthread_mutex_unlock(&saving->lock);

@@ -7,6 +7,7 @@
 #include "core/time.h"
 #include "saving/record.h"
 #include "saving/report.h"
+#include "saving/retry.h"
 #include "saving/usage_batch.h"
 
 enum { DRAIN_BATCH = 64, IDLE_MS = 200 };
@@ -62,25 +63,35 @@ typedef struct drain_batch {
     size_t count;
 } drain_batch;
 
-/* Reads the oldest exchanges that may share a transaction. A record that can't be read becomes a
- * dead letter and does not hold up the others. False when the journal itself failed. */
+/* Reads the oldest exchanges that may share a transaction and are not held. A record that can't be
+ * read becomes a dead letter and does not hold up the others. False when the journal itself failed.
+ */
 static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
 {
     static const conv__journal_kind kinds[] = {CONV__JOURNAL_EXCHANGE};
     conv__journal *journal = saving->params.journal;
     int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
-    if (journal->functions->list(journal, kinds, 1, 0, DRAIN_BATCH, deadline, &batch->arena,
-                                 &batch->list, NULL) != CONV_OK)
+    if (journal->functions->list(journal, kinds, 1, saving->exchanges_after, DRAIN_BATCH, deadline,
+                                 &batch->arena, &batch->list, NULL) != CONV_OK)
         return false;
     for (size_t i = 0; i < batch->list.count; i++) {
         conv__journal_entry *entry = &batch->list.entries[i];
+        int64_t before = saving->exchanges_after;
+        saving->exchanges_after = entry->entry_id;
+        if (conv__held_is(&saving->held, entry->session_id)) {
+            saving->left++;
+            continue;
+        }
         conv__exchange *exchange = &batch->exchanges[batch->count];
         conv_error error = CONV_ERROR_INIT;
         if (conv__record_read_exchange(&batch->arena, entry->record, exchange, &error) != CONV_OK) {
             if (!settle_unreadable(saving, entry, &error)) return false;
             continue;
         }
-        if (exchange->replaces_failed && batch->count > 0) break;
+        if (exchange->replaces_failed && batch->count > 0) {
+            saving->exchanges_after = before;
+            break;
+        }
         batch->saves[batch->count] =
             (conv__save){.exchange = exchange,
                          .compare_reply = entry->compare_reply,
@@ -92,77 +103,120 @@ static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadlin
     return true;
 }
 
+/* What becomes of an entry after the store's answer. */
+typedef enum fate { ENDS, HELD, WAITS } fate;
+
+/* `id` is what is held back when a person must act: the session, or the usage record. */
+static fate decide(conv__saving *saving, conv_uuid id, conv_status status, const conv_error *error)
+{
+    bool waits = status != CONV_OK && conv__saving_may_wait(error);
+    if (waits && conv__failure_of_row(error) && conv__held_add(&saving->held, id)) {
+        conv__saving_failed(saving, error);
+        saving->left++;
+        return HELD;
+    }
+    if (waits || status == CONV_NO_MEMORY) {
+        conv__saving_store_away(saving, error);
+        return WAITS;
+    }
+    if (saving->held.count > 0) conv__held_release(&saving->held, id);
+    return ENDS;
+}
+
 /* Settles what the store has answered for; true when it answered for all. */
 static bool settle_batch(conv__saving *saving, drain_batch *batch)
 {
-    size_t count = 0;
-    for (; count < batch->count; count++) {
-        const conv__save *save = &batch->saves[count];
-        bool waits = save->status != CONV_OK && conv__saving_may_wait(&save->error);
-        if (waits || save->status == CONV_NO_MEMORY) {
-            conv__saving_store_away(saving, &save->error);
-            break;
-        }
-        batch->changes[count] =
-            end_of(&batch->list.entries[count], save->status == CONV_OK ? NULL : &save->error);
+    size_t ended = 0;
+    bool answered = true;
+    for (size_t i = 0; answered && i < batch->count; i++) {
+        const conv__save *save = &batch->saves[i];
+        conv__journal_entry *entry = &batch->list.entries[i];
+        fate what = decide(saving, entry->session_id, save->status, &save->error);
+        answered = what != WAITS;
+        if (what != ENDS) continue;
+        batch->changes[ended] = end_of(entry, save->status == CONV_OK ? NULL : &save->error);
+        batch->order[ended++] = &batch->saves[i];
     }
-    if (!settle(saving, batch->changes, count)) return false;
-    for (size_t i = 0; i < count; i++)
-        conv__report_drained(saving->params.bus, &batch->saves[i]);
-    return count == batch->count;
+    if (!settle(saving, batch->changes, ended)) return false;
+    for (size_t i = 0; i < ended; i++)
+        conv__report_drained(saving->params.bus, batch->order[i]);
+    return answered;
 }
 
-/* Whether a usage record has to stay in the journal. */
-static bool waits_on(const conv__usage_save *save)
-{
-    return save->status == CONV_NO_MEMORY ||
-           (save->status != CONV_OK && conv__saving_may_wait(&save->error));
-}
-
-/* The same for usage records; they have no order among them. */
-static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
-{
-    static const conv__journal_kind kinds[] = {CONV__JOURNAL_USAGE};
-    conv__journal *journal = saving->params.journal;
-    conv__journal_list list = {0};
-    conv__arena arena = {0};
+/* Usage records read from the journal and on their way. */
+typedef struct usage_drain {
+    conv__arena arena;
+    conv__journal_list list;
     conv__usage_row rows[DRAIN_BATCH];
     conv__usage_save saves[DRAIN_BATCH];
     conv__journal_change changes[DRAIN_BATCH];
-    size_t count = 0;
-    bool settled = journal->functions->list(journal, kinds, 1, 0, DRAIN_BATCH,
-                                            transaction_deadline(saving, CONV__NO_DEADLINE), &arena,
-                                            &list, NULL) == CONV_OK;
-    for (size_t i = 0; settled && i < list.count; i++) {
+    size_t count;
+} usage_drain;
+
+static bool read_usage(conv__saving *saving, usage_drain *batch)
+{
+    static const conv__journal_kind kinds[] = {CONV__JOURNAL_USAGE};
+    conv__journal *journal = saving->params.journal;
+    int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
+    if (journal->functions->list(journal, kinds, 1, saving->usage_after, DRAIN_BATCH, deadline,
+                                 &batch->arena, &batch->list, NULL) != CONV_OK)
+        return false;
+    for (size_t i = 0; i < batch->list.count; i++) {
+        conv__journal_entry *entry = &batch->list.entries[i];
+        conv__usage_row *row = &batch->rows[batch->count];
         conv_error error = CONV_ERROR_INIT;
-        if (conv__record_read_usage(list.entries[i].record, &rows[count], &error) != CONV_OK) {
-            settled = settle_unreadable(saving, &list.entries[i], &error);
+        saving->usage_after = entry->entry_id;
+        if (conv__held_is(&saving->held, entry->item_id)) {
+            saving->left++;
             continue;
         }
-        list.entries[count] = list.entries[i];
-        saves[count] = (conv__usage_save){.row = &rows[count]};
-        count++;
+        if (conv__record_read_usage(entry->record, row, &error) != CONV_OK) {
+            if (!settle_unreadable(saving, entry, &error)) return false;
+            continue;
+        }
+        batch->list.entries[batch->count] = *entry;
+        batch->saves[batch->count++] = (conv__usage_save){.row = row};
     }
-    if (settled && count > 0)
-        conv__usage_batch_save(saving->store, saves, count,
-                               transaction_deadline(saving, deadline_ns));
+    return true;
+}
+
+/* They have no order among them, so what waits keeps nobody. */
+static bool settle_usage(conv__saving *saving, usage_drain *batch)
+{
+    const conv__usage_save *over[DRAIN_BATCH];
     size_t ended = 0;
-    bool away = false;
-    for (size_t i = 0; settled && i < count; i++) {
-        bool waits = waits_on(&saves[i]);
-        if (waits) conv__saving_store_away(saving, &saves[i].error);
-        away = away || waits;
-        if (!waits)
-            changes[ended++] =
-                end_of(&list.entries[i], saves[i].status == CONV_OK ? NULL : &saves[i].error);
+    bool answered = true;
+    for (size_t i = 0; i < batch->count; i++) {
+        const conv__usage_save *save = &batch->saves[i];
+        conv__journal_entry *entry = &batch->list.entries[i];
+        fate what = decide(saving, entry->item_id, save->status, &save->error);
+        answered = answered && what != WAITS;
+        if (what != ENDS) continue;
+        batch->changes[ended] = end_of(entry, save->status == CONV_OK ? NULL : &save->error);
+        over[ended++] = save;
     }
-    settled = settled && settle(saving, changes, ended);
-    for (size_t i = 0; settled && i < count; i++)
-        if (!waits_on(&saves[i])) conv__report_usage(saving->params.bus, &saves[i], true);
-    settled = settled && !away;
-    if (settled && count > 0) conv__saving_store_back(saving);
-    *more = settled && list.count > 0;
-    conv__arena_reset(&arena);
+    if (!settle(saving, batch->changes, ended)) return false;
+    for (size_t i = 0; i < ended; i++)
+        conv__report_usage(saving->params.bus, over[i], true);
+    return answered;
+}
+
+/* The same as drain_some, for usage records. */
+static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
+{
+    *more = false;
+    usage_drain *batch = conv__allocate(sizeof *batch);
+    if (batch == NULL) return false;
+    bool settled = read_usage(saving, batch);
+    if (settled && batch->count > 0) {
+        conv__usage_batch_save(saving->store, batch->saves, batch->count,
+                               transaction_deadline(saving, deadline_ns));
+        settled = settle_usage(saving, batch);
+        if (settled) conv__saving_store_back(saving);
+    }
+    *more = settled && batch->list.count > 0;
+    conv__arena_reset(&batch->arena);
+    conv__release(batch);
     return settled;
 }
 
@@ -184,24 +238,52 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
     return settled;
 }
 
+static void begin_pass(conv__saving *saving)
+{
+    saving->exchanges_after = saving->usage_after = saving->left = 0;
+}
+
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
 {
+    bool again = false;
     if (conv__saving_waiting(saving) > 0 && !conv__saving_prove(saving)) return false;
-    for (bool more = true; more;) {
+    /* What is held need not be read again before it is to be tried again. */
+    if (saving->held.count == 0 || conv__deadline_passed(conv__held_until(&saving->held)))
+        begin_pass(saving);
+    for (;;) {
         if (conv__deadline_passed(deadline_ns)) return false;
         pthread_mutex_lock(&saving->lock);
         int64_t waiting = saving->waiting;
         bool called_off = saving->stopping && deadline_ns == CONV__NO_DEADLINE;
         pthread_mutex_unlock(&saving->lock);
-        if (waiting == 0) return true;
+        if (waiting <= saving->left) return true;
         if (called_off) return false;
+        bool more = false;
         bool more_usage = false;
         if (!drain_some(saving, deadline_ns, &more) ||
-            !drain_usage(saving, deadline_ns, &more_usage))
+            !drain_usage(saving, deadline_ns, &more_usage)) {
+            begin_pass(saving);
             return false;
-        more = more || more_usage;
+        }
+        if (more || more_usage) continue;
+        /* An exchange has the place of its note, which may lie behind. */
+        if (again) return true;
+        again = true;
+        begin_pass(saving);
     }
-    return true;
+}
+
+void conv__drain_until(conv__saving *saving, int64_t deadline_ns)
+{
+    while (!conv__drain_all(saving, deadline_ns)) {
+        pthread_mutex_lock(&saving->lock);
+        int64_t until = saving->away ? saving->retry_at_ns : conv__deadline_in_ms(IDLE_MS);
+        if (until > deadline_ns) until = deadline_ns;
+        while (conv__condition_wait(&saving->wake, &saving->lock, until))
+            ;
+        pthread_mutex_unlock(&saving->lock);
+        if (conv__deadline_passed(deadline_ns)) return;
+    }
 }
 
 /* Takes out what the caller's exchanges have made needless; the group's work carries it along. */
@@ -263,7 +345,10 @@ static bool wait_for_work(conv__saving *saving, bool failed)
     pthread_mutex_lock(&saving->lock);
     int64_t until = conv__deadline_in_ms(IDLE_MS);
     if (saving->away && saving->retry_at_ns > conv__monotonic_ns()) until = saving->retry_at_ns;
-    bool nothing = saving->waiting == 0 && saving->done_count < DRAIN_BATCH;
+    int64_t held_until = conv__held_until(&saving->held);
+    if (held_until < until) until = held_until;
+    bool nothing = saving->waiting <= saving->left && saving->done_count < DRAIN_BATCH &&
+                   !conv__deadline_passed(held_until);
     if (!saving->stopping && (nothing || failed))
         (void)conv__condition_wait(&saving->wake, &saving->lock, until);
     bool go_on = !saving->stopping;
@@ -291,7 +376,8 @@ void *conv__drain_run(void *context)
         failed = !conv__saving_prove(saving);
         if (failed) continue;
         if (!turns_known) turns_known = forget_completed_turns(saving);
-        failed = !conv__drain_all(saving, CONV__NO_DEADLINE);
+        failed = !conv__drain_all(saving, CONV__NO_DEADLINE) ||
+                 conv__saving_waiting(saving) > saving->left;
     }
     sweep_notes(saving);
     return NULL;

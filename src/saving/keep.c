@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/time.h"
 #include "saving/record.h"
+#include "saving/retry.h"
 #include "saving/saving_internal.h"
 
 #define ACTION         "save exchange"
@@ -132,6 +133,8 @@ bool conv__saving_keep_dead(conv__saving *saving, conv__save *save)
     conv_error refusal = save->error;
     conv__journal_change change = {.entry.compare_reply = save->compare_reply};
     conv__journal_make_dead(&change.entry, &refusal);
+    /* The caller hears of the refusal, so letters must not fill the disk. */
+    if (!conv__saving_has_room(saving)) return false;
     if (put(saving, &change, save->exchange, conv__deadline_in_ms(KEEP_MS), NULL) != CONV_OK)
         return false;
     conv__fail(&save->error, refusal.status, ACTION,
@@ -186,12 +189,13 @@ conv_status conv__saving_keep_usage(conv__saving *saving, const conv__usage_kept
     if (changes == NULL) return conv__fail_memory(error, "save usage");
     for (size_t i = 0; i < count; i++)
         changes[i] = usage_change(&kept[i]);
-    conv_status status = conv__saving_apply(saving, changes, count, deadline_ns, error);
+    conv_status status = conv__saving_wait_for_room(saving, deadline_ns, error);
+    if (status == CONV_OK) status = conv__saving_apply(saving, changes, count, deadline_ns, error);
     int64_t more = 0;
     for (size_t i = 0; status == CONV_OK && i < count; i++) {
         if (changes[i].entry.kind == CONV__JOURNAL_DEAD) continue;
         if (!changes[i].unchanged) more++;
-        conv__saving_store_away(saving, kept[i].cause);
+        if (!conv__failure_of_row(kept[i].cause)) conv__saving_store_away(saving, kept[i].cause);
     }
     count_waiting_up(saving, more);
     conv__release(changes);

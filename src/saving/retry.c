@@ -61,6 +61,17 @@ bool conv__retry_after(const conv_error *error, int failures, uint32_t random, i
     return false;
 }
 
+bool conv__failure_of_row(const conv_error *error)
+{
+    /* Logging in, the database, resources, an administrator, the server's disk. */
+    static const char *const of_all[] = {"08", "28", "3D", "53", "57", "58"};
+    if (error->recovery == CONV_RECOVERY_REJECT) return true;
+    if (error->recovery != CONV_RECOVERY_OPERATOR || error->sqlstate[0] == '\0') return false;
+    for (size_t i = 0; i < sizeof of_all / sizeof of_all[0]; i++)
+        if (strncmp(error->sqlstate, of_all[i], 2) == 0) return false;
+    return true;
+}
+
 bool conv__retry_sleep(int64_t pause_ms, int64_t deadline_ns, const conv__latest *latest)
 {
     int64_t until_ns = conv__deadline_in_ms(pause_ms);

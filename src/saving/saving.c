@@ -7,6 +7,7 @@
 #include "core/thread.h"
 #include "core/time.h"
 #include "saving/report.h"
+#include "saving/retry.h"
 #include "saving/saving_internal.h"
 
 #define ACTION_JOURNAL "write journal"
@@ -56,7 +57,10 @@ static conv_status settle(conv__saving *saving, conv__save *save, bool noted)
 {
     if (save->status != CONV_OK && conv__saving_may_wait(&save->error)) {
         conv_error cause = save->error;
-        conv__saving_store_away(saving, &cause);
+        if (conv__failure_of_row(&cause))
+            conv__saving_failed(saving, &cause);
+        else
+            conv__saving_store_away(saving, &cause);
         return conv__saving_keep(saving, save, &cause);
     }
     bool refused = save->status != CONV_OK && save->error.recovery == CONV_RECOVERY_REJECT;
@@ -202,11 +206,13 @@ conv_status conv__saving_create(const conv__saving_params *params, conv__saving 
     return status;
 }
 
-void conv__saving_close(conv__saving *saving, int64_t deadline_ns, conv__journal_counts *remaining)
+void conv__saving_close(conv__saving *saving, int64_t deadline_ns, conv__journal_counts *remaining,
+                        conv_error *cause)
 {
     conv__journal_counts unused;
     if (remaining == NULL) remaining = &unused;
     *remaining = (conv__journal_counts){0};
+    conv__error_clear(cause);
     if (saving == NULL) return;
     if (saving->has_thread) {
         lock(saving);
@@ -214,10 +220,11 @@ void conv__saving_close(conv__saving *saving, int64_t deadline_ns, conv__journal
         pthread_cond_signal(&saving->wake);
         unlock(saving);
         pthread_join(saving->thread, NULL);
-        conv__drain_all(saving, deadline_ns);
+        conv__drain_until(saving, deadline_ns);
         conv_status status =
             conv__saving_count(saving, conv__deadline_in_ms(1000), remaining, NULL);
         if (status != CONV_OK) remaining->exchanges = saving->waiting;
+        if (cause != NULL) conv__saving_cause(saving, cause);
     }
     destroy(saving);
 }

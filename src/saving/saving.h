@@ -59,6 +59,9 @@ bool conv__saving_is_away(conv__saving *saving, const char *action, conv_error *
  */
 void conv__saving_store_away(conv__saving *saving, const conv_error *why);
 
+/* Why what waits in the journal is not in the store yet, as far as anything has failed. */
+void conv__saving_cause(conv__saving *saving, conv_error *cause);
+
 bool conv__saving_has_journal(const conv__saving *saving);
 
 /* Whether waiting may help against this failure of the store. */
@@ -105,8 +108,10 @@ conv__bus *conv__saving_bus(const conv__saving *saving);
 CONV_WARN_UNUSED conv_status conv__saving_count(conv__saving *saving, int64_t deadline_ns,
                                                 conv__journal_counts *counts, conv_error *error);
 
-/* Drains until nothing waits or the deadline has passed, stops the thread and frees everything.
- * What remains is told in `remaining` (may be NULL). `saving` NULL is allowed. */
-void conv__saving_close(conv__saving *saving, int64_t deadline_ns, conv__journal_counts *remaining);
+/* Drains until nothing waits that the store takes, or the deadline has passed, stops the thread and
+ * frees everything. What remains is told in `remaining`, and why in `cause` (both may be NULL).
+ * `saving` NULL is allowed. */
+void conv__saving_close(conv__saving *saving, int64_t deadline_ns, conv__journal_counts *remaining,
+                        conv_error *cause);
 
 #endif

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "saving/group.h"
+#include "saving/held.h"
 #include "saving/saving.h"
 
 /* A note whose exchange is committed. It need not go at once: until it has gone, a crash only leads
@@ -30,9 +31,14 @@ struct conv__saving {
     bool unproven;   /* nobody has seen the store yet: it is away until somebody has */
     bool away;       /* the store is known to be away: do not let callers wait for it */
     char away_because[CONV_MESSAGE_SIZE];
+    conv_error failure; /* the latest of what waits */
     int failures;
     int64_t retry_at_ns;
-    int64_t turns_until; /* turns up to this entry were noted by an earlier process */
+    int64_t turns_until;     /* turns up to this entry were noted by an earlier process */
+    conv__held held;         /* of the thread, and of closing after it; without the lock */
+    int64_t exchanges_after; /* entries up to here were looked at in this pass */
+    int64_t usage_after;
+    int64_t left; /* of them, those that are held */
     conv__journal_key *done;
     size_t done_count;
     size_t done_capacity;
@@ -55,6 +61,9 @@ bool conv__saving_forget_note(conv__saving *saving, conv__journal_key key);
 CONV_WARN_UNUSED conv_status conv__saving_wait_for_room(conv__saving *saving, int64_t deadline_ns,
                                                         conv_error *error);
 
+/* Whether the journal is below its limit of bytes now. */
+bool conv__saving_has_room(const conv__saving *saving);
+
 /* Keeps an exchange on disk until the store is back. `cause` says why it could not be saved, or is
  * NULL. */
 CONV_WARN_UNUSED conv_status conv__saving_keep(conv__saving *saving, conv__save *save,
@@ -66,6 +75,9 @@ bool conv__saving_keep_dead(conv__saving *saving, conv__save *save);
 
 /* Whether the store may be used: it was seen, or is seen now. */
 bool conv__saving_prove(conv__saving *saving);
+
+/* Remembers why something waits. */
+void conv__saving_failed(conv__saving *saving, const conv_error *why);
 
 /* The store has answered again. */
 void conv__saving_store_back(conv__saving *saving);
@@ -79,7 +91,11 @@ void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why);
 /* The thread. */
 void *conv__drain_run(void *saving);
 
-/* Saves what waits, in order, until nothing does (true), or the store is away (false). */
+/* Saves what waits, in order, until nothing does but what is held back (true), or the store is away
+ * (false). */
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns);
+
+/* The same, again and again until the store is back or the deadline has passed. */
+void conv__drain_until(conv__saving *saving, int64_t deadline_ns);
 
 #endif

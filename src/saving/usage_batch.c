@@ -39,7 +39,7 @@ static void save_rows(conv__store *store, conv__usage_save *saves, const conv__u
         conv__error_clear(&error);
         if (transact(store, rows, count, inserted, deadline_ns, &error) == CONV_OK) break;
         unknown = unknown || error.outcome_unknown;
-        if (error.recovery == CONV_RECOVERY_REJECT && count > 1) {
+        if (conv__failure_of_row(&error) && count > 1) {
             size_t half = count / 2;
             save_rows(store, saves, rows, inserted, half, deadline_ns);
             save_rows(store, saves + half, rows + half, inserted, count - half, deadline_ns);

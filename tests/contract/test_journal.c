@@ -163,7 +163,7 @@ static void what_waits_is_shown_as_it_was_said(void **state)
     close_with_rest(client);
 
     journal = open_journal();
-    assert_false(conv_journal_was_damaged(journal));
+    assert_null(conv_journal_set_aside(journal));
     assert_int_equal(count_of(journal).exchanges, 2);
     conv_journal_page *page = page_of(journal, CONV_JOURNAL_EXCHANGE, 2);
     const conv_journal_entry *entry = conv_journal_page_entry(page, 0);

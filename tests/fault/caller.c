@@ -31,12 +31,11 @@ void caller_close(conv_client *client)
     exit(99);
 }
 
-/* A turn reads, notes, saves and perhaps reads again; each has the store's timeout for itself. */
 static conv_status call(witness *lines, conv_client *client, const fault_turn *turn,
                         int64_t timeout_ms, conv_error *error)
 {
     return turn->turn % 2 == 0 ? witness_save(lines, client, turn, timeout_ms, error)
-                               : witness_process(lines, client, turn, 4 * timeout_ms, error);
+                               : witness_process(lines, client, turn, timeout_ms, error);
 }
 
 int caller_save(witness *lines, conv_client *client, const fault_turn *turn, int64_t timeout_ms,

@@ -69,7 +69,7 @@ static void use_client(campaign *run, conv_client *client)
         if (i % 2 == 0)
             status = witness_save(lines, client, &turn, 2000, NULL);
         else
-            status = witness_process(lines, client, &turn, 2000, NULL);
+            status = witness_process(lines, client, &turn, 1000, NULL);
         shared->acknowledged[i] = status == CONV_OK;
         if (status == CONV_OK) disk_mark();
         shared->calls++;

@@ -117,7 +117,7 @@ static _Noreturn void act(const campaign *run, const target *store, uint64_t ses
     (void)!witness_track(lines, client, &turn, true, NULL);
     (void)!witness_save(lines, client, &turn, TIMEOUT_MS, NULL);
     turn.turn++;
-    (void)!witness_process(lines, client, &turn, 4 * TIMEOUT_MS, NULL);
+    (void)!witness_process(lines, client, &turn, TIMEOUT_MS, NULL);
     conv_client_close(client, 5000, NULL);
     _exit(0);
 }

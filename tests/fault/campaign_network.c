@@ -33,7 +33,7 @@ static void save(network *self)
         conv_status status =
             turn.turn % 2 == 0
                 ? witness_save(self->lines, self->client, &turn, TIMEOUT_MS, &error)
-                : witness_process(self->lines, self->client, &turn, 4 * TIMEOUT_MS, &error);
+                : witness_process(self->lines, self->client, &turn, TIMEOUT_MS, &error);
         if (status == CONV_OK) return;
         /* A server that was left waiting notices in the end. */
         proxy_cut_all(self->between);

@@ -50,7 +50,7 @@ static void *work(void *context)
         conv_status status =
             random % 2 == 0
                 ? witness_save(self->lines, self->client, &turn, STORE_TIMEOUT_MS, NULL)
-                : witness_process(self->lines, self->client, &turn, 3 * STORE_TIMEOUT_MS, NULL);
+                : witness_process(self->lines, self->client, &turn, STORE_TIMEOUT_MS, NULL);
         if (status != CONV_OK && status != CONV_CONFLICT)
             fprintf(stderr, "unexpected: %s\n", conv_status_name(status));
     }

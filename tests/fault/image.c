@@ -146,7 +146,7 @@ void image_read(const char *path, image_found *result)
         result->wrong++;
         return;
     }
-    result->set_aside = conv_journal_was_damaged(journal);
+    result->set_aside = conv_journal_set_aside(journal) != NULL;
     for (bool more = true; more;) {
         conv_journal_page *page = NULL;
         if (conv_journal_list(journal, &filter, &page, &error) != CONV_OK) die(error.message);

@@ -129,11 +129,10 @@ static long use_client(const campaign *run, const char *url)
     for (uint64_t i = 0; i < 2; i++) {
         fault_turn turn = {.turn = i};
         /* A provider that has no memory leaves a failed exchange, which the same turn replaces. */
-        conv_status answered = witness_process(lines, client, &turn, 4 * MEMORY_TIMEOUT_MS, NULL);
+        conv_status answered = witness_process(lines, client, &turn, MEMORY_TIMEOUT_MS, NULL);
         wrong += !is_allowed(answered);
         if (answered != CONV_OK)
-            wrong +=
-                !is_allowed(witness_process(lines, client, &turn, 4 * MEMORY_TIMEOUT_MS, NULL));
+            wrong += !is_allowed(witness_process(lines, client, &turn, MEMORY_TIMEOUT_MS, NULL));
         turn.turn += 10;
         wrong += !is_allowed(witness_save(lines, client, &turn, MEMORY_TIMEOUT_MS, NULL));
         wrong += !is_allowed(witness_track(lines, client, &turn, true, NULL));

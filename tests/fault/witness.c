@@ -126,7 +126,7 @@ conv_status witness_save(witness *self, conv_client *client, const fault_turn *t
 }
 
 conv_status witness_process(witness *self, conv_client *client, const fault_turn *turn,
-                            int64_t limit_ms, conv_error *error)
+                            int64_t timeout_ms, conv_error *error)
 {
     char session_id[FAULT_ID_SIZE];
     char turn_id[FAULT_ID_SIZE];
@@ -141,9 +141,10 @@ conv_status witness_process(witness *self, conv_client *client, const fault_turn
     asked.message = conv_text(question);
     asked.provider = fault_provider();
     asked.context_messages = -1;
+    asked.timeout_ms = timeout_ms;
     witness_line line = begin(self, WITNESS_PROCESS, turn);
     conv_status status = conv_process_message(client, &asked, &reply, &details);
-    end(self, &line, place_of(reply), status, &details, limit_ms);
+    end(self, &line, place_of(reply), status, &details, 2 * timeout_ms);
     conv_reply_free(reply);
     free(question);
     if (error != NULL) *error = details;

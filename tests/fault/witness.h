@@ -43,12 +43,14 @@ void witness_close(witness *self); /* NULL is allowed */
 
 /* Calls the library between two lines. `limit_ms` is what the call may take by its own settings
  * (for conv_save_exchange the client's store_timeout_ms); what takes over a second longer is late.
- * `error` may be NULL. `journaled` says whether the client has a journal. witness_process answers
- * by fault_provider, whose first use must not be by several threads at once. Thread: any. */
+ * A turn gets `timeout_ms` up to the answer, and as much again for saving: the client's
+ * store_timeout_ms must be the same. `error` may be NULL. `journaled` says whether the client has a
+ * journal. witness_process answers by fault_provider, whose first use must not be by several
+ * threads at once. Thread: any. */
 conv_status witness_save(witness *self, conv_client *client, const fault_turn *turn,
                          int64_t limit_ms, conv_error *error);
 conv_status witness_process(witness *self, conv_client *client, const fault_turn *turn,
-                            int64_t limit_ms, conv_error *error);
+                            int64_t timeout_ms, conv_error *error);
 conv_status witness_track(witness *self, conv_client *client, const fault_turn *turn,
                           bool journaled, conv_error *error);
 

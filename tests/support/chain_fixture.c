@@ -69,7 +69,7 @@ int chain_teardown(void **state)
     chain_fixture *test = *state;
     for (size_t i = 0; i < test->own_count; i++)
         conv_middleware_free(test->own[i]);
-    conv__saving_close(test->saving, 0, NULL);
+    conv__saving_close(test->saving, 0, NULL, NULL);
     conv__arena_reset(&test->arena);
     free(test);
     return 0;

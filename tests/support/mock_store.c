@@ -18,6 +18,14 @@ conv_error mock_error(conv_status status, conv_recovery recovery, const char *sq
     return error;
 }
 
+void mock_store_set_poison(mock_store *mock, conv_uuid exchange_id, conv_error error)
+{
+    pthread_mutex_lock(&mock->lock);
+    mock->poison = exchange_id;
+    mock->poison_error = error;
+    pthread_mutex_unlock(&mock->lock);
+}
+
 static conv_status begin(conv__store *store, conv__transaction_mode mode, int64_t deadline_ns,
                          conv__transaction **transaction, conv_error *error)
 {
@@ -52,7 +60,7 @@ static conv_status commit_locked(mock_store *mock, conv_error *error)
         return error->status;
     }
     if (mock->pending_poison) {
-        *error = mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05");
+        *error = mock->poison_error;
         return error->status;
     }
     for (size_t i = 0; i < mock->pending_count && mock->saved_count < MOCK_STORE_SAVED; i++)

@@ -35,11 +35,12 @@ typedef struct mock_store {
     /* Scripted: the n-th commit fails with commit_errors[n] unless that is CONV_OK. */
     conv_error commit_errors[MOCK_STORE_COMMITS];
     conv_error begin_error;
-    bool not_inserted;                /* every save finds its id existing */
-    conv__exchange_state existing;    /* what find_exchanges then gives */
-    bool existing_is_last;            /* the stored one is the very attempt saved last */
-    conv__turn_state turn_state;      /* what read_turn gives */
-    conv_uuid poison;                 /* a batch with this exchange is refused as data */
+    bool not_inserted;             /* every save finds its id existing */
+    conv__exchange_state existing; /* what find_exchanges then gives */
+    bool existing_is_last;         /* the stored one is the very attempt saved last */
+    conv__turn_state turn_state;   /* what read_turn gives */
+    conv_uuid poison;              /* a batch with this exchange fails in its commit: */
+    conv_error poison_error;
     void (*on_commit)(void *context); /* called first thing in each commit */
     void *commit_context;
 
@@ -54,6 +55,9 @@ void mock_store_init(mock_store *mock);
 
 /* Makes every begin fail, or not, while other threads use the mock. */
 void mock_store_set_away(mock_store *mock, bool away);
+
+/* Makes every batch with this exchange fail, while other threads use the mock. */
+void mock_store_set_poison(mock_store *mock, conv_uuid exchange_id, conv_error error);
 
 /* Committed so far, read while other threads use the mock. */
 size_t mock_store_saved(mock_store *mock);

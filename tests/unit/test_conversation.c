@@ -91,7 +91,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     fixture *test = *state;
-    conv__saving_close(test->saving, 0, NULL);
+    conv__saving_close(test->saving, 0, NULL, NULL);
     conv__prices_free(test->prices);
     free(test);
     return 0;

@@ -50,9 +50,10 @@ static void open_saving(bool with_journal)
     char path[96];
     conv_error error;
     conv__journal *journal = NULL;
+    char *set_aside = NULL;
     snprintf(path, sizeof path, "%s/journal.db", folder);
     if (with_journal)
-        assert_ok(conv__sqlite_journal_open(path, false, NULL, &journal, &error), error);
+        assert_ok(conv__sqlite_journal_open(path, false, &set_aside, &journal, &error), error);
     conv__saving_params params = {.writer = {.store = &mock.store,
                                              .leaders = 1,
                                              .batch_exchanges = 8,
@@ -81,7 +82,7 @@ static int teardown(void **state)
 {
     char command[128];
     (void)state;
-    conv__saving_close(saving, conv__deadline_in_ms(5000), NULL);
+    conv__saving_close(saving, conv__deadline_in_ms(5000), NULL, NULL);
     saving = NULL;
     conv__bus_close(bus, conv__deadline_in_ms(5000));
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
@@ -141,7 +142,8 @@ static void a_refused_one_is_told_with_its_reason(void **state)
     (void)state;
     open_saving(false);
     conv__exchange exchange = make_exchange();
-    mock.poison = exchange.exchange_id;
+    mock_store_set_poison(&mock, exchange.exchange_id,
+                          mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05"));
     assert_int_equal(save(&exchange), CONV_BAD_DATA);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_FAILED), 1);
     assert_int_equal(count_all(), 1);
@@ -155,7 +157,8 @@ static void a_dead_letter_is_told_as_one(void **state)
     (void)state;
     open_saving(true);
     conv__exchange exchange = make_exchange();
-    mock.poison = exchange.exchange_id;
+    mock_store_set_poison(&mock, exchange.exchange_id,
+                          mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05"));
     assert_int_equal(save(&exchange), CONV_BAD_DATA);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_FAILED), 1);
     assert_true(last.dead);
@@ -179,7 +182,7 @@ static void lost_answers_through_the_journal_are_told_once(void **state)
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), 0);
     for (int i = 0; i < 4000 && count_of(CONV_EVENT_EXCHANGE_SAVED) == 0; i++)
         usleep(5000);
-    conv__saving_close(saving, conv__deadline_in_ms(5000), NULL);
+    conv__saving_close(saving, conv__deadline_in_ms(5000), NULL, NULL);
     saving = NULL;
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_RECOVERED), 1);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), 1);

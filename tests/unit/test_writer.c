@@ -124,7 +124,8 @@ static void poison_is_found_and_the_rest_commits(void **state)
         all[i] = make_save(&exchanges[i], 20000);
         saves[i] = &all[i];
     }
-    mock.poison = exchanges[POISONED].exchange_id;
+    mock_store_set_poison(&mock, exchanges[POISONED].exchange_id,
+                          mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05"));
     conv__batch_save(&mock.store, saves, COUNT);
     for (int i = 0; i < COUNT; i++)
         assert_int_equal(all[i].status, i == POISONED ? CONV_BAD_DATA : CONV_OK);

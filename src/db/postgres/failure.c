@@ -23,12 +23,16 @@ static const char *field(const PGresult *result, int code)
     return value == NULL ? "" : value;
 }
 
-/* Messages of class 22 quote the value that they refuse. */
+/* Messages of class 22 quote the value that they refuse; those of a trigger or an extension, with
+ * codes of their own, may quote anything. */
 static void set_text(details *what, const char *message)
 {
     if (strncmp(what->sqlstate, "22", 2) == 0)
         snprintf(what->text, sizeof what->text, "the server refuses a value (sqlstate %s)",
                  what->sqlstate);
+    else if (conv__sqlstate_may_quote(what->sqlstate))
+        snprintf(what->text, sizeof what->text,
+                 "the server refuses it (sqlstate %s); its log says why", what->sqlstate);
     else
         conv__message_one_line(message, what->text, sizeof what->text);
 }

@@ -109,6 +109,19 @@ conv__verdict conv__sqlstate_verdict(const conv__fault *fault)
                            best->outcome_unknown};
 }
 
+bool conv__sqlstate_may_quote(const char *sqlstate)
+{
+    /* Source: PostgreSQL, appendix A, "Class P0 - PL/pgSQL Error"; classes that begin with 5 to 9
+     * or I to Z are free for other uses, but for those that the server has there. */
+    static const char *const own[] = {"53", "54", "55", "57", "58", "72", "XX"};
+    const char *first = sqlstate;
+    if (first[0] == '\0') return false;
+    if (strncmp(first, "P0", 2) == 0) return true;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (strncmp(first, own[i], strlen(own[i])) == 0) return false;
+    return (first[0] >= '5' && first[0] <= '9') || (first[0] >= 'I' && first[0] <= 'Z');
+}
+
 const char *conv__sqlstate_advice(const char *sqlstate)
 {
     static const struct {

@@ -25,6 +25,10 @@ typedef struct conv__verdict {
  * person. */
 conv__verdict conv__sqlstate_verdict(const conv__fault *fault);
 
+/* Whether the message that comes with it is made by somebody's function (RAISE, an extension), not
+ * by the server. */
+bool conv__sqlstate_may_quote(const char *sqlstate);
+
 /* A few words on what to do, for the end of an error message; NULL where there is nothing to say.
  */
 const char *conv__sqlstate_advice(const char *sqlstate);

@@ -168,6 +168,13 @@ static conv_status open_lock(conv__sqlite *connection, conv_error *error)
     return conv__file_lock_open(resolved, &connection->file_lock, error);
 }
 
+static conv_status fail_held(const char *path, conv_error *error)
+{
+    conv__fail(error, CONV_STATE, ACTION, "%s is open in another live process", path);
+    if (error != NULL) error->recovery = CONV_RECOVERY_WAIT;
+    return CONV_STATE;
+}
+
 /* Before anything is read. The lock stays until the file is closed or the process has died, so
  * there is nothing to wait for. */
 static conv_status take_for_good(conv__sqlite *connection, const char *path, conv_error *error)
@@ -175,10 +182,7 @@ static conv_status take_for_good(conv__sqlite *connection, const char *path, con
     conv_status status = open_lock(connection, error);
     if (status != CONV_OK) return status;
     status = conv__file_lock_acquire(&connection->file_lock, 0, error);
-    if (status == CONV_TIMEOUT)
-        return conv__fail(error, CONV_STATE, ACTION,
-                          "%s is open in another live process: give each process a file of its own",
-                          path);
+    if (status == CONV_TIMEOUT) return fail_held(path, error);
     if (status == CONV_OK && run(connection, "PRAGMA locking_mode=EXCLUSIVE") != SQLITE_OK)
         return fail_for_file(connection, sqlite3_errcode(connection->database), path, error);
     return status;

@@ -35,7 +35,7 @@ CONV_WARN_UNUSED conv_status conv__sqlite_journal_take_over(conv__journal *journ
  * on with that where an earlier process died in the middle of it. */
 bool conv__sqlite_journal_needs_rescue(const char *path);
 CONV_WARN_UNUSED conv_status conv__sqlite_journal_rescue(const char *path, bool unsynced,
-                                                         conv__journal **journal, bool *set_aside,
+                                                         conv__journal **journal, char **set_aside,
                                                          conv_error *error);
 
 /* Opens the file and looks at every entry. CONV_BAD_DATA: it is damaged. */

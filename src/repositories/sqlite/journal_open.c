@@ -1,6 +1,10 @@
 /* Opening the journal. What to do about a damaged file is journal_rescue.c's. */
 #include "repositories/sqlite/journal.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "core/error.h"
 #include "core/time.h"
 #include "db/sqlite/migrations.h"
@@ -28,12 +32,31 @@ static conv_status read_all(conv__journal *journal, conv_error *error)
     return status;
 }
 
+static conv_status bring_up_to_date(conv__sqlite *connection, const char *path, conv_error *error)
+{
+    conv_schema_state state;
+    int64_t deadline = conv__deadline_in_ms(OPEN_TIMEOUT_MS);
+    conv_status status =
+        conv__sqlite_read_schema(connection, conv__migrations_journal, deadline, &state, error);
+    if (status == CONV_OK && state.foreign)
+        return conv__fail(error, CONV_STATE, ACTION,
+                          "%s is a database of something else; nothing was changed: name another "
+                          "file",
+                          path);
+    if (status == CONV_OK && state.version > state.wanted)
+        return conv__fail(error, CONV_STATE, ACTION,
+                          "%s was written by a newer version of this library, and nothing was "
+                          "changed: use that version",
+                          path);
+    if (status != CONV_OK) return status;
+    return conv__sqlite_migrate(connection, conv__migrations_journal, deadline, &state, error);
+}
+
 conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced, conv__journal **journal,
                                            conv_error *error)
 {
     conv__sqlite_params params = {
         .path = path, .create = true, .exclusive = true, .unsynced = unsynced};
-    conv_schema_state state;
     *journal = NULL;
     conv__sqlite_journal *made = conv__allocate(sizeof *made);
     if (made == NULL) return conv__fail_memory(error, ACTION);
@@ -42,9 +65,9 @@ conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced, conv
     conv_status status = made->path == NULL ? conv__fail_memory(error, ACTION)
                                             : conv__sqlite_open(&params, &made->connection, error);
     if (status == CONV_OK) status = conv__sqlite_check(made->connection, error);
-    if (status == CONV_OK)
-        status = conv__sqlite_migrate(made->connection, conv__migrations_journal,
-                                      conv__deadline_in_ms(OPEN_TIMEOUT_MS), &state, error);
+    /* A header that it does not understand SQLite takes for a mistake in what was asked. */
+    if (status == CONV_INTERNAL) status = CONV_BAD_DATA;
+    if (status == CONV_OK) status = bring_up_to_date(made->connection, path, error);
     if (status == CONV_OK) status = read_all(&made->journal, error);
     if (status == CONV_OK)
         *journal = &made->journal;
@@ -53,15 +76,54 @@ conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced, conv
     return status;
 }
 
-conv_status conv__sqlite_journal_open(const char *path, bool unsynced, bool *set_aside,
+/* A journal has the beginning of SQLite's files, or, when that is damaged, whole pages. What is
+ * neither was named by mistake, and is not to be moved out of the way. */
+static conv_status refuse_foreign(const char *path, conv_error *error)
+{
+    enum { SMALLEST_PAGE = 512 };
+    static const char magic[] = "SQLite format 3";
+    char begin[sizeof magic] = "";
+    struct stat status;
+    if (stat(path, &status) != 0) return CONV_OK;
+    bool ours = S_ISREG(status.st_mode);
+    if (ours && status.st_size % SMALLEST_PAGE == 0) return CONV_OK;
+    FILE *file = ours ? fopen(path, "rbe") : NULL;
+    if (file != NULL) {
+        ours = fread(begin, 1, sizeof begin, file) == sizeof begin &&
+               memcmp(begin, magic, sizeof magic) == 0;
+        fclose(file);
+    }
+    return ours ? CONV_OK
+                : conv__fail(error, CONV_BAD_DATA, ACTION,
+                             "%s is no journal, and nothing was changed: name another file", path);
+}
+
+/* Whichever part fails, it is the journal, and this file. */
+static conv_status name_file(const char *path, conv_status status, conv_error *error)
+{
+    if (status == CONV_OK || error == NULL) return status;
+    conv_error why = *error;
+    bool named = strstr(why.message, path) != NULL;
+    conv__fail(error, why.status, ACTION, "%s%s%s", named ? "" : path, named ? "" : ": ",
+               why.message);
+    error->recovery = why.recovery;
+    return status;
+}
+
+conv_status conv__sqlite_journal_open(const char *path, bool unsynced, char **set_aside,
                                       conv__journal **journal, conv_error *error)
 {
-    bool unused = false;
-    if (set_aside == NULL) set_aside = &unused;
-    *set_aside = false;
+    conv_error why = CONV_ERROR_INIT;
+    *set_aside = NULL;
+    *journal = NULL;
+    conv_status status = CONV_BAD_DATA;
     if (!conv__sqlite_journal_needs_rescue(path)) {
-        conv_status status = conv__sqlite_journal_open_file(path, unsynced, journal, error);
-        if (status != CONV_BAD_DATA) return status;
+        status = refuse_foreign(path, error);
+        if (status != CONV_OK) return status;
+        status = conv__sqlite_journal_open_file(path, unsynced, journal, &why);
     }
-    return conv__sqlite_journal_rescue(path, unsynced, journal, set_aside, error);
+    if (status == CONV_BAD_DATA)
+        status = conv__sqlite_journal_rescue(path, unsynced, journal, set_aside, &why);
+    if (status != CONV_OK && error != NULL) *error = why;
+    return name_file(path, status, error);
 }

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "db/sqlite/file_lock.h"
+#include "db/sqlite/header_repair.h"
 #include "db/sqlite/log_repair.h"
 #include "repositories/sqlite/journal.h"
 #include "repositories/sqlite/journal_internal.h"
@@ -113,6 +114,7 @@ static conv_status salvage(const char *damaged, conv__journal *journal, conv_err
     /* What is no database any more gives nothing. */
     conv_status status =
         conv__sqlite_log_is_damaged(damaged) ? conv__sqlite_log_repair(damaged, &failure) : CONV_OK;
+    if (status == CONV_OK) status = conv__sqlite_header_repair(damaged, &failure);
     if (status == CONV_OK) status = conv__sqlite_open(&params, &old.connection, &failure);
     if (status == CONV_BAD_DATA) return CONV_OK;
     if (status != CONV_OK) {
@@ -132,20 +134,26 @@ static conv_status salvage(const char *damaged, conv__journal *journal, conv_err
 /* A lasting trace that somebody will see: a dead letter that names the file. */
 static conv_status leave_trace(conv__journal *journal, const char *name, conv_error *error)
 {
-    conv__journal_change change = {
-        .what = CONV__JOURNAL_PUT,
-        .entry = {.kind = CONV__JOURNAL_DEAD,
-                  .item_id = conv_uuid_v7(),
-                  .record = conv_text(name),
-                  .reason = conv_text("the journal was damaged; what could be read was taken over, "
-                                      "and the file that this record names was set aside"),
-                  .created_us = conv__now_us()}};
-    return journal->functions->apply(journal, &change, 1, conv__deadline_in_ms(LOCK_TIMEOUT_MS),
-                                     error);
+    conv__buffer reason = {0};
+    conv__buffer_append_text(&reason, "the journal was damaged; what could be read of it was taken "
+                                      "over, and the damaged file is ");
+    conv__buffer_append_text(&reason, name);
+    conv__journal_change change = {.what = CONV__JOURNAL_PUT,
+                                   .entry = {.kind = CONV__JOURNAL_DEAD,
+                                             .item_id = conv_uuid_v7(),
+                                             .record = conv_text(name),
+                                             .reason = conv__buffer_bytes(&reason),
+                                             .created_us = conv__now_us()}};
+    conv_status status =
+        reason.failed ? conv__fail_memory(error, ACTION)
+                      : journal->functions->apply(journal, &change, 1,
+                                                  conv__deadline_in_ms(LOCK_TIMEOUT_MS), error);
+    conv__buffer_free(&reason);
+    return status;
 }
 
 static conv_status rescue(const char *path, const char *damaged, bool unsynced,
-                          conv__journal **journal, bool *set_aside, conv_error *error)
+                          conv__journal **journal, char **set_aside, conv_error *error)
 {
     char *name = NULL;
     conv_status status = CONV_BAD_DATA;
@@ -158,16 +166,18 @@ static conv_status rescue(const char *path, const char *damaged, bool unsynced,
     status = salvage(damaged, *journal, error);
     if (status == CONV_OK) status = name_for_good(damaged, &name, error);
     if (status == CONV_OK) status = leave_trace(*journal, name, error);
+    if (status == CONV_OK) {
+        *set_aside = name;
+        return CONV_OK;
+    }
     conv__release(name);
-    *set_aside = status == CONV_OK;
-    if (status == CONV_OK) return CONV_OK;
     (*journal)->functions->close(*journal);
     *journal = NULL;
     return status;
 }
 
 conv_status conv__sqlite_journal_rescue(const char *path, bool unsynced, conv__journal **journal,
-                                        bool *set_aside, conv_error *error)
+                                        char **set_aside, conv_error *error)
 {
     conv__file_lock lock = {.descriptor = -1};
     char *damaged = join(path, ".damaged");

@@ -39,7 +39,7 @@
     [CONV_USAGE_GROUP_NONE * CONV__USAGE_PATHS +                                                   \
         path_name] = ONE_ROW(path),                                                                \
         [CONV_USAGE_GROUP_DAY * CONV__USAGE_PATHS + path_name] =                                   \
-            BY("zone_date(l.created_at, ?10)", path),                                               \
+            BY("zone_date(l.created_at, ?10)", path),                                              \
         [CONV_USAGE_GROUP_SERVICE * CONV__USAGE_PATHS + path_name] = BY("l.service", path),        \
         [CONV_USAGE_GROUP_OPERATION * CONV__USAGE_PATHS + path_name] = BY("l.operation", path),    \
         [CONV_USAGE_GROUP_MODEL * CONV__USAGE_PATHS + path_name] = BY("l.model", path),            \

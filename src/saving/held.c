@@ -1,0 +1,51 @@
+/* See held.h. */
+#include "saving/held.h"
+
+#include "core/time.h"
+
+enum { BASE_MS = 500, LIMIT_MS = 10000 };
+
+static conv__held_one *find(conv__held *held, conv_uuid id)
+{
+    for (size_t i = 0; i < held->count; i++)
+        if (conv_uuid_compare(held->all[i].id, id) == 0) return &held->all[i];
+    return NULL;
+}
+
+bool conv__held_add(conv__held *held, conv_uuid id)
+{
+    conv__held_one *one = find(held, id);
+    if (one == NULL) {
+        if (held->count == CONV__HELD_AT_MOST) return false;
+        one = &held->all[held->count++];
+        *one = (conv__held_one){.id = id};
+    }
+    int64_t pause_ms = BASE_MS;
+    for (int i = 0; i < one->failures && pause_ms < LIMIT_MS; i++)
+        pause_ms *= 2;
+    one->failures++;
+    one->retry_at_ns = conv__deadline_in_ms(pause_ms < LIMIT_MS ? pause_ms : LIMIT_MS);
+    return true;
+}
+
+void conv__held_release(conv__held *held, conv_uuid id)
+{
+    conv__held_one *one = find(held, id);
+    if (one != NULL) *one = held->all[--held->count];
+}
+
+bool conv__held_is(const conv__held *held, conv_uuid id)
+{
+    for (size_t i = 0; i < held->count; i++)
+        if (conv_uuid_compare(held->all[i].id, id) == 0)
+            return !conv__deadline_passed(held->all[i].retry_at_ns);
+    return false;
+}
+
+int64_t conv__held_until(const conv__held *held)
+{
+    int64_t first = CONV__NO_DEADLINE;
+    for (size_t i = 0; i < held->count; i++)
+        if (held->all[i].retry_at_ns < first) first = held->all[i].retry_at_ns;
+    return first;
+}
