@@ -14,6 +14,7 @@
 #include "saving/saving.h"
 #include "saving/tracker.h"
 #include "services/conversation.h"
+#include "services/documents.h"
 #include "services/pricing.h"
 
 struct conv_client {
@@ -56,5 +57,8 @@ void conv__client_announce(void *client, const conv__announcement *announcement)
 /* Tells an event of a session, when it is true. `messages` CONV_UNKNOWN: not said. */
 void conv__client_tell_session(conv_client *client, conv_event_kind kind, conv_uuid session_id,
                                int64_t messages);
+
+/* Tells events of documents: how the document service's listener is made for this client. */
+conv__document_listener conv__client_listener(conv_client *client);
 
 #endif

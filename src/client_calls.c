@@ -172,9 +172,10 @@ conv_status conv_document_register(conv_client *client, const conv_document_para
                                    conv_document_page **document, conv_error *error)
 {
     if (document != NULL) *document = NULL;
+    conv__document_listener listener = conv__client_listener(client);
     CALL(client, "register document", error,
-         conv__documents_register(client->store, client->prices, deadline_of(client), params,
-                                  document, error));
+         conv__documents_register(client->store, client->prices, &listener, deadline_of(client),
+                                  params, document, error));
 }
 
 conv_status conv_document_get(conv_client *client, const char *document_id, const char *session_id,
@@ -196,9 +197,10 @@ conv_status conv_document_delete(conv_client *client, const char *document_id,
                                  const char *session_id, conv_document_receipt *receipt,
                                  conv_error *error)
 {
+    conv__document_listener listener = conv__client_listener(client);
     CALL(client, "delete document", error,
-         conv__documents_delete(client->store, deadline_of(client), document_id, session_id,
-                                receipt, error));
+         conv__documents_delete(client->store, &listener, deadline_of(client), document_id,
+                                session_id, receipt, error));
 }
 
 conv_status conv_usage_query(conv_client *client, const conv_usage_filter *filter,

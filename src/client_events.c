@@ -28,6 +28,22 @@ void conv__client_announce(void *context, const conv__announcement *announcement
         conv__report_refused(client->bus, announcement->exchange, announcement->error);
 }
 
+static void hear_document(void *context, const conv__document_news *news)
+{
+    static const conv_event_kind kinds[] = {
+        [CONV__DOCUMENT_NONE] = CONV_EVENT_KINDS,
+        [CONV__DOCUMENT_REGISTERED] = CONV_EVENT_DOCUMENT_REGISTERED,
+        [CONV__DOCUMENT_PROCESSED] = CONV_EVENT_DOCUMENT_PROCESSED,
+        [CONV__DOCUMENT_DELETED] = CONV_EVENT_DOCUMENT_DELETED};
+    conv_client *client = context;
+    conv__report_document(client->bus, kinds[news->change], news->usage, news->recorded);
+}
+
+conv__document_listener conv__client_listener(conv_client *client)
+{
+    return (conv__document_listener){hear_document, client};
+}
+
 /* Between entering and leaving. */
 static conv_status begin(conv_client *client, uint64_t *subscription, const char *action,
                          conv_error *error)

@@ -48,14 +48,15 @@ conv_uuid conv_operation_log_id(const conv_operation *operation)
 /* With a document the record belongs to its change; else the tracker has it. */
 static conv_status save(const conv_operation *operation, conv_error *error)
 {
-    const conv_client *client = operation->client;
+    conv_client *client = operation->client;
     conv_usage record = operation->state.record;
     if (record.document_id.data == NULL)
         return conv__track_usage(client->tracker, client->prices, &record, error);
     conv_status status = conv__usage_complete(client->prices, &record, error);
     if (status != CONV_OK) return status;
-    return conv__documents_track(client->store, conv__deadline_in_ms(client->store_timeout_ms),
-                                 &record, error);
+    conv__document_listener listener = conv__client_listener(client);
+    return conv__documents_track(client->store, &listener,
+                                 conv__deadline_in_ms(client->store_timeout_ms), &record, error);
 }
 
 conv_status conv_operation_end(conv_operation *operation, const conv_usage *used, conv_error *error)

@@ -76,6 +76,8 @@ typedef struct conv_document_page conv_document_page;
 /* Registers a document, and the usage record of its upload, in one transaction, once for each id: a
  * repeat with the same content answers CONV_OK, changes nothing and records nothing. The content is
  * all of `params` but `upload` and `created_us`.
+ * The first time is told as document.registered and usage.recorded (see events.h), on this thread,
+ * after the commit.
  * `document` (may be NULL) receives a page of exactly that document, to be freed with
  * conv_document_page_free; NULL after a failure; `error` may be NULL.
  * CONV_INVALID_ARGUMENT: size_bytes is negative, sha256 is no such hash, metadata is no JSON
@@ -133,8 +135,9 @@ typedef struct conv_document_receipt {
 } conv_document_receipt;
 
 /* Deletes a document, and records the operation "delete", in one transaction. `session_id` as in
- * conv_document_get; `receipt` may be NULL. The id may then be registered anew. CONV_NOT_FOUND:
- * there is none; nothing was recorded. Else as conv_document_register. Thread: any.
+ * conv_document_get; `receipt` may be NULL. The id may then be registered anew. Told as
+ * document.deleted and usage.recorded, after the commit. CONV_NOT_FOUND: there is none; nothing was
+ * recorded. Else as conv_document_register. Thread: any.
  * Round trips: 2. */
 CONV_WARN_UNUSED conv_status conv_document_delete(conv_client *client, const char *document_id,
                                                   const char *session_id,

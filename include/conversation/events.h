@@ -21,8 +21,9 @@ extern "C" {
 /* One line for each kind: symbol, name, meaning. Within a process each event is told once: an
  * exchange has exactly one SAVED, however often it was tried; one that went through the journal has
  * JOURNALED, and, when it has left it, RECOVERED and SAVED. A process that dies after a commit and
- * before the event tells nobody; one that dies before the journal has forgotten what was committed
- * leaves the next to tell it again: tell such apart by turn_id and kind. */
+ * before the event tells nobody, nor does a call about a session or a document that ends without
+ * the answer to its COMMIT (error->outcome_unknown); one that dies before the journal has forgotten
+ * what was committed leaves the next to tell it again: tell such apart by turn_id and kind. */
 #define CONV_EVENT_MAP(X)                                                                          \
     X(SESSION_CREATED, "session.created", "by a call, or by its first exchange")                   \
     X(SESSION_UPDATED, "session.updated", "title, tags, metadata or archive were set")             \
@@ -37,9 +38,10 @@ extern "C" {
     X(USAGE_RECORDED, "usage.recorded", "a record that belongs to no exchange is in the store")    \
     X(USAGE_FLUSHED, "usage.flushed", "the tracker brought `record_count` records to the store")   \
     X(USAGE_FAILED, "usage.failed", "the store refused a record for good; it is a dead letter")    \
-    X(DOCUMENT_REGISTERED, "document.registered", "its row is in the store")                       \
-    X(DOCUMENT_PROCESSED, "document.processed", "one operation on it, with its usage record")      \
-    X(DOCUMENT_DELETED, "document.deleted", "with all that hangs on it")                           \
+    X(DOCUMENT_REGISTERED, "document.registered", "it is in the store; usage.recorded follows")    \
+    X(DOCUMENT_PROCESSED, "document.processed",                                                    \
+      "an operation on it is in the store; its usage.recorded follows")                            \
+    X(DOCUMENT_DELETED, "document.deleted", "its row is gone; usage.recorded follows")             \
     X(HEALTH_CHANGED, "health.changed", "a check answers otherwise than the time before")
 
 typedef enum conv_event_kind {
@@ -75,9 +77,9 @@ typedef struct conv_event {
     conv_event_kind kind;
     int64_t time_us; /* when it became true here */
     conv_uuid session_id;
-    conv_uuid turn_id; /* of an exchange */
-    conv_uuid log_id;  /* of a usage record */
-    conv_uuid document_id;
+    conv_uuid turn_id;     /* of an exchange */
+    conv_uuid log_id;      /* of a usage record */
+    conv_uuid document_id; /* of a document, and of a usage record about one */
     conv_uuid user_id;
     char service[CONV_EVENT_NAME_SIZE];
     char operation[CONV_EVENT_NAME_SIZE];

@@ -41,16 +41,16 @@ conv_uuid conv_operation_log_id(const conv_operation *operation);
  * call of this, unless `used` knows it.
  * Without a document the record goes to the tracker (see conv_track_usage) and waits in the journal
  * where the store is away. With a document_id it is saved in one transaction with the change of the
- * document, whose last_operation, last_status and updated_us it sets: then CONV_OK means committed.
- * After CONV_OK and CONV_NOT_FOUND the operation has ended; after any other failure it has not, and
- * the call may be repeated: the same record counts once.
- * CONV_NOT_FOUND: there is no such document in this session; the record was saved all the same.
- * CONV_INVALID_ARGUMENT: no operation, a JSON field is not JSON, a count is below CONV_UNKNOWN.
- * CONV_STATE: it has ended already; or forked. CONV_UNAVAILABLE, CONV_TIMEOUT: with a document, the
- * store is away and nothing was recorded (unless error->outcome_unknown), also with a journal;
- * without one, the journal's disk failed. CONV_LIMIT: no connection became free, or the tracker's
- * buffer is full. CONV_PERMISSION, CONV_BAD_DATA: the store refuses. CONV_NO_MEMORY.
- * Thread: owner. Round trips: none; with a document 1. */
+ * document, whose last_operation, last_status and updated_us it sets: then CONV_OK means committed,
+ * and told as document.processed and usage.recorded (see events.h). After CONV_OK and
+ * CONV_NOT_FOUND the operation has ended; after any other failure it has not, and the call may be
+ * repeated: the same record counts once. CONV_NOT_FOUND: there is no such document in this session;
+ * the record was saved all the same. CONV_INVALID_ARGUMENT: no operation, a JSON field is not JSON,
+ * a count is below CONV_UNKNOWN. CONV_STATE: it has ended already; or forked. CONV_UNAVAILABLE,
+ * CONV_TIMEOUT: with a document, the store is away and nothing was recorded (unless
+ * error->outcome_unknown), also with a journal; without one, the journal's disk failed. CONV_LIMIT:
+ * no connection became free, or the tracker's buffer is full. CONV_PERMISSION, CONV_BAD_DATA: the
+ * store refuses. CONV_NO_MEMORY. Thread: owner. Round trips: none; with a document 1. */
 CONV_WARN_UNUSED conv_status conv_operation_end(conv_operation *operation, const conv_usage *used,
                                                 conv_error *error);
 

@@ -8,6 +8,7 @@ static void set_usage(conv_event *event, const conv__usage_row *row)
     const conv_usage *usage = &row->usage;
     event->log_id = usage->log_id;
     event->session_id = row->session_id;
+    event->document_id = row->document_id;
     event->user_id = row->user.id;
     conv__event_set_name(event->service, usage->service);
     conv__event_set_name(event->operation, usage->operation);
@@ -122,6 +123,20 @@ void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool throu
     if (failed) set_failure(&event, save->status, &save->error);
     event.dead = failed;
     conv__bus_post(bus, &event);
+}
+
+void conv__report_document(conv__bus *bus, conv_event_kind kind, const conv__usage_row *row,
+                           bool recorded)
+{
+    if (kind != CONV_EVENT_KINDS) {
+        conv_event event = conv__event_make(kind);
+        set_usage(&event, row);
+        conv__bus_emit(bus, &event);
+    }
+    if (!recorded) return;
+    conv_event event = conv__event_make(CONV_EVENT_USAGE_RECORDED);
+    set_usage(&event, row);
+    conv__bus_emit(bus, &event);
 }
 
 void conv__report_flush(conv__bus *bus, int64_t records)

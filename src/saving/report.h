@@ -27,6 +27,12 @@ void conv__report_drained(conv__bus *bus, const conv__save *save);
 /* Of a usage record that is in the store, or that has become a dead letter. */
 void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool through_journal);
 
+/* Of a usage record that was committed by the caller's own transaction, with a change of its
+ * document: `kind` is told first, CONV_EVENT_KINDS for none; then the record, if it is `recorded`
+ * newly. */
+void conv__report_document(conv__bus *bus, conv_event_kind kind, const conv__usage_row *row,
+                           bool recorded);
+
 /* Of `records` that a flush brought to the store; nothing if there were none. */
 void conv__report_flush(conv__bus *bus, int64_t records);
 

@@ -31,8 +31,9 @@ typedef struct document_work {
     conv__document_key key;
     conv__document_list *list;
     bool wants_page;
-    int tries;   /* of the registration */
+    int tries;   /* of the registration, or of the record of an operation */
     bool repeat; /* it had been registered before the first of them */
+    bool ours;   /* an earlier one registered it, and its answer was lost */
     const conv__document_row *row;
     conv__usage_row usage;
     conv__document_note note;
@@ -48,6 +49,20 @@ static conv_status save_usage(conv__transaction *transaction, document_work *wor
     conv__usage_repository *usage = transaction->store->usage;
     const conv__usage_row *row = &work->usage;
     return usage->functions->save(usage, transaction, &row, 1, &work->saved, error);
+}
+
+/* After a COMMIT without answer nobody knows whose record it was; most likely that of the try
+ * before. */
+static bool is_fresh(const document_work *work)
+{
+    return work->saved || work->tries > 1;
+}
+
+static void tell(const conv__document_listener *listener, conv__document_change change,
+                 const document_work *work, bool recorded)
+{
+    if (listener == NULL || (change == CONV__DOCUMENT_NONE && !recorded)) return;
+    listener->hear(listener->context, &(conv__document_news){change, &work->usage, recorded});
 }
 
 static conv_status read(conv__transaction *transaction, conv__arena *arena, void *context,
@@ -74,6 +89,7 @@ static conv_status compare(conv__transaction *transaction, conv__arena *arena, d
         /* An earlier try may have been committed though its answer was lost. */
         work->repeat =
             work->tries == 1 || work->list->rows[0].document.created_us != work->row->created_us;
+        work->ours = !work->repeat;
         return CONV_OK;
     }
     return conv__fail(error, CONV_CONFLICT, action,
@@ -88,6 +104,7 @@ static conv_status insert(conv__transaction *transaction, conv__arena *arena, vo
     conv__document_repository *documents = transaction->store->documents;
     bool inserted = false;
     work->tries++;
+    work->saved = false; /* a try before may have been told so, and been undone */
     conv_status status =
         documents->functions->insert(documents, transaction, work->row, &inserted, error);
     if (status != CONV_OK) return status;
@@ -103,6 +120,8 @@ static conv_status track(conv__transaction *transaction, conv__arena *arena, voi
     (void)arena;
     document_work *work = context;
     conv__document_repository *documents = transaction->store->documents;
+    work->tries++;
+    work->saved = false;
     conv_status status = save_usage(transaction, work, error);
     if (status != CONV_OK) return status;
     return documents->functions->note(documents, transaction, &work->note, &work->found, error);
@@ -208,7 +227,8 @@ static conv_status make_row(conv__arena *arena, const conv__prices *prices,
 }
 
 conv_status conv__documents_register(conv__store *store, const conv__prices *prices,
-                                     int64_t deadline_ns, const conv_document_params *params,
+                                     const conv__document_listener *listener, int64_t deadline_ns,
+                                     const conv_document_params *params,
                                      conv_document_page **document, conv_error *error)
 {
     static const char action[] = "register document";
@@ -222,6 +242,8 @@ conv_status conv__documents_register(conv__store *store, const conv__prices *pri
     if (status == CONV_OK)
         status = ask_for_page(store, CONV__ASK_WRITE, deadline_ns, insert, &work, action, document,
                               error);
+    if (status == CONV_OK && !work.repeat)
+        tell(listener, CONV__DOCUMENT_REGISTERED, &work, work.saved || work.ours);
     conv__arena_reset(&arena);
     return status;
 }
@@ -280,7 +302,8 @@ conv_status conv__documents_list(conv__store *store, int64_t deadline_ns,
     return ask_for_page(store, CONV__ASK_READ, deadline_ns, list, &work, action, page, error);
 }
 
-conv_status conv__documents_delete(conv__store *store, int64_t deadline_ns, const char *document_id,
+conv_status conv__documents_delete(conv__store *store, const conv__document_listener *listener,
+                                   int64_t deadline_ns, const char *document_id,
                                    const char *session_id, conv_document_receipt *receipt,
                                    conv_error *error)
 {
@@ -291,14 +314,15 @@ conv_status conv__documents_delete(conv__store *store, int64_t deadline_ns, cons
     if (status == CONV_OK) status = make_usage(&arena, NULL, &usage, "delete", &work, error);
     if (status == CONV_OK)
         status = conv__ask(store, CONV__ASK_WRITE_ONCE, deadline_ns, erase, NULL, &work, error);
+    if (status == CONV_OK) tell(listener, CONV__DOCUMENT_DELETED, &work, work.saved);
     conv__arena_reset(&arena);
     if (status == CONV_OK && receipt != NULL)
         *receipt = (conv_document_receipt){1, work.removed.usage_records + 1};
     return status;
 }
 
-conv_status conv__documents_track(conv__store *store, int64_t deadline_ns, const conv_usage *usage,
-                                  conv_error *error)
+conv_status conv__documents_track(conv__store *store, const conv__document_listener *listener,
+                                  int64_t deadline_ns, const conv_usage *usage, conv_error *error)
 {
     conv__arena arena = {0};
     document_work work = {.found = false};
@@ -312,6 +336,8 @@ conv_status conv__documents_track(conv__store *store, int64_t deadline_ns, const
             work.note.ended_us += usage->latency_ms * 1000;
         status = conv__ask(store, CONV__ASK_WRITE, deadline_ns, track, NULL, &work, error);
     }
+    if (status == CONV_OK && is_fresh(&work))
+        tell(listener, work.found ? CONV__DOCUMENT_PROCESSED : CONV__DOCUMENT_NONE, &work, true);
     conv__arena_reset(&arena);
     if (status != CONV_OK || work.found) return status;
     return conv__fail(error, CONV_NOT_FOUND, "track document",

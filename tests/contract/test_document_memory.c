@@ -34,7 +34,7 @@ static conv_status track(void)
     usage.session_id = conv_text("a \xFF session");
     conv_status status = conv__usage_complete(NULL, &usage, &error);
     if (status != CONV_OK) return status;
-    return conv__documents_track(contract_store(), contract_deadline(), &usage, &error);
+    return conv__documents_track(contract_store(), NULL, contract_deadline(), &usage, &error);
 }
 
 static conv_status use_all(void *context)
@@ -45,7 +45,7 @@ static conv_status use_all(void *context)
     conv_document_page *pages[3] = {NULL, NULL, NULL};
     int64_t deadline = contract_deadline();
     conv_status status =
-        conv__documents_register(store, NULL, deadline, &params, &pages[0], &error);
+        conv__documents_register(store, NULL, NULL, deadline, &params, &pages[0], &error);
     if (status == CONV_OK) status = track();
     if (status == CONV_OK)
         status = conv__documents_get(store, deadline, params.document_id, params.session_id,
@@ -54,7 +54,7 @@ static conv_status use_all(void *context)
     for (int i = 0; i < 3; i++)
         conv_document_page_free(pages[i]);
     if (status == CONV_OK)
-        status = conv__documents_delete(store, deadline, params.document_id, params.session_id,
+        status = conv__documents_delete(store, NULL, deadline, params.document_id, params.session_id,
                                         NULL, &error);
     return status;
 }
