@@ -1,5 +1,6 @@
-/* Conversations of a small travel agency through a chain that redacts, on either store: the same as
- * tests/import does with the shared ones, so that it runs everywhere. */
+/* Conversations of a small travel agency through a chain that redacts, on either store and on
+ * several threads (pthread_create stands in support/redacted_replay.c): the same as tests/import
+ * does with the shared ones, so that it runs everywhere. */
 #include "support/redacted_replay.h"
 
 #include "support/store.h"

@@ -118,6 +118,22 @@ static conv_status restart_log(conv__sqlite *connection, conv_error *error)
     return CONV_OK;
 }
 
+/* With a write-ahead log SQLite goes on writing into a file that nobody finds any more, so that a
+ * commit would be acknowledged and lost. */
+static conv_status refuse_moved(conv__sqlite *connection, conv_error *error)
+{
+    int moved = 0;
+    if (sqlite3_file_control(connection->database, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
+            SQLITE_OK ||
+        moved == 0)
+        return CONV_OK;
+    conv__sqlite_meaning meaning = conv__sqlite_classify(SQLITE_READONLY_DBMOVED, 0);
+    conv__fail(error, meaning.status, ACTION_BEGIN,
+               "%s: put it back, or open the store anew; nothing was saved", meaning.text);
+    if (error != NULL) error->recovery = meaning.recovery;
+    return meaning.status;
+}
+
 conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
                                int64_t deadline_ns, conv_error *error)
 {
@@ -139,7 +155,9 @@ conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
         conv__lease_release(&connection->lease);
         return status;
     }
-    if (mode == CONV__SQLITE_WRITE && connection->suspect) status = restart_log(connection, error);
+    if (mode == CONV__SQLITE_WRITE) status = refuse_moved(connection, error);
+    if (status == CONV_OK && mode == CONV__SQLITE_WRITE && connection->suspect)
+        status = restart_log(connection, error);
     if (status == CONV_OK)
         status = run(connection, mode == CONV__SQLITE_WRITE ? BEGIN_WRITE : BEGIN_READ,
                      ACTION_BEGIN, error);
