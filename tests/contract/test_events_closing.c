@@ -1,0 +1,163 @@
+/* Closing a client, on either store, while sixteen threads subscribe, save and end subscriptions
+ * within calls under way: each exchange is told to each handler that was there, and each handler's
+ * context is given back once. */
+#include "support/test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "conversation/conversation.h"
+#include "support/store.h"
+
+enum { THREADS = 16, ROUNDS = 8, DELIVERIES = 4 };
+
+static conv_client *client;
+static conv_provider *provider;
+static atomic_bool last_round;
+static atomic_int inside; /* threads whose provider waits for the closing */
+static atomic_int failures;
+static atomic_int subscribed;
+static atomic_int released;
+static atomic_int saved;
+static atomic_int told[DELIVERIES]; /* of those that stay to the end */
+
+static void count_released(void *context)
+{
+    (void)context;
+    atomic_fetch_add(&released, 1);
+}
+
+static conv_status count_told(void *context, const conv_event *event)
+{
+    if (context != NULL && event->kind == CONV_EVENT_EXCHANGE_SAVED)
+        atomic_fetch_add((atomic_int *)context, 1);
+    return CONV_OK;
+}
+
+static conv_status subscribe(int delivery, atomic_int *counter, uint64_t *number)
+{
+    conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
+    params.delivery = (conv_delivery)delivery;
+    params.queue_events = counter != NULL ? 100000 : 2;
+    params.wait_ms = counter != NULL ? 60000 : 1;
+    params.handler = count_told;
+    params.context = counter;
+    params.on_release = count_released;
+    conv_status status = conv_event_subscribe(client, &params, number, NULL);
+    if (status == CONV_OK) atomic_fetch_add(&subscribed, 1);
+    return status;
+}
+
+/* Called within a call under way, so the client is there until it returns. */
+static void subscribe_until_closing(void)
+{
+    atomic_fetch_add(&inside, 1);
+    for (int i = 0;; i++) {
+        uint64_t number = 0;
+        conv_subscription_counts counts;
+        conv_status status = subscribe(i % DELIVERIES, NULL, &number);
+        if (status == CONV_STATE) return;
+        if (status != CONV_OK) atomic_fetch_add(&failures, 1);
+        /* One that is not ended here goes with the client. */
+        if (i % 3 == 0) continue;
+        if (conv_event_count(client, number, &counts, NULL) == CONV_STATE) return;
+        status = conv_event_unsubscribe(client, number, NULL);
+        if (status == CONV_STATE) return;
+        if (status != CONV_OK) atomic_fetch_add(&failures, 1);
+        usleep(1000);
+    }
+}
+
+static conv_status answer(void *context, const conv_provider_request *request,
+                          conv_provider_response *response, conv_error *error)
+{
+    (void)context;
+    (void)request;
+    (void)error;
+    if (atomic_load(&last_round)) subscribe_until_closing();
+    return conv_provider_response_delta(response, conv_text("yes"));
+}
+
+static void say(void)
+{
+    conv_turn turn = CONV_TURN_INIT;
+    conv_reply *reply = NULL;
+    turn.message = conv_text("hello");
+    turn.context_messages = -1;
+    if (conv_process_message(client, &turn, &reply, NULL) == CONV_OK)
+        atomic_fetch_add(&saved, 1);
+    else
+        atomic_fetch_add(&failures, 1);
+    conv_reply_free(reply);
+}
+
+static void *subscribe_and_save(void *context)
+{
+    pthread_barrier_t *barrier = context;
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t number = 0;
+        if (subscribe(i % DELIVERIES, NULL, &number) != CONV_OK) atomic_fetch_add(&failures, 1);
+        say();
+        if (conv_event_unsubscribe(client, number, NULL) != CONV_OK) atomic_fetch_add(&failures, 1);
+    }
+    pthread_barrier_wait(barrier);
+    atomic_store(&last_round, true);
+    say();
+    return NULL;
+}
+
+static void sixteen_threads_go_on_while_the_client_is_closed(void **state)
+{
+    (void)state;
+    conv_error error;
+    uint64_t number = 0;
+    pthread_t threads[THREADS];
+    pthread_barrier_t barrier;
+    pthread_barrier_init(&barrier, NULL, THREADS);
+    for (int i = 0; i < DELIVERIES; i++)
+        assert_int_equal(subscribe(i, &told[i], &number), CONV_OK);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, subscribe_and_save, &barrier), 0);
+    while (atomic_load(&inside) < THREADS)
+        usleep(1000);
+    assert_ok(conv_client_close(client, 60000, &error), error);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&barrier);
+    assert_int_equal(atomic_load(&failures), 0);
+    assert_int_equal(atomic_load(&saved), THREADS * (ROUNDS + 1));
+    for (int i = 0; i < DELIVERIES; i++)
+        assert_int_equal(atomic_load(&told[i]), THREADS * (ROUNDS + 1));
+    assert_int_equal(atomic_load(&released), atomic_load(&subscribed));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    assert_ok(conv_provider_callback("waiting", answer, NULL, &provider, &error), error);
+    params.store = test_store_create(test_store_kind());
+    params.schema = CONV_SCHEMA_MIGRATE;
+    params.provider = provider;
+    params.store_timeout_ms = 120000;
+    assert_ok(conv_client_open(&params, &client, &error), error);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    conv_provider_free(provider);
+    test_store_drop(test_store_kind());
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sixteen_threads_go_on_while_the_client_is_closed),
+    };
+    return RUN_TESTS_WITH("events closing", tests, setup, teardown);
+}
