@@ -126,7 +126,7 @@ conv_status conv_event_subscribe_webhook(conv_client *client, const conv_event_w
     conv__subscriber subscriber;
     conv_status status = begin(client, subscription, "subscribe webhook", error);
     if (status != CONV_OK) return status;
-    status = conv__event_webhook_make(webhook, &subscriber, error);
+    status = conv__event_webhook_make(webhook, 1, &subscriber, error);
     return hand_over(client, status, &subscriber, subscription, error);
 }
 

@@ -216,7 +216,7 @@ typedef struct conv_event_webhook {
     const char *url; /* http or https; redirects are not followed */
     /* Signs each request: any text, or "whsec_" and Base64. NULL: unsigned. */
     const char *secret;
-    int max_tries;          /* 1 to 100; 0: 8 */
+    int max_tries;          /* 1 to 100; 0: 100, which is more than an hour */
     int64_t timeout_ms;     /* of one try; 0: 10000 */
     uint64_t kinds;         /* as of a subscription, like what follows */
     conv_delivery delivery; /* not SYNCHRONOUS: whoever saves must not wait for another host */

@@ -10,7 +10,9 @@
  * it, to its on_release. */
 CONV_WARN_UNUSED conv_status conv__event_log_make(const conv_event_log *log,
                                                   conv__subscriber *subscriber, conv_error *error);
-CONV_WARN_UNUSED conv_status conv__event_webhook_make(const conv_event_webhook *webhook,
+
+/* `pace` is how much faster than the clock its pauses pass: 1, but in tests. */
+CONV_WARN_UNUSED conv_status conv__event_webhook_make(const conv_event_webhook *webhook, int pace,
                                                       conv__subscriber *subscriber,
                                                       conv_error *error);
 

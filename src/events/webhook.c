@@ -16,7 +16,7 @@
 #define ACTION        "subscribe webhook"
 #define SECRET_PREFIX "whsec_"
 
-enum { DEFAULT_TRIES = 8, MOST_TRIES = 100, DEFAULT_TIMEOUT_MS = 10000, SECRET_SIZE = 4096 };
+enum { MOST_TRIES = 100, DEFAULT_TIMEOUT_MS = 10000, SECRET_SIZE = 4096 };
 enum { FIRST_PAUSE_MS = 500, LONGEST_PAUSE_MS = 60000, LONGEST_POLL_MS = 1000 };
 
 typedef struct webhook {
@@ -25,6 +25,7 @@ typedef struct webhook {
     bool is_signed;
     int max_tries;
     int64_t timeout_ms;
+    int pace;
     CURLM *multi;
     CURL *easy;
     pthread_mutex_t lock; /* of what follows */
@@ -66,7 +67,7 @@ static bool pause_before_try(webhook *self, int failures)
         pause_ms *= 2;
     if (pause_ms > LONGEST_PAUSE_MS) pause_ms = LONGEST_PAUSE_MS;
     pause_ms -= (int64_t)(conv__random_u64() % (uint64_t)(pause_ms / 4 + 1));
-    int64_t deadline = conv__deadline_in_ms(pause_ms);
+    int64_t deadline = conv__deadline_in_ms(pause_ms / self->pace);
     pthread_mutex_lock(&self->lock);
     while (!self->stopping && conv__condition_wait(&self->stopped, &self->lock, deadline))
         ;
@@ -232,7 +233,7 @@ static conv_status set_up(webhook *self, conv_error *error)
     return CONV_OK;
 }
 
-conv_status conv__event_webhook_make(const conv_event_webhook *settings,
+conv_status conv__event_webhook_make(const conv_event_webhook *settings, int pace,
                                      conv__subscriber *subscriber, conv_error *error)
 {
     conv_status status = check(settings, error);
@@ -240,7 +241,8 @@ conv_status conv__event_webhook_make(const conv_event_webhook *settings,
     webhook *self = conv__allocate(sizeof *self);
     if (self == NULL) return conv__fail_memory(error, ACTION);
     self->url = conv__copy_text(settings->url);
-    self->max_tries = settings->max_tries > 0 ? settings->max_tries : DEFAULT_TRIES;
+    self->max_tries = settings->max_tries > 0 ? settings->max_tries : MOST_TRIES;
+    self->pace = pace;
     self->timeout_ms = settings->timeout_ms > 0 ? settings->timeout_ms : DEFAULT_TIMEOUT_MS;
     pthread_mutex_init(&self->lock, NULL);
     conv__condition_init(&self->stopped);
