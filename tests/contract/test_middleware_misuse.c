@@ -1,0 +1,179 @@
+/* Steps that break the rules of the chain, on either store with a journal: named by CONV_STATE, and
+ * whatever they do, a turn is there whole or not at all, and others go on. */
+#include "support/test.h"
+
+#include <stdlib.h>
+
+#include "conversation/conversation.h"
+#include "support/program.h"
+#include "support/store.h"
+
+static const char *kind;
+static const char *url;
+static conv_provider *echo;
+static conv_middleware *step;
+static conv_client *client;
+static bool behaves;
+
+static conv_status forget(void *context, conv_call *call, conv_next *next, conv_error *error)
+{
+    (void)context;
+    return behaves ? conv_next_run(next, call, error) : CONV_OK;
+}
+
+static conv_status call_twice(void *context, conv_call *call, conv_next *next, conv_error *error)
+{
+    (void)context;
+    conv_status status = conv_next_run(next, call, error);
+    return behaves ? status : conv_next_run(next, call, NULL);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    conv_error error;
+    kind = test_store_kind();
+    url = test_store_create(kind);
+    test_program_setup(NULL);
+    behaves = false;
+    assert_ok(conv_provider_echo(&echo, &error), error);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    (void)conv_client_close(client, 30000, NULL);
+    client = NULL;
+    conv_middleware_free(step);
+    conv_provider_free(echo);
+    test_program_teardown();
+    test_store_drop(kind);
+    return 0;
+}
+
+/* `behind`: the step stands behind the provider, around the saving. */
+static void open_client(conv_middleware_function function, bool behind)
+{
+    conv_error error;
+    assert_ok(conv_middleware_callback("careless", function, NULL, &step, &error), error);
+    conv_middleware *const before[] = {
+        conv_middleware_validate_ids(), step,
+        conv_middleware_provider(),     conv_middleware_save_to_database(),
+        conv_middleware_track_usage(),  conv_middleware_publish()};
+    conv_middleware *const after[] = {conv_middleware_validate_ids(),
+                                      conv_middleware_provider(),
+                                      step,
+                                      conv_middleware_save_to_database(),
+                                      conv_middleware_track_usage(),
+                                      conv_middleware_publish()};
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = url;
+    params.schema = CONV_SCHEMA_MIGRATE;
+    params.provider = echo;
+    params.journal = "journal.db";
+    params.chain = behind ? after : before;
+    params.chain_count = 6;
+    assert_ok(conv_client_open(&params, &client, &error), error);
+}
+
+static conv_status say(conv_error *error)
+{
+    conv_reply *reply = NULL;
+    conv_turn turn = CONV_TURN_INIT;
+    turn.session_id = "careless";
+    turn.turn_id = "t-1";
+    turn.message = conv_text("hello");
+    conv_status status = conv_process_message(client, &turn, &reply, error);
+    conv_reply_free(reply);
+    return status;
+}
+
+static void assert_rows(const char *table, const char *condition, long wanted)
+{
+    char sql[160];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s %s", table, condition);
+    assert_int_equal(strtol(test_store_value(kind, sql), NULL, 10), wanted);
+}
+
+static void assert_journal_is_empty(void)
+{
+    conv_error error;
+    conv_journal_counts counts = {0};
+    assert_ok(conv_client_journal_count(client, &counts, &error), error);
+    assert_int_equal(counts.turns + counts.exchanges + counts.usage + counts.dead, 0);
+}
+
+/* The same turn, when the step behaves, is saved once. */
+static void assert_it_goes_on(void)
+{
+    conv_error error;
+    behaves = true;
+    for (int i = 0; i < 2; i++)
+        assert_ok(say(&error), error);
+    assert_rows("chat_exchanges", "", 1);
+    assert_rows("chat_messages", "WHERE status = 'complete'", 2);
+    assert_rows("usage_logs", "WHERE status = 'complete'", 1);
+    assert_journal_is_empty();
+}
+
+static void forgetting_before_the_provider_leaves_nothing(void **state)
+{
+    (void)state;
+    conv_error error;
+    open_client(forget, false);
+    assert_status(say(&error), CONV_STATE, error);
+    assert_contains(error.message, "careless");
+    assert_rows("chat_sessions", "", 0);
+    assert_rows("chat_exchanges", "", 0);
+    assert_rows("usage_logs", "", 0);
+    assert_journal_is_empty();
+    assert_it_goes_on();
+}
+
+static void forgetting_to_save_keeps_question_and_cost(void **state)
+{
+    (void)state;
+    conv_error error;
+    open_client(forget, true);
+    assert_status(say(&error), CONV_STATE, error);
+    assert_contains(error.message, "careless");
+    assert_rows("chat_exchanges", "WHERE status = 'failed'", 1);
+    assert_rows("chat_messages", "", 1);
+    assert_rows("usage_logs", "WHERE status = 'failed'", 1);
+    assert_journal_is_empty();
+    assert_it_goes_on();
+}
+
+static void calling_twice_asks_and_saves_once(void **state)
+{
+    (void)state;
+    conv_error error;
+    for (int behind = 0; behind < 2; behind++) {
+        open_client(call_twice, behind == 1);
+        behaves = false;
+        assert_status(say(&error), CONV_STATE, error);
+        assert_contains(error.message, "careless");
+        assert_rows("chat_exchanges", "", 1);
+        assert_rows("usage_logs", "", 1);
+        assert_journal_is_empty();
+        assert_it_goes_on();
+        test_store_execute(kind, "DELETE FROM chat_messages; DELETE FROM chat_exchanges;"
+                                 " DELETE FROM chat_sessions; DELETE FROM usage_logs");
+        assert_ok(conv_client_close(client, 30000, &error), error);
+        conv_middleware_free(step);
+        client = NULL;
+        step = NULL;
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(forgetting_before_the_provider_leaves_nothing),
+        TEST(forgetting_to_save_keeps_question_and_cost),
+        TEST(calling_twice_asks_and_saves_once),
+    };
+    return RUN_TESTS("middleware misuse", tests);
+}
