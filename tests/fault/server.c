@@ -242,6 +242,7 @@ void server_end(server *self, int signal)
 {
     if (self->postmaster == 0) return;
     kill(self->postmaster, signal);
+    kill(self->postmaster, SIGCONT); /* it may be frozen */
     waitpid(self->postmaster, NULL, 0);
     self->postmaster = 0;
 }
@@ -286,6 +287,9 @@ static void signal_all(server *self, int signal)
 
 void server_freeze(server *self)
 {
+    /* A signal takes its time, and until then the postmaster makes children that nobody has seen. */
+    kill(self->postmaster, SIGSTOP);
+    waitpid(self->postmaster, NULL, WUNTRACED);
     signal_all(self, SIGSTOP);
 }
 

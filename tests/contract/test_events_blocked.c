@@ -1,0 +1,173 @@
+/* A handler that blocks for ever, on either store: others go on saving and hearing, and the client
+ * can be closed. */
+#include "support/test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "conversation/conversation.h"
+#include "support/store.h"
+
+enum { THREADS = 4, EACH = 25 };
+
+static conv_client *client;
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int entered;
+static atomic_int heard;
+static atomic_int released;
+static atomic_int failures;
+
+/* Its first event holds it. */
+static conv_status block(void *context, const conv_event *event)
+{
+    (void)context;
+    (void)event;
+    if (atomic_fetch_add(&entered, 1) > 0) return CONV_OK;
+    pthread_mutex_lock(&held);
+    pthread_mutex_unlock(&held);
+    return CONV_OK;
+}
+
+static conv_status hear(void *context, const conv_event *event)
+{
+    (void)context;
+    atomic_fetch_add(&heard, event->kind == CONV_EVENT_EXCHANGE_SAVED);
+    return CONV_OK;
+}
+
+static void let_go(void *context)
+{
+    (void)context;
+    atomic_fetch_add(&released, 1);
+}
+
+static void subscribe(conv_event_handler handler, conv_delivery delivery)
+{
+    conv_error error;
+    uint64_t number = 0;
+    conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
+    params.kinds = CONV_EVENT_SET(CONV_EVENT_EXCHANGE_SAVED);
+    params.handler = handler;
+    params.delivery = delivery;
+    params.queue_events = handler == block ? 4 : 10000;
+    params.wait_ms = 10;
+    params.on_release = handler == block ? let_go : NULL;
+    assert_ok(conv_event_subscribe(client, &params, &number, &error), error);
+}
+
+static void *save(void *context)
+{
+    int count = *(int *)context;
+    conv_message messages[2] = {{.role = CONV_ROLE_USER, .content = conv_text("hello")},
+                                {.role = CONV_ROLE_ASSISTANT, .content = conv_text("yes")}};
+    for (int i = 0; i < count; i++) {
+        conv_exchange exchange = CONV_EXCHANGE_INIT;
+        exchange.messages = messages;
+        exchange.message_count = 2;
+        if (conv_save_exchange(client, &exchange, NULL, NULL) != CONV_OK)
+            atomic_fetch_add(&failures, 1);
+    }
+    return NULL;
+}
+
+static void save_on_threads(void)
+{
+    static int each = EACH;
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, save, &each), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&failures), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = test_store_create(test_store_kind());
+    params.schema = CONV_SCHEMA_MIGRATE;
+    assert_ok(conv_client_open(&params, &client, &error), error);
+    atomic_store(&entered, 0);
+    atomic_store(&heard, 0);
+    atomic_store(&released, 0);
+    atomic_store(&failures, 0);
+    pthread_mutex_lock(&held);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_store_drop(test_store_kind());
+    return 0;
+}
+
+static void wait_for(atomic_int *value, int wanted)
+{
+    for (int i = 0; i < 4000 && atomic_load(value) < wanted; i++)
+        usleep(5000);
+    assert_int_equal(atomic_load(value), wanted);
+}
+
+static void on_a_thread_of_its_own_it_holds_up_nobody(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_delivery deliveries[] = {CONV_DELIVERY_WAIT, CONV_DELIVERY_DROP_NEWEST,
+                                  CONV_DELIVERY_DROP_OLDEST};
+    pthread_mutex_unlock(&held);
+    for (int i = 0; i < 3; i++) {
+        pthread_mutex_lock(&held);
+        atomic_store(&entered, 0);
+        atomic_store(&heard, 0);
+        subscribe(block, deliveries[i]);
+        subscribe(hear, CONV_DELIVERY_WAIT);
+        save_on_threads();
+        wait_for(&heard, THREADS * EACH);
+        conv_client *closing = client;
+        client = NULL;
+        assert_status(conv_client_close(closing, 200, &error), CONV_TIMEOUT, error);
+        /* The context is the handler's until it comes back. */
+        assert_int_equal(atomic_load(&released), i);
+        pthread_mutex_unlock(&held);
+        wait_for(&released, i + 1);
+        if (i == 2) break;
+        conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+        test_store_drop(test_store_kind());
+        params.store = test_store_create(test_store_kind());
+        params.schema = CONV_SCHEMA_MIGRATE;
+        assert_ok(conv_client_open(&params, &client, &error), error);
+    }
+}
+
+static void a_synchronous_one_holds_up_its_own_call_alone(void **state)
+{
+    (void)state;
+    static int one = 1;
+    conv_error error;
+    pthread_t blocked;
+    subscribe(block, CONV_DELIVERY_SYNCHRONOUS);
+    assert_int_equal(pthread_create(&blocked, NULL, save, &one), 0);
+    wait_for(&entered, 1);
+    save_on_threads();
+    assert_int_equal(atomic_load(&entered), THREADS * EACH + 1);
+    /* The client's memory is left to the call, so `client` stays. */
+    assert_status(conv_client_close(client, 100, &error), CONV_TIMEOUT, error);
+    assert_string_equal(error.message, "1 calls were still under way after 100 ms");
+    pthread_mutex_unlock(&held);
+    pthread_join(blocked, NULL);
+    assert_int_equal(atomic_load(&failures), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(on_a_thread_of_its_own_it_holds_up_nobody),
+        TEST(a_synchronous_one_holds_up_its_own_call_alone),
+    };
+    return RUN_TESTS("events blocked", tests);
+}
