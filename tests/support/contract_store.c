@@ -24,6 +24,11 @@ conv_status contract_open(conv__store **store, conv_error *error)
     return conv__postgres_store_open(&params, store, error);
 }
 
+const char *contract_url(void)
+{
+    return url;
+}
+
 int64_t contract_deadline(void)
 {
     return conv__deadline_in_ms(10000);

@@ -17,6 +17,9 @@ int contract_setup_empty(conv__store **store);
 /* The store that contract_setup opened. */
 conv__store *contract_store(void);
 
+/* Where its database is, for a connection beside the library. */
+const char *contract_url(void);
+
 /* One more handle on the same database, with connections of its own; `create` is for one that is
  * not there yet. CONV_OK or what opening says. */
 conv_status contract_open(conv__store **store, conv_error *error);

@@ -39,7 +39,7 @@ static atomic_size_t journaled;
 static atomic_llong input_tokens;
 static atomic_llong output_tokens;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static char first_failure[512];
+static char first_failure[2048];
 static char saved[MOST_EVENTS][2 * CONV_UUID_TEXT_SIZE]; /* "session turn" of each exchange.saved */
 static size_t saved_count;
 
