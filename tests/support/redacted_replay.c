@@ -52,9 +52,15 @@ static void fail_with(atomic_int *counter, const char *what, const char *detail)
     atomic_fetch_add(counter, 1);
 }
 
-static void look_into(const char *where, const char *bytes, size_t size)
+static void look_into(const char *where, const char *text, size_t size)
 {
-    const char *found = bytes == NULL ? NULL : secrets_find(bytes, size);
+    const char *found = text == NULL ? NULL : secrets_find(text, size);
+    if (found != NULL) fail_with(&leaks, where, found);
+}
+
+static void look_into_bytes(const char *where, const char *bytes, size_t size)
+{
+    const char *found = secrets_find_in_bytes(bytes, size);
     if (found != NULL) fail_with(&leaks, where, found);
 }
 
@@ -199,7 +205,7 @@ static conv_status hear(void *context, const conv_event *event)
 {
     char text[CONV_EVENT_TEXT_SIZE];
     (void)context;
-    look_into("an event", (const char *)event, sizeof *event);
+    look_into_bytes("an event", (const char *)event, sizeof *event);
     look_into("an event's text", text, conv_event_format(event, text, sizeof text));
     if (event->kind != CONV_EVENT_EXCHANGE_SAVED) return CONV_OK;
     pthread_mutex_lock(&lock);
@@ -291,7 +297,7 @@ static void look_into_folder(const char *path)
         snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
         if (entry->d_type != DT_REG) continue;
         char *bytes = test_read_file(name, &size);
-        look_into(name, bytes, size);
+        look_into_bytes(name, bytes, size);
         free(bytes);
         files++;
     }
@@ -308,6 +314,9 @@ static void look_at_everything(const char *kind, const char *url)
     /* That it was looked at where the texts are. */
     assert_non_null(memmem(everything, size, "[redacted:booking]", 18));
     assert_non_null(memmem(everything, size, "[redacted:person]", 17));
+    free(everything);
+    everything = store_binaries(kind, url, &size);
+    look_into_bytes("a binary column", everything, size);
     free(everything);
     look_into_folder(folder);
     if (strcmp(kind, "sqlite") == 0) {

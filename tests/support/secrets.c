@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Enough for each that is no name, to be told apart by its beginning. */
-enum { BEGINNING = 6, BUCKETS = 1 << 16 };
+enum { BEGINNING = 6, BUCKETS = 1 << 16, SHORTEST_NAME_IN_BYTES = 5 };
 
 typedef struct secret {
     char *text;
@@ -213,12 +213,12 @@ static const char *find_here(const char *bytes, size_t left)
     return NULL;
 }
 
-const char *secrets_find(const char *bytes, size_t size)
+static const char *find(const char *bytes, size_t size, size_t least)
 {
     size_t word = 0; /* where the word under way began */
     for (size_t i = 0; i <= size; i++) {
         if (i == size || !is_word(bytes[i])) {
-            const char *name = i > word ? find_name(bytes + word, i - word) : NULL;
+            const char *name = i >= word + least ? find_name(bytes + word, i - word) : NULL;
             if (name != NULL) return name;
             word = i + 1;
         }
@@ -226,6 +226,16 @@ const char *secrets_find(const char *bytes, size_t size)
         if (found != NULL) return found;
     }
     return NULL;
+}
+
+const char *secrets_find(const char *text, size_t size)
+{
+    return find(text, size, 1);
+}
+
+const char *secrets_find_in_bytes(const char *bytes, size_t size)
+{
+    return find(bytes, size, SHORTEST_NAME_IN_BYTES);
 }
 
 void secrets_forget(void)

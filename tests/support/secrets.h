@@ -28,9 +28,13 @@ size_t secrets_count(secret_kind kind);
 const char *secrets_text(secret_kind kind, size_t index);
 const char *secrets_kind_name(secret_kind kind);
 
-/* The first of them in the bytes, or NULL; a name counts as a word of its own, the others anywhere.
+/* The first of them in a text, or NULL; a name counts as a word of its own, the others anywhere.
  * From any thread. */
-const char *secrets_find(const char *bytes, size_t size);
+const char *secrets_find(const char *text, size_t size);
+
+/* The same in bytes of any kind, among which a name of fewer than five letters is found by chance.
+ */
+const char *secrets_find_in_bytes(const char *bytes, size_t size);
 
 void secrets_forget(void);
 

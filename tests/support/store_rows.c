@@ -2,6 +2,7 @@
 
 #include <libpq-fe.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,9 +42,12 @@ static void print_sqlite(FILE *out, const char *url, const char *sql)
         int columns = sqlite3_column_count(statement);
         for (int column = 0; column < columns; column++) {
             /* As bytes, so that a NUL does not hide what stands behind it. */
-            const void *bytes = sqlite3_column_blob(statement, column);
+            bool binary = sqlite3_column_type(statement, column) == SQLITE_BLOB;
+            const unsigned char *bytes = sqlite3_column_blob(statement, column);
             size_t size = (size_t)sqlite3_column_bytes(statement, column);
-            if (size > 0) fwrite(bytes, 1, size, out);
+            for (size_t i = 0; binary && i < size; i++)
+                fprintf(out, "%02x", bytes[i]);
+            if (!binary && size > 0) fwrite(bytes, 1, size, out);
             fputc(column + 1 == columns ? '\n' : '\t', out);
         }
     }
@@ -72,34 +76,45 @@ char *store_rows(const char *kind, const char *url, const char *sql, size_t *siz
     return text;
 }
 
-/* A question for each relation, and for each binary column as text. */
-static const char *questions_of(const char *kind)
+/* Prints the rows of all questions that a question gives. */
+static char *answers(const char *kind, const char *url, const char *sql, size_t *size)
 {
-    if (strcmp(kind, "sqlite") == 0)
-        return "SELECT 'SELECT * FROM \"' || name || '\"' FROM sqlite_schema"
-               " WHERE type IN ('table', 'view')";
-    return "SELECT format('SELECT t::text FROM %s t', c.oid::regclass) FROM pg_class c"
-           " JOIN pg_namespace n ON n.oid = c.relnamespace"
-           " WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'v', 'm', 'p')"
-           " UNION ALL"
-           " SELECT format('SELECT encode(%I, ''escape'') FROM %s', a.attname, c.oid::regclass)"
-           " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-           " JOIN pg_attribute a ON a.attrelid = c.oid"
-           " WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'm', 'p')"
-           " AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'bytea'::regtype";
+    char *text = NULL;
+    char *rest = NULL;
+    char *questions = store_rows(kind, url, sql, NULL);
+    FILE *out = open_memstream(&text, size);
+    if (out == NULL) die(sql, "no memory");
+    for (char *one = strtok_r(questions, "\n", &rest); one != NULL;
+         one = strtok_r(NULL, "\n", &rest))
+        print(out, kind, url, one);
+    fclose(out);
+    free(questions);
+    return text;
 }
 
 char *store_everything(const char *kind, const char *url, size_t *size)
 {
-    char *text = NULL;
-    char *rest = NULL;
-    char *questions = store_rows(kind, url, questions_of(kind), NULL);
-    FILE *out = open_memstream(&text, size);
-    if (out == NULL) die("everything", "no memory");
-    for (char *sql = strtok_r(questions, "\n", &rest); sql != NULL;
-         sql = strtok_r(NULL, "\n", &rest))
-        print(out, kind, url, sql);
-    fclose(out);
-    free(questions);
-    return text;
+    if (strcmp(kind, "sqlite") == 0)
+        return answers(kind, url,
+                       "SELECT 'SELECT * FROM \"' || name || '\"' FROM sqlite_schema"
+                       " WHERE type IN ('table', 'view')",
+                       size);
+    return answers(kind, url,
+                   "SELECT format('SELECT t::text FROM %s t', c.oid::regclass) FROM pg_class c"
+                   " JOIN pg_namespace n ON n.oid = c.relnamespace"
+                   " WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'v', 'm', 'p')",
+                   size);
+}
+
+char *store_binaries(const char *kind, const char *url, size_t *size)
+{
+    if (strcmp(kind, "sqlite") == 0) return answers(kind, url, "SELECT 'SELECT NULL'", size);
+    return answers(kind, url,
+                   "SELECT format('SELECT encode(%I, ''escape'') FROM %s', a.attname,"
+                   " c.oid::regclass)"
+                   " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                   " JOIN pg_attribute a ON a.attrelid = c.oid"
+                   " WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'm', 'p')"
+                   " AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'bytea'::regtype",
+                   size);
 }

@@ -9,8 +9,12 @@
  * program on an error. */
 char *store_rows(const char *kind, const char *url, const char *sql, size_t *size);
 
-/* Every column of every row of every table and view of the database, likewise. Binary columns come
- * as text wherever they are text, and in hexadecimal digits besides. */
+/* Every column of every row of every table and view of the database, likewise; binary columns in
+ * hexadecimal digits. */
 char *store_everything(const char *kind, const char *url, size_t *size);
+
+/* All binary columns of PostgreSQL, as text wherever they are text; of SQLite nothing, as its files
+ * hold them as they are. */
+char *store_binaries(const char *kind, const char *url, size_t *size);
 
 #endif
