@@ -54,8 +54,8 @@ static conv_status use_all(void *context)
     for (int i = 0; i < 3; i++)
         conv_document_page_free(pages[i]);
     if (status == CONV_OK)
-        status = conv__documents_delete(store, NULL, deadline, params.document_id, params.session_id,
-                                        NULL, &error);
+        status = conv__documents_delete(store, NULL, deadline, params.document_id,
+                                        params.session_id, NULL, &error);
     return status;
 }
 
