@@ -32,8 +32,8 @@ static const char *const codes[] = {
     "22039", "2203A", "2203B", "2203C", "2203D", "2203E", "2203F", "2203G", "21000", "54000",
     "54001", "23000", "23001", "23502", "23503", "23505", "23514", "23P01", "P0001"};
 
-/* What a person must mend: a right, a table, the server's inside, an extension's own. */
-static const char *const to_mend[] = {"42501", "42P01", "XX000", "ZZ001"};
+/* What a person must mend: a right, a state, the server's inside, an extension's own. */
+static const char *const to_mend[] = {"42501", "55000", "XX000", "ZZ001"};
 
 typedef struct poisoning {
     campaign run;

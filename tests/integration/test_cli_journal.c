@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -83,7 +84,7 @@ static void what_the_store_misses_waits_and_is_brought_in(void **state)
     /* Replay has the very content of the import: once each, whoever comes second. */
     assert_int_equal(test_run("conversation journal retry --journal j.db --json"), 0);
     assert_string_equal(test_output, "{\"saved\": 4, \"refused\": 0, \"waiting\": 0, \"turns\": 0, "
-                                     "\"dead\": 0}\n");
+                                     "\"dead\": 0, \"cause\": null}\n");
     assert_int_equal(test_run("conversation journal retry --journal i.db"), 0);
     assert_int_equal(rows("chat_exchanges"), 4);
     assert_int_equal(rows("usage_logs"), 4);
@@ -302,6 +303,42 @@ static void deleting_looks_into_the_journal_too(void **state)
     assert_contains(test_errors, "the journal is empty");
 }
 
+static void execute(const char *file, const char *sql)
+{
+    sqlite3 *database = NULL;
+    assert_int_equal(sqlite3_open(file, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
+static void a_damaged_journal_is_set_aside_and_said(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation chat --provider echo --journal j.db hello"), 0);
+    assert_int_equal(test_run("dd if=/dev/zero of=j.db bs=1 count=16 conv=notrunc"), 0);
+    assert_int_equal(test_run("cp j.db k.db"), 0);
+    assert_int_equal(test_run("conversation journal list --journal j.db"), 0);
+    assert_contains(test_errors, "j.db was damaged");
+    assert_contains(test_errors, "the damaged file is j.db.damaged-");
+    assert_contains(test_output, "damaged");
+    assert_int_equal(test_run("ls j.db.damaged-*"), 0);
+    assert_int_equal(test_run("conversation chat --provider echo --journal k.db hello"), 0);
+    assert_contains(test_errors, "the damaged file is k.db.damaged-");
+}
+
+static void journals_that_cant_be_used_are_left_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation chat --provider echo --journal j.db hello"), 0);
+    execute("j.db", "INSERT INTO conversation_schema (version, name) VALUES (20991231000000, 'x')");
+    assert_int_equal(test_run("conversation journal list --journal j.db"), 3);
+    assert_contains(test_errors, "j.db was written by a newer version of this library");
+    assert_null(strstr(test_errors, "that process"));
+    execute("other.db", "CREATE TABLE theirs (a)");
+    assert_int_equal(test_run("conversation journal list --journal other.db"), 3);
+    assert_contains(test_errors, "other.db is a database of something else");
+}
+
 static void wrong_words_are_said(void **state)
 {
     (void)state;
@@ -326,9 +363,11 @@ static void wrong_words_are_said(void **state)
     assert_int_equal(test_run("conversation journal list --journal none.db"), 4);
     assert_int_equal(test_run("test -e none.db"), 1);
     test_write_file("bad.db", "this is no journal, is it? ---------------------------", 54);
-    assert_int_equal(test_run("conversation journal list --journal bad.db"), 0);
-    assert_contains(test_errors, "bad.db was damaged");
-    assert_int_equal(test_run("ls bad.db.damaged-*"), 0);
+    assert_int_equal(test_run("conversation journal list --journal bad.db"), 3);
+    assert_contains(test_errors, "bad.db is no journal, and nothing was changed");
+    assert_int_equal(test_run("conversation chat --provider echo --journal bad.db hello"), 3);
+    assert_contains(test_errors, "bad.db is no journal, and nothing was changed");
+    assert_int_equal(test_run("ls bad.db?*"), 2);
 }
 
 int main(void)
@@ -343,6 +382,8 @@ int main(void)
         TEST(a_stopped_replay_leaves_everything_in_store_or_journal),
         TEST(a_dead_letter_is_refused_until_the_reason_is_gone),
         TEST(deleting_looks_into_the_journal_too),
+        TEST(a_damaged_journal_is_set_aside_and_said),
+        TEST(journals_that_cant_be_used_are_left_alone),
         TEST(wrong_words_are_said),
 #undef TEST
     };

@@ -408,7 +408,8 @@ static void what_the_server_refuses_is_not_shown(void **state)
     add(RAISE);
     assert_status(run(whole), CONV_BAD_DATA, error);
     assert_string_equal(error.sqlstate, "P0001");
-    assert_string_equal(error.message, "the reason");
+    assert_null(strstr(error.message, "the reason"));
+    assert_non_null(strstr(error.message, "P0001"));
 }
 
 static conv_status refuse(void *context, const conv__result *result, conv_error *failure)

@@ -351,7 +351,7 @@ static void usage_records_keep_to_the_limit(void **state)
         conv__usage_row row = {.usage = CONV_USAGE_INIT};
         row.usage.log_id = conv_uuid_v7();
         conv__usage_kept one = {&row, conv_view(bytes, sizeof bytes), &away};
-        status = conv__saving_keep_usage(saving, &one, 1, conv__deadline_in_ms(50), &error);
+        status = conv__saving_keep_usage(saving, &one, 1, conv__deadline_in_ms(5000), &error);
     }
     assert_status(status, CONV_LIMIT, error);
     assert_in_range(kept, 10, 500);
