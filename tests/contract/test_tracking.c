@@ -292,6 +292,102 @@ static void turns_leave_nothing_in_the_journal(void **state)
     conv_provider_free(echo);
 }
 
+static conv_client *open_with(conv_client_params params)
+{
+    conv_client *client = NULL;
+    conv_error error;
+    params.store = url;
+    assert_ok(conv_client_open(&params, &client, &error), error);
+    return client;
+}
+
+static void a_record_that_is_old_is_flushed_by_itself(void **state)
+{
+    (void)state;
+    conv_error error;
+    int64_t before = count();
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.tracker_records = 1000;
+    params.tracker_interval_ms = 100;
+    conv_client *client = open_with(params);
+    track(client, 1);
+    wait_for_count(before + 1);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+}
+
+static void what_a_turn_has_counted_is_not_counted_again(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_reply *reply = NULL;
+    int64_t before = count();
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    assert_ok(conv_provider_echo(&params.provider, &error), error);
+    conv_client *client = open_with(params);
+    conv_turn turn = CONV_TURN_INIT;
+    turn.session_id = "counted";
+    turn.message = conv_text("hello");
+    assert_ok(conv_process_message(client, &turn, &reply, &error), error);
+    assert_int_equal(count(), before + 1);
+    assert_ok(conv_track_usage(client, conv_reply_usage(reply), &error), error);
+    assert_ok(conv_track_flush(client, 5000, NULL, &error), error);
+    assert_int_equal(count(), before + 1);
+    conv_reply_free(reply);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+    conv_provider_free(params.provider);
+}
+
+static void take_away(bool away)
+{
+    test_store_execute(kind, away ? "ALTER TABLE usage_logs RENAME TO usage_away"
+                                  : "ALTER TABLE usage_away RENAME TO usage_logs");
+}
+
+static void flushing_says_how_many_are_not_safe(void **state)
+{
+    (void)state;
+    size_t pending = 0;
+    conv_error error;
+    int64_t before = count();
+    conv_client *client = open_client(false, 1000);
+    track(client, 3);
+    take_away(true);
+    assert_true(conv_track_flush(client, 1000, &pending, &error) != CONV_OK);
+    assert_int_equal(pending, 3);
+    take_away(false);
+    assert_ok(conv_track_flush(client, 5000, &pending, &error), error);
+    assert_int_equal(pending, 0);
+    assert_int_equal(count(), before + 3);
+    assert_ok(conv_client_close(client, 5000, &error), error);
+}
+
+static void the_journal_takes_no_more_than_its_limit(void **state)
+{
+    (void)state;
+    enum { LIMIT_BYTES = 200000 };
+    conv_error error = CONV_ERROR_INIT;
+    conv_status status = CONV_OK;
+    int64_t before = count();
+    int tracked = 0;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.journal = journal;
+    params.journal_bytes = LIMIT_BYTES;
+    params.tracker_records = 1000;
+    params.store_timeout_ms = 1000;
+    conv_client *client = open_with(params);
+    take_away(true);
+    while (status == CONV_OK && tracked < 20000) {
+        track(client, 20);
+        tracked += 20;
+        status = conv_track_flush(client, 1000, NULL, &error);
+    }
+    assert_status(status, CONV_LIMIT, error);
+    assert_non_null(strstr(error.message, "200000 bytes"));
+    take_away(false);
+    assert_ok(conv_client_close(client, 30000, &error), error);
+    assert_int_equal(count(), before + tracked);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +400,10 @@ int main(void)
         cmocka_unit_test(a_damaged_spool_loses_nothing_but_what_is_damaged),
         cmocka_unit_test(bad_records_are_refused_at_once),
         cmocka_unit_test(turns_leave_nothing_in_the_journal),
+        cmocka_unit_test(a_record_that_is_old_is_flushed_by_itself),
+        cmocka_unit_test(what_a_turn_has_counted_is_not_counted_again),
+        cmocka_unit_test(flushing_says_how_many_are_not_safe),
+        cmocka_unit_test(the_journal_takes_no_more_than_its_limit),
     };
     return RUN_TESTS_WITH("tracking", tests, setup, teardown);
 }

@@ -3,6 +3,7 @@
 #include "support/test.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 #include "core/time.h"
 #include "repositories/chat.h"
+#include "repositories/sqlite/journal.h"
 #include "repositories/sqlite/store.h"
 #include "support/failing_disk.h"
 #include "support/sample.h"
@@ -262,6 +264,36 @@ static void test_a_crash_after_a_failure(void **state)
     assert_true(unknown > 0);
 }
 
+/* CONV_JOURNAL_SYNC_PROCESS promises nothing about a power cut, and so pays for none. */
+static void test_only_the_level_for_power_syncs_the_journal(void **state)
+{
+    (void)state;
+    for (int unsynced = 0; unsynced < 2; unsynced++) {
+        char name[160];
+        char *set_aside = NULL;
+        conv__journal *journal = NULL;
+        conv_error error;
+        snprintf(name, sizeof name, "%s-journal-%d", path, unsynced);
+        assert_ok(conv__sqlite_journal_open(name, unsynced == 1, &set_aside, &journal, &error),
+                  error);
+        conv__journal_change change = {.what = CONV__JOURNAL_PUT,
+                                       .entry = {.kind = CONV__JOURNAL_EXCHANGE,
+                                                 .session_id = conv_uuid_v7(),
+                                                 .item_id = conv_uuid_v7(),
+                                                 .record = conv_text("record")}};
+        failing_disk_start(FAILING_DISK_SYNC, 1, SQLITE_IOERR_FSYNC, true);
+        conv_status status =
+            journal->functions->apply(journal, &change, 1, conv__deadline_in_ms(5000), &error);
+        assert_int_equal(failing_disk_has_failed(), unsynced == 0);
+        assert_int_equal(status == CONV_OK, unsynced == 1);
+        failing_disk_start(FAILING_DISK_SYNC, 0, 0, false);
+        journal->functions->close(journal);
+        remove(name);
+        strcat(name, "-lock");
+        remove(name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_each_write_fails),
         cmocka_unit_test(test_each_sync_fails),
         cmocka_unit_test(test_a_crash_after_a_failure),
+        cmocka_unit_test(test_only_the_level_for_power_syncs_the_journal),
     };
     return RUN_TESTS_WITH("sqlite faults", tests, setup, teardown);
 }
