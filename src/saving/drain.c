@@ -78,7 +78,7 @@ static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadlin
         conv__journal_entry *entry = &batch->list.entries[i];
         int64_t before = saving->exchanges_after;
         saving->exchanges_after = entry->entry_id;
-        if (conv__held_is(&saving->held, entry->session_id)) {
+        if (conv__held_is(&saving->held, entry->session_id, saving->pass_ns)) {
             saving->left++;
             continue;
         }
@@ -166,7 +166,7 @@ static bool read_usage(conv__saving *saving, usage_drain *batch)
         conv__usage_row *row = &batch->rows[batch->count];
         conv_error error = CONV_ERROR_INIT;
         saving->usage_after = entry->entry_id;
-        if (conv__held_is(&saving->held, entry->item_id)) {
+        if (conv__held_is(&saving->held, entry->item_id, saving->pass_ns)) {
             saving->left++;
             continue;
         }
@@ -241,6 +241,7 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
 static void begin_pass(conv__saving *saving)
 {
     saving->exchanges_after = saving->usage_after = saving->left = 0;
+    saving->pass_ns = conv__monotonic_ns();
 }
 
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)

@@ -34,11 +34,10 @@ void conv__held_release(conv__held *held, conv_uuid id)
     if (one != NULL) *one = held->all[--held->count];
 }
 
-bool conv__held_is(const conv__held *held, conv_uuid id)
+bool conv__held_is(const conv__held *held, conv_uuid id, int64_t now_ns)
 {
     for (size_t i = 0; i < held->count; i++)
-        if (conv_uuid_compare(held->all[i].id, id) == 0)
-            return !conv__deadline_passed(held->all[i].retry_at_ns);
+        if (conv_uuid_compare(held->all[i].id, id) == 0) return held->all[i].retry_at_ns > now_ns;
     return false;
 }
 

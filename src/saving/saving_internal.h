@@ -36,6 +36,7 @@ struct conv__saving {
     int64_t retry_at_ns;
     int64_t turns_until;     /* turns up to this entry were noted by an earlier process */
     conv__held held;         /* of the thread, and of closing after it; without the lock */
+    int64_t pass_ns;         /* when the pass over all entries began */
     int64_t exchanges_after; /* entries up to here were looked at in this pass */
     int64_t usage_after;
     int64_t left; /* of them, those that are held */

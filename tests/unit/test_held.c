@@ -1,0 +1,64 @@
+/* What is held back in the journal, and for how long. */
+#include "support/test.h"
+
+#include "core/time.h"
+#include "saving/held.h"
+
+static const conv_uuid first = {{1}};
+static const conv_uuid second = {{2}};
+
+static void what_is_held_is_due_later_and_later(void **state)
+{
+    (void)state;
+    conv__held held = {.count = 0};
+    int64_t now = conv__monotonic_ns();
+    assert_false(conv__held_is(&held, first, now));
+    assert_int_equal(conv__held_until(&held), CONV__NO_DEADLINE);
+    int64_t pause = 0;
+    for (int i = 0; i < 8; i++) {
+        assert_true(conv__held_add(&held, first));
+        int64_t next = conv__held_until(&held) - conv__monotonic_ns();
+        assert_true(next > pause / 2);
+        assert_true(next <= INT64_C(10000000000));
+        pause = next;
+    }
+    assert_true(pause > INT64_C(8000000000));
+    assert_int_equal(held.count, 1);
+}
+
+/* One clock for a pass: what was held at its beginning stays so to its end. */
+static void the_time_is_the_one_of_the_pass(void **state)
+{
+    (void)state;
+    conv__held held = {.count = 0};
+    assert_true(conv__held_add(&held, first));
+    int64_t due = conv__held_until(&held);
+    assert_true(conv__held_is(&held, first, due - 1));
+    assert_false(conv__held_is(&held, first, due));
+    assert_false(conv__held_is(&held, second, due - 1));
+    conv__held_release(&held, second);
+    conv__held_release(&held, first);
+    assert_false(conv__held_is(&held, first, due - 1));
+}
+
+static void too_many_are_no_matter_of_rows(void **state)
+{
+    (void)state;
+    conv__held held = {.count = 0};
+    for (int i = 0; i < CONV__HELD_AT_MOST; i++)
+        assert_true(conv__held_add(&held, conv_uuid_v7()));
+    assert_false(conv__held_add(&held, first));
+    assert_true(conv__held_add(&held, held.all[5].id));
+    conv__held_release(&held, held.all[5].id);
+    assert_true(conv__held_add(&held, first));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_held_is_due_later_and_later),
+        cmocka_unit_test(the_time_is_the_one_of_the_pass),
+        cmocka_unit_test(too_many_are_no_matter_of_rows),
+    };
+    return RUN_TESTS("held", tests);
+}
