@@ -18,6 +18,7 @@
 #include "provider.h"
 #include "report.h"
 #include "schema.h"
+#include "search.h"
 #include "session.h"
 #include "status.h"
 #include "tracking.h"

@@ -26,10 +26,20 @@ typedef struct conv_session {
     int64_t message_count;
     int64_t created_us;
     int64_t updated_us;
+    int64_t archived_us;    /* 0: it is not archived */
+    const conv_bytes *tags; /* in the order of their bytes */
+    size_t tag_count;
 } conv_session;
 
 /* Sessions, newest change first. */
 typedef struct conv_session_page conv_session_page;
+
+/* What to do about archived sessions. */
+typedef enum conv_archived {
+    CONV_ARCHIVED_NOT = 0, /* leave them out */
+    CONV_ARCHIVED_ONLY,
+    CONV_ARCHIVED_TOO
+} conv_archived;
 
 /* Which sessions. Start from CONV_SESSION_FILTER_INIT. */
 typedef struct conv_session_filter {
@@ -38,16 +48,13 @@ typedef struct conv_session_filter {
     size_t limit;       /* 1 to 1000; 0: 50 */
     int64_t after_us;   /* cursor: `updated_us` and `session_id` of the last session of the page */
     conv_uuid after_id; /* before; both zero: from the newest */
+    conv_bytes tag;     /* only with this tag; absent: any */
+    conv_archived archived;
 } conv_session_filter;
 
 #define CONV_SESSION_FILTER_INIT                                                                   \
     {                                                                                              \
-        sizeof(conv_session_filter), {NULL, 0}, 0, 0,                                              \
-        {                                                                                          \
-            {                                                                                      \
-                0                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
+        sizeof(conv_session_filter), {NULL, 0}, 0, 0, {{0}}, {NULL, 0}, CONV_ARCHIVED_NOT          \
     }
 
 /* What a session is made with or changed to. NULL leaves a value as it is. Borrowed for the call.
@@ -85,12 +92,26 @@ CONV_WARN_UNUSED conv_status conv_session_update(conv_client *client,
                                                  const conv_session_params *params,
                                                  conv_error *error);
 
-/* Reads one page of sessions, newest change first, without their messages. `filter` NULL for the
- * first 50. CONV_INVALID_ARGUMENT: limit over 1000. Else as conv_session_create.
- * Thread: any. Round trips: 1. */
+/* Reads one page of sessions, newest change first, without their messages; archived ones are left
+ * out unless the filter asks for them. `filter` NULL for the first 50. CONV_INVALID_ARGUMENT: limit
+ * over 1000, unknown `archived`. Else as conv_session_create. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_list(conv_client *client,
                                                const conv_session_filter *filter,
                                                conv_session_page **page, conv_error *error);
+
+/* Gives a session a tag, or takes it away; either twice is as good as once. `tag`: 1 to 100 bytes
+ * of UTF-8 without control characters. CONV_INVALID_ARGUMENT: it is something else. CONV_NOT_FOUND:
+ * there is no such session. Else as conv_session_create. Thread: any. Round trips: 1. */
+CONV_WARN_UNUSED conv_status conv_session_tag(conv_client *client, const char *session_id,
+                                              const char *tag, conv_error *error);
+CONV_WARN_UNUSED conv_status conv_session_untag(conv_client *client, const char *session_id,
+                                                const char *tag, conv_error *error);
+
+/* Archives a session, or (`archived` false) takes it back: lists and searches leave it out from
+ * then on, all else works as before, turns too. Its place in the list does not change.
+ * CONV_NOT_FOUND: there is none. Else as conv_session_create. Thread: any. Round trips: 1. */
+CONV_WARN_UNUSED conv_status conv_session_archive(conv_client *client, const char *session_id,
+                                                  bool archived, conv_error *error);
 
 /* What a deletion removed, and what it kept. */
 typedef struct conv_delete_receipt {
@@ -100,13 +121,35 @@ typedef struct conv_delete_receipt {
     int64_t summaries;
     int64_t documents;
     int64_t usage_kept; /* usage records stay: they are the ledger, and hold no text */
+    int64_t journal;    /* entries removed from this client's journal */
 } conv_delete_receipt;
 
-/* Deletes a session with all its messages and documents in one transaction. `receipt` may be NULL.
- * CONV_NOT_FOUND: there is none, and no document of it. Else as conv_session_create. Thread: any.
- * Round trips: 1. */
+/* Deletes a session with all its messages, tags, branches, summaries, documents and indexed words
+ * in one transaction. What waits for it in this client's journal goes too, and the store remembers
+ * that the session was deleted and when: a journal of another process drops what it accepted for it
+ * before. What is accepted later begins the session anew. `receipt` may be NULL. CONV_NOT_FOUND:
+ * there is none, neither in the store nor in the journal, and no document of it. Else as conv_session_create; after
+ * CONV_UNAVAILABLE with error->outcome_unknown ask again. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_delete(conv_client *client, const char *session_id,
                                                  conv_delete_receipt *receipt, conv_error *error);
+
+/* What an erasure removed and kept. */
+typedef struct conv_erase_receipt {
+    conv_delete_receipt removed;
+    conv_uuid
+        pseudonym; /* who the kept usage records belong to now; random, written nowhere else */
+} conv_erase_receipt;
+
+/* Erases a user in one transaction: their sessions as conv_session_delete does, their exchanges in
+ * sessions of others (message_count stays exact), and the spelling of their id. Usage records are
+ * kept, so that no sum changes, but belong to a new random id, without e-mail address and without
+ * the original bytes of any field; their metadata, which is the application's, stays. This client's
+ * buffered usage is saved before, what its journal holds of the user goes, and other processes'
+ * journals drop it when they are drained; a usage record that still waits there gets a random id.
+ * `user_id` any string; `receipt` may be NULL. CONV_INVALID_ARGUMENT: no user id. CONV_NOT_FOUND:
+ * nothing of this user is there. Else as conv_session_delete. Thread: any. Round trips: 2. */
+CONV_WARN_UNUSED conv_status conv_user_erase(conv_client *client, const char *user_id,
+                                             conv_erase_receipt *receipt, conv_error *error);
 
 /* Sessions in the page. Thread: any. */
 size_t conv_session_page_count(const conv_session_page *page);

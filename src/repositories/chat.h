@@ -45,6 +45,10 @@ typedef struct conv__message_list {
     bool has_more; /* in the direction of reading */
 } conv__message_list;
 
+/* Of a list that was read with one row more than `limit`, to see whether there is more: leaves that
+ * one out, and a list that was read backwards it turns round. */
+void conv__message_list_cut(conv__message_list *list, size_t limit, bool backwards);
+
 typedef struct conv__turn_state {
     conv__exchange_state exchange;
     conv__message_list saved; /* all messages of the saved exchange */
@@ -53,6 +57,7 @@ typedef struct conv__turn_state {
      * that begins an exchange (place 0). Before them, unless they are among them, the unbroken run
      * of system and developer messages that the session begins with, of any status, 16 at most. */
     conv__message_list context;
+    bool branched; /* the session has branches, so that its last messages need not be one talk */
 } conv__turn_state;
 
 /* Keyset page: `before` > 0 reads backwards from there, else forwards after `after`. */
@@ -68,6 +73,8 @@ typedef struct conv__session_query {
     size_t limit;
     int64_t after_us; /* 0 and nil: from the newest */
     conv_uuid after_id;
+    conv_bytes tag; /* absent: any */
+    conv_archived archived;
 } conv__session_query;
 
 typedef struct conv__session_list {
@@ -131,10 +138,11 @@ typedef struct conv__chat_repository_functions {
                                  const conv__session_query *query, conv__arena *arena,
                                  conv__session_list *list, conv_error *error);
 
-    /* `receipt` is valid after commit; sessions 0 means there was none. */
+    /* `receipt` is valid after commit; sessions 0 means there was none. One that there was is
+     * remembered as deleted at `deleted_us`. */
     conv_status (*delete_session)(conv__chat_repository *chat, conv__transaction *transaction,
-                                  conv_uuid session_id, conv_delete_receipt *receipt,
-                                  conv_error *error);
+                                  conv_uuid session_id, int64_t deleted_us,
+                                  conv_delete_receipt *receipt, conv_error *error);
 } conv__chat_repository_functions;
 
 struct conv__chat_repository {

@@ -2,6 +2,8 @@
  * storable in both. */
 #include "repositories/rows.h"
 
+#include <string.h>
+
 #include "core/error.h"
 #include "repositories/fields.h"
 
@@ -277,4 +279,26 @@ conv_status conv__document_from_row(conv__arena *arena, const conv__document_row
         status = conv__name_from_row(arena, &session, &document->external_session_id, error);
     if (status != CONV_OK) return status;
     return conv__name_from_row(arena, &row->user, &document->external_user_id, error);
+}
+
+conv_status conv__tags_from_row(conv__arena *arena, conv_bytes joined, conv_session *session)
+{
+    size_t count = joined.data == NULL ? 0 : 1;
+    for (size_t i = 0; i < joined.size; i++)
+        if (joined.data[i] == CONV__TAG_SEPARATOR) count++;
+    session->tags = NULL;
+    session->tag_count = count;
+    if (count == 0) return CONV_OK;
+    conv_bytes *tags = conv__arena_allocate(arena, count * sizeof *tags);
+    if (tags == NULL) return CONV_NO_MEMORY;
+    const char *at = joined.data;
+    const char *end = joined.data + joined.size;
+    for (size_t i = 0; i < count; i++) {
+        const char *separator = memchr(at, CONV__TAG_SEPARATOR, (size_t)(end - at));
+        conv_bytes tag = conv_view(at, (size_t)((separator != NULL ? separator : end) - at));
+        if (conv__arena_copy(arena, tag, &tags[i]) != CONV_OK) return CONV_NO_MEMORY;
+        at = separator != NULL ? separator + 1 : end;
+    }
+    session->tags = tags;
+    return CONV_OK;
 }

@@ -85,6 +85,9 @@ typedef struct conv__exchange {
     size_t message_count;
     conv__usage_row usage;
     bool replaces_failed; /* an earlier attempt with status failed is to be removed first */
+    bool has_parent;      /* it goes on after `parent_id` (nil: it begins the session anew), and not
+                             after the session's last message */
+    conv_uuid parent_id;
 } conv__exchange;
 
 /* From what the application gave to rows. Bytes are borrowed where they are storable, else copied
@@ -127,5 +130,10 @@ CONV_WARN_UNUSED conv_status conv__session_from_row(conv__arena *arena,
 CONV_WARN_UNUSED conv_status conv__document_from_row(conv__arena *arena,
                                                      const conv__document_row *row,
                                                      conv_document *document, conv_error *error);
+/* Fills the tags of a session from a list with CONV__TAG_SEPARATOR between, absent for none. No tag
+ * holds a control character. CONV_NO_MEMORY. */
+#define CONV__TAG_SEPARATOR '\x1f'
+CONV_WARN_UNUSED conv_status conv__tags_from_row(conv__arena *arena, conv_bytes joined,
+                                                 conv_session *session);
 
 #endif

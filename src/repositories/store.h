@@ -1,5 +1,5 @@
 /* The store: its transactions and its schema. What is in it stands in chat.h, usage.h and
- * documents.h. */
+ * their neighbours. */
 #ifndef CONV__REPOSITORIES_STORE_H
 #define CONV__REPOSITORIES_STORE_H
 
@@ -13,6 +13,8 @@ typedef struct conv__store conv__store;
 typedef struct conv__chat_repository conv__chat_repository;
 typedef struct conv__usage_repository conv__usage_repository;
 typedef struct conv__document_repository conv__document_repository;
+typedef struct conv__session_repository conv__session_repository;
+typedef struct conv__search_repository conv__search_repository;
 
 typedef enum conv__transaction_mode {
     CONV__TRANSACTION_READ, /* one question; sees what is committed */
@@ -61,6 +63,8 @@ struct conv__store {
     conv__chat_repository *chat;
     conv__usage_repository *usage;
     conv__document_repository *documents;
+    conv__session_repository *sessions;
+    conv__search_repository *search;
     conv__latest latest; /* for every transaction: the store is being closed */
 };
 

@@ -265,8 +265,8 @@ static conv_delete_receipt erase(conv_uuid session_id)
     conv_delete_receipt receipt;
     memset(&receipt, 0xFF, sizeof receipt);
     conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
-    assert_ok(store->chat->functions->delete_session(store->chat, transaction, session_id, &receipt,
-                                                     &error),
+    assert_ok(store->chat->functions->delete_session(store->chat, transaction, session_id, 1,
+                                                     &receipt, &error),
               error);
     assert_ok(store->functions->commit(transaction, &error), error);
     return receipt;
@@ -332,7 +332,7 @@ static void test_a_rolled_back_delete_keeps_all(void **state)
     conv_delete_receipt receipt;
     conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
     assert_ok(store->chat->functions->delete_session(
-                  store->chat, transaction, exchange->session.session_id, &receipt, &error),
+                  store->chat, transaction, exchange->session.session_id, 1, &receipt, &error),
               error);
     store->functions->rollback(transaction);
     assert_int_equal(read_one("not deleted").message_count, 2);

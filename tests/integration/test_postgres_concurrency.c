@@ -222,7 +222,7 @@ static conv_status delete_one(writer *self)
     if (transaction == NULL) return self->error.status;
     conv_uuid id = conv_uuid_ensure(conv_text(session_name(below(self, SESSIONS))));
     conv_status status =
-        chat->functions->delete_session(chat, transaction, id, &receipt, &self->error);
+        chat->functions->delete_session(chat, transaction, id, 1, &receipt, &self->error);
     if (status == CONV_OK) return store->functions->commit(transaction, &self->error);
     store->functions->rollback(transaction);
     return status;

@@ -86,7 +86,7 @@ static conv_status delete_session(const things *self, conv_uuid session_id)
     conv__chat_repository *chat = self->store->chat;
     conv_status status = begin(self, CONV__TRANSACTION_WRITE, &transaction);
     if (status != CONV_OK) return status;
-    status = chat->functions->delete_session(chat, transaction, session_id, &receipt, &error);
+    status = chat->functions->delete_session(chat, transaction, session_id, 1, &receipt, &error);
     return end(self, transaction, status);
 }
 

@@ -9,12 +9,13 @@
 #include "repositories/postgres/chat.h"
 #include "repositories/postgres/documents.h"
 #include "repositories/postgres/notify.h"
+#include "repositories/postgres/sessions.h"
 #include "repositories/postgres/store.h"
 #include "repositories/postgres/usage.h"
 
 /* A new statement belongs into one of the tables, and is counted here. */
-#define STATEMENTS       47
-#define NAMED_STATEMENTS 27
+#define STATEMENTS       67
+#define NAMED_STATEMENTS 46
 
 static const conv__statement *const tables[] = {
     conv__postgres_save_statements,     conv__postgres_turn_statements,
@@ -22,6 +23,8 @@ static const conv__statement *const tables[] = {
     conv__postgres_usage_statements,    conv__postgres_usage_sum_statements,
     conv__postgres_document_statements, conv__postgres_notify_statements,
     conv__postgres_refresh_statements,  conv__postgres_reconcile_statements,
+    conv__postgres_label_statements,    conv__postgres_branch_statements,
+    conv__postgres_erase_statements,    conv__postgres_search_statements,
 };
 
 static const char *url;

@@ -10,6 +10,7 @@
 #include "db/sqlite/zone_date.h"
 #include "repositories/sqlite/internal.h"
 #include "repositories/sqlite/journal.h"
+#include "repositories/sqlite/sessions.h"
 
 typedef struct statement_table {
     const char *name;
@@ -24,6 +25,10 @@ static const statement_table tables[] = {
     {"usage", conv__sqlite_usage_statements},
     {"usage sum", conv__sqlite_usage_sum_statements},
     {"documents", conv__sqlite_document_statements},
+    {"label", conv__sqlite_label_statements},
+    {"branch", conv__sqlite_branch_statements},
+    {"erase", conv__sqlite_erase_statements},
+    {"search", conv__sqlite_search_statements},
 };
 
 /* Their work is to look through tables. */
@@ -75,17 +80,31 @@ static void test_each_statement_can_be_prepared(void **state)
     sqlite3_close(database);
 }
 
-/* In the planner's own words SCAN is a whole table or index, SEARCH a part of it; the groups of a
- * sum (g) are what remains of one. */
+/* What may be looked through: the groups of a sum (g), what a WITH has put together, a table of
+ * words by its index, the parts of one message, and the queue, which is taken from the front. */
+static bool is_small(const char *scanned)
+{
+    static const char *const names[] = {"g",     "ending", "stretch", "way",
+                                        "bound", "ends",   "chosen",  "chat_search_queue"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(scanned, names[i]) == 0) return true;
+    return strcmp(scanned, "CONSTANT ROW") == 0 || strncmp(scanned, "(subquery", 9) == 0 ||
+           strstr(scanned, "VIRTUAL TABLE INDEX 0:M") != NULL ||
+           strncmp(scanned, "p VIRTUAL TABLE INDEX", 21) == 0;
+}
+
+/* In the planner's own words SCAN is a whole table or index, SEARCH a part of it. What a WITH has
+ * put together, and what a word has found, has no order of its own. */
 static void check_plan(sqlite3 *database, const char *sql)
 {
     char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
     sqlite3_stmt *plan = NULL;
+    bool sorts = strncmp(sql, "WITH ", 5) == 0 || strstr(sql, " MATCH ") != NULL;
     assert_int_equal(sqlite3_prepare_v2(database, explain, -1, &plan, NULL), SQLITE_OK);
     while (sqlite3_step(plan) == SQLITE_ROW) {
         const char *step = (const char *)sqlite3_column_text(plan, 3);
-        bool scans = strncmp(step, "SCAN ", 5) == 0 && strcmp(step, "SCAN g") != 0;
-        if (scans || strcmp(step, "USE TEMP B-TREE FOR ORDER BY") == 0)
+        bool scans = strncmp(step, "SCAN ", 5) == 0 && !is_small(step + 5);
+        if (scans || (!sorts && strcmp(step, "USE TEMP B-TREE FOR ORDER BY") == 0))
             fail_msg("%s: %s", sql, step);
     }
     sqlite3_finalize(plan);

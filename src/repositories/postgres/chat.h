@@ -50,6 +50,17 @@ conv_status conv__postgres_list_sessions(conv__chat_repository *chat,
                                          conv__session_list *list, conv_error *error);
 conv_status conv__postgres_delete_session(conv__chat_repository *chat,
                                           conv__transaction *transaction, conv_uuid session_id,
-                                          conv_delete_receipt *receipt, conv_error *error);
+                                          int64_t deleted_us, conv_delete_receipt *receipt,
+                                          conv_error *error);
+
+/* Notes where exchanges of this transaction branch off; queued after their saving. */
+conv_status conv__postgres_save_branches(conv__transaction *transaction,
+                                         const conv__exchange *const *exchanges, size_t count,
+                                         conv_error *error);
+
+/* Before a failed attempt is removed: what goes on after it goes on after what it went on after,
+ * and its words are no longer to be found. */
+conv_status conv__postgres_relink(conv__transaction *transaction, const conv__exchange *exchange,
+                                  conv_error *error);
 
 #endif

@@ -31,27 +31,13 @@ typedef struct page {
     bool backwards;
 } page;
 
-static void reverse(conv__message_list *list)
-{
-    for (size_t i = 0; i < list->count / 2; i++) {
-        conv__message_row row = list->rows[i];
-        list->rows[i] = list->rows[list->count - 1 - i];
-        list->rows[list->count - 1 - i] = row;
-    }
-}
-
-/* One row more than the page was asked for, to see whether there is more. */
 static conv_status receive_page(void *context, const conv__result *result, conv_error *error)
 {
     page *self = context;
     (void)error;
     conv_status status = conv__postgres_read_messages(result, self->arena, self->list);
     if (status != CONV_OK) return status;
-    if (self->list->count > self->limit) {
-        self->list->count = self->limit;
-        self->list->has_more = true;
-    }
-    if (self->backwards) reverse(self->list);
+    conv__message_list_cut(self->list, self->limit, self->backwards);
     return CONV_OK;
 }
 

@@ -59,8 +59,12 @@ const conv__statement conv__postgres_save_statements[] = {
          " RETURNING session_id, last_position, xmax = 0 AS created"
          "), placed AS MATERIALIZED ("
          " SELECT ordinal, session_id, user_id, log_id, created AND number = 1 AS created,"
-         "  last_position - all_messages + earlier_messages + 1 AS first_position"
+         "  last_position - all_messages + earlier_messages + 1 AS first_position, message_count"
          " FROM passed FULL JOIN session USING (session_id)"
+         "), queued AS ("
+         " INSERT INTO chat_search_queue (session_ids, first_positions, message_counts)"
+         " SELECT array_agg(session_id), array_agg(first_position::int8),"
+         "  array_agg(message_count::int8) FROM placed HAVING count(*) > 0"
          "), message AS ("
          " INSERT INTO chat_messages (message_id, session_id, user_id, role, content, parts,"
          "  tool_calls, tool_call_id, name, model, status, position, place, metadata, originals,"
@@ -317,7 +321,9 @@ conv_status conv__postgres_save_exchanges(conv__chat_repository *chat,
     conv__parameter_columns(&parameters, message_columns, COUNT(message_columns), made.message,
                             made.messages);
     conv__postgres_add_usage(&parameters, made.usage, count);
-    return queue(transaction, SAVE, &parameters, receive_positions, context, error);
+    status = queue(transaction, SAVE, &parameters, receive_positions, context, error);
+    if (status != CONV_OK) return status;
+    return conv__postgres_save_branches(transaction, exchanges, count, error);
 }
 
 conv_status conv__postgres_remove_failed(conv__chat_repository *chat,
@@ -333,6 +339,8 @@ conv_status conv__postgres_remove_failed(conv__chat_repository *chat,
         conv__parameter_bytes(&parameters, conv_view((const char *)exchange->request_hash,
                                                      sizeof exchange->request_hash));
         status = queue(transaction, which, &parameters, NULL, NULL, error);
+        if (status == CONV_OK && which == LOCK_SESSION)
+            status = conv__postgres_relink(transaction, exchange, error);
     }
     return status;
 }

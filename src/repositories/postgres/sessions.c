@@ -13,7 +13,9 @@
 
 #define SELECT_SESSIONS                                                                            \
     "SELECT s.session_id, s.external_id, s.user_id, s.title, s.metadata, s.originals,"             \
-    " s.created_at, u.external_id, u.originals, s.message_count, s.updated_at"                     \
+    " s.created_at, u.external_id, u.originals, s.message_count, s.updated_at, s.archived_at,"     \
+    " (SELECT string_agg(t.tag, chr(31) ORDER BY t.tag COLLATE \"C\") FROM chat_session_tags t"    \
+    "  WHERE t.session_id = s.session_id)"                                                         \
     " FROM chat_sessions s LEFT JOIN chat_users u ON u.user_id = s.user_id"
 
 enum {
@@ -43,10 +45,14 @@ const conv__statement conv__postgres_session_statements[] = {
                 " $7::timestamptz, $7::timestamptz) ON CONFLICT DO NOTHING"},
     [READ] = {"conv_session_read", ACTION_READ, 1, false,
               SELECT_SESSIONS " WHERE s.session_id = $1::uuid"},
-    [LIST] = {"conv_session_list", ACTION_LIST, 4, true,
+    [LIST] = {"conv_session_list", ACTION_LIST, 6, true,
               SELECT_SESSIONS " WHERE ($1::uuid IS NULL OR s.user_id = $1::uuid)"
                               " AND ($2::timestamptz IS NULL OR"
                               "  (s.updated_at, s.session_id) < ($2::timestamptz, $3::uuid))"
+                              " AND ($5::text IS NULL OR EXISTS (SELECT FROM chat_session_tags t"
+                              "  WHERE t.session_id = s.session_id AND t.tag = $5::text))"
+                              " AND ($6::int8 = 2 OR"
+                              "  (s.archived_at IS NOT NULL) = ($6::int8 = 1))"
                               " ORDER BY s.updated_at DESC, s.session_id DESC LIMIT $4::int8"},
     [LOCK_ORIGINALS] = {"conv_session_originals", ACTION_UPDATE, 1, false,
                         "SELECT originals FROM chat_sessions WHERE session_id = $1::uuid"
@@ -57,10 +63,12 @@ const conv__statement conv__postgres_session_statements[] = {
                 " WHERE session_id = $1::uuid"},
     /* The session's row goes first: whoever is saving into it waits, and begins it anew. */
     [DELETE_SESSION] =
-        {"conv_session_delete", ACTION_DELETE, 1, false,
+        {"conv_session_delete", ACTION_DELETE, 2, false,
          "WITH summary AS (DELETE FROM chat_sessions_summary WHERE session_id = $1::uuid"
          " RETURNING 1), session AS (DELETE FROM chat_sessions WHERE session_id = $1::uuid"
-         " RETURNING 1)"
+         " RETURNING 1), remembered AS (INSERT INTO chat_deletions AS d (session_id, deleted_at)"
+         "  SELECT $1::uuid, $2::timestamptz FROM session ON CONFLICT (session_id, user_id)"
+         "  DO UPDATE SET deleted_at = greatest(d.deleted_at, excluded.deleted_at))"
          " SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM summary)"},
     /* In a statement of its own, which sees all that was committed before the row was taken. A
      * session that was made in between is somebody else's. */
@@ -70,7 +78,13 @@ const conv__statement conv__postgres_session_statements[] = {
                          " message AS (DELETE FROM chat_messages WHERE session_id = $1::uuid"
                          "  AND EXISTS (SELECT FROM gone) RETURNING 1),"
                          " exchange AS (DELETE FROM chat_exchanges WHERE session_id = $1::uuid"
-                         "  AND EXISTS (SELECT FROM gone) RETURNING 1)"
+                         "  AND EXISTS (SELECT FROM gone) RETURNING 1),"
+                         " search AS (DELETE FROM chat_search WHERE session_id = $1::uuid"
+                         "  AND EXISTS (SELECT FROM gone)),"
+                         " branch AS (DELETE FROM chat_branches WHERE session_id = $1::uuid"
+                         "  AND EXISTS (SELECT FROM gone)),"
+                         " tag AS (DELETE FROM chat_session_tags WHERE session_id = $1::uuid"
+                         "  AND EXISTS (SELECT FROM gone))"
                          " SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM exchange),"
                          "  (SELECT count(*) FROM usage_logs WHERE session_id = $1::uuid"
                          "   AND session_id <> " CONV__POSTGRES_NIL ")"},
@@ -130,7 +144,11 @@ static conv_status read_session_row(conv__reader *reader, conv_session *session)
     row.user.originals = conv__next_bytes(reader);
     session->message_count = conv__next_int8(reader);
     session->updated_us = conv__next_time(reader);
+    session->archived_us = conv__next_time(reader);
+    conv_bytes tags = conv__next_bytes(reader);
     if (reader->status != CONV_OK) return reader->status;
+    conv_status status = conv__tags_from_row(reader->arena, tags, session);
+    if (status != CONV_OK) return status;
     return conv__session_from_row(reader->arena, &row, session, NULL);
 }
 
@@ -186,6 +204,8 @@ conv_status conv__postgres_list_sessions(conv__chat_repository *chat,
     conv__parameter_bytes(
         &parameters, conv_view((const char *)query->after_id.bytes, sizeof query->after_id.bytes));
     conv__parameter_int8(&parameters, (int64_t)query->limit + 1);
+    conv__parameter_bytes(&parameters, query->tag);
+    conv__parameter_int8(&parameters, (int64_t)query->archived);
     conv_status status = queue(transaction, LIST, &parameters, receive_page, &self, error);
     if (status != CONV_OK) return status;
     return conv__postgres_ask(transaction, error);
@@ -287,12 +307,14 @@ static conv_status receive_deleted_messages(void *context, const conv__result *r
 
 conv_status conv__postgres_delete_session(conv__chat_repository *chat,
                                           conv__transaction *transaction, conv_uuid session_id,
-                                          conv_delete_receipt *receipt, conv_error *error)
+                                          int64_t deleted_us, conv_delete_receipt *receipt,
+                                          conv_error *error)
 {
     (void)chat;
     conv__parameters parameters = {.count = 0};
     *receipt = (conv_delete_receipt){.sessions = 0};
     conv__parameter_uuid(&parameters, session_id);
+    conv__parameter_time(&parameters, deleted_us);
     conv_status status =
         queue(transaction, DELETE_SESSION, &parameters, receive_deleted_session, receipt, error);
     if (status != CONV_OK) return status;

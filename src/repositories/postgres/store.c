@@ -9,6 +9,7 @@
 #include "repositories/postgres/chat.h"
 #include "repositories/postgres/documents.h"
 #include "repositories/postgres/notify.h"
+#include "repositories/postgres/sessions.h"
 #include "repositories/postgres/transaction.h"
 #include "repositories/postgres/usage.h"
 
@@ -22,6 +23,8 @@ typedef struct postgres_store {
     conv__chat_repository chat;
     conv__usage_repository usage;
     conv__document_repository documents;
+    conv__session_repository sessions;
+    conv__search_repository search;
 } postgres_store;
 
 static conv__pool *pool_of(conv__store *store)
@@ -135,9 +138,13 @@ conv_status conv__postgres_store_open(const conv__postgres_params *params, conv_
     self->base.chat = &self->chat;
     self->base.usage = &self->usage;
     self->base.documents = &self->documents;
+    self->base.sessions = &self->sessions;
+    self->base.search = &self->search;
     self->chat.functions = &conv__postgres_chat_functions;
     self->usage.functions = &conv__postgres_usage_functions;
     self->documents.functions = &conv__postgres_document_functions;
+    self->sessions.functions = &conv__postgres_session_functions;
+    self->search.functions = &conv__postgres_search_functions;
     *store = &self->base;
     return CONV_OK;
 }

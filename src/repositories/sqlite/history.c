@@ -18,15 +18,6 @@ const conv__sqlite_statement conv__sqlite_history_statements[] = {
     {NULL},
 };
 
-static void reverse(conv__message_list *list)
-{
-    for (size_t i = 0; i < list->count / 2; i++) {
-        conv__message_row row = list->rows[i];
-        list->rows[i] = list->rows[list->count - 1 - i];
-        list->rows[list->count - 1 - i] = row;
-    }
-}
-
 conv_status conv__sqlite_read_history(conv__chat_repository *chat, conv__transaction *transaction,
                                       const conv__history_query *question, conv__arena *arena,
                                       conv__message_list *list, conv_error *error)
@@ -42,13 +33,9 @@ conv_status conv__sqlite_read_history(conv__chat_repository *chat, conv__transac
     conv__sqlite_bind_uuid(&query, question->session_id);
     conv__sqlite_bind_integer(&query, backwards ? question->before : question->after);
     conv__sqlite_bind_integer(&query, (int64_t)question->limit + 1);
-    while (conv__sqlite_step(&query)) {
-        if (list->count == question->limit)
-            list->has_more = true;
-        else
-            conv__sqlite_append_message(&query, arena, list, &capacity);
-    }
-    if (backwards) reverse(list);
+    while (conv__sqlite_step(&query))
+        conv__sqlite_append_message(&query, arena, list, &capacity);
+    conv__message_list_cut(list, question->limit, backwards);
     return conv__sqlite_finish(&query, error);
 }
 

@@ -54,8 +54,8 @@ conv_status conv__sqlite_list_sessions(conv__chat_repository *chat, conv__transa
                                        const conv__session_query *query, conv__arena *arena,
                                        conv__session_list *list, conv_error *error);
 conv_status conv__sqlite_delete_session(conv__chat_repository *chat, conv__transaction *transaction,
-                                        conv_uuid session_id, conv_delete_receipt *receipt,
-                                        conv_error *error);
+                                        conv_uuid session_id, int64_t deleted_us,
+                                        conv_delete_receipt *receipt, conv_error *error);
 
 /* Of usage.h; usage.c, usage_sum.c, refresh.c, reconcile.c. */
 conv_status conv__sqlite_save_usage(conv__usage_repository *usage, conv__transaction *transaction,

@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "repositories/sqlite/columns.h"
 #include "repositories/sqlite/internal.h"
+#include "repositories/sqlite/sessions.h"
 
 #define ACTION_SAVE   "save exchange"
 #define ACTION_REMOVE "replace failed exchange"
@@ -12,6 +13,7 @@ enum {
     UPSERT_SESSION,
     INSERT_MESSAGE,
     INSERT_USAGE,
+    QUEUE_WORDS,
     SELECT_FAILED,
     DELETE_MESSAGES,
     DELETE_USAGE,
@@ -39,6 +41,8 @@ const conv__sqlite_statement conv__sqlite_save_statements[] = {
                         " metadata, originals, created_at)"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
     [INSERT_USAGE] = {CONV__SQLITE_INSERT_USAGE},
+    [QUEUE_WORDS] = {"INSERT INTO chat_search_queue (session_id, first_position, message_count)"
+                     " VALUES (?, ?, ?)"},
     [SELECT_FAILED] = {"SELECT e.log_id, e.message_count, m.position FROM chat_exchanges e"
                        " JOIN chat_messages m ON m.message_id = e.first_message_id"
                        " AND m.session_id = e.session_id"
@@ -145,10 +149,17 @@ static conv_status save_one(conv__sqlite *connection, const conv__exchange *exch
     if (status == CONV_OK) status = upsert_session(connection, exchange, result, error);
     for (size_t i = 0; status == CONV_OK && i < exchange->message_count; i++)
         status = insert_message(connection, exchange, i, result->first_position, error);
+    if (status == CONV_OK) status = conv__sqlite_save_branch(connection, exchange, error);
     if (status != CONV_OK) return status;
     conv__sqlite_query query;
     prepare(&query, connection, INSERT_USAGE, ACTION_SAVE);
     conv__sqlite_bind_usage(&query, &exchange->usage);
+    status = conv__sqlite_execute(&query, NULL, error);
+    if (status != CONV_OK) return status;
+    prepare(&query, connection, QUEUE_WORDS, ACTION_SAVE);
+    conv__sqlite_bind_uuid(&query, exchange->session.session_id);
+    conv__sqlite_bind_integer(&query, result->first_position);
+    conv__sqlite_bind_integer(&query, (int64_t)exchange->message_count);
     return conv__sqlite_execute(&query, NULL, error);
 }
 
@@ -219,7 +230,9 @@ conv_status conv__sqlite_remove_failed(conv__chat_repository *chat, conv__transa
     failed_attempt attempt = {0};
     conv_status status = find_failed(connection, exchange, &attempt, error);
     if (status != CONV_OK || !attempt.found) return status;
-    status = delete_messages(connection, session_id, &attempt, error);
+    status = conv__sqlite_relink(connection, session_id, attempt.first_position,
+                                 attempt.first_position + attempt.message_count, error);
+    if (status == CONV_OK) status = delete_messages(connection, session_id, &attempt, error);
     if (status != CONV_OK) return status;
     conv__sqlite_query query;
     prepare(&query, connection, DELETE_USAGE, ACTION_REMOVE);

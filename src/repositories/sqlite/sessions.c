@@ -1,4 +1,5 @@
 /* Sessions as a whole. */
+#include "repositories/sqlite/sessions.h"
 #include "core/error.h"
 #include "core/originals.h"
 #include "repositories/sqlite/columns.h"
@@ -18,20 +19,30 @@ enum {
     SELECT_SESSIONS_OF_USER,
     SELECT_ORIGINALS,
     UPDATE_SESSION,
+    UNINDEX,
+    DELETE_SEARCH,
+    DELETE_TAGS,
+    DELETE_BRANCHES,
     DELETE_SUMMARIES,
     DELETE_MESSAGES,
     DELETE_EXCHANGES,
     DELETE_SESSION,
+    REMEMBER,
     COUNT_USAGE
 };
 
 #define SELECT_COLUMNS                                                                             \
     "SELECT s.session_id, s.external_id, s.user_id, s.title, s.metadata, s.originals,"             \
-    " s.message_count, s.created_at, s.updated_at, u.external_id, u.originals"                     \
+    " s.message_count, s.created_at, s.updated_at, u.external_id, u.originals, s.archived_at,"     \
+    " (SELECT group_concat(tag, char(31)) FROM (SELECT t.tag FROM chat_session_tags t"             \
+    "  WHERE t.session_id = s.session_id ORDER BY t.tag))"                                         \
     " FROM chat_sessions s LEFT JOIN chat_users u ON u.user_id = s.user_id"
 
 #define ONE_PAGE                                                                                   \
     " (s.updated_at, s.session_id) < (?1, ?2)"                                                     \
+    " AND (?5 IS NULL OR EXISTS (SELECT 1 FROM chat_session_tags t"                                \
+    "  WHERE t.session_id = s.session_id AND t.tag = ?5))"                                         \
+    " AND (?6 = 2 OR (s.archived_at IS NOT NULL) = (?6 = 1))"                                      \
     " ORDER BY s.updated_at DESC, s.session_id DESC LIMIT ?3"
 
 const conv__sqlite_statement conv__sqlite_session_statements[] = {
@@ -47,10 +58,17 @@ const conv__sqlite_statement conv__sqlite_session_statements[] = {
     [UPDATE_SESSION] = {"UPDATE chat_sessions SET title = coalesce(?2, title),"
                         " metadata = coalesce(?3, metadata), originals = ?4"
                         " WHERE session_id = ?1"},
+    [UNINDEX] = {CONV__SQLITE_UNINDEX("x.session_id = ?")},
+    [DELETE_SEARCH] = {"DELETE FROM chat_search WHERE session_id = ?"},
+    [DELETE_TAGS] = {"DELETE FROM chat_session_tags WHERE session_id = ?"},
+    [DELETE_BRANCHES] = {"DELETE FROM chat_branches WHERE session_id = ?"},
     [DELETE_SUMMARIES] = {"DELETE FROM chat_sessions_summary WHERE session_id = ?"},
     [DELETE_MESSAGES] = {"DELETE FROM chat_messages WHERE session_id = ?"},
     [DELETE_EXCHANGES] = {"DELETE FROM chat_exchanges WHERE session_id = ?"},
     [DELETE_SESSION] = {"DELETE FROM chat_sessions WHERE session_id = ?"},
+    [REMEMBER] = {"INSERT INTO chat_deletions (session_id, deleted_at) VALUES (?, ?)"
+                  " ON CONFLICT (session_id, user_id)"
+                  " DO UPDATE SET deleted_at = max(deleted_at, excluded.deleted_at)"},
     [COUNT_USAGE] = {"SELECT count(*) FROM usage_logs"
                      " WHERE session_id = ? AND session_id <> " CONV__SQLITE_NIL},
     {NULL},
@@ -113,6 +131,10 @@ static void append_session(conv__sqlite_query *query, conv__arena *arena, conv__
         conv__sqlite_damaged(query);
     session->message_count = conv__sqlite_integer(query, 6);
     session->updated_us = conv__sqlite_time(query, 8);
+    if (conv__sqlite_bytes(query, 11).data != NULL)
+        session->archived_us = conv__sqlite_time(query, 11);
+    if (conv__tags_from_row(arena, conv__sqlite_bytes(query, 12), session) != CONV_OK)
+        conv__sqlite_no_memory(query);
     list->count++;
 }
 
@@ -153,7 +175,9 @@ conv_status conv__sqlite_list_sessions(conv__chat_repository *chat, conv__transa
         conv__sqlite_bind_uuid_or_nil(&query, question->after_id);
     }
     conv__sqlite_bind_integer(&query, (int64_t)question->limit + 1);
-    if (of_user) conv__sqlite_bind_uuid(&query, question->user_id);
+    conv__sqlite_bind_uuid(&query, question->user_id);
+    conv__sqlite_bind_text(&query, question->tag);
+    conv__sqlite_bind_integer(&query, (int64_t)question->archived);
     while (conv__sqlite_step(&query)) {
         if (list->count == question->limit)
             list->has_more = true;
@@ -226,20 +250,38 @@ static conv_status delete_rows(const conv__transaction *transaction, int which,
     return conv__sqlite_execute(&query, deleted, error);
 }
 
+static conv_status remember(const conv__transaction *transaction, conv_uuid session_id,
+                            int64_t deleted_us, conv_error *error)
+{
+    conv__sqlite_query query;
+    prepare(&query, transaction, REMEMBER, ACTION_DELETE);
+    conv__sqlite_bind_uuid(&query, session_id);
+    conv__sqlite_bind_time(&query, deleted_us);
+    return conv__sqlite_execute(&query, NULL, error);
+}
+
 conv_status conv__sqlite_delete_session(conv__chat_repository *chat, conv__transaction *transaction,
-                                        conv_uuid session_id, conv_delete_receipt *receipt,
-                                        conv_error *error)
+                                        conv_uuid session_id, int64_t deleted_us,
+                                        conv_delete_receipt *receipt, conv_error *error)
 {
     (void)chat;
     *receipt = (conv_delete_receipt){0};
-    conv_status status =
-        delete_rows(transaction, DELETE_SUMMARIES, session_id, &receipt->summaries, error);
-    if (status == CONV_OK)
-        status = delete_rows(transaction, DELETE_MESSAGES, session_id, &receipt->messages, error);
-    if (status == CONV_OK)
-        status = delete_rows(transaction, DELETE_EXCHANGES, session_id, &receipt->exchanges, error);
-    if (status == CONV_OK)
-        status = delete_rows(transaction, DELETE_SESSION, session_id, &receipt->sessions, error);
+    int64_t others = 0;
+    int64_t *const counts[] = {
+        [UNINDEX] = &others,
+        [DELETE_SEARCH] = &others,
+        [DELETE_TAGS] = &others,
+        [DELETE_BRANCHES] = &others,
+        [DELETE_SUMMARIES] = &receipt->summaries,
+        [DELETE_MESSAGES] = &receipt->messages,
+        [DELETE_EXCHANGES] = &receipt->exchanges,
+        [DELETE_SESSION] = &receipt->sessions,
+    };
+    conv_status status = CONV_OK;
+    for (int which = UNINDEX; status == CONV_OK && which <= DELETE_SESSION; which++)
+        status = delete_rows(transaction, which, session_id, counts[which], error);
+    if (status == CONV_OK && receipt->sessions > 0)
+        status = remember(transaction, session_id, deleted_us, error);
     if (status != CONV_OK) return status;
     conv__sqlite_query query;
     prepare(&query, transaction, COUNT_USAGE, ACTION_DELETE);

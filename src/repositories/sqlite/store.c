@@ -8,12 +8,15 @@
 #include "core/memory.h"
 #include "db/sqlite/migrations.h"
 #include "repositories/sqlite/internal.h"
+#include "repositories/sqlite/sessions.h"
 
 typedef struct sqlite_store {
     conv__store base;
     conv__chat_repository chat;
     conv__usage_repository usage;
     conv__document_repository documents;
+    conv__session_repository sessions;
+    conv__search_repository search;
     conv__sqlite_params params;
     char *path;
     pthread_mutex_t opening; /* of the connection, where it was left for later */
@@ -148,6 +151,10 @@ conv_status conv__sqlite_store_open(const conv__sqlite_params *params, bool late
     opened->chat.functions = &chat_functions;
     opened->usage.functions = &usage_functions;
     opened->documents.functions = &document_functions;
+    opened->base.sessions = &opened->sessions;
+    opened->base.search = &opened->search;
+    opened->sessions.functions = &conv__sqlite_session_functions;
+    opened->search.functions = &conv__sqlite_search_functions;
     opened->transaction.store = &opened->base;
     opened->path = conv__copy_text(params->path);
     opened->params = *params;

@@ -6,7 +6,7 @@
 #define ACTION_FIND "look up exchange"
 #define ACTION_READ "read turn"
 
-enum { SELECT_EXCHANGE, SELECT_SAVED, SELECT_USAGE, SELECT_LEADING, SELECT_CONTEXT };
+enum { SELECT_EXCHANGE, SELECT_SAVED, SELECT_USAGE, SELECT_LEADING, SELECT_CONTEXT, BRANCHED };
 
 const conv__sqlite_statement conv__sqlite_turn_statements[] = {
     [SELECT_EXCHANGE] = {"SELECT e.status, e.request_hash, e.reply_hash, e.log_id, e.message_count,"
@@ -29,6 +29,7 @@ const conv__sqlite_statement conv__sqlite_turn_statements[] = {
                         " WHERE session_id = ?1 AND status <> 'failed'"
                         " ORDER BY position DESC LIMIT ?2) WHERE place = 0)"
                         " ORDER BY position"},
+    [BRANCHED] = {"SELECT EXISTS (SELECT 1 FROM chat_branches WHERE session_id = ?)"},
     {NULL},
 };
 
@@ -138,6 +139,16 @@ static conv_status read_context(conv__sqlite *connection, const conv__turn_query
     return conv__sqlite_finish(&query, error);
 }
 
+static conv_status look_for_branches(conv__sqlite *connection, conv_uuid session_id, bool *branched,
+                                     conv_error *error)
+{
+    conv__sqlite_query query;
+    prepare(&query, connection, BRANCHED, ACTION_READ);
+    conv__sqlite_bind_uuid(&query, session_id);
+    if (conv__sqlite_step(&query)) *branched = conv__sqlite_integer(&query, 0) != 0;
+    return conv__sqlite_finish(&query, error);
+}
+
 conv_status conv__sqlite_read_turn(conv__chat_repository *chat, conv__transaction *transaction,
                                    const conv__turn_query *query, conv__arena *arena,
                                    conv__turn_state *state, conv_error *error)
@@ -155,5 +166,7 @@ conv_status conv__sqlite_read_turn(conv__chat_repository *chat, conv__transactio
     }
     if (status == CONV_OK && query->context_limit > 0)
         status = read_context(connection, query, arena, &state->context, error);
+    if (status == CONV_OK && query->context_limit > 0)
+        status = look_for_branches(connection, query->session_id, &state->branched, error);
     return status;
 }

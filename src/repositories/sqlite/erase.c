@@ -1,0 +1,156 @@
+/* Erasing a user, and what the store remembers of deletions. */
+#include "repositories/sqlite/columns.h"
+#include "repositories/sqlite/sessions.h"
+
+#define ACTION_ERASE "erase user"
+#define ACTION_FIND  "look up deletions"
+
+enum {
+    OWN_UNINDEX,
+    OWN_SEARCH,
+    OWN_TAGS,
+    OWN_BRANCHES,
+    OWN_SUMMARIES,
+    OWN_MESSAGES,
+    OWN_EXCHANGES,
+    OWN_DELETIONS,
+    OWN_SESSIONS,
+    FOREIGN_UNINDEX,
+    FOREIGN_SEARCH,
+    FOREIGN_BRANCHES,
+    FOREIGN_SUMMARIES,
+    FOREIGN_EXCHANGES,
+    FOREIGN_COUNTS,
+    FOREIGN_MESSAGES,
+    USAGE,
+    SPELLING,
+    REMEMBER,
+    FIND
+};
+
+/* ?1 is the user. */
+#define OWN "IN (SELECT session_id FROM chat_sessions WHERE user_id = ?1)"
+
+/* The ledger knows in which sessions of others the user spoke; by now these are all that are left.
+ */
+#define FOREIGN                                                                                    \
+    "IN (SELECT session_id FROM usage_logs WHERE user_id = ?1 AND session_id <> " CONV__SQLITE_NIL \
+    ")"
+
+/* Of a session f with messages of the user. */
+#define FOREIGN_RANGE                                                                              \
+    "EXISTS (SELECT 1 FROM chat_messages m WHERE m.session_id = f.session_id"                      \
+    " AND m.position = f.position AND m.user_id = ?1)"
+
+#define REMEMBER_DELETION                                                                          \
+    " ON CONFLICT (session_id, user_id)"                                                           \
+    " DO UPDATE SET deleted_at = max(deleted_at, excluded.deleted_at)"
+
+const conv__sqlite_statement conv__sqlite_erase_statements[] = {
+    [OWN_UNINDEX] = {CONV__SQLITE_UNINDEX("x.session_id " OWN)},
+    [OWN_SEARCH] = {"DELETE FROM chat_search WHERE session_id " OWN},
+    [OWN_TAGS] = {"DELETE FROM chat_session_tags WHERE session_id " OWN},
+    [OWN_BRANCHES] = {"DELETE FROM chat_branches WHERE session_id " OWN},
+    [OWN_SUMMARIES] = {"DELETE FROM chat_sessions_summary WHERE session_id " OWN},
+    [OWN_MESSAGES] = {"DELETE FROM chat_messages WHERE session_id " OWN},
+    [OWN_EXCHANGES] = {"DELETE FROM chat_exchanges WHERE session_id " OWN},
+    [OWN_DELETIONS] =
+        {"INSERT INTO chat_deletions (session_id, deleted_at)"
+         " SELECT session_id, ?2 FROM chat_sessions WHERE user_id = ?1" REMEMBER_DELETION},
+    [OWN_SESSIONS] = {"DELETE FROM chat_sessions WHERE user_id = ?1"},
+    [FOREIGN_UNINDEX] = {CONV__SQLITE_UNINDEX("x.session_id " FOREIGN " AND m.user_id = ?1")},
+    [FOREIGN_SEARCH] = {"DELETE FROM chat_search AS f WHERE session_id " FOREIGN
+                        " AND " FOREIGN_RANGE},
+    [FOREIGN_BRANCHES] = {"DELETE FROM chat_branches AS f WHERE session_id " FOREIGN
+                          " AND " FOREIGN_RANGE},
+    [FOREIGN_SUMMARIES] = {"DELETE FROM chat_sessions_summary WHERE session_id IN"
+                           " (SELECT session_id FROM chat_messages WHERE session_id " FOREIGN
+                           " AND user_id = ?1)"},
+    [FOREIGN_EXCHANGES] = {"DELETE FROM chat_exchanges AS f WHERE session_id " FOREIGN
+                           " AND EXISTS (SELECT 1 FROM chat_messages m WHERE"
+                           " m.message_id = f.first_message_id AND m.session_id = f.session_id"
+                           " AND m.user_id = ?1)"},
+    [FOREIGN_COUNTS] = {"UPDATE chat_sessions SET message_count = message_count -"
+                        " (SELECT count(*) FROM chat_messages m"
+                        " WHERE m.session_id = chat_sessions.session_id AND m.user_id = ?1)"
+                        " WHERE session_id " FOREIGN},
+    [FOREIGN_MESSAGES] = {"DELETE FROM chat_messages WHERE session_id " FOREIGN
+                          " AND user_id = ?1"},
+    /* The ledger keeps its sums. */
+    [USAGE] = {"UPDATE usage_logs SET user_id = ?2, user_email = NULL, originals = NULL"
+               " WHERE user_id = ?1"},
+    [SPELLING] = {"DELETE FROM chat_users WHERE user_id = ?1"},
+    [REMEMBER] =
+        {"INSERT INTO chat_deletions (user_id, deleted_at) VALUES (?1, ?2)" REMEMBER_DELETION},
+    [FIND] = {"SELECT 1 FROM chat_deletions WHERE deleted_at >= ?3 AND ((session_id = ?1"
+              " AND user_id = " CONV__SQLITE_NIL ") OR (session_id = " CONV__SQLITE_NIL
+              " AND user_id = ?2)) LIMIT 1"},
+    {NULL},
+};
+
+typedef struct erasing {
+    conv__sqlite *connection;
+    conv_uuid user_id;
+    conv_uuid pseudonym;
+    int64_t erased_us;
+} erasing;
+
+/* Runs one statement and adds what it changed to `sum`, which may be NULL. */
+static conv_status run(const erasing *self, int which, int64_t *sum, conv_error *error)
+{
+    int64_t changes = 0;
+    conv__sqlite_query query;
+    conv__sqlite_prepare(&query, self->connection, &conv__sqlite_erase_statements[which],
+                         ACTION_ERASE);
+    conv__sqlite_bind_uuid(&query, self->user_id);
+    if (which == OWN_DELETIONS || which == REMEMBER)
+        conv__sqlite_bind_time(&query, self->erased_us);
+    if (which == USAGE) conv__sqlite_bind_uuid(&query, self->pseudonym);
+    conv_status status = conv__sqlite_execute(&query, &changes, error);
+    if (sum != NULL) *sum += changes;
+    return status;
+}
+
+conv_status conv__sqlite_erase_user(conv__session_repository *sessions,
+                                    conv__transaction *transaction, conv_uuid user_id,
+                                    conv_uuid pseudonym, int64_t erased_us,
+                                    conv_delete_receipt *receipt, conv_error *error)
+{
+    (void)sessions;
+    *receipt = (conv_delete_receipt){0};
+    const erasing self = {conv__sqlite_of(transaction), user_id, pseudonym, erased_us};
+    int64_t *const sums[] = {
+        [OWN_SUMMARIES] = &receipt->summaries,
+        [OWN_MESSAGES] = &receipt->messages,
+        [OWN_EXCHANGES] = &receipt->exchanges,
+        [OWN_SESSIONS] = &receipt->sessions,
+        [FOREIGN_SUMMARIES] = &receipt->summaries,
+        [FOREIGN_EXCHANGES] = &receipt->exchanges,
+        [FOREIGN_MESSAGES] = &receipt->messages,
+        [USAGE] = &receipt->usage_kept,
+        [REMEMBER] = NULL,
+    };
+    conv_status status = CONV_OK;
+    for (int which = OWN_UNINDEX; status == CONV_OK && which <= REMEMBER; which++)
+        status = run(&self, which, sums[which], error);
+    return status;
+}
+
+conv_status conv__sqlite_find_deleted(conv__session_repository *sessions,
+                                      conv__transaction *transaction, const conv__accepted *items,
+                                      size_t count, bool *deleted, conv_error *error)
+{
+    (void)sessions;
+    conv_status status = CONV_OK;
+    for (size_t i = 0; status == CONV_OK && i < count; i++) {
+        conv__sqlite_query query;
+        conv__sqlite_prepare(&query, conv__sqlite_of(transaction),
+                             &conv__sqlite_erase_statements[FIND], ACTION_FIND);
+        conv__sqlite_bind_uuid(&query, items[i].session_id);
+        conv__sqlite_bind_uuid(&query, items[i].user_id);
+        conv__sqlite_bind_time(&query, items[i].accepted_us);
+        deleted[i] = conv__sqlite_step(&query);
+        status = conv__sqlite_finish(&query, error);
+    }
+    return status;
+}

@@ -1,0 +1,58 @@
+/* The session and search repositories on SQLite: their functions, and all of their statements. */
+#ifndef CONV__REPOSITORIES_SQLITE_SESSIONS_H
+#define CONV__REPOSITORIES_SQLITE_SESSIONS_H
+
+#include "repositories/search.h"
+#include "repositories/sessions.h"
+#include "repositories/sqlite/internal.h"
+
+extern const conv__session_repository_functions conv__sqlite_session_functions;
+extern const conv__search_repository_functions conv__sqlite_search_functions;
+
+/* The tables, each ended by a statement without SQL. */
+extern const conv__sqlite_statement conv__sqlite_label_statements[];
+extern const conv__sqlite_statement conv__sqlite_branch_statements[];
+extern const conv__sqlite_statement conv__sqlite_erase_statements[];
+extern const conv__sqlite_statement conv__sqlite_search_statements[];
+
+/* What is indexed of the message m: the first 65,536 characters of its text, or of its parts'. */
+#define CONV__SQLITE_INDEXED_TEXT                                                                  \
+    "substr(coalesce(m.content, (SELECT group_concat(CASE p.type WHEN 'object'"                    \
+    " THEN json_extract(p.value, '$.text') END, ' ') FROM json_each(m.parts) AS p), ''), 1,"       \
+    " 65536)"
+
+/* Takes the words of messages out of the index; the messages must still be there, because their
+ * text says which words those are. `condition` chooses rows of chat_search x and chat_messages m.
+ */
+#define CONV__SQLITE_UNINDEX(condition)                                                            \
+    "INSERT INTO chat_search_words (chat_search_words, rowid, words)"                              \
+    " SELECT 'delete', x.search_id, " CONV__SQLITE_INDEXED_TEXT                                    \
+    " FROM chat_search x JOIN chat_messages m"                                                     \
+    " ON m.session_id = x.session_id AND m.position = x.position WHERE " condition
+
+conv_status conv__sqlite_read_branch(conv__session_repository *sessions,
+                                     conv__transaction *transaction,
+                                     const conv__branch_query *query, conv__arena *arena,
+                                     conv__branch *branch, conv_error *error);
+conv_status conv__sqlite_list_branches(conv__session_repository *sessions,
+                                       conv__transaction *transaction, conv_uuid session_id,
+                                       conv__arena *arena, conv__message_list *list,
+                                       conv_error *error);
+conv_status conv__sqlite_erase_user(conv__session_repository *sessions,
+                                    conv__transaction *transaction, conv_uuid user_id,
+                                    conv_uuid pseudonym, int64_t erased_us,
+                                    conv_delete_receipt *receipt, conv_error *error);
+conv_status conv__sqlite_find_deleted(conv__session_repository *sessions,
+                                      conv__transaction *transaction, const conv__accepted *items,
+                                      size_t count, bool *deleted, conv_error *error);
+
+/* Notes where an exchange that was just saved branches off. */
+conv_status conv__sqlite_save_branch(conv__sqlite *connection, const conv__exchange *exchange,
+                                     conv_error *error);
+
+/* Before a failed attempt at these positions is removed: what goes on after it goes on after what
+ * it went on after, and its words are no longer to be found. */
+conv_status conv__sqlite_relink(conv__sqlite *connection, conv_uuid session_id, int64_t first,
+                                int64_t beyond, conv_error *error);
+
+#endif
