@@ -103,6 +103,41 @@ static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadlin
     return true;
 }
 
+/* What was deleted since it was accepted leaves the batch, and nothing but its usage record. False
+ * when the store or the journal did not answer. */
+static bool drop_deleted(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
+{
+    conv__accepted items[DRAIN_BATCH];
+    bool deleted[DRAIN_BATCH];
+    conv_error error = CONV_ERROR_INIT;
+    int64_t deadline = transaction_deadline(saving, deadline_ns);
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->count; i++)
+        items[i] = (conv__accepted){batch->exchanges[i].session.session_id,
+                                    batch->exchanges[i].session.user.id,
+                                    batch->list.entries[i].created_us};
+    if (conv__saving_find_deleted(saving, items, batch->count, deadline, deleted, &error) !=
+        CONV_OK) {
+        conv__saving_store_away(saving, &error);
+        return false;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        if (deleted[i]) {
+            bool changed = false;
+            if (conv__saving_leave_usage(saving, &batch->list.entries[i], batch->saves[i].exchange,
+                                         deadline, &changed, NULL) != CONV_OK)
+                return false;
+            continue;
+        }
+        batch->list.entries[kept] = batch->list.entries[i];
+        batch->saves[kept] = batch->saves[i];
+        batch->order[kept] = &batch->saves[kept];
+        kept++;
+    }
+    batch->count = kept;
+    return true;
+}
+
 /* What becomes of an entry after the store's answer. */
 typedef enum fate { ENDS, HELD, WAITS } fate;
 
@@ -180,6 +215,31 @@ static bool read_usage(conv__saving *saving, usage_drain *batch)
     return true;
 }
 
+/* The same for usage records, which stay: the ledger keeps its sums, but not whose they were. */
+static bool hide_erased(conv__saving *saving, usage_drain *batch, int64_t deadline_ns)
+{
+    conv__accepted items[DRAIN_BATCH];
+    bool erased[DRAIN_BATCH];
+    conv_error error = CONV_ERROR_INIT;
+    for (size_t i = 0; i < batch->count; i++)
+        items[i] = (conv__accepted){.user_id = batch->rows[i].user.id,
+                                    .accepted_us = batch->list.entries[i].created_us};
+    if (conv__saving_find_deleted(saving, items, batch->count,
+                                  transaction_deadline(saving, deadline_ns), erased,
+                                  &error) != CONV_OK) {
+        conv__saving_store_away(saving, &error);
+        return false;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        conv__usage_row *row = &batch->rows[i];
+        if (!erased[i]) continue;
+        row->user = (conv__name_row){.id = conv_uuid_v4()};
+        row->usage.user_email = conv_text(NULL);
+        row->originals = conv_text(NULL);
+    }
+    return true;
+}
+
 /* They have no order among them, so what waits keeps nobody. */
 static bool settle_usage(conv__saving *saving, usage_drain *batch)
 {
@@ -208,6 +268,7 @@ static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
     usage_drain *batch = conv__allocate(sizeof *batch);
     if (batch == NULL) return false;
     bool settled = read_usage(saving, batch);
+    if (settled && batch->count > 0) settled = hide_erased(saving, batch, deadline_ns);
     if (settled && batch->count > 0) {
         conv__usage_batch_save(saving->store, batch->saves, batch->count,
                                transaction_deadline(saving, deadline_ns));
@@ -227,6 +288,7 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
     drain_batch *batch = conv__allocate(sizeof *batch);
     if (batch == NULL) return false;
     bool settled = read_batch(saving, batch, deadline_ns);
+    if (settled && batch->count > 0) settled = drop_deleted(saving, batch, deadline_ns);
     if (settled && batch->count > 0) {
         conv__batch_save(saving->store, batch->order, batch->count);
         settled = settle_batch(saving, batch);
@@ -256,13 +318,19 @@ bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
         pthread_mutex_lock(&saving->lock);
         int64_t waiting = saving->waiting;
         bool called_off = saving->stopping && deadline_ns == CONV__NO_DEADLINE;
+        bool anew = saving->anew;
+        saving->anew = false;
         pthread_mutex_unlock(&saving->lock);
+        if (anew) begin_pass(saving);
         if (waiting <= saving->left) return true;
         if (called_off) return false;
         bool more = false;
         bool more_usage = false;
-        if (!drain_some(saving, deadline_ns, &more) ||
-            !drain_usage(saving, deadline_ns, &more_usage)) {
+        conv__saving_hold_drain(saving);
+        bool settled =
+            drain_some(saving, deadline_ns, &more) && drain_usage(saving, deadline_ns, &more_usage);
+        conv__saving_release_drain(saving);
+        if (!settled) {
             begin_pass(saving);
             return false;
         }
@@ -349,7 +417,7 @@ static bool wait_for_work(conv__saving *saving, bool failed)
     int64_t held_until = conv__held_until(&saving->held);
     if (held_until < until) until = held_until;
     bool nothing = saving->waiting <= saving->left && saving->done_count < DRAIN_BATCH &&
-                   !conv__deadline_passed(held_until);
+                   !conv__deadline_passed(held_until) && !saving->anew;
     if (!saving->stopping && (nothing || failed))
         (void)conv__condition_wait(&saving->wake, &saving->lock, until);
     bool go_on = !saving->stopping;

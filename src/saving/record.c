@@ -10,9 +10,12 @@
 
 #define ACTION "read journal"
 
+/* An exchange that follows the session's last message is written without what it goes on after, so
+ * that earlier libraries read it, too. */
 enum {
     VERSION = 2,
     VERSION_WITH_DOCUMENTS = 2,
+    VERSION_WITH_PARENT = 3,
     CHECKSUM_SIZE = 8,
     KIND_EXCHANGE = 'E',
     KIND_USAGE = 'U'
@@ -215,10 +218,10 @@ static bool checksum(conv_bytes bytes, uint8_t sum[CHECKSUM_SIZE])
     return true;
 }
 
-static void begin(walker *self, conv__buffer *buffer, uint8_t kind)
+static void begin(walker *self, conv__buffer *buffer, uint8_t kind, uint8_t version)
 {
-    uint8_t head[2] = {kind, VERSION};
-    *self = (walker){.buffer = buffer, .version = VERSION};
+    uint8_t head[2] = {kind, version};
+    *self = (walker){.buffer = buffer, .version = version};
     walk_raw(self, head, sizeof head);
 }
 
@@ -238,12 +241,13 @@ void conv__record_append_exchange(conv__buffer *buffer, const conv__exchange *ex
     walker self;
     conv__exchange copy = *exchange;
     int64_t count = (int64_t)exchange->message_count;
-    begin(&self, buffer, KIND_EXCHANGE);
+    begin(&self, buffer, KIND_EXCHANGE, exchange->has_parent ? VERSION_WITH_PARENT : VERSION);
     walk_exchange(&self, &copy, &count);
     for (size_t i = 0; i < exchange->message_count; i++) {
         conv__message_row row = exchange->messages[i];
         walk_message(&self, &row);
     }
+    if (copy.has_parent) walk_uuid(&self, &copy.parent_id);
     finish(buffer, start);
 }
 
@@ -252,7 +256,7 @@ void conv__record_append_usage(conv__buffer *buffer, const conv__usage_row *row)
     size_t start = buffer->size;
     walker self;
     conv__usage_row copy = *row;
-    begin(&self, buffer, KIND_USAGE);
+    begin(&self, buffer, KIND_USAGE, VERSION);
     walk_usage(&self, &copy);
     finish(buffer, start);
 }
@@ -278,12 +282,13 @@ static conv_status open_record(walker *self, conv_bytes record, uint8_t kind, co
     *self = (walker){.rest = body};
     walk_raw(self, head, sizeof head);
     if (head[0] != kind) return damaged(error);
-    if (head[1] < 1) return damaged(error);
-    if (head[1] > VERSION)
+    if (head[1] < 1 || (head[1] == VERSION_WITH_PARENT && kind != KIND_EXCHANGE))
+        return damaged(error);
+    if (head[1] > VERSION_WITH_PARENT)
         return conv__fail(error, CONV_STATE, ACTION,
                           "a record of the journal has form %d, this library reads up to form %d: "
                           "update the program",
-                          head[1], VERSION);
+                          head[1], VERSION_WITH_PARENT);
     self->version = head[1];
     return CONV_OK;
 }
@@ -303,6 +308,8 @@ conv_status conv__record_read_exchange(conv__arena *arena, conv_bytes record,
     if (rows == NULL) return conv__fail_memory(error, ACTION);
     for (int64_t i = 0; i < count; i++)
         walk_message(&self, &rows[i]);
+    exchange->has_parent = self.version >= VERSION_WITH_PARENT;
+    if (exchange->has_parent) walk_uuid(&self, &exchange->parent_id);
     if (self.damaged || self.rest.size != 0) return damaged(error);
     exchange->messages = rows;
     exchange->message_count = (size_t)count;

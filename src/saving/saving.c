@@ -154,6 +154,7 @@ static void destroy(conv__saving *saving)
         saving->params.journal->functions->close(saving->params.journal);
     pthread_cond_destroy(&saving->wake);
     pthread_cond_destroy(&saving->room);
+    pthread_mutex_destroy(&saving->draining);
     pthread_mutex_destroy(&saving->lock);
     conv__release(saving->done);
     conv__release(saving);
@@ -194,6 +195,7 @@ conv_status conv__saving_create(const conv__saving_params *params, conv__saving 
     }
     made->params = *params;
     made->store = params->writer.store;
+    pthread_mutex_init(&made->draining, NULL);
     pthread_mutex_init(&made->lock, NULL);
     conv__condition_init(&made->wake);
     conv__condition_init(&made->room);

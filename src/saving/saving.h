@@ -96,6 +96,17 @@ CONV_WARN_UNUSED conv_status conv__saving_keep_damaged(conv__saving *saving, con
                                                        const conv_error *why, int64_t deadline_ns,
                                                        conv_error *error);
 
+/* While it is held nothing goes from the journal to the store. */
+void conv__saving_hold_drain(conv__saving *saving);
+void conv__saving_release_drain(conv__saving *saving);
+
+/* Takes out of the journal what it holds of a session, or of a user (nil: neither): turns,
+ * exchanges and dead letters; usage records stay, also those of exchanges that wait. `removed`
+ * tells how many. The drain is held. */
+CONV_WARN_UNUSED conv_status conv__saving_forget(conv__saving *saving, conv_uuid session_id,
+                                                 conv_uuid user_id, int64_t deadline_ns,
+                                                 int64_t *removed, conv_error *error);
+
 conv__store *conv__saving_store(const conv__saving *saving);
 /* Saves with other callers' exchanges as conv__saving_save does, but neither into the journal nor
  * as an event: for the exchange that only tests whether saving works. */

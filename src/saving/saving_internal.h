@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "repositories/sessions.h"
 #include "saving/group.h"
 #include "saving/held.h"
 #include "saving/saving.h"
@@ -21,13 +22,15 @@ struct conv__saving {
     conv__writer *writer;
     conv__group *changes; /* of the journal, made durable together */
 
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t draining; /* held while something goes from the journal to the store */
+    pthread_mutex_t lock;     /* of what follows */
     pthread_cond_t wake;
     pthread_cond_t room; /* the journal was changed */
     pthread_t thread;
     bool has_thread;
     bool stopping;
     int64_t waiting; /* entries of the journal that wait for the store */
+    bool anew;       /* a deletion has changed which they are: the pass begins anew */
     bool unproven;   /* nobody has seen the store yet: it is away until somebody has */
     bool away;       /* the store is known to be away: do not let callers wait for it */
     char away_because[CONV_MESSAGE_SIZE];
@@ -88,6 +91,20 @@ int64_t conv__saving_waiting(conv__saving *saving);
 
 /* Turns an entry into a dead letter. Borrows the reason. */
 void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why);
+
+/* Asks the store what was deleted since it was accepted. */
+CONV_WARN_UNUSED conv_status conv__saving_find_deleted(conv__saving *saving,
+                                                       const conv__accepted *items, size_t count,
+                                                       int64_t deadline_ns, bool *deleted,
+                                                       conv_error *error);
+
+/* Puts the usage record of an exchange that waits in its place: the ledger is kept when a session
+ * is deleted. `changed`: it was still there. */
+CONV_WARN_UNUSED conv_status conv__saving_leave_usage(conv__saving *saving,
+                                                      const conv__journal_entry *entry,
+                                                      const conv__exchange *exchange,
+                                                      int64_t deadline_ns, bool *changed,
+                                                      conv_error *error);
 
 /* The thread. */
 void *conv__drain_run(void *saving);

@@ -3,12 +3,13 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "core/time.h"
 #include "repositories/chat.h"
-#include "repositories/documents.h"
+#include "repositories/sessions.h"
 #include "services/question.h"
 
-enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 1000 };
+enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 1000, TAG_BYTES = 100 };
 
 struct conv_session_page {
     conv__arena arena; /* everything in the list lives here */
@@ -21,7 +22,9 @@ typedef struct session_work {
     conv_uuid session_id;
     conv__session_query query;
     conv__session_list *list;
-    conv_delete_receipt *receipt;
+    conv_bytes tag;
+    bool present;
+    int64_t archived_us;
     bool found;
 } session_work;
 
@@ -81,18 +84,24 @@ static conv_status list(conv__transaction *transaction, conv__arena *arena, void
                                           error);
 }
 
-static conv_status erase(conv__transaction *transaction, conv__arena *arena, void *context,
-                         conv_error *error)
+static conv_status tag(conv__transaction *transaction, conv__arena *arena, void *context,
+                       conv_error *error)
 {
-    (void)arena;
     session_work *work = context;
-    conv__chat_repository *chat = transaction->store->chat;
-    conv__document_repository *documents = transaction->store->documents;
-    conv_status status =
-        chat->functions->delete_session(chat, transaction, work->session_id, work->receipt, error);
-    if (status != CONV_OK) return status;
-    return documents->functions->remove_session(documents, transaction, work->session_id,
-                                                &work->receipt->documents, error);
+    conv__session_repository *sessions = transaction->store->sessions;
+    (void)arena;
+    return sessions->functions->set_tag(sessions, transaction, work->session_id, work->tag,
+                                        work->present, &work->found, error);
+}
+
+static conv_status archive(conv__transaction *transaction, conv__arena *arena, void *context,
+                           conv_error *error)
+{
+    session_work *work = context;
+    conv__session_repository *sessions = transaction->store->sessions;
+    (void)arena;
+    return sessions->functions->set_archived(sessions, transaction, work->session_id,
+                                             work->archived_us, &work->found, error);
 }
 
 /* The row that parameters describe; its bytes live in the arena or with the caller. */
@@ -160,6 +169,14 @@ conv_status conv__sessions_update(conv__store *store, int64_t deadline_ns,
     return status;
 }
 
+static bool is_tag(conv_bytes text)
+{
+    if (text.size < 1 || text.size > TAG_BYTES || !conv__utf8_is_valid(text)) return false;
+    for (size_t i = 0; i < text.size; i++)
+        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7F) return false;
+    return true;
+}
+
 conv_status conv__sessions_list(conv__store *store, int64_t deadline_ns,
                                 const conv_session_filter *filter, conv_session_page **page,
                                 conv_error *error)
@@ -167,31 +184,56 @@ conv_status conv__sessions_list(conv__store *store, int64_t deadline_ns,
     static const char action[] = "list sessions";
     static const conv_session_filter everything = CONV_SESSION_FILTER_INIT;
     if (filter == NULL) filter = &everything;
-    if (filter->size != sizeof *filter || filter->limit > MAX_LIMIT)
+    if (filter->size != sizeof *filter)
         return conv__fail(error, CONV_INVALID_ARGUMENT, action,
-                          filter->size != sizeof *filter
-                              ? "the filter was not begun with CONV_SESSION_FILTER_INIT"
-                              : "limit is over 1000");
+                          "the filter was not begun with CONV_SESSION_FILTER_INIT");
+    if (filter->limit > MAX_LIMIT)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action, "limit is over 1000");
+    if ((unsigned)filter->archived > CONV_ARCHIVED_TOO)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action,
+                          "archived is none of conv_archived");
+    /* No session has a tag that can't be given. */
+    if (filter->tag.data != NULL && !is_tag(filter->tag))
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action,
+                          "a tag is 1 to 100 bytes of UTF-8 without control characters");
     session_work work = {.query = {.limit = filter->limit > 0 ? filter->limit : DEFAULT_LIMIT,
                                    .after_us = filter->after_us,
-                                   .after_id = filter->after_id}};
+                                   .after_id = filter->after_id,
+                                   .tag = filter->tag,
+                                   .archived = filter->archived}};
     if (filter->user_id.data != NULL) work.query.user_id = conv_uuid_ensure(filter->user_id);
     return ask_for_page(store, CONV__ASK_READ, deadline_ns, list, &work, action, page, error);
 }
 
-conv_status conv__sessions_delete(conv__store *store, int64_t deadline_ns, const char *session_id,
-                                  conv_delete_receipt *receipt, conv_error *error)
+static conv_status change(conv__store *store, int64_t deadline_ns, conv__question question,
+                          const char *session_id, session_work *work, const char *action,
+                          conv_error *error)
 {
-    static const char action[] = "delete session";
-    conv_delete_receipt counts = {0};
     if (session_id == NULL)
         return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no session id was given");
-    session_work work = {.session_id = conv_uuid_ensure(conv_text(session_id)), .receipt = &counts};
+    work->session_id = conv_uuid_ensure(conv_text(session_id));
     conv_status status =
-        conv__ask(store, CONV__ASK_WRITE_ONCE, deadline_ns, erase, NULL, &work, error);
+        conv__ask(store, CONV__ASK_WRITE, deadline_ns, question, NULL, work, error);
     if (status != CONV_OK) return status;
-    if (receipt != NULL) *receipt = counts;
-    return counts.sessions + counts.documents > 0 ? CONV_OK : no_session(error, action);
+    return work->found ? CONV_OK : no_session(error, action);
+}
+
+conv_status conv__sessions_tag(conv__store *store, int64_t deadline_ns, const char *session_id,
+                               const char *text, bool present, conv_error *error)
+{
+    static const char action[] = "tag session";
+    session_work work = {.tag = conv_text(text), .present = present};
+    if (!is_tag(work.tag))
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action,
+                          "a tag is 1 to 100 bytes of UTF-8 without control characters");
+    return change(store, deadline_ns, tag, session_id, &work, action, error);
+}
+
+conv_status conv__sessions_archive(conv__store *store, int64_t deadline_ns, const char *session_id,
+                                   bool archived, conv_error *error)
+{
+    session_work work = {.archived_us = archived ? conv__now_us() : 0};
+    return change(store, deadline_ns, archive, session_id, &work, "archive session", error);
 }
 
 size_t conv_session_page_count(const conv_session_page *page)

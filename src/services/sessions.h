@@ -1,4 +1,4 @@
-/* The session service: create, resume, read, change, list and delete. Holds no SQL. */
+/* The session service: create, resume, read, change, label and list. Holds no SQL. */
 #ifndef CONV__SERVICES_SESSIONS_H
 #define CONV__SERVICES_SESSIONS_H
 
@@ -18,8 +18,12 @@ CONV_WARN_UNUSED conv_status conv__sessions_update(conv__store *store, int64_t d
 CONV_WARN_UNUSED conv_status conv__sessions_list(conv__store *store, int64_t deadline_ns,
                                                  const conv_session_filter *filter,
                                                  conv_session_page **page, conv_error *error);
-CONV_WARN_UNUSED conv_status conv__sessions_delete(conv__store *store, int64_t deadline_ns,
-                                                   const char *session_id,
-                                                   conv_delete_receipt *receipt, conv_error *error);
+/* Gives a tag or takes it away. */
+CONV_WARN_UNUSED conv_status conv__sessions_tag(conv__store *store, int64_t deadline_ns,
+                                                const char *session_id, const char *tag,
+                                                bool present, conv_error *error);
+CONV_WARN_UNUSED conv_status conv__sessions_archive(conv__store *store, int64_t deadline_ns,
+                                                    const char *session_id, bool archived,
+                                                    conv_error *error);
 
 #endif

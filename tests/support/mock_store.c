@@ -151,6 +151,18 @@ static conv_status read_turn(conv__chat_repository *chat, conv__transaction *tra
     return CONV_OK;
 }
 
+static conv_status find_deleted(conv__session_repository *sessions, conv__transaction *transaction,
+                                const conv__accepted *items, size_t count, bool *deleted,
+                                conv_error *error)
+{
+    (void)sessions;
+    (void)items;
+    (void)error;
+    for (size_t i = 0; i < count; i++)
+        deleted[i] = of(transaction->store)->deleted;
+    return CONV_OK;
+}
+
 static void close_store(conv__store *store)
 {
     (void)store;
@@ -183,10 +195,13 @@ void mock_store_init(mock_store *mock)
                                                          .remove_failed = remove_failed,
                                                          .find_exchanges = find_exchanges,
                                                          .read_turn = read_turn};
+    static const conv__session_repository_functions sessions = {.find_deleted = find_deleted};
     memset(mock, 0, sizeof *mock);
     pthread_mutex_init(&mock->lock, NULL);
     mock->store.functions = &store;
     mock->store.chat = &mock->chat;
     mock->store.usage = &mock->usage;
+    mock->store.sessions = &mock->sessions;
+    mock->sessions.functions = &sessions;
     mock->chat.functions = &chat;
 }

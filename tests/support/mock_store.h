@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "repositories/chat.h"
+#include "repositories/sessions.h"
 #include "repositories/store.h"
 #include "repositories/usage.h"
 
@@ -15,6 +16,7 @@ typedef struct mock_store {
     conv__store store;
     conv__chat_repository chat;
     conv__usage_repository usage;
+    conv__session_repository sessions;
 
     /* Counted. */
     int reads;
@@ -39,6 +41,7 @@ typedef struct mock_store {
     conv__exchange_state existing; /* what find_exchanges then gives */
     bool existing_is_last;         /* the stored one is the very attempt saved last */
     conv__turn_state turn_state;   /* what read_turn gives */
+    bool deleted;                  /* what find_deleted gives for everything */
     conv_uuid poison;              /* a batch with this exchange fails in its commit: */
     conv_error poison_error;
     void (*on_commit)(void *context); /* called first thing in each commit */

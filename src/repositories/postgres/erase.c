@@ -22,7 +22,7 @@ const conv__statement conv__postgres_erase_statements[] = {
               "   AND session_id <> " CONV__POSTGRES_NIL ")"
               " ORDER BY session_id FOR UPDATE"},
     [DELETE_OWN] =
-        {"conv_erase_own", ACTION_ERASE, 2, false,
+        {"conv_erase_own", ACTION_ERASE, 3, false,
          "WITH summary AS (DELETE FROM chat_sessions_summary"
          "  WHERE session_id = ANY ($1::uuid[]) RETURNING 1),"
          " search AS (DELETE FROM chat_search WHERE session_id = ANY ($1::uuid[])),"
@@ -32,12 +32,15 @@ const conv__statement conv__postgres_erase_statements[] = {
          " exchange AS (DELETE FROM chat_exchanges WHERE session_id = ANY ($1::uuid[])"
          "  RETURNING 1),"
          " session AS (DELETE FROM chat_sessions WHERE session_id = ANY ($1::uuid[]) RETURNING 1),"
+         " document AS (DELETE FROM chat_documents WHERE session_id = ANY ($1::uuid[])"
+         "  OR user_id = $3::uuid RETURNING 1),"
          " remembered AS (INSERT INTO chat_deletions AS d (session_id, deleted_at)"
          "  SELECT session_id, $2::timestamptz FROM unnest($1::uuid[]) AS s (session_id)"
          "  ORDER BY session_id ON CONFLICT (session_id, user_id)"
          "  DO UPDATE SET deleted_at = greatest(d.deleted_at, excluded.deleted_at))"
          " SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM message),"
-         "  (SELECT count(*) FROM exchange), (SELECT count(*) FROM summary)"},
+         "  (SELECT count(*) FROM exchange), (SELECT count(*) FROM summary),"
+         "  (SELECT count(*) FROM document)"},
     [DELETE_FOREIGN] =
         {"conv_erase_foreign", ACTION_ERASE, 2, false,
          "WITH message AS (DELETE FROM chat_messages WHERE session_id = ANY ($1::uuid[])"
@@ -54,7 +57,7 @@ const conv__statement conv__postgres_erase_statements[] = {
          "  FROM (SELECT session_id, count(*) AS count FROM message GROUP BY session_id) g"
          "  WHERE s.session_id = g.session_id)"
          " SELECT 0::int8, (SELECT count(*) FROM message), (SELECT count(*) FROM exchange),"
-         "  (SELECT count(*) FROM summary)"},
+         "  (SELECT count(*) FROM summary), 0::int8"},
     /* The ledger keeps its sums. */
     [USAGE] = {"conv_erase_usage", ACTION_ERASE, 2, false,
                "WITH changed AS (UPDATE usage_logs SET user_id = $2::uuid, user_email = NULL,"
@@ -124,6 +127,7 @@ static conv_status receive_counts(void *context, const conv__result *result, con
     receipt->messages += conv__next_int8(&reader);
     receipt->exchanges += conv__next_int8(&reader);
     receipt->summaries += conv__next_int8(&reader);
+    receipt->documents += conv__next_int8(&reader);
     return reader.status;
 }
 
@@ -154,6 +158,7 @@ conv_status conv__postgres_erase_user(conv__session_repository *sessions,
     if (status != CONV_OK) return status;
     conv__parameter_columns(&parameters, uuids, 1, found.own, found.own_count);
     conv__parameter_time(&parameters, erased_us);
+    conv__parameter_uuid(&parameters, user_id);
     status = queue(transaction, DELETE_OWN, &parameters, receive_counts, receipt, error);
     if (status != CONV_OK) return status;
     conv__parameter_columns(&parameters, uuids, 1, found.foreign, found.foreign_count);

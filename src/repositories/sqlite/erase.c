@@ -11,6 +11,7 @@ enum {
     OWN_TAGS,
     OWN_BRANCHES,
     OWN_SUMMARIES,
+    OWN_DOCUMENTS,
     OWN_MESSAGES,
     OWN_EXCHANGES,
     OWN_DELETIONS,
@@ -52,6 +53,7 @@ const conv__sqlite_statement conv__sqlite_erase_statements[] = {
     [OWN_TAGS] = {"DELETE FROM chat_session_tags WHERE session_id " OWN},
     [OWN_BRANCHES] = {"DELETE FROM chat_branches WHERE session_id " OWN},
     [OWN_SUMMARIES] = {"DELETE FROM chat_sessions_summary WHERE session_id " OWN},
+    [OWN_DOCUMENTS] = {"DELETE FROM chat_documents WHERE user_id = ?1 OR session_id " OWN},
     [OWN_MESSAGES] = {"DELETE FROM chat_messages WHERE session_id " OWN},
     [OWN_EXCHANGES] = {"DELETE FROM chat_exchanges WHERE session_id " OWN},
     [OWN_DELETIONS] =
@@ -121,6 +123,7 @@ conv_status conv__sqlite_erase_user(conv__session_repository *sessions,
     const erasing self = {conv__sqlite_of(transaction), user_id, pseudonym, erased_us};
     int64_t *const sums[] = {
         [OWN_SUMMARIES] = &receipt->summaries,
+        [OWN_DOCUMENTS] = &receipt->documents,
         [OWN_MESSAGES] = &receipt->messages,
         [OWN_EXCHANGES] = &receipt->exchanges,
         [OWN_SESSIONS] = &receipt->sessions,

@@ -1,0 +1,93 @@
+/* Deletions: first the store, in one transaction that also remembers what was deleted, then the
+ * journal. A process that dies between the two brings nothing back: the journal asks the store
+ * before it drains. */
+#include "services/erase.h"
+
+#include "core/error.h"
+#include "core/time.h"
+#include "repositories/documents.h"
+#include "repositories/sessions.h"
+#include "services/question.h"
+
+typedef struct erase_work {
+    conv_uuid session_id;
+    conv_uuid user_id;
+    conv_uuid pseudonym;
+    int64_t deleted_us;
+    conv_delete_receipt receipt;
+} erase_work;
+
+static conv_status delete_session(conv__transaction *transaction, conv__arena *arena, void *context,
+                                  conv_error *error)
+{
+    erase_work *work = context;
+    conv__chat_repository *chat = transaction->store->chat;
+    conv__document_repository *documents = transaction->store->documents;
+    (void)arena;
+    conv_status status = chat->functions->delete_session(
+        chat, transaction, work->session_id, work->deleted_us, &work->receipt, error);
+    if (status != CONV_OK) return status;
+    return documents->functions->remove_session(documents, transaction, work->session_id,
+                                                &work->receipt.documents, error);
+}
+
+static conv_status erase_user(conv__transaction *transaction, conv__arena *arena, void *context,
+                              conv_error *error)
+{
+    erase_work *work = context;
+    conv__session_repository *sessions = transaction->store->sessions;
+    (void)arena;
+    return sessions->functions->erase_user(sessions, transaction, work->user_id, work->pseudonym,
+                                           work->deleted_us, &work->receipt, error);
+}
+
+/* Nothing is drained meanwhile, so that what is on its way to the store arrives before the deletion
+ * or is found in the journal after it. */
+static conv_status erase(conv__saving *saving, int64_t deadline_ns, conv__question question,
+                         erase_work *work, conv_error *error)
+{
+    conv__saving_hold_drain(saving);
+    work->deleted_us = conv__now_us();
+    conv_status status = conv__ask(conv__saving_store(saving), CONV__ASK_WRITE_ONCE, deadline_ns,
+                                   question, NULL, work, error);
+    if (status == CONV_OK)
+        status = conv__saving_forget(saving, work->session_id, work->user_id, deadline_ns,
+                                     &work->receipt.journal, error);
+    conv__saving_release_drain(saving);
+    return status;
+}
+
+conv_status conv__session_delete(conv__saving *saving, int64_t deadline_ns, const char *session_id,
+                                 conv_delete_receipt *receipt, conv_error *error)
+{
+    static const char action[] = "delete session";
+    if (session_id == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no session id was given");
+    erase_work work = {.session_id = conv_uuid_ensure(conv_text(session_id))};
+    conv_status status = erase(saving, deadline_ns, delete_session, &work, error);
+    if (status != CONV_OK) return status;
+    if (receipt != NULL) *receipt = work.receipt;
+    if (work.receipt.sessions + work.receipt.documents + work.receipt.journal > 0) return CONV_OK;
+    return conv__fail(error, CONV_NOT_FOUND, action, "there is no session with this id");
+}
+
+conv_status conv__user_erase(conv__saving *saving, conv__tracker *tracker, int64_t deadline_ns,
+                             const char *user_id, conv_erase_receipt *receipt, conv_error *error)
+{
+    static const char action[] = "erase user";
+    if (user_id == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no user id was given");
+    erase_work work = {.user_id = conv_uuid_ensure(conv_text(user_id)),
+                       .pseudonym = conv_uuid_v4()};
+    /* A buffered record would come with the user's id later. */
+    conv_status status = conv__tracker_flush(tracker, deadline_ns, NULL, error);
+    if (status == CONV_OK) status = erase(saving, deadline_ns, erase_user, &work, error);
+    if (status != CONV_OK) return status;
+    const conv_delete_receipt *counts = &work.receipt;
+    if (receipt != NULL) *receipt = (conv_erase_receipt){*counts, work.pseudonym};
+    if (counts->sessions + counts->messages + counts->documents + counts->usage_kept +
+            counts->journal >
+        0)
+        return CONV_OK;
+    return conv__fail(error, CONV_NOT_FOUND, action, "there is nothing of a user with this id");
+}

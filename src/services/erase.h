@@ -1,0 +1,19 @@
+/* Deleting sessions and erasing users, in the store and in the journal. Holds no SQL. */
+#ifndef CONV__SERVICES_ERASE_H
+#define CONV__SERVICES_ERASE_H
+
+#include "conversation/session.h"
+#include "saving/saving.h"
+#include "saving/tracker.h"
+
+/* See conv_session_delete. */
+CONV_WARN_UNUSED conv_status conv__session_delete(conv__saving *saving, int64_t deadline_ns,
+                                                  const char *session_id,
+                                                  conv_delete_receipt *receipt, conv_error *error);
+
+/* See conv_user_erase. */
+CONV_WARN_UNUSED conv_status conv__user_erase(conv__saving *saving, conv__tracker *tracker,
+                                              int64_t deadline_ns, const char *user_id,
+                                              conv_erase_receipt *receipt, conv_error *error);
+
+#endif
