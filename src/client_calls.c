@@ -7,6 +7,7 @@
 #include "conversation/middleware.h"
 #include "conversation/report.h"
 #include "conversation/schema.h"
+#include "conversation/search.h"
 #include "conversation/session.h"
 #include "conversation/tracking.h"
 #include "conversation/turn.h"
@@ -15,9 +16,11 @@
 #include "core/time.h"
 #include "middleware/chain.h"
 #include "services/documents.h"
+#include "services/erase.h"
 #include "services/history.h"
 #include "services/reconcile.h"
 #include "services/reports.h"
+#include "services/search.h"
 #include "services/sessions.h"
 #include "services/tracking.h"
 
@@ -138,7 +141,7 @@ static conv_status delete_session(conv_client *client, const char *session_id,
 {
     conv_delete_receipt counts = {0};
     conv_status status =
-        conv__sessions_delete(client->store, deadline_of(client), session_id, &counts, error);
+        conv__session_delete(client->saving, deadline_of(client), session_id, &counts, error);
     if (receipt != NULL) *receipt = counts;
     if (status == CONV_OK)
         conv__client_tell_session(client, CONV_EVENT_SESSION_DELETED,
@@ -152,12 +155,65 @@ conv_status conv_session_delete(conv_client *client, const char *session_id,
     CALL(client, "delete session", error, delete_session(client, session_id, receipt, error));
 }
 
+conv_status conv_user_erase(conv_client *client, const char *user_id, conv_erase_receipt *receipt,
+                            conv_error *error)
+{
+    CALL(client, "erase user", error,
+         conv__user_erase(client->saving, client->tracker, deadline_of(client), user_id, receipt,
+                          error));
+}
+
+conv_status conv_session_tag(conv_client *client, const char *session_id, const char *tag,
+                             conv_error *error)
+{
+    CALL(client, "tag session", error,
+         conv__sessions_tag(client->store, deadline_of(client), session_id, tag, true, error));
+}
+
+conv_status conv_session_untag(conv_client *client, const char *session_id, const char *tag,
+                               conv_error *error)
+{
+    CALL(client, "tag session", error,
+         conv__sessions_tag(client->store, deadline_of(client), session_id, tag, false, error));
+}
+
+conv_status conv_session_archive(conv_client *client, const char *session_id, bool archived,
+                                 conv_error *error)
+{
+    CALL(client, "archive session", error,
+         conv__sessions_archive(client->store, deadline_of(client), session_id, archived, error));
+}
+
+conv_status conv_search(conv_client *client, const conv_search_params *params,
+                        conv_search_page **page, conv_error *error)
+{
+    CALL_WITH_RESULT(client, "search messages", page, error,
+                     conv__search(client->store, client->store_timeout_ms, !client->read_only,
+                                  params, page, error));
+}
+
+conv_status conv_search_index(conv_client *client, int64_t timeout_ms, bool *complete,
+                              conv_error *error)
+{
+    CALL(client, "index messages", error,
+         conv__search_index(client->store, conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : 0),
+                            complete, error));
+}
+
 conv_status conv_history_read(conv_client *client, const conv_history_params *params,
                               conv_history **history, conv_error *error)
 {
     CALL_WITH_RESULT(
         client, "read history", history, error,
         conv__history_read(client->store, deadline_of(client), params, history, error));
+}
+
+conv_status conv_history_branches(conv_client *client, const char *session_id,
+                                  conv_history **history, conv_error *error)
+{
+    CALL_WITH_RESULT(
+        client, "list branches", history, error,
+        conv__history_branches(client->store, deadline_of(client), session_id, history, error));
 }
 
 conv_status conv_history_message_by_id(conv_client *client, conv_uuid message_id,

@@ -25,23 +25,36 @@ typedef struct conv_history_params {
     int64_t before; /* if > 0: the last messages before this position. INT64_MAX: the last
                        messages of all. Not together with `after` */
     size_t limit;   /* 1 to 1000; 0: 100 */
+    bool branch;    /* only the branch that ends with `last`, from the session's beginning on */
+    conv_uuid last; /* a message; nil: the session's last one */
 } conv_history_params;
 
 #define CONV_HISTORY_PARAMS_INIT                                                                   \
     {                                                                                              \
-        sizeof(conv_history_params), NULL, 0, 0, 0                                                 \
+        sizeof(conv_history_params), NULL, 0, 0, 0, false,                                         \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
     }
 
 typedef struct conv_history conv_history;
 
 /* Reads one page. `history` receives it, to be freed with conv_history_free; NULL after a failure;
  * `error` may be NULL. CONV_INVALID_ARGUMENT: no session id, limit over 1000, after and before
- * together. CONV_NOT_FOUND: no such session. CONV_UNAVAILABLE, CONV_TIMEOUT, CONV_LIMIT,
- * CONV_PERMISSION: the store. CONV_BAD_DATA: a stored message is damaged. CONV_NO_MEMORY.
- * Thread: any. Round trips: 1; 2 when the page is empty. */
+ * together. CONV_NOT_FOUND: no such session, or it has no message `last`. CONV_UNAVAILABLE,
+ * CONV_TIMEOUT, CONV_LIMIT, CONV_PERMISSION: the store. CONV_BAD_DATA: a stored message is damaged.
+ * CONV_NO_MEMORY. Thread: any. Round trips: 1; 2 when the page is empty. */
 CONV_WARN_UNUSED conv_status conv_history_read(conv_client *client,
                                                const conv_history_params *params,
                                                conv_history **history, conv_error *error);
+
+/* Reads the last message of each branch of a session, in the order of the session, as a page: one
+ * without branches has one. Statuses as conv_history_read. Thread: any. Round trips: 1; 2 when
+ * the session is empty. */
+CONV_WARN_UNUSED conv_status conv_history_branches(conv_client *client, const char *session_id,
+                                                   conv_history **history, conv_error *error);
 
 /* Reads one message by its id, as a page of one. CONV_NOT_FOUND: there is none. Else as
  * conv_history_read. Thread: any. Round trips: 1. */

@@ -48,12 +48,23 @@ typedef struct conv_turn {
     int64_t timeout_ms;      /* see turn_timeout_ms of the client, which 0 means */
     conv_delta_function on_delta;
     void *delta_context;
+    /* Branches. A turn goes on after the session's last message, whatever its branch; or after the
+     * message `after`; or it takes the place of `instead_of`: an edited question, or, without a
+     * message of its own, another answer to the question before the one that is named. Its context
+     * is its branch. Nothing that is stored changes; history.h reads one branch. */
+    conv_uuid after;      /* nil: the last one */
+    conv_uuid instead_of; /* nil: none; not together with `after` */
 } conv_turn;
 
 #define CONV_TURN_INIT                                                                             \
     {                                                                                              \
         sizeof(conv_turn), NULL, NULL, NULL, NULL, {NULL, 0}, NULL, 0, NULL, NULL, NULL, NULL,     \
-            NULL, NULL, NULL, 0, 0, NULL, NULL                                                     \
+            NULL, NULL, NULL, 0, 0, NULL, NULL, {{0}},                                             \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
     }
 
 /* Where an exchange is when a call answers. */
@@ -78,7 +89,8 @@ typedef struct conv_reply conv_reply;
  * may be NULL. Any status may also be that of a step that refused; CONV_STATE also names one that
  * broke the rules of the chain.
  * CONV_INVALID_ARGUMENT: no message, an empty one, no role, a JSON field that is not JSON of the
- * right kind, no provider, a setting out of range. CONV_CONFLICT: the turn id was used in this
+ * right kind, no provider, a setting out of range. CONV_NOT_FOUND: the session has no message with
+ * the id of `after` or `instead_of`. CONV_CONFLICT: the turn id was used in this
  * session for other messages. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply
  * set. CONV_UNAVAILABLE, CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved
  * unless error->outcome_unknown; repeat with the same turn id). With a journal a store that is away
@@ -104,12 +116,19 @@ typedef struct conv_exchange {
     conv_outcome status;
     const char *title;  /* of a session that is made by this exchange */
     int64_t created_us; /* 0: now */
+    conv_uuid after; /* a message of the session that it goes on after, saved before; nil: the last
+                        one. See conv_turn */
 } conv_exchange;
 
 #define CONV_EXCHANGE_INIT                                                                         \
     {                                                                                              \
         sizeof(conv_exchange), NULL, NULL, NULL, NULL, 0, 0, CONV_USAGE_INIT,                      \
-            CONV_OUTCOME_COMPLETE, NULL, 0                                                         \
+            CONV_OUTCOME_COMPLETE, NULL, 0,                                                        \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
     }
 
 /* Saves an exchange in one transaction, once for each turn id: a repeat with the same content

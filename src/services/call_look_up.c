@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/time.h"
+#include "services/branching.h"
 #include "services/question.h"
 #include "services/reply.h"
 #include "services/turn.h"
@@ -26,7 +27,11 @@ static conv_status read_turn(conv__transaction *transaction, conv__arena *arena,
                               .context_limit = context_limit(call)};
     if (call->turn.turn_id != NULL) query.exchange_id = call->exchange.exchange_id;
     call->state = (conv__turn_state){0};
-    return chat->functions->read_turn(chat, transaction, &query, arena, &call->state, error);
+    conv_status status =
+        chat->functions->read_turn(chat, transaction, &query, arena, &call->state, error);
+    if (status != CONV_OK) return status;
+    return conv__turn_read_branch(transaction, &call->turn, query.context_limit, arena,
+                                  &call->exchange, &call->state, error);
 }
 
 static conv_status read_from_store(conv_call *call, conv_error *error)
@@ -94,12 +99,13 @@ conv_status conv__call_look_up(conv_call *call, conv_error *error)
     call->looked_up = true;
     size_t context = context_limit(call);
     bool answered = call->waits && call->waiting.exchange.status != CONV_OUTCOME_FAILED;
-    if (answered || (!has_id && context == 0)) return CONV_OK;
+    bool branches = conv__turn_branches(&call->turn);
+    if (answered || (!has_id && context == 0 && !branches)) return CONV_OK;
     status = read_from_store(call, &details);
     if (status == CONV_OK) return use_context(call, error);
     /* With a journal a turn that needs no context goes on while the store is away: if its id was
      * saved before, that comes out when it is saved. */
-    if (context == 0 && conv__saving_may_wait(&details) &&
+    if (context == 0 && !branches && conv__saving_may_wait(&details) &&
         conv__saving_has_journal(call->service->saving))
         return CONV_OK;
     call->looked_up = false;

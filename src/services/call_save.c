@@ -89,6 +89,18 @@ static conv_status set_rows(conv_call *call, conv_error *error)
     return conv__exchange_set_usage(&reply->arena, &call->exchange, &reply->usage, error);
 }
 
+/* Another answer was wanted and none came: there is no message to save, but what it cost. */
+static conv_status keep_record(conv_call *call, conv_error *error)
+{
+    conv_error unused;
+    conv_status status = conv__call_track(call, &unused);
+    (void)status; /* the caller hears of the provider's failure */
+    if (call->answer == CONV_OK)
+        return conv__fail(error, CONV_PROVIDER, ACTION, "the provider gave no answer");
+    *error = call->answer_error;
+    return call->answer;
+}
+
 conv_status conv__call_save(conv_call *call, conv_error *error)
 {
     call->saving = true;
@@ -97,6 +109,7 @@ conv_status conv__call_save(conv_call *call, conv_error *error)
     if (!call->looked_up) call->context_set = true;
     conv_status status = conv__call_resolve(call, error);
     if (status != CONV_OK || call->answered == CONV__ANSWERED_BEFORE) return status;
+    if (call->request_count + call->reply->message_count == 0) return keep_record(call, error);
     status = set_rows(call, error);
     if (status != CONV_OK) return status;
     int64_t begun = conv__monotonic_ns();

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "repositories/chat.h"
+#include "repositories/sessions.h"
 #include "services/question.h"
 
 #define ACTION "read history"
@@ -19,9 +20,21 @@ struct conv_history {
 
 typedef struct history_work {
     conv__history_query query;
+    conv_uuid last; /* of a branch */
     conv_uuid message_id;
     conv__message_list list;
 } history_work;
+
+/* An empty page of a session is an answer, an unknown session is a mistake. */
+static conv_status found_or_session(const history_work *work, conv__transaction *transaction,
+                                    conv__arena *arena, conv_error *error)
+{
+    conv__chat_repository *chat = transaction->store->chat;
+    conv__session_list session = {0};
+    if (work->list.count > 0) return CONV_OK;
+    return chat->functions->read_session(chat, transaction, work->query.session_id, arena, &session,
+                                         error);
+}
 
 static conv_status read_page(conv__transaction *transaction, conv__arena *arena, void *context,
                              conv_error *error)
@@ -30,11 +43,37 @@ static conv_status read_page(conv__transaction *transaction, conv__arena *arena,
     conv__chat_repository *chat = transaction->store->chat;
     conv_status status =
         chat->functions->read_history(chat, transaction, &work->query, arena, &work->list, error);
-    if (status != CONV_OK || work->list.count > 0) return status;
-    /* An empty page of a session is an answer, an unknown session is a mistake. */
-    conv__session_list session = {0};
-    return chat->functions->read_session(chat, transaction, work->query.session_id, arena, &session,
-                                         error);
+    return status == CONV_OK ? found_or_session(work, transaction, arena, error) : status;
+}
+
+static conv_status read_branch(conv__transaction *transaction, conv__arena *arena, void *context,
+                               conv_error *error)
+{
+    history_work *work = context;
+    conv__session_repository *sessions = transaction->store->sessions;
+    const conv__branch_query query = {.session_id = work->query.session_id,
+                                      .last = work->last,
+                                      .after = work->query.after,
+                                      .before = work->query.before,
+                                      .limit = work->query.limit};
+    conv__branch branch = {.found = false};
+    conv_status status =
+        sessions->functions->read_branch(sessions, transaction, &query, arena, &branch, error);
+    if (status != CONV_OK) return status;
+    work->list = branch.messages;
+    if (!branch.found)
+        return conv__fail(error, CONV_NOT_FOUND, ACTION, "the session has no message with this id");
+    return found_or_session(work, transaction, arena, error);
+}
+
+static conv_status list_branches(conv__transaction *transaction, conv__arena *arena, void *context,
+                                 conv_error *error)
+{
+    history_work *work = context;
+    conv__session_repository *sessions = transaction->store->sessions;
+    conv_status status = sessions->functions->list_branches(
+        sessions, transaction, work->query.session_id, arena, &work->list, error);
+    return status == CONV_OK ? found_or_session(work, transaction, arena, error) : status;
 }
 
 static conv_status read_one(conv__transaction *transaction, conv__arena *arena, void *context,
@@ -82,6 +121,7 @@ static const char *what_is_wrong(const conv_history_params *params)
     if (params->limit > MAX_LIMIT) return "limit is over 1000";
     if (params->after < 0 || params->before < 0) return "a position is negative";
     if (params->after > 0 && params->before > 0) return "after and before exclude each other";
+    if (!params->branch && !conv_uuid_is_nil(params->last)) return "last is for a branch";
     return NULL;
 }
 
@@ -94,8 +134,18 @@ conv_status conv__history_read(conv__store *store, int64_t deadline_ns,
     history_work work = {.query = {.session_id = conv_uuid_ensure(conv_text(params->session_id)),
                                    .after = params->after,
                                    .before = params->before,
-                                   .limit = params->limit > 0 ? params->limit : DEFAULT_LIMIT}};
-    return ask(store, deadline_ns, read_page, &work, history, error);
+                                   .limit = params->limit > 0 ? params->limit : DEFAULT_LIMIT},
+                         .last = params->last};
+    return ask(store, deadline_ns, params->branch ? read_branch : read_page, &work, history, error);
+}
+
+conv_status conv__history_branches(conv__store *store, int64_t deadline_ns, const char *session_id,
+                                   conv_history **history, conv_error *error)
+{
+    if (session_id == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, "list branches", "no session id was given");
+    history_work work = {.query = {.session_id = conv_uuid_ensure(conv_text(session_id))}};
+    return ask(store, deadline_ns, list_branches, &work, history, error);
 }
 
 conv_status conv__history_message_by_id(conv__store *store, int64_t deadline_ns,

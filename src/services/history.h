@@ -13,4 +13,8 @@ CONV_WARN_UNUSED conv_status conv__history_message_by_id(conv__store *store, int
                                                          conv_uuid message_id,
                                                          conv_history **history, conv_error *error);
 
+CONV_WARN_UNUSED conv_status conv__history_branches(conv__store *store, int64_t deadline_ns,
+                                                    const char *session_id, conv_history **history,
+                                                    conv_error *error);
+
 #endif

@@ -81,7 +81,9 @@ conv_status conv__prepare_exchange(const conv__conversation *service, const conv
     int64_t created = exchange->created_us != 0 ? exchange->created_us : conv__now_us();
     size_t asked = request_count(exchange);
     size_t answered = exchange->message_count - asked;
-    *row = (conv__exchange){.status = exchange->status};
+    *row = (conv__exchange){.status = exchange->status,
+                            .has_parent = !conv_uuid_is_nil(exchange->after),
+                            .parent_id = exchange->after};
     status = conv__exchange_identify(&reply->arena, row, &identity, created, error);
     if (status != CONV_OK) return status;
     conv_uuid_format(row->session.session_id, reply->session_id);

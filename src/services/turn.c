@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "services/branching.h"
 #include "services/exchange.h"
 
 enum { CONTEXT_LIMIT = 10000 };
@@ -31,7 +32,8 @@ conv_status conv__turn_check_messages(const conv_turn *turn, conv_error *error)
 {
     if (turn == NULL || turn->size != sizeof *turn)
         return invalid(error, "the turn was not begun with CONV_TURN_INIT");
-    if (turn->message.data == NULL && turn->message_count == 0)
+    if (turn->message.data == NULL && turn->message_count == 0 &&
+        conv_uuid_is_nil(turn->instead_of))
         return invalid(error, "the turn has no message");
     if (turn->message.data != NULL && turn->message.size == 0)
         return invalid(error, "the message is empty");
@@ -56,6 +58,10 @@ conv_status conv__turn_check(const conv__conversation *service, const conv_turn 
     if (turn->context_messages < -1 || turn->context_messages > CONTEXT_LIMIT)
         return invalid(error, "context_messages is not -1 to 10000");
     if (turn->timeout_ms < 0) return invalid(error, "timeout_ms is negative");
+    if (!conv_uuid_is_nil(turn->after) && !conv_uuid_is_nil(turn->instead_of))
+        return invalid(error, "after and instead_of exclude each other");
+    if (conv__turn_branches(turn) && turn->session_id == NULL)
+        return invalid(error, "after and instead_of name a message of a session: give its id");
     if (!conv__turn_is_object(turn->metadata))
         return invalid(error, "metadata is not a JSON object");
     if (!conv__turn_is_object(turn->options)) return invalid(error, "options is not a JSON object");

@@ -18,8 +18,8 @@ CONV_WARN_UNUSED conv_status conv__turn_check(const conv__conversation *service,
 /* Whether a text of the turn is a JSON object; NULL is. */
 bool conv__turn_is_object(const char *text);
 
-/* The turn's own messages, with ids and times; `count` is at least 1 after
- * conv__turn_check_messages. */
+/* The turn's own messages, with ids and times; `count` is 0 only where the
+ * turn wants another answer to an old question. */
 CONV_WARN_UNUSED conv_status conv__turn_messages(conv__arena *arena, const conv_turn *turn,
                                                  int64_t created_us, conv_message **messages,
                                                  size_t *count);
