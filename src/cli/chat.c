@@ -127,6 +127,12 @@ cli_exit cli_chat(const cli_arguments *arguments)
     cli_chat_state chat = {.arguments = arguments,
                            .json = cli_given(arguments, CLI_OPTION_JSON),
                            .interactive = interactive};
+    const char *instead_of = arguments->texts[CLI_OPTION_INSTEAD_OF];
+    if (instead_of != NULL && (!cli_given(arguments, CLI_OPTION_SESSION) ||
+                               !conv_uuid_parse(conv_text(instead_of), &chat.instead_of))) {
+        cli_complain("chat: --instead-of wants the id of a message, and --session its session");
+        return CLI_EXIT_USAGE;
+    }
     cli_exit code = cli_chat_provider(arguments, &chat.provider);
     if (code != CLI_EXIT_OK) return code;
     code = cli_store_open(arguments, CLI_STORE_WRITE, 1, &chat.client);

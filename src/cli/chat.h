@@ -17,6 +17,7 @@ typedef struct cli_chat_state {
     const char *session_id;
     char own_id[CONV_UUID_TEXT_SIZE];  /* of a new session */
     char turn_id[CONV_UUID_TEXT_SIZE]; /* of the turn under way, unless --turn-id names it */
+    conv_uuid instead_of;              /* what the first turn takes the place of; nil: nothing */
     bool json;
     bool interactive;
     bool begun; /* a turn was sent: the system message goes with the first one only */

@@ -185,6 +185,8 @@ static conv_status send(cli_chat_state *chat, conv_bytes message, listener *list
     /* The turn is named here, so that one that could not be saved can be repeated. */
     conv_uuid_format(conv_uuid_v7(), chat->turn_id);
     turn.turn_id = arguments->texts[CLI_OPTION_TURN_ID];
+    /* Once: the turns after it go on from there. */
+    if (!chat->begun) turn.instead_of = chat->instead_of;
     if (turn.turn_id == NULL) turn.turn_id = chat->turn_id;
     turn.message = message;
     turn.model = arguments->texts[CLI_OPTION_MODEL];

@@ -7,7 +7,8 @@
 const cli_command cli_commands[] = {
     {"chat", "[MESSAGE …]", 0, 4096,
      BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(SYSTEM) | BIT(SESSION) | BIT(USER) |
-         BIT(TURN_ID) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(JOURNAL) | BIT(REDACT) | BIT(JSON),
+         BIT(TURN_ID) | BIT(INSTEAD_OF) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(JOURNAL) |
+         BIT(REDACT) | BIT(JSON),
      "talk with a model; every turn is saved",
      "With a message, or one piped in, it does one turn and prints the reply. On a "
      "terminal without a message it is a conversation: Ctrl-C interrupts a reply (what "
@@ -15,7 +16,9 @@ const cli_command cli_commands[] = {
      "\n"
      "The key comes from OPENAI_API_KEY only, never from an option. OPENAI_BASE_URL or "
      "--base-url names another endpoint that speaks OpenAI's chat completions. --session "
-     "goes on with a session, or begins it with this id.\n"
+     "goes on with a session, or begins it with this id. --instead-of branches off: MESSAGE "
+     "takes the place of an earlier question of the session, whose id `history --json` "
+     "shows; what was said stays.\n"
      "\n"
      "  conversation chat --model gpt-4o-mini \"Where is my order?\"\n"
      "  git diff | conversation chat --model gpt-4o-mini --system \"Review this diff.\"\n"
@@ -43,14 +46,31 @@ const cli_command cli_commands[] = {
      "With --output the file appears whole or not at all.\n",
      cli_export},
     {"history", "SESSION", 1, 1,
-     BIT(LIMIT) | BIT(AFTER) | BIT(BEFORE) | BIT(LAST) | BIT(JSON) | BIT(JSONL),
+     BIT(LIMIT) | BIT(AFTER) | BIT(BEFORE) | BIT(LAST) | BIT(BRANCH) | BIT(BRANCHES) | BIT(JSON) |
+         BIT(JSONL),
      "show the messages of a session",
      "Shows all messages, or --limit N of them; --after and --before take a position, the "
-     "number behind # in the output. What could steer the terminal is shown as an escape; "
+     "number behind # in the output. Of a session with branches it shows all of them in the "
+     "order in which they were said; --branch shows one, and --branches where each ends. What "
+     "could steer the terminal is shown as an escape; "
      "--json and --jsonl give the exact texts.\n",
      cli_history},
-    {"sessions", "", 0, 0, BIT(USER) | BIT(LIMIT) | FORMS, "list sessions, newest change first",
-     "Shows the newest 50, or --limit N. Ids are shown as they were given.\n", cli_sessions},
+    {"sessions",
+     "[search QUERY … | rename SESSION TITLE | tag SESSION TAG | untag SESSION TAG | "
+     "archive SESSION | unarchive SESSION]",
+     0, 4096, BIT(USER) | BIT(SESSION) | BIT(TAG) | BIT(ARCHIVED) | BIT(LIMIT) | FORMS,
+     "list, search, rename, tag and archive sessions",
+     "Without a word it lists the newest 50, or --limit N, newest change first. Ids are shown "
+     "as they were given. Archived sessions are left out unless --archived asks for them.\n"
+     "\n"
+     "search finds messages that hold all words of QUERY, newest first: \"words in quotes\" "
+     "must stand together, word* also finds longer ones; --user and --session choose. The "
+     "words of what was saved since the last search are indexed first.\n"
+     "\n"
+     "  conversation sessions search refund 'invoice 4711'\n"
+     "  conversation sessions tag support-42 urgent\n"
+     "  conversation sessions --tag urgent\n",
+     cli_sessions},
     {"usage", "[refresh]", 0, 1,
      BIT(BY) | BIT(FROM) | BIT(TO) | BIT(ZONE) | BIT(SERVICE) | BIT(OPERATION) | BIT(MODEL) |
          BIT(USER) | BIT(SESSION) | BIT(REBUILD) | BIT(TIMEOUT) | FORMS,
@@ -84,6 +104,14 @@ const cli_command cli_commands[] = {
      "With --journal what waits there is saved first, and what of the session is stuck "
      "there goes too.\n",
      cli_delete},
+    {"erase", "", 0, 0, BIT(USER) | BIT(YES) | BIT(JOURNAL) | BIT(JSON),
+     "erase all that a user said",
+     "Deletes the sessions of --user and what they said in sessions of others, in one "
+     "transaction, and shows what was erased. Usage records stay, so that no sum changes, but "
+     "belong to a new random id, without e-mail address. Asks before on a terminal; elsewhere it "
+     "needs --yes. With --journal what waits there of the user goes too; a journal that is "
+     "drained later drops it by itself.\n",
+     cli_erase},
     {"documents", "[list] | show ID | add FILE… | find HASH|FILE | delete ID", 0, 4096,
      BIT(SESSION) | BIT(USER) | BIT(LIMIT) | BIT(ID) | BIT(MEDIA_TYPE) | BIT(YES) | BIT(JOURNAL) |
          FORMS,

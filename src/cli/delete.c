@@ -6,41 +6,11 @@
 #include "cli/display.h"
 #include "cli/format.h"
 #include "cli/journal.h"
-#include "cli/output.h"
+#include "cli/receipt.h"
 #include "cli/signals.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "conversation/session.h"
-
-static void print_one(int64_t count, const char *one, const char *many, const char *end)
-{
-    char text[CLI_FORMAT_SIZE];
-    cli_format_count(count, text);
-    printf("%s %s%s", text, count == 1 ? one : many, end);
-}
-
-static cli_exit print_receipt(const conv_delete_receipt *receipt, bool json)
-{
-    if (json) {
-        json_t *value = json_object();
-        bool failed = false;
-        cli_json_add(value, &failed, "sessions", json_integer(receipt->sessions));
-        cli_json_add(value, &failed, "exchanges", json_integer(receipt->exchanges));
-        cli_json_add(value, &failed, "messages", json_integer(receipt->messages));
-        cli_json_add(value, &failed, "summaries", json_integer(receipt->summaries));
-        cli_json_add(value, &failed, "documents", json_integer(receipt->documents));
-        cli_json_add(value, &failed, "usage_kept", json_integer(receipt->usage_kept));
-        return cli_json_print(stdout, value, failed) ? CLI_EXIT_OK : CLI_EXIT_FAILED;
-    }
-    printf("deleted ");
-    print_one(receipt->sessions, "session", "sessions", ", ");
-    print_one(receipt->exchanges, "exchange", "exchanges", ", ");
-    print_one(receipt->messages, "message", "messages", ", ");
-    if (receipt->documents > 0) print_one(receipt->documents, "document", "documents", ", ");
-    print_one(receipt->summaries, "summary", "summaries", "; ");
-    print_one(receipt->usage_kept, "usage record", "usage records", " kept\n");
-    return CLI_EXIT_OK;
-}
 
 /* Whether the answer is yes. */
 static bool confirm(const char *session_id, int64_t messages)
@@ -78,7 +48,7 @@ static cli_exit delete_session(const cli_arguments *arguments)
     conv_delete_receipt receipt = {0};
     conv_error error = CONV_ERROR_INIT;
     if (conv_session_delete(client, arguments->words[0], &receipt, &error) == CONV_OK)
-        code = print_receipt(&receipt, cli_given(arguments, CLI_OPTION_JSON));
+        code = cli_receipt_print(&receipt, (conv_uuid){{0}}, cli_given(arguments, CLI_OPTION_JSON));
     else
         code = cli_report(CLI_PART_STORE, &error);
     return cli_store_close(client, code);
@@ -120,7 +90,5 @@ cli_exit cli_delete(const cli_arguments *arguments)
         cli_note("nothing was deleted");
         return CLI_EXIT_FAILED;
     }
-    code = delete_session(arguments);
-    if (code == CLI_EXIT_OK && journal) code = cli_journal_forget(arguments, arguments->words[0]);
-    return code;
+    return delete_session(arguments);
 }

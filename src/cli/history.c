@@ -24,6 +24,7 @@ typedef struct reading {
     cli_form form;
     size_t width;
     bool any;
+    bool branches; /* only where each ends */
     conv_error error;
 } reading;
 
@@ -70,9 +71,13 @@ static conv_status print_pages(reading *self)
     for (bool more = true; more && self->left > 0 && cli_signals_caught() == 0;) {
         if (!backwards) self->params.limit = self->left < PAGE ? (size_t)self->left : PAGE;
         conv_history *page = NULL;
-        conv_status status = conv_history_read(self->client, &self->params, &page, &self->error);
+        conv_status status =
+            self->branches
+                ? conv_history_branches(self->client, self->params.session_id, &page, &self->error)
+                : conv_history_read(self->client, &self->params, &page, &self->error);
         if (status != CONV_OK) return status;
-        more = !backwards && conv_history_has_more(page) && conv_history_count(page) > 0;
+        more = !backwards && !self->branches && conv_history_has_more(page) &&
+               conv_history_count(page) > 0;
         bool printed = print_page(self, page);
         conv_history_free(page);
         if (!printed || ferror(stdout) != 0) return CONV_OK;
@@ -86,6 +91,20 @@ static bool usage_problem(const char *problem)
     return false;
 }
 
+static bool read_branch(const cli_arguments *arguments, reading *self)
+{
+    const char *branch = arguments->texts[CLI_OPTION_BRANCH];
+    self->branches = cli_given(arguments, CLI_OPTION_BRANCHES);
+    if (self->branches &&
+        (branch != NULL || cli_given(arguments, CLI_OPTION_AFTER) ||
+         cli_given(arguments, CLI_OPTION_BEFORE) || cli_given(arguments, CLI_OPTION_LAST)))
+        return usage_problem("--branches goes with --limit alone");
+    self->params.branch = branch != NULL;
+    if (branch == NULL || strcmp(branch, "last") == 0) return true;
+    return conv_uuid_parse(conv_text(branch), &self->params.last) ||
+           usage_problem("--branch wants the id of a message, or last");
+}
+
 /* --after reads forwards; --before and --last read one page that ends there. */
 static bool read_options(const cli_arguments *arguments, reading *self)
 {
@@ -96,6 +115,7 @@ static bool read_options(const cli_arguments *arguments, reading *self)
     if (after + before + last > 1)
         return usage_problem("--after, --before and --last exclude each other");
     if (last && limit) return usage_problem("--last says how many; leave out --limit");
+    if (!read_branch(arguments, self)) return false;
     self->left = limit ? arguments->numbers[CLI_OPTION_LIMIT] : INT64_MAX;
     self->params.after = arguments->numbers[CLI_OPTION_AFTER];
     if (!before && !last) return true;

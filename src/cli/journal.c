@@ -102,44 +102,6 @@ static cli_exit drop(const cli_arguments *arguments, conv_journal *journal, int6
     return CLI_EXIT_OK;
 }
 
-/* Drops what a page holds of the session. */
-static conv_status forget_page(conv_journal *journal, const conv_journal_page *page,
-                               conv_uuid session_id, conv_error *error)
-{
-    conv_status status = CONV_OK;
-    for (size_t i = 0; status == CONV_OK && i < conv_journal_page_count(page); i++) {
-        const conv_journal_entry *entry = conv_journal_page_entry(page, i);
-        bool stuck = entry->kind == CONV_JOURNAL_TURN || entry->kind == CONV_JOURNAL_DEAD;
-        /* A usage record holds no text, and stays as it would in the store. */
-        if (stuck && entry->message_count > 0 &&
-            conv_uuid_compare(conv_uuid_ensure(entry->session_id), session_id) == 0)
-            status = conv_journal_drop(journal, entry->entry_id, error);
-    }
-    return status;
-}
-
-cli_exit cli_journal_forget(const cli_arguments *arguments, const char *session_id)
-{
-    conv_journal *journal = NULL;
-    conv_error error = CONV_ERROR_INIT;
-    conv_journal_filter filter = CONV_JOURNAL_FILTER_INIT;
-    conv_status status = CONV_OK;
-    cli_exit code = cli_journal_open(arguments, &journal);
-    if (code != CLI_EXIT_OK) return code;
-    for (bool more = true; more && status == CONV_OK;) {
-        conv_journal_page *page = NULL;
-        status = conv_journal_list(journal, &filter, &page, &error);
-        if (status != CONV_OK) break;
-        size_t count = conv_journal_page_count(page);
-        if (count > 0) filter.after_id = conv_journal_page_entry(page, count - 1)->entry_id;
-        status = forget_page(journal, page, conv_uuid_ensure(conv_text(session_id)), &error);
-        more = conv_journal_page_has_more(page);
-        conv_journal_page_free(page);
-    }
-    conv_journal_close(journal);
-    return status == CONV_OK ? CLI_EXIT_OK : cli_report(CLI_PART_JOURNAL, &error);
-}
-
 static cli_exit wrong(const char *problem)
 {
     cli_complain("journal: %s", problem);

@@ -27,9 +27,6 @@ cli_exit cli_journal_retry(const cli_arguments *arguments, int64_t entry_id);
  * came; gives how many entries still wait, or what counting says. */
 conv_status cli_journal_await(conv_client *client, int64_t *waiting, conv_error *error);
 
-/* Drops the turns and dead letters of a session. A failure is reported. */
-cli_exit cli_journal_forget(const cli_arguments *arguments, const char *session_id);
-
 /* "2 exchanges and 1 usage record wait for the store, 1 turn was interrupted …" as a note. */
 void cli_journal_note(const conv_journal_counts *counts);
 

@@ -62,4 +62,12 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
     [CLI_OPTION_ID] = {"id", CLI_VALUE_TEXT, "ID", 0, 0, "id of the document, any text"},
     [CLI_OPTION_MEDIA_TYPE] = {"media-type", CLI_VALUE_TEXT, "TYPE", 0, 0,
                                "what the document is, e.g. application/pdf"},
+    [CLI_OPTION_TAG] = {"tag", CLI_VALUE_TEXT, "TAG", 0, 0, "only sessions with this tag"},
+    [CLI_OPTION_ARCHIVED] = {"archived", CLI_VALUE_NONE, NULL, 0, 0, "the archived ones instead"},
+    [CLI_OPTION_BRANCH] = {"branch", CLI_VALUE_TEXT, "MESSAGE", 0, 0,
+                           "only the branch that ends with this message's id, or last"},
+    [CLI_OPTION_BRANCHES] = {"branches", CLI_VALUE_NONE, NULL, 0, 0,
+                             "the last message of each branch"},
+    [CLI_OPTION_INSTEAD_OF] = {"instead-of", CLI_VALUE_TEXT, "MESSAGE", 0, 0,
+                               "branch off: take the place of the message with this id"},
 };

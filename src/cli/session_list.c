@@ -36,6 +36,7 @@ static conv_status walk(conv_client *client, conv_bytes user_id, int64_t until_u
     conv_session_filter filter = CONV_SESSION_FILTER_INIT;
     filter.user_id = user_id;
     filter.limit = PAGE;
+    filter.archived = CONV_ARCHIVED_TOO;
     for (bool first = true, more = true; more; first = false) {
         conv_session_page *page = NULL;
         conv_status status = conv_session_list(client, &filter, &page, error);

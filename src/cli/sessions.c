@@ -1,10 +1,12 @@
-/* conversation sessions: the sessions of a store, without what was said in them. */
+/* conversation sessions: the list of a store's sessions, without what was said in them. Its other
+ * words stand in files of their own. */
 #include "cli/commands.h"
 
 #include <string.h>
 
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/sessions.h"
 #include "cli/store.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -12,10 +14,14 @@
 
 #define LIMIT_DEFAULT 50
 #define PAGE          1000
+#define TAGS_SIZE     512
 
 static const cli_column columns[] = {
-    {"session", false, CLI_LEAST_TEXT}, {"user", false, CLI_LEAST_TEXT},
-    {"title", false, CLI_LEAST_TEXT},   {"messages", true, 0},
+    {"session", false, CLI_LEAST_TEXT},
+    {"user", false, CLI_LEAST_TEXT},
+    {"title", false, CLI_LEAST_TEXT},
+    {"tags", false, CLI_LEAST_TEXT},
+    {"messages", true, 0},
     {"updated (UTC)", false, 0},
 };
 
@@ -29,14 +35,26 @@ typedef struct listing {
     conv_error error;
 } listing;
 
+/* The tags as people write them; cut where there are many. */
+static conv_bytes tags_of(const conv_session *session, char text[TAGS_SIZE])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < session->tag_count && used < TAGS_SIZE; i++)
+        used += (size_t)snprintf(text + used, TAGS_SIZE - used, "%s%s", i > 0 ? ", " : "",
+                                 session->tags[i].data);
+    return conv_text(session->tag_count > 0 ? text : NULL);
+}
+
 static bool add_row(listing *self, const conv_session *session)
 {
     char count[CLI_FORMAT_SIZE];
     char updated[CLI_FORMAT_SIZE];
+    char tags[TAGS_SIZE];
     cli_format_count(session->message_count, count);
     cli_format_time(session->updated_us, updated);
     conv_bytes cells[COLUMN_COUNT] = {session->external_id, session->external_user_id,
-                                      session->title, conv_text(count), conv_text(updated)};
+                                      session->title,       tags_of(session, tags),
+                                      conv_text(count),     conv_text(updated)};
     if (cli_table_add(self->table, cells)) return true;
     cli_complain("list sessions: out of memory");
     return false;
@@ -52,9 +70,15 @@ static bool print_json(listing *self, const conv_session *session)
     cli_json_add(value, &failed, "session_id", json_string(id));
     cli_json_add(value, &failed, "user", cli_json_text(session->external_user_id));
     cli_json_add(value, &failed, "title", cli_json_text(session->title));
+    json_t *tags = json_array();
+    for (size_t i = 0; i < session->tag_count; i++)
+        if (json_array_append_new(tags, cli_json_text(session->tags[i])) != 0) failed = true;
+    cli_json_add(value, &failed, "tags", tags);
     cli_json_add(value, &failed, "message_count", json_integer(session->message_count));
     cli_json_add(value, &failed, "created_at", cli_json_time(session->created_us));
     cli_json_add(value, &failed, "updated_at", cli_json_time(session->updated_us));
+    cli_json_add(value, &failed, "archived_at",
+                 session->archived_us != 0 ? cli_json_time(session->archived_us) : json_null());
     if (self->form == CLI_FORM_JSONL) return cli_json_print(stdout, value, failed);
     if (self->any) fputs(", ", stdout);
     if (!cli_json_print_open(stdout, value, failed)) return false;
@@ -103,10 +127,13 @@ static bool print_session(listing *self, const conv_session *session)
 }
 
 /* Prints at most `left` sessions; `more` says whether others follow. */
-static conv_status print_pages(listing *self, conv_bytes user_id, int64_t left, bool *more)
+static conv_status print_pages(listing *self, const cli_arguments *arguments, int64_t left,
+                               bool *more)
 {
     conv_session_filter filter = CONV_SESSION_FILTER_INIT;
-    filter.user_id = user_id;
+    filter.user_id = conv_text(arguments->texts[CLI_OPTION_USER]);
+    filter.tag = conv_text(arguments->texts[CLI_OPTION_TAG]);
+    if (cli_given(arguments, CLI_OPTION_ARCHIVED)) filter.archived = CONV_ARCHIVED_ONLY;
     for (*more = true; *more && left > 0;) {
         filter.limit = left < PAGE ? (size_t)left : PAGE;
         conv_session_page *page = NULL;
@@ -138,8 +165,7 @@ static cli_exit list(listing *self, const cli_arguments *arguments)
     int64_t limit = limited ? arguments->numbers[CLI_OPTION_LIMIT] : LIMIT_DEFAULT;
     if (self->form == CLI_FORM_JSON) fputc('[', stdout);
     if (self->form == CLI_FORM_CSV) csv_heading();
-    conv_status status =
-        print_pages(self, conv_text(arguments->texts[CLI_OPTION_USER]), limit, &more);
+    conv_status status = print_pages(self, arguments, limit, &more);
     if (self->form == CLI_FORM_JSON) fputs("]\n", stdout);
     if (status != CONV_OK) return cli_report(CLI_PART_STORE, &self->error);
     if (self->error.status == CONV_NO_MEMORY) return CLI_EXIT_FAILED;
@@ -150,8 +176,27 @@ static cli_exit list(listing *self, const cli_arguments *arguments)
     return CLI_EXIT_OK;
 }
 
+/* What is wrong about the words and options, or NULL. */
+static const char *problem_of(const cli_arguments *arguments)
+{
+    bool searches = arguments->word_count > 0 && strcmp(arguments->words[0], "search") == 0;
+    bool lists = arguments->word_count == 0;
+    if (searches && arguments->word_count == 1) return "search wants a query";
+    if (cli_given(arguments, CLI_OPTION_TAG) && !lists) return "--tag is for the list";
+    if (cli_given(arguments, CLI_OPTION_SESSION) && !searches) return "--session is for search";
+    return NULL;
+}
+
 cli_exit cli_sessions(const cli_arguments *arguments)
 {
+    const char *problem = problem_of(arguments);
+    if (problem != NULL) {
+        cli_complain("sessions: %s", problem);
+        return CLI_EXIT_USAGE;
+    }
+    if (arguments->word_count > 0)
+        return strcmp(arguments->words[0], "search") == 0 ? cli_sessions_search(arguments)
+                                                          : cli_sessions_change(arguments);
     listing self = {.error = CONV_ERROR_INIT};
     if (!cli_form_of(arguments, &self.form)) return CLI_EXIT_USAGE;
     cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &self.client);

@@ -96,6 +96,14 @@ cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int c
     return code;
 }
 
+cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_client **client)
+{
+    cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, client);
+    if (code == CLI_EXIT_OK) code = cli_store_close(*client, code);
+    *client = NULL;
+    return code == CLI_EXIT_OK ? cli_store_open(arguments, CLI_STORE_WRITE, 1, client) : code;
+}
+
 cli_exit cli_store_close(conv_client *client, cli_exit code)
 {
     conv_error error = CONV_ERROR_INIT;

@@ -33,6 +33,8 @@ set_tests_properties(check_example_documents PROPERTIES
     PASS_REGULAR_EXPRESSION "^upload complete: 50 bytes\nparse complete: 50 bytes\nembed complete: 50 bytes\nsearch interrupted: -1 bytes\n$")
 set_tests_properties(check_example_daily_report PROPERTIES
     PASS_REGULAR_EXPRESSION "2026-11-23  1200 tokens  0\\.02 USD\n2026-11-24  2400 tokens  0\\.0175 USD\nsummary, ledger and sessions agree\n$")
+set_tests_properties(check_example_branches PROPERTIES
+    PASS_REGULAR_EXPRESSION "2 messages say order\nerased 4 messages, kept 2 usage records\n$")
 
 add_test(NAME check_readme_program
     COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/checks/readme_program.sh ${CMAKE_SOURCE_DIR})

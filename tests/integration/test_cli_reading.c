@@ -294,8 +294,9 @@ static void delete_shows_a_receipt(void **state)
     assert_int_equal(test_run("conversation delete support-42"), 2);
     assert_string_equal(test_errors, "conversation: delete: nobody can be asked here: add --yes\n");
     assert_int_equal(test_run("conversation delete support-42 --yes"), 0);
-    assert_string_equal(test_output, "deleted 1 session, 2 exchanges, 7 messages, 0 summaries; "
-                                     "2 usage records kept\n");
+    assert_string_equal(test_output,
+                        "deleted 1 session, 2 exchanges, 7 messages, 0 summaries, 0 documents; "
+                        "2 usage records kept\n");
     assert_int_equal(test_run("conversation delete support-42 --yes"), 4);
     assert_string_equal(test_output, "");
     assert_int_equal(test_run("conversation history support-42"), 4);
@@ -316,8 +317,9 @@ static void delete_asks_on_a_terminal(void **state)
     test_terminal_start(&terminal, 80, "conversation delete support-42 --json");
     test_terminal_await(&terminal, "? [y/N] ");
     test_terminal_type(&terminal, "y\n");
-    test_terminal_await(&terminal, "{\"sessions\": 1, \"exchanges\": 2, \"messages\": 7, "
-                                   "\"summaries\": 0, \"documents\": 0, \"usage_kept\": 2}");
+    test_terminal_await(&terminal,
+                        "{\"sessions\": 1, \"exchanges\": 2, \"messages\": 7, "
+                        "\"summaries\": 0, \"documents\": 0, \"journal\": 0, \"usage_kept\": 2}");
     assert_int_equal(test_terminal_end(&terminal), 0);
 }
 

@@ -1,0 +1,160 @@
+/* What sessions search, rename, tag, archive, history --branch and erase do, on both stores. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/program.h"
+#include "support/store.h"
+#include "support/test.h"
+
+static const char *kind;
+
+#define CHAT "conversation chat --provider echo "
+
+static int setup(void **state)
+{
+    (void)state;
+    test_program_setup(test_store_create(kind));
+    assert_int_equal(test_run("conversation migrate && " CHAT
+                              "--session s1 --user u1 'Where is my order 4711?' && " CHAT
+                              "--session s2 --user u2 'hello \033[2J world'"),
+                     0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_program_teardown();
+    test_store_drop(kind);
+    return 0;
+}
+
+static void has(const char *text)
+{
+    assert_contains(test_output, text);
+}
+
+static void lacks(const char *text)
+{
+    if (strstr(test_output, text) != NULL) fail_msg("%s in: %s", text, test_output);
+}
+
+static void a_search_finds_and_shows(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation sessions search order '\"my order\"' 471*"), 0);
+    has("s1  #1  user");
+    has("s1  #2  assistant");
+    has("Where is my order 4711?");
+    lacks("s2");
+    assert_int_equal(test_run("conversation sessions search world"), 0);
+    lacks("\033");
+    assert_int_equal(test_run("conversation sessions search --json world"), 0);
+    has("\"id\": \"s2\"");
+    has("\"position\": 2");
+    assert_int_equal(test_run("conversation sessions search --jsonl --limit 1 order"), 0);
+    has("\"session_id\": ");
+    assert_int_equal(test_run("conversation sessions search \"'; --\" 2>&1"), 0);
+    has("no word to look for");
+    assert_int_equal(test_run("conversation sessions search --json ''"), 0);
+    assert_string_equal(test_output, "[]\n");
+    assert_int_equal(test_run("conversation sessions search giraffe 2>&1"), 0);
+    has("nothing was found");
+    assert_int_equal(test_run("conversation sessions search"), 2);
+    assert_int_equal(test_run("conversation sessions search --csv order"), 2);
+    assert_int_equal(test_run("conversation sessions frobnicate s1"), 2);
+    assert_int_equal(test_run("conversation sessions rename s1"), 2);
+    assert_int_equal(test_run("conversation sessions tag s1 \"$(printf 'a\\nb')\""), 2);
+    assert_int_equal(test_run("conversation sessions --store sqlite:missing.db search order"), 3);
+    assert_int_equal(test_run("test -e missing.db"), 1);
+}
+
+static void labels_show_in_the_list(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation sessions rename s1 'A title' && "
+                              "conversation sessions tag s1 urgent && "
+                              "conversation sessions tag s1 late && "
+                              "conversation sessions"),
+                     0);
+    has("A title");
+    has("late, urgent");
+    has("s2");
+    assert_int_equal(test_run("conversation sessions --tag urgent"), 0);
+    lacks("s2");
+    assert_int_equal(test_run("conversation sessions untag s1 urgent && "
+                              "conversation sessions archive s2 && conversation sessions --json"),
+                     0);
+    has("\"tags\": [\"late\"]");
+    has("\"archived_at\": null");
+    lacks("s2");
+    assert_int_equal(test_run("conversation sessions --archived"), 0);
+    has("s2");
+    lacks("s1");
+    assert_int_equal(test_run("conversation sessions search world 2>&1"), 0);
+    has("nothing was found");
+    /* An export leaves nothing out. */
+    assert_int_equal(test_run("conversation export"), 0);
+    has("\"s2\"");
+    assert_int_equal(test_run("conversation sessions unarchive s2"), 0);
+    assert_int_equal(test_run("conversation sessions archive 'no such'"), 4);
+}
+
+static void history_shows_one_branch(void **state)
+{
+    (void)state;
+    char command[256];
+    assert_int_equal(test_run("conversation history --jsonl --limit 1 s1"), 0);
+    char *id = strstr(test_output, "\"message_id\": \"");
+    assert_non_null(id);
+    snprintf(command, sizeof command, CHAT "--session s1 --instead-of %.36s 'Where is 4712?'",
+             id + strlen("\"message_id\": \""));
+    assert_int_equal(test_run("%s", command), 0);
+    assert_int_equal(test_run("conversation history s1"), 0);
+    has("4711");
+    has("4712");
+    assert_int_equal(test_run("conversation history --branch last s1"), 0);
+    lacks("4711");
+    assert_int_equal(test_run("conversation history --branches --json s1"), 0);
+    has("\"position\": 2");
+    has("\"position\": 4");
+    lacks("\"position\": 3");
+    assert_int_equal(test_run("conversation history --branch rubbish s1"), 2);
+    assert_int_equal(test_run("conversation history --branches --last 3 s1"), 2);
+    assert_int_equal(
+        test_run("conversation history --branch 00000000-0000-4000-8000-000000000001 s1"), 4);
+    assert_int_equal(test_run(CHAT "--session s1 --instead-of rubbish hello"), 2);
+    assert_int_equal(
+        test_run(CHAT "--session s1 --instead-of 00000000-0000-4000-8000-000000000001 hello"), 4);
+}
+
+static void an_erasure_asks_and_shows_a_receipt(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation erase --yes"), 2);
+    assert_int_equal(test_run("conversation erase --user u2 </dev/null"), 2);
+    assert_int_equal(test_run("conversation erase --user u2 --yes --json"), 0);
+    has("\"sessions\": 1");
+    has("\"messages\": 2");
+    has("\"usage_kept\": 1");
+    has("\"pseudonym\": ");
+    assert_int_equal(test_run("conversation history s2"), 4);
+    assert_int_equal(test_run("conversation erase --user u2 --yes"), 4);
+    assert_int_equal(test_run("conversation usage --json"), 0);
+    assert_int_equal(test_run("conversation erase --user u1 --yes"), 0);
+    has("erased 1 session, ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_search_finds_and_shows),
+        cmocka_unit_test(labels_show_in_the_list),
+        cmocka_unit_test(history_shows_one_branch),
+        cmocka_unit_test(an_erasure_asks_and_shows_a_receipt),
+    };
+    kind = "postgresql";
+    int failed = RUN_TESTS_WITH("sessions on PostgreSQL", tests, setup, teardown);
+    kind = "sqlite";
+    return failed + RUN_TESTS_WITH("sessions on SQLite", tests, setup, teardown);
+}
