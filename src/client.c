@@ -56,6 +56,8 @@ static conv_status check_params(const conv_client_params *params, conv_error *er
         return invalid(error, "context_messages is not -1 to 10000");
     if (params->tracker_records < 0 || params->tracker_records > MAX_TRACKER_RECORDS)
         return invalid(error, "tracker_records is not 1 to 100000");
+    if (params->context_tokens < 0 || params->summary_tokens < 0)
+        return invalid(error, "context_tokens or summary_tokens is negative");
     if (params->tracker_interval_ms < 0 || params->journal_bytes < 0)
         return invalid(error, "tracker_interval_ms or journal_bytes is negative");
     if (params->journal_age_ms < 0) return invalid(error, "journal_age_ms is negative");
@@ -238,12 +240,51 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
     return CONV_OK;
 }
 
+static bool enter_for_summary(void *context)
+{
+    return conv__client_enter(context, "make summary", NULL) == CONV_OK;
+}
+
+static void leave_for_summary(void *context)
+{
+    conv__client_leave(context);
+}
+
+/* After the service, whose settings it shares. */
+static conv_status set_up_summaries(conv_client *client, const conv_client_params *params,
+                                    conv_error *error)
+{
+    const conv__conversation *conversation = &client->conversation;
+    conv_bytes model;
+    if (conv__arena_copy(&client->arena, conv_text(params->summary_model), &model) != CONV_OK)
+        return conv__fail_memory(error, ACTION);
+    client->summaries =
+        (conv__summaries){.store = client->store,
+                          .tracker = client->tracker,
+                          .prices = client->prices,
+                          .provider = params->provider,
+                          .model = model.data != NULL ? model.data : conversation->model,
+                          .keep_tokens = params->summary_tokens / 2,
+                          .store_timeout_ms = client->store_timeout_ms,
+                          .turn_timeout_ms = conversation->turn_timeout_ms};
+    client->conversation.context_tokens = params->context_tokens;
+    client->conversation.summary_tokens = params->summary_tokens;
+    if (params->summary_tokens == 0 || params->provider == NULL || params->read_only)
+        return CONV_OK;
+    const conv__summarizer_params summarizer = {client->summaries, enter_for_summary,
+                                                leave_for_summary, client};
+    client->summarizer = conv__summarizer_create(&summarizer);
+    client->conversation.summarizer = client->summarizer;
+    return client->summarizer != NULL ? CONV_OK : conv__fail_memory(error, ACTION);
+}
+
 /* Gives how many events nobody got. */
 static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining,
                       conv_error *cause)
 {
     bool spooled = false;
     conv__async_close(client->async);
+    conv__summarizer_free(client->summarizer);
     conv__health_free(client->health, deadline_ns);
     size_t buffered = conv__tracker_close(client->tracker, deadline_ns, &spooled);
     conv__saving_close(client->saving, deadline_ns, remaining, cause);
@@ -310,6 +351,7 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     if (status == CONV_OK) status = open_tracker(made, params, error);
     if (status == CONV_OK) status = open_health(made, params, error);
     if (status == CONV_OK) status = set_up_service(made, params, error);
+    if (status == CONV_OK) status = set_up_summaries(made, params, error);
     if (status == CONV_OK)
         *client = made;
     else
@@ -354,6 +396,7 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
                           "this is within an event handler, which would wait for itself: close it "
                           "elsewhere");
     int64_t deadline = conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : 0);
+    conv__summarizer_stop(client->summarizer);
     pthread_mutex_lock(&client->lock);
     client->closing = true;
     conv__async_hurry(client->async, timeout_ms);

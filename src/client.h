@@ -16,6 +16,7 @@
 #include "services/conversation.h"
 #include "services/documents.h"
 #include "services/pricing.h"
+#include "services/summarizer.h"
 
 struct conv_client {
     pid_t pid; /* of the process that opened it */
@@ -29,6 +30,8 @@ struct conv_client {
     conv__metrics *metrics; /* outlives the bus */
     conv__health *health;
     conv__conversation conversation;
+    conv__summaries summaries;
+    conv__summarizer *summarizer; /* NULL: nobody asks for summaries */
     conv_schema_policy schema;
     bool read_only;
     bool store_unseen; /* it was away when the client was opened */

@@ -9,6 +9,7 @@
 #include "conversation/schema.h"
 #include "conversation/search.h"
 #include "conversation/session.h"
+#include "conversation/summary.h"
 #include "conversation/tracking.h"
 #include "conversation/turn.h"
 #include "conversation/usage.h"
@@ -198,6 +199,37 @@ conv_status conv_search_index(conv_client *client, int64_t timeout_ms, bool *com
     CALL(client, "index messages", error,
          conv__search_index(client->store, conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : 0),
                             complete, error));
+}
+
+conv_status conv_summary_list(conv_client *client, const conv_summary_filter *filter,
+                              conv_summary_page **page, conv_error *error)
+{
+    CALL_WITH_RESULT(client, "list summaries", page, error,
+                     conv__summaries_list(client->store, deadline_of(client), filter, page, error));
+}
+
+conv_status conv_summary_make(conv_client *client, const char *session_id, conv_summary_page **page,
+                              conv_error *error)
+{
+    static const char action[] = "make summary";
+    if (session_id == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no session id was given");
+    CALL_WITH_RESULT(client, action, page, error,
+                     conv__summaries_make(&client->summaries,
+                                          conv_uuid_ensure(conv_text(session_id)), NULL, NULL, page,
+                                          error));
+}
+
+static conv_status count_summaries(conv_client *client, conv_summary_counts *counts)
+{
+    *counts = conv__summarizer_count(client->summarizer);
+    return CONV_OK;
+}
+
+conv_status conv_summary_count(conv_client *client, conv_summary_counts *counts, conv_error *error)
+{
+    if (counts == NULL) return nowhere(error, "count summaries");
+    CALL(client, "count summaries", error, count_summaries(client, counts));
 }
 
 conv_status conv_history_read(conv_client *client, const conv_history_params *params,

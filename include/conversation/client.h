@@ -82,12 +82,21 @@ typedef struct conv_client_params {
      * publish. */
     conv_middleware *const *chain;
     size_t chain_count; /* at most 64 */
+    /* Tokens of the history that is sent along (as conv_token_estimate has it; summary.h):
+     * beginning system messages, the latest summary, and of the last context_messages as many as
+     * fit. 0: all of them. */
+    int64_t context_tokens;
+    /* After a turn whose session holds so many tokens that no summary covers, or more messages than
+     * context_messages, the provider is asked for a summary: on a thread of its own, one at a time,
+     * from a queue of 64, so that no turn waits for it. 0: never. */
+    int64_t summary_tokens;
+    const char *summary_model; /* NULL: `model` */
 } conv_client_params;
 
 #define CONV_CLIENT_PARAMS_INIT                                                                    \
     {                                                                                              \
         sizeof(conv_client_params), NULL, CONV_SCHEMA_DEFAULT, false, false, 0, 0, 0, 0, NULL,     \
-            NULL, NULL, 0, 0, NULL, NULL, CONV_JOURNAL_SYNC_POWER, 0, 0, 0, 0, NULL, 0             \
+            NULL, NULL, 0, 0, NULL, NULL, CONV_JOURNAL_SYNC_POWER, 0, 0, 0, 0, NULL, 0, 0, 0, NULL \
     }
 
 /* Opens a client: connects once, and checks the schema's version. With a journal a store that is

@@ -71,6 +71,16 @@ const cli_command cli_commands[] = {
      "  conversation sessions tag support-42 urgent\n"
      "  conversation sessions --tag urgent\n",
      cli_sessions},
+    {"summaries", "[list] | show SESSION | make SESSION", 0, 2,
+     BIT(SESSION) | BIT(LIMIT) | BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(JSON) |
+         BIT(JSONL),
+     "list, show and make summaries of sessions",
+     "list shows the newest 50, or --limit N, of all sessions or of --session; show the latest "
+     "one of a session with its key points. make asks the provider for a new one now, which "
+     "covers what the latest does not; its usage record is saved with it (service summary).\n"
+     "\n"
+     "  conversation summaries make support-42 --model gpt-4o-mini\n",
+     cli_summaries},
     {"usage", "[refresh]", 0, 1,
      BIT(BY) | BIT(FROM) | BIT(TO) | BIT(ZONE) | BIT(SERVICE) | BIT(OPERATION) | BIT(MODEL) |
          BIT(USER) | BIT(SESSION) | BIT(REBUILD) | BIT(TIMEOUT) | FORMS,

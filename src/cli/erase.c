@@ -31,7 +31,7 @@ cli_exit cli_erase(const cli_arguments *arguments)
         }
     }
     conv_client *client = NULL;
-    cli_exit code = cli_store_open_existing(arguments, &client);
+    cli_exit code = cli_store_open_existing(arguments, NULL, &client);
     if (code != CLI_EXIT_OK) return code;
     conv_erase_receipt receipt = {.pseudonym = {{0}}};
     conv_error error = CONV_ERROR_INIT;

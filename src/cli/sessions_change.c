@@ -62,7 +62,7 @@ cli_exit cli_sessions_change(const cli_arguments *arguments)
     }
     conv_client *client = NULL;
     conv_error error = CONV_ERROR_INIT;
-    cli_exit code = cli_store_open_existing(arguments, &client);
+    cli_exit code = cli_store_open_existing(arguments, NULL, &client);
     if (code != CLI_EXIT_OK) return code;
     if (apply(client, which, arguments->words[1], wanted == 3 ? arguments->words[2] : NULL,
               &error) == CONV_OK)

@@ -140,7 +140,7 @@ cli_exit cli_sessions_search(const cli_arguments *arguments)
     self.params.user_id = arguments->texts[CLI_OPTION_USER];
     self.params.session_id = arguments->texts[CLI_OPTION_SESSION];
     if (cli_given(arguments, CLI_OPTION_ARCHIVED)) self.params.archived = CONV_ARCHIVED_ONLY;
-    cli_exit code = cli_store_open_existing(arguments, &self.client);
+    cli_exit code = cli_store_open_existing(arguments, NULL, &self.client);
     if (code != CLI_EXIT_OK) return code;
     char *query = join(arguments);
     self.params.query = conv_text(query);

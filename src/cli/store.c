@@ -70,10 +70,12 @@ static void hint_at_journal(const conv_error *error)
         cli_hint("--journal names the file; without it a store that is away is an error");
 }
 
-cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
-                        conv_client **client)
+static cli_exit open_client(const cli_arguments *arguments, cli_store_use use, int connections,
+                            conv_provider *provider, conv_client **client)
 {
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.provider = provider;
+    params.model = arguments->texts[CLI_OPTION_MODEL];
     params.store = arguments->texts[CLI_OPTION_STORE];
     params.pooler = cli_given(arguments, CLI_OPTION_POOLER);
     params.read_only = use == CLI_STORE_READ;
@@ -96,12 +98,20 @@ cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int c
     return code;
 }
 
-cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_client **client)
+cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
+                        conv_client **client)
+{
+    return open_client(arguments, use, connections, NULL, client);
+}
+
+cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *provider,
+                                 conv_client **client)
 {
     cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, client);
     if (code == CLI_EXIT_OK) code = cli_store_close(*client, code);
     *client = NULL;
-    return code == CLI_EXIT_OK ? cli_store_open(arguments, CLI_STORE_WRITE, 1, client) : code;
+    if (code != CLI_EXIT_OK) return code;
+    return open_client(arguments, CLI_STORE_WRITE, 1, provider, client);
 }
 
 cli_exit cli_store_close(conv_client *client, cli_exit code)

@@ -25,8 +25,9 @@ cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int c
                         conv_client **client);
 
 /* Opens a store for writing that must be there: a missing SQLite file is an error and is not made.
- */
-cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_client **client);
+ * `provider` is the client's; NULL: none. */
+cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *provider,
+                                 conv_client **client);
 
 /* Closes the store; a failure is reported and changes an exit code of 0. */
 cli_exit cli_store_close(conv_client *client, cli_exit code);

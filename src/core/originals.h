@@ -28,7 +28,9 @@ typedef enum conv__original {
     CONV__ORIGINAL_ERROR = 15,
     CONV__ORIGINAL_RAW = 16,
     CONV__ORIGINAL_MEDIA_TYPE = 17,
-    CONV__ORIGINAL_SESSION_ID = 18
+    CONV__ORIGINAL_SESSION_ID = 18,
+    CONV__ORIGINAL_SUMMARY = 19,
+    CONV__ORIGINAL_KEY_POINTS = 20
 } conv__original;
 
 void conv__originals_append(conv__buffer *originals, conv__original field, conv_bytes bytes);

@@ -60,6 +60,12 @@ static const conv__field document_fields[] = {
     JSON_FIELD(conv__document_row, METADATA, JSON_OBJECT, metadata, "metadata"),
 };
 
+static const conv__field summary_fields[] = {
+    TEXT_FIELD(conv__summary_row, SUMMARY, text, "summary"),
+    JSON_FIELD(conv__summary_row, KEY_POINTS, EXACT_JSON_ARRAY, key_points, "key points"),
+    TEXT_FIELD(conv__summary_row, MODEL, model, "model"),
+};
+
 /* Makes `record` storable and gives the column for the rest, absent if there is none. */
 static conv_status to_row(conv__arena *arena, const conv__field *fields, size_t count, void *record,
                           conv_bytes *originals, conv_error *error)
@@ -197,6 +203,27 @@ conv_status conv__document_to_row(conv__arena *arena, const conv_document_params
         status = conv__name_to_row(arena, conv_text(params->user_id), &row->user, error);
     if (status != CONV_OK) return status;
     return to_row(arena, document_fields, COUNT(document_fields), row, &row->originals, error);
+}
+
+conv_status conv__summary_to_row(conv__arena *arena, conv__summary_row *row, conv_error *error)
+{
+    return to_row(arena, summary_fields, COUNT(summary_fields), row, &row->originals, error);
+}
+
+conv_status conv__summary_from_row(conv__summary_row *row, conv_summary *summary, conv_error *error)
+{
+    conv_status status =
+        conv__fields_restore(summary_fields, COUNT(summary_fields), row->originals, row, error);
+    if (status != CONV_OK) return status;
+    summary->summary_id = row->summary_id;
+    summary->session_id = row->session_id;
+    summary->text = row->text;
+    summary->key_points = row->key_points;
+    summary->last_position = row->last_position;
+    summary->model = row->model;
+    summary->log_id = row->log_id;
+    summary->created_us = row->created_us;
+    return CONV_OK;
 }
 
 conv_status conv__message_from_row(conv__message_row *row, conv_error *error)

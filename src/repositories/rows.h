@@ -7,6 +7,7 @@
 #include "conversation/message.h"
 #include "conversation/session.h"
 #include "conversation/status.h"
+#include "conversation/summary.h"
 #include "conversation/usage.h"
 #include "conversation/uuid.h"
 #include "core/hash.h"
@@ -73,6 +74,19 @@ typedef struct conv__document_row {
     int64_t updated_us;
 } conv__document_row;
 
+/* `text`, `key_points` and `model` are storable. */
+typedef struct conv__summary_row {
+    conv_uuid summary_id;
+    conv_uuid session_id;
+    conv_bytes text;
+    conv_bytes key_points;
+    conv_bytes model;
+    conv_bytes originals;
+    int64_t last_position;
+    conv_uuid log_id;
+    int64_t created_us;
+} conv__summary_row;
+
 /* A session, all messages and one usage record: the atomic unit. */
 typedef struct conv__exchange {
     conv__session_row session;
@@ -110,10 +124,17 @@ CONV_WARN_UNUSED conv_status conv__document_to_row(conv__arena *arena,
                                                    const conv_document_params *params,
                                                    conv__document_row *row, conv_error *error);
 
+/* Makes the row's own texts storable. */
+CONV_WARN_UNUSED conv_status conv__summary_to_row(conv__arena *arena, conv__summary_row *row,
+                                                  conv_error *error);
+
 /* From rows back, in place: each original takes the place of its column's value. Points into
  * `originals`. CONV_BAD_DATA: the originals are damaged. */
 CONV_WARN_UNUSED conv_status conv__message_from_row(conv__message_row *row, conv_error *error);
 CONV_WARN_UNUSED conv_status conv__usage_from_row(conv__usage_row *row, conv_error *error);
+
+CONV_WARN_UNUSED conv_status conv__summary_from_row(conv__summary_row *row, conv_summary *summary,
+                                                    conv_error *error);
 
 /* The spelling to give back for an id: original, else external id, else the UUID's 36 characters
  * made in the arena; absent for nil. CONV_BAD_DATA, CONV_NO_MEMORY. */

@@ -15,6 +15,7 @@ typedef struct conv__usage_repository conv__usage_repository;
 typedef struct conv__document_repository conv__document_repository;
 typedef struct conv__session_repository conv__session_repository;
 typedef struct conv__search_repository conv__search_repository;
+typedef struct conv__summary_repository conv__summary_repository;
 
 typedef enum conv__transaction_mode {
     CONV__TRANSACTION_READ, /* one question; sees what is committed */
@@ -65,6 +66,7 @@ struct conv__store {
     conv__document_repository *documents;
     conv__session_repository *sessions;
     conv__search_repository *search;
+    conv__summary_repository *summaries;
     conv__latest latest; /* for every transaction: the store is being closed */
 };
 

@@ -4,6 +4,7 @@
 #define CONV__SERVICES_CALL_H
 
 #include "conversation/middleware.h"
+#include "repositories/summaries.h"
 #include "services/conversation.h"
 
 typedef conv_provider_response conv__response;
@@ -53,7 +54,9 @@ struct conv_call {
     conv__turn_state state; /* what the store has */
     const conv_message *context;
     size_t context_count;
-    bool context_set; /* by a step */
+    bool context_set;           /* by a step */
+    conv__summary_list summary; /* of what was said before the context */
+    int64_t uncovered_tokens;   /* of the context that was read, but for what the summary covers */
 
     conv_provider *provider;
     conv__response *response;

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "services/branching.h"
+#include "services/context.h"
 #include "services/question.h"
 #include "services/reply.h"
 #include "services/turn.h"
@@ -16,6 +17,11 @@
 static size_t context_limit(const conv_call *call)
 {
     return call->context_set ? 0 : conv__turn_context(call->service, &call->turn);
+}
+
+static bool uses_summaries(const conv__conversation *service)
+{
+    return service->context_tokens > 0 || service->summarizer != NULL;
 }
 
 static conv_status read_turn(conv__transaction *transaction, conv__arena *arena, void *context,
@@ -30,8 +36,13 @@ static conv_status read_turn(conv__transaction *transaction, conv__arena *arena,
     conv_status status =
         chat->functions->read_turn(chat, transaction, &query, arena, &call->state, error);
     if (status != CONV_OK) return status;
-    return conv__turn_read_branch(transaction, &call->turn, query.context_limit, arena,
-                                  &call->exchange, &call->state, error);
+    status = conv__turn_read_branch(transaction, &call->turn, query.context_limit, arena,
+                                    &call->exchange, &call->state, error);
+    call->summary.count = 0;
+    if (status != CONV_OK || query.context_limit == 0 || !uses_summaries(call->service))
+        return status;
+    return conv__context_read_summary(transaction, &call->turn, query.session_id, arena,
+                                      &call->summary, error);
 }
 
 static conv_status read_from_store(conv_call *call, conv_error *error)
@@ -77,14 +88,16 @@ static conv_status find_in_journal(conv_call *call, conv_error *error)
 
 static conv_status use_context(conv_call *call, conv_error *error)
 {
-    const conv__message_list *list = &call->state.context;
-    if (call->context_set || list->count == 0) return CONV_OK;
-    conv_message *messages = conv__arena_allocate(&call->arena, list->count * sizeof *messages);
-    if (messages == NULL) return conv__fail_memory(error, ACTION);
-    for (size_t i = 0; i < list->count; i++)
-        messages[i] = list->rows[i].message;
+    const conv__context context = {.history = &call->state.context,
+                                   .summary =
+                                       call->summary.count > 0 ? call->summary.summaries : NULL,
+                                   .tokens = call->service->context_tokens};
+    conv_message *messages = NULL;
+    if (call->context_set || call->state.context.count == 0) return CONV_OK;
+    call->uncovered_tokens = conv__context_tokens(&context);
+    if (conv__context_build(&call->arena, &context, &messages, &call->context_count) != CONV_OK)
+        return conv__fail_memory(error, ACTION);
     call->context = messages;
-    call->context_count = list->count;
     return CONV_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "core/time.h"
+#include "services/context.h"
 #include "services/exchange.h"
 #include "services/reply.h"
 #include "services/tracking.h"
@@ -89,6 +90,21 @@ static conv_status set_rows(conv_call *call, conv_error *error)
     return conv__exchange_set_usage(&reply->arena, &call->exchange, &reply->usage, error);
 }
 
+/* Asks for a summary where the session has outgrown its context. Nobody waits for it. */
+static void offer_summary(const conv_call *call)
+{
+    const conv__conversation *service = call->service;
+    size_t limit = conv__turn_context(service, &call->turn);
+    int64_t tokens = call->uncovered_tokens;
+    if (service->summarizer == NULL || limit == 0) return;
+    for (size_t i = 0; i < call->request_count; i++)
+        tokens += conv__message_tokens(&call->request[i]);
+    for (size_t i = 0; i < call->reply->message_count; i++)
+        tokens += conv__message_tokens(&call->reply->messages[i]);
+    if (tokens >= service->summary_tokens || call->state.context.count >= limit)
+        conv__summarizer_offer(service->summarizer, call->exchange.session.session_id);
+}
+
 /* Another answer was wanted and none came: there is no message to save, but what it cost. */
 static conv_status keep_record(conv_call *call, conv_error *error)
 {
@@ -126,6 +142,7 @@ conv_status conv__call_save(conv_call *call, conv_error *error)
         return status;
     }
     call->reply->saved = one->journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
+    if (!one->repeated && !one->journaled) offer_summary(call);
     if (!one->repeated) return CONV_OK;
     /* The same turn was answered elsewhere meanwhile; what was kept first is the truth. */
     return conv__call_read_saved(call, one->journaled, error);

@@ -8,6 +8,7 @@
 #include "saving/saving.h"
 #include "saving/tracker.h"
 #include "services/pricing.h"
+#include "services/summarizer.h"
 
 /* What became of a turn, for whoever tells others. Borrowed for the call. */
 typedef struct conv__announcement {
@@ -38,7 +39,10 @@ typedef struct conv__conversation {
     conv__announcer announcer;
     conv_provider *provider; /* NULL: a turn must bring its own */
     const char *model;
-    int context_messages; /* -1: none */
+    int context_messages;         /* -1: none */
+    int64_t context_tokens;       /* 0: no limit */
+    int64_t summary_tokens;       /* 0: summaries are not made here */
+    conv__summarizer *summarizer; /* NULL: none */
     int64_t store_timeout_ms;
     int64_t turn_timeout_ms;
 } conv__conversation;

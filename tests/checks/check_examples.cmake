@@ -35,6 +35,8 @@ set_tests_properties(check_example_daily_report PROPERTIES
     PASS_REGULAR_EXPRESSION "2026-11-23  1200 tokens  0\\.02 USD\n2026-11-24  2400 tokens  0\\.0175 USD\nsummary, ledger and sessions agree\n$")
 set_tests_properties(check_example_branches PROPERTIES
     PASS_REGULAR_EXPRESSION "2 messages say order\nerased 4 messages, kept 2 usage records\n$")
+set_tests_properties(check_example_summaries PROPERTIES
+    PASS_REGULAR_EXPRESSION "told 1 messages.*told 3 messages.*summary: An order is late\\.\nI was told 2 messages\\.\n$")
 
 add_test(NAME check_readme_program
     COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/checks/readme_program.sh ${CMAKE_SOURCE_DIR})

@@ -14,8 +14,8 @@
 #include "repositories/postgres/usage.h"
 
 /* A new statement belongs into one of the tables, and is counted here. */
-#define STATEMENTS       67
-#define NAMED_STATEMENTS 46
+#define STATEMENTS       70
+#define NAMED_STATEMENTS 48
 
 static const conv__statement *const tables[] = {
     conv__postgres_save_statements,     conv__postgres_turn_statements,
@@ -25,6 +25,7 @@ static const conv__statement *const tables[] = {
     conv__postgres_refresh_statements,  conv__postgres_reconcile_statements,
     conv__postgres_label_statements,    conv__postgres_branch_statements,
     conv__postgres_erase_statements,    conv__postgres_search_statements,
+    conv__postgres_summary_statements,
 };
 
 static const char *url;

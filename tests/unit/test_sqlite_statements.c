@@ -29,6 +29,7 @@ static const statement_table tables[] = {
     {"branch", conv__sqlite_branch_statements},
     {"erase", conv__sqlite_erase_statements},
     {"search", conv__sqlite_search_statements},
+    {"summary", conv__sqlite_summary_statements},
 };
 
 /* Their work is to look through tables. */

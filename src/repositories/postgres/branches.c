@@ -13,38 +13,6 @@
 
 enum { NOTE, RELINK, RESOLVE, AFTER, BEFORE, CONTEXT, LEAVES, STATEMENTS };
 
-/* $2 is the message that a branch ends with, $3 one that it ends before; without both it ends with
- * the session's last. A message without a row in chat_branches follows the one before it, so a way
- * back is made of stretches of the session: from the row at or before a position to that position,
- * and on from the row's parent. A parent always stands before. */
-#define STRETCHES                                                                                  \
-    "WITH RECURSIVE ending AS ("                                                                   \
-    " SELECT CASE WHEN $3::uuid IS NOT NULL THEN ("                                                \
-    "   SELECT CASE WHEN b.position IS NULL"                                                       \
-    "     THEN (SELECT max(o.position) FROM chat_messages o"                                       \
-    "      WHERE o.session_id = $1::uuid AND o.position < m.position)"                             \
-    "     ELSE (SELECT p.position FROM chat_messages p"                                            \
-    "      WHERE p.message_id = b.parent_id AND p.session_id = $1::uuid) END"                      \
-    "   FROM chat_messages m LEFT JOIN chat_branches b"                                            \
-    "    ON b.session_id = m.session_id AND b.position = m.position"                               \
-    "   WHERE m.message_id = $3::uuid AND m.session_id = $1::uuid)"                                \
-    "  WHEN $2::uuid IS NOT NULL THEN (SELECT m.position FROM chat_messages m"                     \
-    "   WHERE m.message_id = $2::uuid AND m.session_id = $1::uuid)"                                \
-    "  ELSE (SELECT max(m.position) FROM chat_messages m WHERE m.session_id = $1::uuid)"           \
-    "  END AS last"                                                                                \
-    "), stretch AS ("                                                                              \
-    " SELECT coalesce(b.position, 1) AS first, e.last, b.parent_id FROM ending e"                  \
-    " LEFT JOIN LATERAL (SELECT position, parent_id FROM chat_branches"                            \
-    "  WHERE session_id = $1::uuid AND position <= e.last ORDER BY position DESC LIMIT 1) b"       \
-    " ON true WHERE e.last IS NOT NULL"                                                            \
-    " UNION ALL"                                                                                   \
-    " SELECT coalesce(b.position, 1), p.position, b.parent_id FROM stretch s"                      \
-    " JOIN chat_messages p ON p.message_id = s.parent_id AND p.session_id = $1::uuid"              \
-    "  AND p.position < s.first"                                                                   \
-    " LEFT JOIN LATERAL (SELECT position, parent_id FROM chat_branches"                            \
-    "  WHERE session_id = $1::uuid AND position <= p.position ORDER BY position DESC LIMIT 1) b"   \
-    " ON true)"
-
 #define ON_THE_WAY                                                                                 \
     " FROM stretch s JOIN chat_messages m ON m.session_id = $1::uuid"                              \
     "  AND m.position >= s.first AND m.position <= s.last"
@@ -90,39 +58,41 @@ const conv__statement conv__postgres_branch_statements[] = {
                 ") DELETE FROM chat_branches b USING failed f WHERE b.session_id = $1::uuid"
                 "  AND b.position >= f.first AND b.position < f.beyond"},
     [RESOLVE] = {"conv_branch_resolve", ACTION_READ, 3, false,
-                 STRETCHES
+                 CONV__POSTGRES_STRETCHES
                  " SELECT (SELECT count(*) FROM chat_messages m WHERE m.session_id = $1::uuid"
                  "   AND m.message_id = coalesce($3::uuid, $2::uuid)) > 0"
                  "  OR ($2::uuid IS NULL AND $3::uuid IS NULL),"
                  " (SELECT m.message_id FROM chat_messages m, ending e"
                  "  WHERE m.session_id = $1::uuid AND m.position = e.last)"},
     [AFTER] = {"conv_branch_after", ACTION_READ, 5, false,
-               STRETCHES " SELECT " CONV__POSTGRES_MESSAGE_COLUMNS ON_THE_WAY
-                         " WHERE m.position > $4::int8 ORDER BY m.position LIMIT $5::int8"},
+               CONV__POSTGRES_STRETCHES
+               " SELECT " CONV__POSTGRES_MESSAGE_COLUMNS ON_THE_WAY
+               " WHERE m.position > $4::int8 ORDER BY m.position LIMIT $5::int8"},
     [BEFORE] = {"conv_branch_before", ACTION_READ, 5, false,
-                STRETCHES " SELECT " CONV__POSTGRES_MESSAGE_COLUMNS ON_THE_WAY
-                          " WHERE m.position < $4::int8 ORDER BY m.position DESC LIMIT $5::int8"},
+                CONV__POSTGRES_STRETCHES
+                " SELECT " CONV__POSTGRES_MESSAGE_COLUMNS ON_THE_WAY
+                " WHERE m.position < $4::int8 ORDER BY m.position DESC LIMIT $5::int8"},
     /* What conv_turn_context chooses from a session, chosen from the way. */
     [CONTEXT] = {"conv_branch_context", ACTION_READ, 4, false,
-                 STRETCHES ", way AS MATERIALIZED ("
-                           " SELECT m.position, m.place, m.role, m.status" ON_THE_WAY
-                           "), recent AS ("
-                           " SELECT position, place FROM way WHERE status <> 'failed'"
-                           " ORDER BY position DESC LIMIT $4::int8"
-                           "), bound AS MATERIALIZED ("
-                           " SELECT (SELECT min(position) FROM way"
-                           "   WHERE role NOT IN ('system', 'developer')) AS talk,"
-                           "  (SELECT min(position) FROM recent WHERE place = 0) AS start"
-                           "), chosen AS ("
-                           " SELECT * FROM (SELECT w.position FROM way w, bound b"
-                           "  WHERE w.position < coalesce(b.talk, 9223372036854775807)"
-                           "   AND w.position < coalesce(b.start, 9223372036854775807)"
-                           "  ORDER BY w.position LIMIT 16) AS beginning"
-                           " UNION ALL"
-                           " SELECT r.position FROM recent r, bound b WHERE r.position >= b.start"
-                           ") SELECT " CONV__POSTGRES_MESSAGE_COLUMNS
-                           " FROM chosen c JOIN chat_messages m ON m.session_id = $1::uuid"
-                           "  AND m.position = c.position ORDER BY m.position"},
+                 CONV__POSTGRES_STRETCHES
+                 ", way AS MATERIALIZED ("
+                 " SELECT m.position, m.place, m.role, m.status" ON_THE_WAY "), recent AS ("
+                 " SELECT position, place FROM way WHERE status <> 'failed'"
+                 " ORDER BY position DESC LIMIT $4::int8"
+                 "), bound AS MATERIALIZED ("
+                 " SELECT (SELECT min(position) FROM way"
+                 "   WHERE role NOT IN ('system', 'developer')) AS talk,"
+                 "  (SELECT min(position) FROM recent WHERE place = 0) AS start"
+                 "), chosen AS ("
+                 " SELECT * FROM (SELECT w.position FROM way w, bound b"
+                 "  WHERE w.position < coalesce(b.talk, 9223372036854775807)"
+                 "   AND w.position < coalesce(b.start, 9223372036854775807)"
+                 "  ORDER BY w.position LIMIT 16) AS beginning"
+                 " UNION ALL"
+                 " SELECT r.position FROM recent r, bound b WHERE r.position >= b.start"
+                 ") SELECT " CONV__POSTGRES_MESSAGE_COLUMNS
+                 " FROM chosen c JOIN chat_messages m ON m.session_id = $1::uuid"
+                 "  AND m.position = c.position ORDER BY m.position"},
     /* A branch ends before a row of chat_branches, or with the session; unless another row goes on
      * from there. */
     [LEAVES] = {"conv_branch_leaves", ACTION_LIST, 1, false,

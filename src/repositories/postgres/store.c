@@ -25,6 +25,7 @@ typedef struct postgres_store {
     conv__document_repository documents;
     conv__session_repository sessions;
     conv__search_repository search;
+    conv__summary_repository summaries;
 } postgres_store;
 
 static conv__pool *pool_of(conv__store *store)
@@ -140,11 +141,13 @@ conv_status conv__postgres_store_open(const conv__postgres_params *params, conv_
     self->base.documents = &self->documents;
     self->base.sessions = &self->sessions;
     self->base.search = &self->search;
+    self->base.summaries = &self->summaries;
     self->chat.functions = &conv__postgres_chat_functions;
     self->usage.functions = &conv__postgres_usage_functions;
     self->documents.functions = &conv__postgres_document_functions;
     self->sessions.functions = &conv__postgres_session_functions;
     self->search.functions = &conv__postgres_search_functions;
+    self->summaries.functions = &conv__postgres_summary_functions;
     *store = &self->base;
     return CONV_OK;
 }

@@ -23,44 +23,6 @@ enum {
     LEAVES
 };
 
-/* ?2 is the message that a branch ends with, ?3 one that it ends before; without both it ends with
- * the session's last. A message without a row in chat_branches follows the one before it, so a way
- * back is made of stretches of the session: from the row at or before a position to that position,
- * and on from the row's parent. A parent always stands before. */
-#define JOINT(column, position)                                                                    \
-    "(SELECT " column " FROM chat_branches WHERE session_id = ?1 AND position <= " position        \
-    " ORDER BY position DESC LIMIT 1)"
-
-#define STRETCHES                                                                                  \
-    "WITH RECURSIVE ending (last) AS ("                                                            \
-    " SELECT CASE WHEN ?3 IS NOT NULL THEN ("                                                      \
-    "   SELECT CASE WHEN b.position IS NULL"                                                       \
-    "     THEN (SELECT max(o.position) FROM chat_messages o"                                       \
-    "      WHERE o.session_id = ?1 AND o.position < m.position)"                                   \
-    "     ELSE (SELECT p.position FROM chat_messages p"                                            \
-    "      WHERE p.message_id = b.parent_id AND p.session_id = ?1) END"                            \
-    "   FROM chat_messages m LEFT JOIN chat_branches b"                                            \
-    "    ON b.session_id = m.session_id AND b.position = m.position"                               \
-    "   WHERE m.message_id = ?3 AND m.session_id = ?1)"                                            \
-    "  WHEN ?2 IS NOT NULL THEN (SELECT m.position FROM chat_messages m"                           \
-    "   WHERE m.message_id = ?2 AND m.session_id = ?1)"                                            \
-    "  ELSE (SELECT max(m.position) FROM chat_messages m WHERE m.session_id = ?1) END"             \
-    "), stretch (first, last, parent_id) AS ("                                                     \
-    " SELECT coalesce(" JOINT("position", "ending.last") ", 1), ending.last, " JOINT(              \
-        "parent_id",                                                                               \
-        "ending.last") " FROM ending WHERE ending.last IS NOT NULL"                                \
-                       " UNION ALL"                                                                \
-                       " SELECT coalesce(" JOINT(                                                  \
-                           "position",                                                             \
-                           "p.position") ", 1),"                                                   \
-                                         " p.position, " JOINT(                                    \
-                                             "parent_id",                                          \
-                                             "p.position") " FROM stretch JOIN chat_messages p"    \
-                                                           " ON p.message_id = stretch.parent_id " \
-                                                           "AND "                                  \
-                                                           "p.session_id = ?1"                     \
-                                                           " AND p.position < stretch.first)"
-
 #define ON_THE_WAY                                                                                 \
     " FROM stretch JOIN chat_messages m ON m.session_id = ?1"                                      \
     " AND m.position >= stretch.first AND m.position <= stretch.last"
@@ -96,17 +58,17 @@ const conv__sqlite_statement conv__sqlite_branch_statements[] = {
         "x.session_id = ?1 AND x.position >= ?2 AND x.position < ?3")},
     [DELETE_SEARCH] = {"DELETE FROM chat_search WHERE session_id = ?1 AND position >= ?2"
                        " AND position < ?3"},
-    [RESOLVE] = {STRETCHES
+    [RESOLVE] = {CONV__SQLITE_STRETCHES
                  " SELECT (?2 IS NULL AND ?3 IS NULL) OR EXISTS (SELECT 1 FROM chat_messages m"
                  " WHERE m.session_id = ?1 AND m.message_id = coalesce(?3, ?2)),"
                  " (SELECT m.message_id FROM chat_messages m, ending"
                  " WHERE m.session_id = ?1 AND m.position = ending.last)"},
-    [AFTER] = {STRETCHES " SELECT " COLUMNS ON_THE_WAY
-                         " WHERE m.position > ?4 ORDER BY m.position LIMIT ?5"},
-    [BEFORE] = {STRETCHES " SELECT " COLUMNS ON_THE_WAY
-                          " WHERE m.position < ?4 ORDER BY m.position DESC LIMIT ?5"},
+    [AFTER] = {CONV__SQLITE_STRETCHES " SELECT " COLUMNS ON_THE_WAY
+                                      " WHERE m.position > ?4 ORDER BY m.position LIMIT ?5"},
+    [BEFORE] = {CONV__SQLITE_STRETCHES " SELECT " COLUMNS ON_THE_WAY
+                                       " WHERE m.position < ?4 ORDER BY m.position DESC LIMIT ?5"},
     /* What is chosen as context from a session, chosen from the way. */
-    [CONTEXT] = {STRETCHES
+    [CONTEXT] = {CONV__SQLITE_STRETCHES
                  ", way (position, place, role, status) AS MATERIALIZED ("
                  " SELECT m.position, m.place, m.role, m.status" ON_THE_WAY
                  "), recent (position, place) AS MATERIALIZED ("

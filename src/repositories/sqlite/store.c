@@ -17,6 +17,7 @@ typedef struct sqlite_store {
     conv__document_repository documents;
     conv__session_repository sessions;
     conv__search_repository search;
+    conv__summary_repository summaries;
     conv__sqlite_params params;
     char *path;
     pthread_mutex_t opening; /* of the connection, where it was left for later */
@@ -153,8 +154,10 @@ conv_status conv__sqlite_store_open(const conv__sqlite_params *params, bool late
     opened->documents.functions = &document_functions;
     opened->base.sessions = &opened->sessions;
     opened->base.search = &opened->search;
+    opened->base.summaries = &opened->summaries;
     opened->sessions.functions = &conv__sqlite_session_functions;
     opened->search.functions = &conv__sqlite_search_functions;
+    opened->summaries.functions = &conv__sqlite_summary_functions;
     opened->transaction.store = &opened->base;
     opened->path = conv__copy_text(params->path);
     opened->params = *params;

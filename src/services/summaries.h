@@ -1,0 +1,35 @@
+/* The summary service: makes, keeps and reads summaries. Holds no SQL. */
+#ifndef CONV__SERVICES_SUMMARIES_H
+#define CONV__SERVICES_SUMMARIES_H
+
+#include "conversation/summary.h"
+#include "conversation/turn.h"
+#include "repositories/store.h"
+#include "saving/tracker.h"
+#include "services/pricing.h"
+
+/* What the service works with; all of it is borrowed. Defaults are filled in already. */
+typedef struct conv__summaries {
+    conv__store *store;
+    conv__tracker *tracker; /* for the usage record of a summary that could not be saved */
+    const conv__prices *prices;
+    conv_provider *provider; /* NULL: none can be made */
+    const char *model;
+    int64_t keep_tokens; /* of the last messages, which are left out */
+    int64_t store_timeout_ms;
+    int64_t turn_timeout_ms;
+} conv__summaries;
+
+/* See conv_summary_make. `wanted` (may be NULL) is asked while the provider answers; anything but 0
+ * from it ends that. */
+CONV_WARN_UNUSED conv_status conv__summaries_make(const conv__summaries *service,
+                                                  conv_uuid session_id, conv_delta_function wanted,
+                                                  void *context, conv_summary_page **page,
+                                                  conv_error *error);
+
+/* See conv_summary_list. */
+CONV_WARN_UNUSED conv_status conv__summaries_list(conv__store *store, int64_t deadline_ns,
+                                                  const conv_summary_filter *filter,
+                                                  conv_summary_page **page, conv_error *error);
+
+#endif

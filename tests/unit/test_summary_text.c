@@ -1,0 +1,150 @@
+/* Contexts, requests for summaries and the reading of their answers: what goes in, what is cut. */
+#include "support/test.h"
+
+#include "services/context.h"
+#include "services/summary_text.h"
+
+static conv__arena arena;
+
+static int reset(void **state)
+{
+    (void)state;
+    conv__arena_reset(&arena);
+    return 0;
+}
+
+static void estimates_are_as_documented(void **state)
+{
+    (void)state;
+    assert_int_equal(conv_token_estimate(conv_text(NULL)), 0);
+    assert_int_equal(conv_token_estimate(conv_text("")), 0);
+    assert_int_equal(conv_token_estimate(conv_text("a")), 1);
+    assert_int_equal(conv_token_estimate(conv_text("abcd")), 1);
+    assert_int_equal(conv_token_estimate(conv_text("abcde")), 2);
+    const conv_message message = {.content = conv_text("abcde"), .tool_calls = conv_text("[]")};
+    assert_int_equal(conv__message_tokens(&message), 4 + 2 + 1);
+}
+
+static void an_answer_is_read_as_far_as_it_is_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        const char *text; /* NULL: refused */
+        const char *points;
+    } cases[] = {
+        {"{\"summary\": \"s\", \"key_points\": [\"a\", \"b\"]}", "s", "[\"a\", \"b\"]"},
+        {"{\"summary\": \"s\"}", "s", NULL},
+        {"Here it is:\n```json\n{\"summary\": \"s\", \"key_points\": [\"a\"]}\n```", "s",
+         "[\"a\"]"},
+        {"{\"summary\": \"s\", \"key_points\": [1, null, [\"x\"], \"a\"]}", "s", "[\"a\"]"},
+        {"{\"summary\": \"s\", \"key_points\": \"x\"}", "s", NULL},
+        {"plain words", "plain words", NULL},
+        {"{\"summary\": 7}", "{\"summary\": 7}", NULL},
+        {"} backwards {", "} backwards {", NULL},
+        {"{\"summary\": \"\"}", NULL, NULL},
+        {"", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        conv__summary_row row = {.last_position = 0};
+        conv_status status = conv__summary_read_answer(&arena, conv_text(cases[i].answer), &row);
+        assert_int_equal(status, cases[i].text != NULL ? CONV_OK : CONV_PROVIDER);
+        if (cases[i].text == NULL) continue;
+        assert_bytes(row.text, cases[i].text);
+        if (cases[i].points != NULL)
+            assert_bytes(row.key_points, cases[i].points);
+        else
+            assert_null(row.key_points.data);
+    }
+    conv__summary_row row = {.last_position = 0};
+    assert_int_equal(conv__summary_read_answer(&arena, conv_text(NULL), &row), CONV_PROVIDER);
+}
+
+/* Messages of 8 tokens each: a question, an answer, and so on. */
+enum { ROWS = 8 };
+static conv__message_row rows[ROWS];
+
+static conv__message_list conversation(void)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        rows[i].message = (conv_message){.role = i % 2 == 0 ? CONV_ROLE_USER : CONV_ROLE_ASSISTANT,
+                                         .content = conv_text("sixteen bytes ..")};
+    return (conv__message_list){rows, ROWS, false};
+}
+
+static void the_last_exchanges_stay_out_of_a_summary(void **state)
+{
+    (void)state;
+    conv__message_list list = conversation();
+    assert_int_equal(conv__summary_cut(&list, 0), ROWS);
+    assert_int_equal(conv__summary_cut(&list, 7), ROWS);
+    assert_int_equal(conv__summary_cut(&list, 15), ROWS); /* an answer alone is not kept */
+    assert_int_equal(conv__summary_cut(&list, 16), ROWS - 2);
+    assert_int_equal(conv__summary_cut(&list, 31), ROWS - 2);
+    assert_int_equal(conv__summary_cut(&list, 32), ROWS - 4);
+    assert_int_equal(conv__summary_cut(&list, 1000), 0);
+    list.has_more = true;
+    assert_int_equal(conv__summary_cut(&list, 32), ROWS);
+    list.count = 0;
+    assert_int_equal(conv__summary_cut(&list, 32), 0);
+}
+
+static void a_request_names_what_was_before_and_fails_for_nothing(void **state)
+{
+    (void)state;
+    conv__message_list list = conversation();
+    conv_message request[2];
+    rows[1].message.status = CONV_OUTCOME_FAILED;
+    rows[1].message.content = conv_text("never said");
+    const conv_summary earlier = {.text = conv_text("so far"), .key_points = conv_text("[\"p\"]")};
+    assert_int_equal(conv__summary_request(&arena, &earlier, &list, 3, request), CONV_OK);
+    assert_int_equal(request[0].role, CONV_ROLE_SYSTEM);
+    assert_bytes(request[1].content, "Summary of what was said before: so far\n"
+                                     "Key points so far: [\"p\"]\n\n"
+                                     "Conversation:\n\nuser: sixteen bytes .."
+                                     "\n\nuser: sixteen bytes ..");
+}
+
+static void a_context_begins_with_a_question(void **state)
+{
+    (void)state;
+    conv__message_list list = conversation();
+    rows[0].message.role = CONV_ROLE_SYSTEM;
+    for (size_t i = 0; i < ROWS; i++)
+        rows[i].message.position = (int64_t)i + 1;
+    rows[1].message.role = CONV_ROLE_USER;
+    conv__context context = {.history = &list};
+    conv_message *messages = NULL;
+    size_t count = 0;
+    static const struct {
+        int64_t tokens;
+        size_t count;
+    } cases[] = {{0, 8}, {64, 8}, {63, 7}, {32, 3}, {24, 3}, {23, 1}, {1, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        context.tokens = cases[i].tokens;
+        assert_int_equal(conv__context_build(&arena, &context, &messages, &count), CONV_OK);
+        assert_int_equal(count, cases[i].count);
+        assert_int_equal(messages[0].role, CONV_ROLE_SYSTEM);
+        if (count > 1) assert_int_equal(messages[1].role, CONV_ROLE_USER);
+    }
+    const conv_summary summary = {.text = conv_text("s"), .last_position = 4};
+    context.summary = &summary;
+    context.tokens = 0;
+    assert_int_equal(conv__context_build(&arena, &context, &messages, &count), CONV_OK);
+    assert_int_equal(count, 1 + 1 + 4);
+    assert_bytes(messages[1].content, "Summary of the conversation so far:\ns");
+    assert_int_equal(messages[2].position, 5);
+    assert_int_equal(conv__context_tokens(&context), 4 * 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(estimates_are_as_documented, reset),
+        cmocka_unit_test_teardown(an_answer_is_read_as_far_as_it_is_one, reset),
+        cmocka_unit_test_teardown(the_last_exchanges_stay_out_of_a_summary, reset),
+        cmocka_unit_test_teardown(a_request_names_what_was_before_and_fails_for_nothing, reset),
+        cmocka_unit_test_teardown(a_context_begins_with_a_question, reset),
+    };
+    return RUN_TESTS("summary text", tests);
+}
