@@ -11,6 +11,7 @@
 #define CONV__POSTGRES_MESSAGE_COLUMNS                                                             \
     "m.message_id, m.role, m.content, m.parts, m.tool_calls, m.tool_call_id, m.name, m.model, "    \
     "m.status, m.position, m.metadata, m.originals, m.created_at"
+enum { CONV__POSTGRES_MESSAGE_COLUMN_COUNT = 13 };
 
 /* In the order of conv__postgres_read_usage_row; `l` is usage_logs, `u` chat_users. */
 #define CONV__POSTGRES_USAGE_COLUMNS                                                               \

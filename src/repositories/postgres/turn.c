@@ -7,7 +7,7 @@
 #define ACTION_FIND "look up exchange"
 #define ACTION_READ "read turn"
 
-enum { FIND, SAVED, USAGE, CONTEXT, BRANCHED, STATEMENTS };
+enum { FIND, SAVED, USAGE, CONTEXT, STATEMENTS };
 
 const conv__statement conv__postgres_turn_statements[] = {
     [FIND] = {"conv_turn_find", ACTION_FIND, 2, false,
@@ -50,9 +50,9 @@ const conv__statement conv__postgres_turn_statements[] = {
                  "  AND position < coalesce((SELECT start FROM bound), 9223372036854775807)"
                  " UNION ALL"
                  " SELECT * FROM recent WHERE position >= (SELECT start FROM bound)"
-                 ") SELECT " CONV__POSTGRES_MESSAGE_COLUMNS " FROM chosen m ORDER BY m.position"},
-    [BRANCHED] = {"conv_turn_branched", ACTION_READ, 1, false,
-                  "SELECT EXISTS (SELECT FROM chat_branches WHERE session_id = $1::uuid)"},
+                 ") SELECT " CONV__POSTGRES_MESSAGE_COLUMNS ","
+                 " (SELECT EXISTS (SELECT FROM chat_branches WHERE session_id = $1::uuid))"
+                 " FROM chosen m ORDER BY m.position"},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 
@@ -139,17 +139,14 @@ static conv_status receive_context(void *context, const conv__result *result, co
 {
     turn_context *turn = context;
     (void)error;
+    turn->state->branched = false;
+    if (conv__result_rows(result) > 0) {
+        conv__reader reader = conv__reader_at(result, 0, NULL);
+        reader.column = CONV__POSTGRES_MESSAGE_COLUMN_COUNT;
+        turn->state->branched = conv__next_bool(&reader);
+        if (reader.status != CONV_OK) return reader.status;
+    }
     return conv__postgres_read_messages(result, turn->arena, &turn->state->context);
-}
-
-static conv_status receive_branched(void *context, const conv__result *result, conv_error *error)
-{
-    turn_context *turn = context;
-    (void)error;
-    if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
-    conv__reader reader = conv__reader_at(result, 0, NULL);
-    turn->state->branched = conv__next_bool(&reader);
-    return reader.status;
 }
 
 static conv_status receive_usage(void *context, const conv__result *result, conv_error *error)
@@ -197,11 +194,6 @@ conv_status conv__postgres_read_turn(conv__chat_repository *chat, conv__transact
         conv__parameter_uuid(&parameters, query->session_id);
         conv__parameter_int8(&parameters, (int64_t)query->context_limit);
         status = queue(transaction, CONTEXT, &parameters, receive_context, &turn, error);
-    }
-    if (status == CONV_OK && query->context_limit > 0) {
-        conv__parameters parameters = {.count = 0};
-        conv__parameter_uuid(&parameters, query->session_id);
-        status = queue(transaction, BRANCHED, &parameters, receive_branched, &turn, error);
     }
     if (status != CONV_OK) return status;
     return conv__postgres_ask(transaction, error);
