@@ -10,7 +10,7 @@ ALTER TABLE chat_sessions_summary ADD COLUMN originals BLOB;
 CREATE INDEX idx_chat_sessions_summary_created_at ON chat_sessions_summary (created_at, summary_id);
 
 INSERT INTO conversation_schema (version, name)
-VALUES (20261125300000, 'summaries');
+VALUES (20261126200000, 'summaries');
 
 -- migrate:down
 -- DROP INDEX idx_chat_sessions_summary_created_at;
@@ -18,4 +18,4 @@ VALUES (20261125300000, 'summaries');
 -- ALTER TABLE chat_sessions_summary DROP COLUMN model;
 -- ALTER TABLE chat_sessions_summary DROP COLUMN log_id;
 -- ALTER TABLE chat_sessions_summary DROP COLUMN originals;
--- DELETE FROM conversation_schema WHERE version = 20261125300000;
+-- DELETE FROM conversation_schema WHERE version = 20261126200000;

@@ -62,9 +62,9 @@ CREATE TABLE chat_deletions (
 );
 
 INSERT INTO conversation_schema (version, name)
-VALUES (20261125200000, 'sessions');
+VALUES (20261126100000, 'sessions');
 
 -- migrate:down
 -- DROP TABLE chat_deletions, chat_search, chat_search_queue, chat_branches, chat_session_tags;
 -- ALTER TABLE chat_sessions DROP COLUMN archived_at;
--- DELETE FROM conversation_schema WHERE version = 20261125200000;
+-- DELETE FROM conversation_schema WHERE version = 20261126100000;

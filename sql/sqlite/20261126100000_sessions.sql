@@ -57,7 +57,7 @@ CREATE TABLE chat_deletions (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO conversation_schema (version, name)
-VALUES (20261125200000, 'sessions');
+VALUES (20261126100000, 'sessions');
 
 -- migrate:down
 -- DROP TABLE chat_search_words;
@@ -68,4 +68,4 @@ VALUES (20261125200000, 'sessions');
 -- DROP TABLE chat_deletions;
 -- DROP INDEX idx_chat_sessions_archived;
 -- ALTER TABLE chat_sessions DROP COLUMN archived_at;
--- DELETE FROM conversation_schema WHERE version = 20261125200000;
+-- DELETE FROM conversation_schema WHERE version = 20261126100000;

@@ -12,10 +12,10 @@ ALTER TABLE chat_sessions_summary
 CREATE INDEX idx_chat_sessions_summary_created_at ON chat_sessions_summary (created_at, summary_id);
 
 INSERT INTO conversation_schema (version, name)
-VALUES (20261125300000, 'summaries');
+VALUES (20261126200000, 'summaries');
 
 -- migrate:down
 -- DROP INDEX idx_chat_sessions_summary_created_at;
 -- ALTER TABLE chat_sessions_summary DROP COLUMN last_position, DROP COLUMN model,
 --     DROP COLUMN log_id, DROP COLUMN originals;
--- DELETE FROM conversation_schema WHERE version = 20261125300000;
+-- DELETE FROM conversation_schema WHERE version = 20261126200000;
