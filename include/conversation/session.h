@@ -128,8 +128,9 @@ typedef struct conv_delete_receipt {
  * in one transaction. What waits for it in this client's journal goes too, and the store remembers
  * that the session was deleted and when: a journal of another process drops what it accepted for it
  * before. What is accepted later begins the session anew. `receipt` may be NULL. CONV_NOT_FOUND:
- * there is none, neither in the store nor in the journal, and no document of it. Else as conv_session_create; after
- * CONV_UNAVAILABLE with error->outcome_unknown ask again. Thread: any. Round trips: 1. */
+ * there is none, neither in the store nor in the journal, and no document of it. Else as
+ * conv_session_create; after CONV_UNAVAILABLE with error->outcome_unknown ask again. Thread: any.
+ * Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_delete(conv_client *client, const char *session_id,
                                                  conv_delete_receipt *receipt, conv_error *error);
 

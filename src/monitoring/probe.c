@@ -119,8 +119,8 @@ static conv_status remove_all(conv__transaction *transaction, conv__arena *arena
     conv__chat_repository *chat = transaction->store->chat;
     conv_status status = chat->functions->remove_failed(chat, transaction, &run->exchange, error);
     if (status != CONV_OK) return status;
-    return chat->functions->delete_session(chat, transaction, run->probe->session_id, &run->receipt,
-                                           error);
+    return chat->functions->delete_session(chat, transaction, run->probe->session_id, 0,
+                                           &run->receipt, error);
 }
 
 static conv_status remove_exchange(probe_run *run, conv__probe *probe, conv__saving *saving,

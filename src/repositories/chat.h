@@ -139,7 +139,7 @@ typedef struct conv__chat_repository_functions {
                                  conv__session_list *list, conv_error *error);
 
     /* `receipt` is valid after commit; sessions 0 means there was none. One that there was is
-     * remembered as deleted at `deleted_us`. */
+     * remembered as deleted at `deleted_us`; 0: nothing is to remember it. */
     conv_status (*delete_session)(conv__chat_repository *chat, conv__transaction *transaction,
                                   conv_uuid session_id, int64_t deleted_us,
                                   conv_delete_receipt *receipt, conv_error *error);

@@ -24,8 +24,8 @@ static conv_status delete_session(conv__transaction *transaction, conv__arena *a
     conv__chat_repository *chat = transaction->store->chat;
     conv__document_repository *documents = transaction->store->documents;
     (void)arena;
-    conv_status status = chat->functions->delete_session(
-        chat, transaction, work->session_id, work->deleted_us, &work->receipt, error);
+    conv_status status = chat->functions->delete_session(chat, transaction, work->session_id,
+                                                         work->deleted_us, &work->receipt, error);
     if (status != CONV_OK) return status;
     return documents->functions->remove_session(documents, transaction, work->session_id,
                                                 &work->receipt.documents, error);

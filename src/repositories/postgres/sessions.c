@@ -67,8 +67,15 @@ const conv__statement conv__postgres_session_statements[] = {
          "WITH summary AS (DELETE FROM chat_sessions_summary WHERE session_id = $1::uuid"
          " RETURNING 1), session AS (DELETE FROM chat_sessions WHERE session_id = $1::uuid"
          " RETURNING 1), remembered AS (INSERT INTO chat_deletions AS d (session_id, deleted_at)"
-         "  SELECT $1::uuid, $2::timestamptz FROM session ON CONFLICT (session_id, user_id)"
-         "  DO UPDATE SET deleted_at = greatest(d.deleted_at, excluded.deleted_at))"
+         "  SELECT $1::uuid, $2::timestamptz FROM session WHERE $2::timestamptz IS NOT NULL"
+         "  ON CONFLICT (session_id, user_id)"
+         "  DO UPDATE SET deleted_at = greatest(d.deleted_at, excluded.deleted_at)),"
+         /* One that was saved a moment ago leaves nothing to be indexed; what is being indexed is
+          * not waited for. */
+         " queued AS (DELETE FROM chat_search_queue WHERE queue_id IN ("
+         "  SELECT queue_id FROM chat_search_queue WHERE session_ids = ARRAY[$1::uuid]"
+         "   AND queue_id > (SELECT max(queue_id) - 16 FROM chat_search_queue)"
+         "  FOR UPDATE SKIP LOCKED))"
          " SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM summary)"},
     /* In a statement of its own, which sees all that was committed before the row was taken. A
      * session that was made in between is somebody else's. */
@@ -314,7 +321,10 @@ conv_status conv__postgres_delete_session(conv__chat_repository *chat,
     conv__parameters parameters = {.count = 0};
     *receipt = (conv_delete_receipt){.sessions = 0};
     conv__parameter_uuid(&parameters, session_id);
-    conv__parameter_time(&parameters, deleted_us);
+    if (deleted_us != 0)
+        conv__parameter_time(&parameters, deleted_us);
+    else
+        conv__parameter_null(&parameters);
     conv_status status =
         queue(transaction, DELETE_SESSION, &parameters, receive_deleted_session, receipt, error);
     if (status != CONV_OK) return status;

@@ -19,6 +19,7 @@ enum {
     SELECT_SESSIONS_OF_USER,
     SELECT_ORIGINALS,
     UPDATE_SESSION,
+    UNQUEUE,
     UNINDEX,
     DELETE_SEARCH,
     DELETE_TAGS,
@@ -58,6 +59,9 @@ const conv__sqlite_statement conv__sqlite_session_statements[] = {
     [UPDATE_SESSION] = {"UPDATE chat_sessions SET title = coalesce(?2, title),"
                         " metadata = coalesce(?3, metadata), originals = ?4"
                         " WHERE session_id = ?1"},
+    /* One that was saved a moment ago leaves nothing to be indexed. */
+    [UNQUEUE] = {"DELETE FROM chat_search_queue WHERE queue_id >"
+                 " (SELECT max(queue_id) - 16 FROM chat_search_queue) AND session_id = ?"},
     [UNINDEX] = {CONV__SQLITE_UNINDEX("x.session_id = ?")},
     [DELETE_SEARCH] = {"DELETE FROM chat_search WHERE session_id = ?"},
     [DELETE_TAGS] = {"DELETE FROM chat_session_tags WHERE session_id = ?"},
@@ -268,6 +272,7 @@ conv_status conv__sqlite_delete_session(conv__chat_repository *chat, conv__trans
     *receipt = (conv_delete_receipt){0};
     int64_t others = 0;
     int64_t *const counts[] = {
+        [UNQUEUE] = &others,
         [UNINDEX] = &others,
         [DELETE_SEARCH] = &others,
         [DELETE_TAGS] = &others,
@@ -278,9 +283,9 @@ conv_status conv__sqlite_delete_session(conv__chat_repository *chat, conv__trans
         [DELETE_SESSION] = &receipt->sessions,
     };
     conv_status status = CONV_OK;
-    for (int which = UNINDEX; status == CONV_OK && which <= DELETE_SESSION; which++)
+    for (int which = UNQUEUE; status == CONV_OK && which <= DELETE_SESSION; which++)
         status = delete_rows(transaction, which, session_id, counts[which], error);
-    if (status == CONV_OK && receipt->sessions > 0)
+    if (status == CONV_OK && receipt->sessions > 0 && deleted_us != 0)
         status = remember(transaction, session_id, deleted_us, error);
     if (status != CONV_OK) return status;
     conv__sqlite_query query;
