@@ -262,6 +262,7 @@ static conv_status set_up_summaries(conv_client *client, const conv_client_param
         (conv__summaries){.store = client->store,
                           .tracker = client->tracker,
                           .prices = client->prices,
+                          .bus = client->bus,
                           .provider = params->provider,
                           .model = model.data != NULL ? model.data : conversation->model,
                           .keep_tokens = params->summary_tokens / 2,

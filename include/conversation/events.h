@@ -27,7 +27,11 @@ extern "C" {
 #define CONV_EVENT_MAP(X)                                                                          \
     X(SESSION_CREATED, "session.created", "by a call, or by its first exchange")                   \
     X(SESSION_UPDATED, "session.updated", "title, tags, metadata or archive were set")             \
+    X(SESSION_BRANCHED, "session.branched", "by an exchange that named what it goes on after")     \
+    X(SESSION_SUMMARIZED, "session.summarized", "a new summary of it is in the store")             \
     X(SESSION_DELETED, "session.deleted", "with all its messages")                                 \
+    X(USER_ERASED, "user.erased",                                                                  \
+      "all that a user said; the sessions that went with it are not told one by one")              \
     X(EXCHANGE_SAVED, "exchange.saved", "committed in the store, with its usage record")           \
     X(EXCHANGE_FAILED, "exchange.failed",                                                          \
       "neither in the store nor waiting in the journal: refused by a step or the provider, or "    \
@@ -35,6 +39,8 @@ extern "C" {
       "saved; `dead`: it is a dead letter")                                                        \
     X(EXCHANGE_JOURNALED, "exchange.journaled", "on the local disk, waits for the store")          \
     X(EXCHANGE_RECOVERED, "exchange.recovered", "brought from the journal to the store")           \
+    X(EXCHANGE_DROPPED, "exchange.dropped",                                                        \
+      "it waited in the journal, and its session or user was deleted; its usage record stays")     \
     X(USAGE_RECORDED, "usage.recorded", "a record that belongs to no exchange is in the store")    \
     X(USAGE_FLUSHED, "usage.flushed", "the tracker brought `record_count` records to the store")   \
     X(USAGE_FAILED, "usage.failed", "the store refused a record for good; it is a dead letter")    \
@@ -55,11 +61,12 @@ typedef enum conv_event_kind {
 #define CONV_EVENT_SET(kind) (UINT64_C(1) << (kind))
 #define CONV_EVENTS_SESSION                                                                        \
     (CONV_EVENT_SET(CONV_EVENT_SESSION_CREATED) | CONV_EVENT_SET(CONV_EVENT_SESSION_UPDATED) |     \
+     CONV_EVENT_SET(CONV_EVENT_SESSION_BRANCHED) | CONV_EVENT_SET(CONV_EVENT_SESSION_SUMMARIZED) | \
      CONV_EVENT_SET(CONV_EVENT_SESSION_DELETED))
 #define CONV_EVENTS_EXCHANGE                                                                       \
     (CONV_EVENT_SET(CONV_EVENT_EXCHANGE_SAVED) | CONV_EVENT_SET(CONV_EVENT_EXCHANGE_FAILED) |      \
      CONV_EVENT_SET(CONV_EVENT_EXCHANGE_JOURNALED) |                                               \
-     CONV_EVENT_SET(CONV_EVENT_EXCHANGE_RECOVERED))
+     CONV_EVENT_SET(CONV_EVENT_EXCHANGE_RECOVERED) | CONV_EVENT_SET(CONV_EVENT_EXCHANGE_DROPPED))
 #define CONV_EVENTS_USAGE                                                                          \
     (CONV_EVENT_SET(CONV_EVENT_USAGE_RECORDED) | CONV_EVENT_SET(CONV_EVENT_USAGE_FLUSHED) |        \
      CONV_EVENT_SET(CONV_EVENT_USAGE_FAILED))
@@ -90,7 +97,7 @@ typedef struct conv_event {
     char sqlstate[6];     /* likewise, from the store, or empty */
     bool dead;            /* EXCHANGE_FAILED, USAGE_FAILED: it is in the journal as a dead letter */
     bool through_journal; /* EXCHANGE_SAVED, USAGE_RECORDED: it had to wait for the store */
-    int64_t message_count; /* of the exchange; of a session that was deleted */
+    int64_t message_count; /* of the exchange; of what was deleted or erased */
     int64_t record_count;  /* USAGE_FLUSHED */
     int64_t input_tokens;
     int64_t output_tokens;

@@ -127,6 +127,7 @@ static bool drop_deleted(conv__saving *saving, drain_batch *batch, int64_t deadl
             if (conv__saving_leave_usage(saving, &batch->list.entries[i], batch->saves[i].exchange,
                                          deadline, &changed, NULL) != CONV_OK)
                 return false;
+            if (changed) conv__report_dropped(saving->params.bus, batch->saves[i].exchange);
             continue;
         }
         batch->list.entries[kept] = batch->list.entries[i];

@@ -5,6 +5,7 @@
 #include "core/time.h"
 #include "repositories/sessions.h"
 #include "saving/record.h"
+#include "saving/report.h"
 #include "saving/saving_internal.h"
 
 #define ACTION "forget in journal"
@@ -88,6 +89,7 @@ static conv_status take_out(conv__saving *saving, const conv__journal_entry *ent
         status = conv__saving_apply(saving, &change, 1, deadline_ns, error);
     if (!waits) changed = status == CONV_OK && !change.unchanged;
     if (changed) (*removed)++;
+    if (changed && waits) conv__report_dropped(saving->params.bus, &exchange);
     conv__arena_reset(&arena);
     return status;
 }

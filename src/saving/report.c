@@ -56,10 +56,13 @@ static void tell(conv__bus *bus, const conv_event *event, conv__report_way way)
 
 static void tell_session(conv__bus *bus, const conv__save *save, conv__report_way way)
 {
-    if (!save->session_created) return;
-    conv_event event = conv__event_make(CONV_EVENT_SESSION_CREATED);
-    event.session_id = save->exchange->session.session_id;
-    event.user_id = save->exchange->session.user.id;
+    const conv__exchange *exchange = save->exchange;
+    if (!save->session_created && !exchange->has_parent) return;
+    conv_event event = conv__event_make(save->session_created ? CONV_EVENT_SESSION_CREATED
+                                                              : CONV_EVENT_SESSION_BRANCHED);
+    event.session_id = exchange->session.session_id;
+    event.user_id = exchange->session.user.id;
+    if (!save->session_created) event.turn_id = exchange->exchange_id;
     tell(bus, &event, way);
 }
 
@@ -101,13 +104,20 @@ void conv__report_drained(conv__bus *bus, const conv__save *save)
         conv__bus_post(bus, &dead);
         return;
     }
-    tell_session(bus, save, CONV__REPORT_APART);
+    if (save->session_created || !save->repeated) tell_session(bus, save, CONV__REPORT_APART);
     conv_event event = of_exchange(CONV_EVENT_EXCHANGE_RECOVERED, save->exchange);
     conv__bus_post(bus, &event);
     /* Another attempt was there first, and has told so. */
     if (save->repeated) return;
     event = of_exchange(CONV_EVENT_EXCHANGE_SAVED, save->exchange);
     event.through_journal = true;
+    conv__bus_post(bus, &event);
+}
+
+void conv__report_dropped(conv__bus *bus, const conv__exchange *exchange)
+{
+    if (bus == NULL) return;
+    conv_event event = of_exchange(CONV_EVENT_EXCHANGE_DROPPED, exchange);
     conv__bus_post(bus, &event);
 }
 
@@ -137,6 +147,15 @@ void conv__report_document(conv__bus *bus, conv_event_kind kind, const conv__usa
     conv_event event = conv__event_make(CONV_EVENT_USAGE_RECORDED);
     set_usage(&event, row);
     conv__bus_emit(bus, &event);
+}
+
+void conv__report_summary(conv__bus *bus, const conv_summary *summary, conv__report_way way)
+{
+    conv_event event = conv__event_make(CONV_EVENT_SESSION_SUMMARIZED);
+    event.session_id = summary->session_id;
+    event.log_id = summary->log_id;
+    conv__event_set_name(event.model, summary->model);
+    tell(bus, &event, way);
 }
 
 void conv__report_flush(conv__bus *bus, int64_t records)

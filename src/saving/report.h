@@ -3,6 +3,7 @@
 #ifndef CONV__SAVING_REPORT_H
 #define CONV__SAVING_REPORT_H
 
+#include "conversation/summary.h"
 #include "events/bus.h"
 #include "saving/batch.h"
 #include "saving/usage_batch.h"
@@ -24,6 +25,9 @@ void conv__report_refused(conv__bus *bus, const conv__exchange *exchange, const 
 /* Of an exchange that has left the journal: recovered and saved, or a dead letter. */
 void conv__report_drained(conv__bus *bus, const conv__save *save);
 
+/* Of one that has left it unsaved, because what it belongs to was deleted. */
+void conv__report_dropped(conv__bus *bus, const conv__exchange *exchange);
+
 /* Of a usage record that is in the store, or that has become a dead letter. */
 void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool through_journal);
 
@@ -32,6 +36,9 @@ void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool throu
  * newly. */
 void conv__report_document(conv__bus *bus, conv_event_kind kind, const conv__usage_row *row,
                            bool recorded);
+
+/* Of a summary that is in the store; its usage record is told apart. */
+void conv__report_summary(conv__bus *bus, const conv_summary *summary, conv__report_way way);
 
 /* Of `records` that a flush brought to the store; nothing if there were none. */
 void conv__report_flush(conv__bus *bus, int64_t records);

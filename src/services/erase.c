@@ -14,6 +14,7 @@ typedef struct erase_work {
     conv_uuid user_id;
     conv_uuid pseudonym;
     int64_t deleted_us;
+    bool committed;
     conv_delete_receipt receipt;
 } erase_work;
 
@@ -50,6 +51,7 @@ static conv_status erase(conv__saving *saving, int64_t deadline_ns, conv__questi
     work->deleted_us = conv__now_us();
     conv_status status = conv__ask(conv__saving_store(saving), CONV__ASK_WRITE_ONCE, deadline_ns,
                                    question, NULL, work, error);
+    work->committed = status == CONV_OK;
     if (status == CONV_OK)
         status = conv__saving_forget(saving, work->session_id, work->user_id, deadline_ns,
                                      &work->receipt.journal, error);
@@ -65,8 +67,8 @@ conv_status conv__session_delete(conv__saving *saving, int64_t deadline_ns, cons
         return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no session id was given");
     erase_work work = {.session_id = conv_uuid_ensure(conv_text(session_id))};
     conv_status status = erase(saving, deadline_ns, delete_session, &work, error);
+    if (work.committed && receipt != NULL) *receipt = work.receipt;
     if (status != CONV_OK) return status;
-    if (receipt != NULL) *receipt = work.receipt;
     if (work.receipt.sessions + work.receipt.documents + work.receipt.journal > 0) return CONV_OK;
     return conv__fail(error, CONV_NOT_FOUND, action, "there is no session with this id");
 }
@@ -82,12 +84,12 @@ conv_status conv__user_erase(conv__saving *saving, conv__tracker *tracker, int64
     /* A buffered record would come with the user's id later. */
     conv_status status = conv__tracker_flush(tracker, deadline_ns, NULL, error);
     if (status == CONV_OK) status = erase(saving, deadline_ns, erase_user, &work, error);
-    if (status != CONV_OK) return status;
     const conv_delete_receipt *counts = &work.receipt;
-    if (receipt != NULL) *receipt = (conv_erase_receipt){*counts, work.pseudonym};
-    if (counts->sessions + counts->messages + counts->documents + counts->usage_kept +
-            counts->journal >
-        0)
-        return CONV_OK;
+    bool found = counts->sessions + counts->messages + counts->documents + counts->usage_kept +
+                     counts->journal >
+                 0;
+    if (work.committed && found && receipt != NULL)
+        *receipt = (conv_erase_receipt){*counts, work.pseudonym};
+    if (status != CONV_OK || found) return status;
     return conv__fail(error, CONV_NOT_FOUND, action, "there is nothing of a user with this id");
 }

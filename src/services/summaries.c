@@ -150,9 +150,7 @@ static conv_status make_usage(making *self, conv_error *error)
     usage.latency_ms = latency_ms;
     usage.status = self->answer == CONV_OK ? CONV_OUTCOME_COMPLETE : CONV_OUTCOME_FAILED;
     usage.error = self->answer == CONV_OK ? conv_text(NULL) : conv_text(self->answer_error.message);
-    if (usage.total_tokens == CONV_UNKNOWN && usage.input_tokens != CONV_UNKNOWN &&
-        usage.output_tokens != CONV_UNKNOWN)
-        usage.total_tokens = usage.input_tokens + usage.output_tokens;
+    conv__usage_add_up(&usage);
     conv__prices_apply(self->service->prices, &usage);
     return conv__usage_to_row(&self->scratch, &usage, &self->usage, error);
 }
@@ -172,6 +170,8 @@ static conv_status keep(making *self, conv_error *error)
         (void)tracked; /* the caller hears of the store's failure */
         return status;
     }
+    const conv__usage_save saved = {.row = &self->usage, .fresh = self->inserted};
+    conv__report_usage(self->service->bus, &saved, false);
     if (self->answer != CONV_OK) {
         if (error != NULL) *error = self->answer_error;
         return self->answer;
@@ -228,6 +228,13 @@ conv_status conv__summaries_make(const conv__summaries *service, conv_uuid sessi
     else
         conv_summary_page_free(self.page);
     return status;
+}
+
+void conv__summaries_tell(const conv__summaries *service, const conv_summary_page *page, bool here)
+{
+    if (page == NULL || page->list.count == 0) return;
+    conv__report_summary(service->bus, &page->list.summaries[0],
+                         here ? CONV__REPORT_HERE : CONV__REPORT_APART);
 }
 
 typedef struct list_work {

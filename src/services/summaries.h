@@ -5,6 +5,7 @@
 #include "conversation/summary.h"
 #include "conversation/turn.h"
 #include "repositories/store.h"
+#include "saving/report.h"
 #include "saving/tracker.h"
 #include "services/pricing.h"
 
@@ -13,6 +14,7 @@ typedef struct conv__summaries {
     conv__store *store;
     conv__tracker *tracker; /* for the usage record of a summary that could not be saved */
     const conv__prices *prices;
+    conv__bus *bus;
     conv_provider *provider; /* NULL: none can be made */
     const char *model;
     int64_t keep_tokens; /* of the last messages, which are left out */
@@ -26,6 +28,10 @@ CONV_WARN_UNUSED conv_status conv__summaries_make(const conv__summaries *service
                                                   conv_uuid session_id, conv_delta_function wanted,
                                                   void *context, conv_summary_page **page,
                                                   conv_error *error);
+
+/* Tells of the summary that was made, if there is one. `here`: on the caller's own thread, else
+ * from a thread of the library. */
+void conv__summaries_tell(const conv__summaries *service, const conv_summary_page *page, bool here);
 
 /* See conv_summary_list. */
 CONV_WARN_UNUSED conv_status conv__summaries_list(conv__store *store, int64_t deadline_ns,

@@ -48,6 +48,7 @@ static bool make(conv__summarizer *self, conv_uuid session_id)
     if (!self->params.enter(self->params.client)) return false;
     conv_status status =
         conv__summaries_make(&self->params.service, session_id, still_wanted, self, &page, &error);
+    conv__summaries_tell(&self->params.service, page, false);
     conv_summary_page_free(page);
     self->params.leave(self->params.client);
     /* A session that was deleted meanwhile is nobody's failure. */

@@ -132,6 +132,33 @@ static void hostile_queries_have_a_sensible_answer(void **state)
     assert_status(conv_search(client, NULL, &page, &error), CONV_INVALID_ARGUMENT, error);
 }
 
+/* Up to the longest that is taken: one word, words, bytes of no word, and bytes that are no text.
+ */
+static void long_queries_have_a_sensible_answer(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"a", "ab ", "\xC3\xA4", "'; --", "\"", "\xFF", "\"x\" y*"};
+    static char query[10001];
+    save("long", "u", conv_text("ab"), "x y", 2500);
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
+        for (size_t size = 2040; size <= 10000; size += size < 2056 ? 1 : 1986) {
+            conv_search_params params = CONV_SEARCH_PARAMS_INIT;
+            size_t length = strlen(pieces[i]);
+            for (size_t at = 0; at < size; at++)
+                query[at] = pieces[i][at % length];
+            params.query = conv_view(query, size - size % length);
+            conv_search_page *page = find(&params);
+            assert_true(conv_search_page_count(page) <= 1);
+            conv_search_page_free(page);
+        }
+    conv_search_params params = CONV_SEARCH_PARAMS_INIT;
+    params.query = conv_view("ab\0cd", 5);
+    conv_search_page *page = find(&params);
+    assert_true(conv_search_page_has_words(page));
+    assert_int_equal(conv_search_page_count(page), 0);
+    conv_search_page_free(page);
+}
+
 static void a_hit_says_where_it_stands(void **state)
 {
     (void)state;
@@ -284,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_found_as_both_stores_spell_them),
         cmocka_unit_test(hostile_queries_have_a_sensible_answer),
+        cmocka_unit_test(long_queries_have_a_sensible_answer),
         cmocka_unit_test(a_hit_says_where_it_stands),
         cmocka_unit_test(parts_are_found_and_the_largest_text_too),
         cmocka_unit_test(pages_hold_each_hit_once_newest_first),

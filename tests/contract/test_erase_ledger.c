@@ -1,0 +1,224 @@
+/* Deletion and erasure beside the ledger, on either store: documents and summaries go too, and the
+ * daily summary, the ledger and the sessions go on agreeing. */
+#include "support/test.h"
+
+#include <stdlib.h>
+
+#include "conversation/conversation.h"
+#include "support/store.h"
+
+static const char *kind;
+static const char *url;
+static conv_provider *echo;
+static conv_client *client;
+
+static conv_status summarize(void *context, const conv_provider_request *request,
+                             conv_provider_response *response, conv_error *error)
+{
+    (void)context;
+    (void)request;
+    (void)error;
+    const conv_message message = {.role = CONV_ROLE_ASSISTANT,
+                                  .content = conv_text("{\"summary\": \"they talked\"}")};
+    conv_usage usage = CONV_USAGE_INIT;
+    usage.total_tokens = 11;
+    conv_status status = conv_provider_response_usage(response, &usage);
+    return status == CONV_OK ? conv_provider_response_message(response, &message) : status;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    kind = test_store_kind();
+    url = test_store_create(kind);
+    assert_ok(conv_provider_callback("summarizer", summarize, NULL, &echo, &error), error);
+    params.store = url;
+    params.provider = echo;
+    params.schema = CONV_SCHEMA_MIGRATE;
+    params.store_timeout_ms = 60000;
+    assert_ok(conv_client_open(&params, &client, &error), error);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    conv_error error;
+    assert_ok(conv_client_close(client, 20000, &error), error);
+    conv_provider_free(echo);
+    test_store_drop(kind);
+    return 0;
+}
+
+static long count(const char *sql)
+{
+    return strtol(test_store_value(kind, sql), NULL, 10);
+}
+
+static void save(const char *session, const char *user)
+{
+    conv_message messages[2] = {{.role = CONV_ROLE_USER, .content = conv_text("question")},
+                                {.role = CONV_ROLE_ASSISTANT, .content = conv_text("answer")}};
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    conv_error error;
+    exchange.session_id = session;
+    exchange.user_id = user;
+    exchange.messages = messages;
+    exchange.message_count = 2;
+    exchange.usage.input_tokens = 3;
+    exchange.usage.output_tokens = 4;
+    exchange.usage.total_tokens = 7;
+    assert_ok(conv_save_exchange(client, &exchange, NULL, &error), error);
+}
+
+static void add_document(const char *id, const char *session, const char *user)
+{
+    conv_document_params params = CONV_DOCUMENT_PARAMS_INIT;
+    conv_error error;
+    params.document_id = id;
+    params.session_id = session;
+    params.user_id = user;
+    params.name = conv_text("a name");
+    params.size_bytes = 5;
+    assert_ok(conv_document_register(client, &params, NULL, &error), error);
+}
+
+static void make_summary(const char *session)
+{
+    conv_summary_page *page = NULL;
+    conv_error error;
+    assert_ok(conv_summary_make(client, session, &page, &error), error);
+    assert_int_equal(conv_summary_page_count(page), 1);
+    conv_summary_page_free(page);
+}
+
+static void refresh(void)
+{
+    conv_error error;
+    assert_ok(conv_usage_refresh(client, NULL, NULL, &error), error);
+}
+
+static void assert_agrees(void)
+{
+    conv_reconciliation *result = NULL;
+    conv_error error;
+    assert_ok(conv_reconcile(client, NULL, &result, &error), error);
+    if (!conv_reconciliation_agrees(result))
+        fail_msg("%zu differences, the first in %s", conv_reconciliation_count(result),
+                 conv_reconciliation_difference(result, 0)->relation.data);
+    conv_reconciliation_free(result);
+}
+
+/* What daily_usage_summary and the ledger say; the view is refreshed on PostgreSQL alone. */
+static long summed(const char *of)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "SELECT coalesce(sum(%s), 0) FROM daily_usage_summary", of);
+    return count(sql);
+}
+
+static void a_deleted_session_leaves_its_sums(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_delete_receipt receipt;
+    save("ends", "u");
+    save("ends", "u");
+    save("stays", "u");
+    make_summary("ends");
+    add_document("d-1", "ends", "u");
+    add_document("d-2", "ends", "another");
+    add_document("d-1", "stays", "u");
+    refresh();
+    assert_agrees();
+    long records = count("SELECT count(*) FROM usage_logs");
+    long tokens = summed("total_tokens");
+    assert_ok(conv_session_delete(client, "ends", &receipt, &error), error);
+    assert_int_equal(receipt.sessions, 1);
+    assert_int_equal(receipt.messages, 4);
+    assert_int_equal(receipt.exchanges, 2);
+    assert_int_equal(receipt.summaries, 1);
+    assert_int_equal(receipt.documents, 2);
+    assert_int_equal(receipt.usage_kept, 5); /* exchanges, uploads, and the summary's */
+    assert_agrees();
+    refresh();
+    assert_agrees();
+    assert_int_equal(count("SELECT count(*) FROM usage_logs"), records);
+    assert_int_equal(summed("count"), records);
+    assert_int_equal(summed("total_tokens"), tokens);
+    assert_int_equal(count("SELECT count(*) FROM chat_documents"), 1);
+    assert_int_equal(count("SELECT count(*) FROM chat_sessions_summary"), 0);
+    /* Nothing but a document: it is deleted, too, and its upload stays. */
+    add_document("d-3", "never begun", "u");
+    assert_ok(conv_session_delete(client, "never begun", &receipt, &error), error);
+    assert_int_equal(receipt.sessions, 0);
+    assert_int_equal(receipt.documents, 1);
+    assert_status(conv_session_delete(client, "never begun", &receipt, &error), CONV_NOT_FOUND,
+                  error);
+    assert_agrees();
+}
+
+static void an_erased_user_leaves_the_sums_of_nobody(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_erase_receipt receipt;
+    save("own", "erased");
+    save("own", "guest");
+    save("shared", "host");
+    save("shared", "erased");
+    make_summary("own");
+    make_summary("shared");
+    add_document("e-1", "own", "guest");
+    add_document("e-2", "shared", "erased");
+    add_document("e-3", NULL, "erased");
+    add_document("e-4", "shared", "host");
+    refresh();
+    assert_agrees();
+    long records = count("SELECT count(*) FROM usage_logs");
+    long tokens = summed("total_tokens");
+    long documents = count("SELECT count(*) FROM chat_documents");
+    assert_ok(conv_user_erase(client, "erased", &receipt, &error), error);
+    assert_int_equal(receipt.removed.sessions, 1);
+    assert_int_equal(receipt.removed.messages, 6);
+    assert_int_equal(receipt.removed.summaries, 2);
+    assert_int_equal(receipt.removed.documents, 3);
+    /* Two exchanges, two uploads, and the summary of the user's own session. */
+    assert_int_equal(receipt.removed.usage_kept, 5);
+    assert_agrees();
+    refresh();
+    assert_agrees();
+    assert_int_equal(count("SELECT count(*) FROM usage_logs"), records);
+    assert_int_equal(summed("count"), records);
+    assert_int_equal(summed("total_tokens"), tokens);
+    assert_int_equal(count("SELECT count(*) FROM chat_documents"), documents - 3);
+    char id[CONV_UUID_TEXT_SIZE];
+    char sql[160];
+    conv_uuid_format(conv_uuid_ensure(conv_text("erased")), id);
+    static const char *const tables[] = {"usage_logs", "chat_messages", "chat_sessions",
+                                         "chat_users", "chat_documents"};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE user_id = '%s'", tables[i], id);
+        assert_int_equal(count(sql), 0);
+    }
+    /* A user of whom there is nothing but a document. */
+    add_document("e-5", "shared", "uploader");
+    assert_ok(conv_user_erase(client, "uploader", &receipt, &error), error);
+    assert_int_equal(receipt.removed.documents, 1);
+    assert_int_equal(receipt.removed.usage_kept, 1);
+    assert_agrees();
+    conv_uuid_format(receipt.pseudonym, id);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM usage_logs WHERE user_id = '%s'", id);
+    assert_int_equal(count(sql), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_deleted_session_leaves_its_sums),
+        cmocka_unit_test(an_erased_user_leaves_the_sums_of_nobody),
+    };
+    return RUN_TESTS_WITH("erase and ledger", tests, setup, teardown);
+}
