@@ -127,18 +127,18 @@ typedef struct conv_delete_receipt {
 /* Deletes a session with all its messages, tags, branches, summaries, documents and indexed words
  * in one transaction. What waits for it in this client's journal goes too, and the store remembers
  * that the session was deleted and when: a journal of another process drops what it accepted for it
- * before. What is accepted later begins the session anew. `receipt` may be NULL. CONV_NOT_FOUND:
- * there is none, neither in the store nor in the journal, and no document of it. Else as
- * conv_session_create; after CONV_UNAVAILABLE with error->outcome_unknown ask again. Thread: any.
- * Round trips: 1. */
+ * before, by its clock, and its usage record alone goes to the store. What is accepted later begins
+ * the session anew. Bytes in the database's own files go when it uses their space again. `receipt`
+ * may be NULL. CONV_NOT_FOUND: there is none, neither in the store nor in the journal, and no
+ * document of it. Else as conv_session_create; after CONV_UNAVAILABLE with error->outcome_unknown
+ * ask again. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_delete(conv_client *client, const char *session_id,
                                                  conv_delete_receipt *receipt, conv_error *error);
 
 /* What an erasure removed and kept. */
 typedef struct conv_erase_receipt {
     conv_delete_receipt removed;
-    conv_uuid
-        pseudonym; /* who the kept usage records belong to now; random, written nowhere else */
+    conv_uuid pseudonym; /* whose the kept usage records are now; random, written nowhere else */
 } conv_erase_receipt;
 
 /* Erases a user in one transaction: their sessions as conv_session_delete does, their exchanges in
@@ -147,6 +147,7 @@ typedef struct conv_erase_receipt {
  * the original bytes of any field; their metadata, which is the application's, stays. This client's
  * buffered usage is saved before, what its journal holds of the user goes, and other processes'
  * journals drop it when they are drained; a usage record that still waits there gets a random id.
+ * What other processes have only buffered (tracker_interval_ms) comes later, under the old id.
  * `user_id` any string; `receipt` may be NULL. CONV_INVALID_ARGUMENT: no user id. CONV_NOT_FOUND:
  * nothing of this user is there. Else as conv_session_delete. Thread: any. Round trips: 2. */
 CONV_WARN_UNUSED conv_status conv_user_erase(conv_client *client, const char *user_id,

@@ -93,6 +93,37 @@ static void an_exchange_comes_back(void **state)
     conv__arena_reset(&arena);
 }
 
+/* One that branches off is of a later form; all others can be read by earlier libraries, too. */
+static void what_it_goes_on_after_comes_back(void **state)
+{
+    (void)state;
+    conv__buffer buffer = {0};
+    conv__arena arena = {0};
+    conv_error error;
+    conv__exchange in = make_exchange();
+    conv__exchange out;
+    conv__record_append_exchange(&buffer, &in);
+    assert_int_equal(buffer.data[1], 2);
+    assert_ok(conv__record_read_exchange(&arena, conv__buffer_bytes(&buffer), &out, &error), error);
+    assert_false(out.has_parent);
+    in.has_parent = true;
+    in.parent_id = conv_uuid_v7();
+    for (int i = 0; i < 2; i++) {
+        conv__buffer_clear(&buffer);
+        conv__record_append_exchange(&buffer, &in);
+        assert_int_equal(buffer.data[1], 3);
+        assert_ok(conv__record_read_exchange(&arena, conv__buffer_bytes(&buffer), &out, &error),
+                  error);
+        assert_true(out.has_parent);
+        assert_int_equal(conv_uuid_compare(out.parent_id, in.parent_id), 0);
+        assert_int_equal(out.message_count, 3);
+        assert_int_equal(out.usage.usage.processed_bytes, 99);
+        in.parent_id = (conv_uuid){{0}}; /* it begins the session anew */
+    }
+    conv__buffer_free(&buffer);
+    conv__arena_reset(&arena);
+}
+
 static void every_damage_is_found(void **state)
 {
     (void)state;
@@ -165,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_comes_back),
+        cmocka_unit_test(what_it_goes_on_after_comes_back),
         cmocka_unit_test(every_damage_is_found),
         cmocka_unit_test(a_usage_record_comes_back_and_kinds_differ),
         cmocka_unit_test(records_of_the_first_form_are_read),

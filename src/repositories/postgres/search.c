@@ -27,39 +27,39 @@ enum { BATCHES = 8 }; /* of the queue, at once */
     " FROM jsonb_array_elements(m.parts) AS p WHERE jsonb_typeof(p -> 'text') = 'string'), ''),"   \
     " 65536)"
 
+#define INDEXED_WORDS ONLY_WORDS(INDEXED_TEXT)
+
 enum { INDEX, FIND, WAITS, STATEMENTS };
 
 const conv__statement conv__postgres_search_statements[] = {
     /* The sessions' rows are held against a deletion, which would not see words that are being
      * indexed; a saving does not wait for that. A long session goes back into the queue with its
      * rest. */
-    [INDEX] =
-        {"conv_search_index", ACTION_INDEX, 1, false,
-         "WITH taken AS ("
-         " DELETE FROM chat_search_queue WHERE queue_id IN ("
-         "  SELECT queue_id FROM chat_search_queue ORDER BY queue_id LIMIT $1::int8"
-         "  FOR UPDATE) RETURNING session_ids, first_positions, message_counts"
-         "), wanted AS MATERIALIZED ("
-         " SELECT w.* FROM taken t, unnest(t.session_ids, t.first_positions,"
-         "  t.message_counts) AS w (session_id, first, count)"
-         "), session AS MATERIALIZED ("
-         " SELECT session_id FROM chat_sessions"
-         " WHERE session_id IN (SELECT session_id FROM wanted)"
-         " ORDER BY session_id FOR KEY SHARE"
-         "), rest AS ("
-         " INSERT INTO chat_search_queue (session_ids, first_positions, message_counts)"
-         " SELECT array_agg(session_id), array_agg(first + 500), array_agg(count - 500)"
-         " FROM wanted WHERE count > 500 HAVING count(*) > 0"
-         "), indexed AS ("
-         " INSERT INTO chat_search (session_id, position, created_at, words)"
-         " SELECT m.session_id, m.position, m.created_at,"
-         "  to_tsvector('simple', " ONLY_WORDS(
-             INDEXED_TEXT) ")"
-                           " FROM wanted w JOIN session USING (session_id) JOIN chat_messages m"
-                           "  ON m.session_id = w.session_id AND m.position >= w.first"
-                           "  AND m.position < w.first + least(w.count, 500)"
-                           " ON CONFLICT DO NOTHING"
-                           ") SELECT count(*) FROM taken"},
+    [INDEX] = {"conv_search_index", ACTION_INDEX, 1, false,
+               "WITH taken AS ("
+               " DELETE FROM chat_search_queue WHERE queue_id IN ("
+               "  SELECT queue_id FROM chat_search_queue ORDER BY queue_id LIMIT $1::int8"
+               "  FOR UPDATE) RETURNING session_ids, first_positions, message_counts"
+               "), wanted AS MATERIALIZED ("
+               " SELECT w.* FROM taken t, unnest(t.session_ids, t.first_positions,"
+               "  t.message_counts) AS w (session_id, first, count)"
+               "), session AS MATERIALIZED ("
+               " SELECT session_id FROM chat_sessions"
+               " WHERE session_id IN (SELECT session_id FROM wanted)"
+               " ORDER BY session_id FOR KEY SHARE"
+               "), rest AS ("
+               " INSERT INTO chat_search_queue (session_ids, first_positions, message_counts)"
+               " SELECT array_agg(session_id), array_agg(first + 500), array_agg(count - 500)"
+               " FROM wanted WHERE count > 500 HAVING count(*) > 0"
+               "), indexed AS ("
+               " INSERT INTO chat_search (session_id, position, created_at, words)"
+               " SELECT m.session_id, m.position, m.created_at,"
+               "  to_tsvector('simple', " INDEXED_WORDS ")"
+               " FROM wanted w JOIN session USING (session_id) JOIN chat_messages m"
+               "  ON m.session_id = w.session_id AND m.position >= w.first"
+               "  AND m.position < w.first + least(w.count, 500)"
+               " ON CONFLICT DO NOTHING"
+               ") SELECT count(*) FROM taken"},
     [FIND] = {"conv_search_find", ACTION_FIND, 8, true,
               "SELECT s.session_id, s.external_id, s.title, s.originals, m.message_id, m.position,"
               " m.role, m.created_at, " INDEXED_TEXT

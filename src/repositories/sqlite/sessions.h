@@ -24,45 +24,34 @@ extern const conv__sqlite_statement conv__sqlite_summary_statements[];
  * chat_branches follows the one before it, so a way back is made of stretches of the session: from
  * the row at or before a position to that position, and on from the row's parent. A parent always
  * stands before. */
-#define CONV__SQLITE_JOINT(column, position)                                                       \
-    "(SELECT " column " FROM chat_branches WHERE session_id = ?1 AND position <= " position        \
+#define CONV__SQLITE_STRETCH_TO(last)                                                              \
+    "coalesce((SELECT position FROM chat_branches WHERE session_id = ?1 AND position <= " last     \
+    " ORDER BY position DESC LIMIT 1), 1), " last                                                  \
+    ", (SELECT parent_id FROM chat_branches WHERE session_id = ?1 AND position <= " last           \
     " ORDER BY position DESC LIMIT 1)"
+#define CONV__SQLITE_STRETCH_TO_ENDING CONV__SQLITE_STRETCH_TO("ending.last")
+#define CONV__SQLITE_STRETCH_TO_PARENT CONV__SQLITE_STRETCH_TO("p.position")
 
-#define CONV__SQLITE_STRETCHES                                                                                                                             \
-    "WITH RECURSIVE ending (last) AS ("                                                                                                                    \
-    " SELECT CASE WHEN ?3 IS NOT NULL THEN ("                                                                                                              \
-    "   SELECT CASE WHEN b.position IS NULL"                                                                                                               \
-    "     THEN (SELECT max(o.position) FROM chat_messages o"                                                                                               \
-    "      WHERE o.session_id = ?1 AND o.position < m.position)"                                                                                           \
-    "     ELSE (SELECT p.position FROM chat_messages p"                                                                                                    \
-    "      WHERE p.message_id = b.parent_id AND p.session_id = ?1) END"                                                                                    \
-    "   FROM chat_messages m LEFT JOIN chat_branches b"                                                                                                    \
-    "    ON b.session_id = m.session_id AND b.position = m.position"                                                                                       \
-    "   WHERE m.message_id = ?3 AND m.session_id = ?1)"                                                                                                    \
-    "  WHEN ?2 IS NOT NULL THEN (SELECT m.position FROM chat_messages m"                                                                                   \
-    "   WHERE m.message_id = ?2 AND m.session_id = ?1)"                                                                                                    \
-    "  ELSE (SELECT max(m.position) FROM chat_messages m WHERE m.session_id = ?1) END"                                                                     \
-    "), stretch (first, last, parent_id) AS ("                                                                                                             \
-    " SELECT coalesce(" CONV__SQLITE_JOINT(                                                                                                                \
-        "position",                                                                                                                                        \
-        "ending.last") ", 1), ending.last, " CONV__SQLITE_JOINT("parent_id",                                                                               \
-                                                                "ending.last") " FROM ending "                                                             \
-                                                                               "WHERE "                                                                    \
-                                                                               "ending.last IS "                                                           \
-                                                                               "NOT NULL"                                                                  \
-                                                                               " UNION ALL"                                                                \
-                                                                               " SELECT "                                                                  \
-                                                                               "coalesce"                                                                  \
-                                                                               "(" CONV__SQLITE_JOINT(                                                     \
-                                                                                   "position",                                                             \
-                                                                                   "p.position") ", 1),"                                                   \
-                                                                                                 " p.position, " CONV__SQLITE_JOINT(                       \
-                                                                                                     "parent_id",                                          \
-                                                                                                     "p.position") " FROM stretch JOIN chat_messages p"    \
-                                                                                                                   " ON p.message_id = stretch.parent_id " \
-                                                                                                                   "AND "                                  \
-                                                                                                                   "p.session_id = ?1"                     \
-                                                                                                                   " AND p.position < stretch.first)"
+#define CONV__SQLITE_STRETCHES                                                                     \
+    "WITH RECURSIVE ending (last) AS ("                                                            \
+    " SELECT CASE WHEN ?3 IS NOT NULL THEN ("                                                      \
+    "   SELECT CASE WHEN b.position IS NULL"                                                       \
+    "     THEN (SELECT max(o.position) FROM chat_messages o"                                       \
+    "      WHERE o.session_id = ?1 AND o.position < m.position)"                                   \
+    "     ELSE (SELECT p.position FROM chat_messages p"                                            \
+    "      WHERE p.message_id = b.parent_id AND p.session_id = ?1) END"                            \
+    "   FROM chat_messages m LEFT JOIN chat_branches b"                                            \
+    "    ON b.session_id = m.session_id AND b.position = m.position"                               \
+    "   WHERE m.message_id = ?3 AND m.session_id = ?1)"                                            \
+    "  WHEN ?2 IS NOT NULL THEN (SELECT m.position FROM chat_messages m"                           \
+    "   WHERE m.message_id = ?2 AND m.session_id = ?1)"                                            \
+    "  ELSE (SELECT max(m.position) FROM chat_messages m WHERE m.session_id = ?1) END"             \
+    "), stretch (first, last, parent_id) AS ("                                                     \
+    " SELECT " CONV__SQLITE_STRETCH_TO_ENDING " FROM ending WHERE ending.last IS NOT NULL"         \
+    " UNION ALL"                                                                                   \
+    " SELECT " CONV__SQLITE_STRETCH_TO_PARENT " FROM stretch"                                      \
+    " JOIN chat_messages p ON p.message_id = stretch.parent_id AND p.session_id = ?1"              \
+    "  AND p.position < stretch.first)"
 
 /* What is indexed of the message m: the first 65,536 characters of its text, or of its parts'. */
 #define CONV__SQLITE_INDEXED_TEXT                                                                  \
