@@ -141,13 +141,14 @@ typedef struct conv_erase_receipt {
     conv_uuid pseudonym; /* whose the kept usage records are now; random, written nowhere else */
 } conv_erase_receipt;
 
-/* Erases a user in one transaction: their sessions as conv_session_delete does, their exchanges in
- * sessions of others (message_count stays exact), and the spelling of their id. Usage records are
- * kept, so that no sum changes, but belong to a new random id, without e-mail address and without
- * the original bytes of any field; their metadata, which is the application's, stays. This client's
- * buffered usage is saved before, what its journal holds of the user goes, and other processes'
- * journals drop it when they are drained; a usage record that still waits there gets a random id.
- * What other processes have only buffered (tracker_interval_ms) comes later, under the old id.
+/* Erases a user in one transaction: their sessions as conv_session_delete does, their documents
+ * wherever they are, their exchanges in sessions of others (message_count stays exact) with the
+ * summaries of those sessions, and the spelling of their id. Usage records are kept, so that no sum
+ * changes, but belong to a new random id, without e-mail address and without the original bytes of
+ * any field; their metadata, which is the application's, stays. This client's buffered usage is
+ * saved before, what its journal holds of the user goes, and other processes' journals drop it when
+ * they are drained; a usage record that still waits there gets a random id. What other processes
+ * have only buffered (tracker_interval_ms) comes later, under the old id.
  * `user_id` any string; `receipt` may be NULL. CONV_INVALID_ARGUMENT: no user id. CONV_NOT_FOUND:
  * nothing of this user is there. Else as conv_session_delete. Thread: any. Round trips: 2. */
 CONV_WARN_UNUSED conv_status conv_user_erase(conv_client *client, const char *user_id,

@@ -185,6 +185,9 @@ static void a_healthy_client_is_live_and_ready(void **state)
                      is_sqlite() ? CONV_HEALTH_UNKNOWN : CONV_HEALTH_OK);
     conv_health_free(health);
     assert_int_equal(rows(), 0);
+    assert_string_equal(test_store_value(kind, "SELECT (SELECT count(*) FROM chat_deletions) +"
+                                               " (SELECT count(*) FROM chat_search_queue)"),
+                        "0");
     assert_int_equal(told_count, 0);
 }
 

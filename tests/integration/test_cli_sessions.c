@@ -59,6 +59,12 @@ static void a_search_finds_and_shows(void **state)
     has("no word to look for");
     assert_int_equal(test_run("conversation sessions search --json ''"), 0);
     assert_string_equal(test_output, "[]\n");
+    assert_int_equal(test_run("conversation sessions search -- '-- ?!' '\"' '*' 2>&1"), 0);
+    has("no word to look for");
+    assert_int_equal(test_run("conversation sessions search $(printf 'x%%.0s' $(seq 9999)) 2>&1"),
+                     0);
+    has("nothing was found");
+    assert_int_equal(test_run("conversation sessions search $(printf 'x%%.0s' $(seq 10001))"), 2);
     assert_int_equal(test_run("conversation sessions search giraffe 2>&1"), 0);
     has("nothing was found");
     assert_int_equal(test_run("conversation sessions search"), 2);
@@ -157,11 +163,15 @@ static void an_erasure_asks_and_shows_a_receipt(void **state)
     (void)state;
     assert_int_equal(test_run("conversation erase --yes"), 2);
     assert_int_equal(test_run("conversation erase --user u2 </dev/null"), 2);
+    assert_int_equal(test_run("conversation documents add --session s2 --user u2 --id d /dev/null"),
+                     0);
     assert_int_equal(test_run("conversation erase --user u2 --yes --json"), 0);
+    has("\"documents\": 1");
     has("\"sessions\": 1");
     has("\"messages\": 2");
-    has("\"usage_kept\": 2"); /* the second is of a summary that failed */
+    has("\"usage_kept\": 3"); /* others are of a summary that failed, and of the document */
     has("\"pseudonym\": ");
+    assert_int_equal(test_run("conversation usage refresh && conversation reconcile"), 0);
     assert_int_equal(test_run("conversation history s2"), 4);
     assert_int_equal(test_run("conversation erase --user u2 --yes"), 4);
     assert_int_equal(test_run("conversation usage --json"), 0);
