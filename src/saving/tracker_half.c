@@ -128,7 +128,7 @@ static void offer(const flush *self, flush_batch *batch)
     conv__saving *saving = self->params->saving;
     if (!conv__saving_is_away(saving, ACTION, &away)) {
         conv__usage_batch_save(conv__saving_store(saving), batch->saves, batch->count,
-                               self->deadline_ns);
+                               self->half->tried, self->deadline_ns);
         return;
     }
     for (size_t i = 0; i < batch->count; i++) {
