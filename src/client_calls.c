@@ -83,6 +83,13 @@ conv_status conv_save_exchange(conv_client *client, const conv_exchange *exchang
          conv__save_exchange(&client->conversation, exchange, reply, error));
 }
 
+conv_status conv_save_exchanges(conv_client *client, const conv_exchange *exchanges, size_t count,
+                                conv_exchange_result *results, conv_error *error)
+{
+    CALL(client, "save exchanges", error,
+         conv__save_exchanges(&client->conversation, exchanges, count, results, error));
+}
+
 static conv_status create_session(conv_client *client, const conv_session_params *params,
                                   conv_session_page **session, conv_error *error)
 {

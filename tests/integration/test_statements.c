@@ -13,8 +13,8 @@
 #include "repositories/postgres/usage.h"
 
 /* A new statement belongs into one of the tables, and is counted here. */
-#define STATEMENTS       47
-#define NAMED_STATEMENTS 27
+#define STATEMENTS       48
+#define NAMED_STATEMENTS 28
 
 static const conv__statement *const tables[] = {
     conv__postgres_save_statements,     conv__postgres_turn_statements,
