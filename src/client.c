@@ -3,16 +3,17 @@
 #include "client.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "async_queue.h"
 #include "core/error.h"
+#include "core/process.h"
 #include "core/thread.h"
 #include "core/time.h"
 #include "middleware/chain.h"
 #include "repositories/postgres/store.h"
 #include "repositories/sqlite/journal.h"
 #include "repositories/sqlite/store.h"
+#include "services/tracking.h"
 #include "store_location.h"
 
 #define ACTION "open client"
@@ -34,6 +35,7 @@ enum {
     DEFAULT_TRACKER_INTERVAL_MS = 60000,
     TRACKER_BYTES = 64 << 20
 };
+enum { CLOSING = 1, ONE_CALL = 2 }; /* in client->calls */
 #define DEFAULT_JOURNAL_BYTES ((int64_t)1 << 30)
 
 static conv_status invalid(conv_error *error, const char *what)
@@ -162,17 +164,21 @@ static conv_status reach_store(conv_client *client, const conv_client_params *pa
     return status;
 }
 
+/* Transactions that write side by side. */
+static int leaders(const conv_client *client, const conv_client_params *params)
+{
+    return is_embedded(client) || params->connections == 1 ? 1 : POSTGRES_LEADERS;
+}
+
 static conv_status open_saving(conv_client *client, const conv_client_params *params,
                                conv_error *error)
 {
     conv__journal *journal = NULL;
-    int connections = (int)or_default(params->connections, DEFAULT_CONNECTIONS);
-    conv__writer_params writer = {
-        .store = client->store,
-        .leaders = is_embedded(client) || connections == 1 ? 1 : POSTGRES_LEADERS,
-        .batch_exchanges = BATCH_EXCHANGES,
-        .batch_bytes = BATCH_BYTES,
-        .queue_exchanges = QUEUE_EXCHANGES};
+    conv__writer_params writer = {.store = client->store,
+                                  .leaders = leaders(client, params),
+                                  .batch_exchanges = BATCH_EXCHANGES,
+                                  .batch_bytes = BATCH_BYTES,
+                                  .queue_exchanges = QUEUE_EXCHANGES};
     if (params->journal != NULL && !params->read_only) {
         conv_status status = conv__sqlite_journal_open(
             params->journal, params->journal_sync == CONV_JOURNAL_SYNC_PROCESS,
@@ -200,7 +206,9 @@ static conv_status open_tracker(conv_client *client, const conv_client_params *p
         .flush_records = (size_t)or_default(params->tracker_records, DEFAULT_TRACKER_RECORDS),
         .flush_interval_ms = or_default(params->tracker_interval_ms, DEFAULT_TRACKER_INTERVAL_MS),
         .buffer_bytes = TRACKER_BYTES,
-        .store_timeout_ms = client->store_timeout_ms};
+        .store_timeout_ms = client->store_timeout_ms,
+        .flushers = leaders(client, params),
+        .finish = conv__usage_finish};
     return conv__tracker_create(&tracker, &client->tracker, error);
 }
 
@@ -316,7 +324,7 @@ static conv_client *create(void)
         return NULL;
     }
     conv__bus_set_tap(client->bus, conv__metrics_observe, client->metrics);
-    client->pid = getpid();
+    client->pid = conv__process_id();
     pthread_mutex_init(&client->lock, NULL);
     conv__condition_init(&client->idle);
     return client;
@@ -365,22 +373,25 @@ conv_status conv__client_enter(conv_client *client, const char *action, conv_err
     conv__error_clear(error);
     if (client == NULL)
         return conv__fail(error, CONV_INVALID_ARGUMENT, action, "the client is NULL");
-    if (client->pid != getpid())
+    if (client->pid != conv__process_id())
         return conv__fail(error, CONV_STATE, action,
                           "this process was forked after the client was opened: open one of its "
                           "own");
-    pthread_mutex_lock(&client->lock);
-    bool closing = client->closing;
-    if (!closing) client->calls++;
-    pthread_mutex_unlock(&client->lock);
-    if (closing) return conv__fail(error, CONV_STATE, action, "the client is being closed");
-    return CONV_OK;
+    if ((atomic_fetch_add(&client->calls, ONE_CALL) & CLOSING) == 0) return CONV_OK;
+    conv__client_leave(client);
+    return conv__fail(error, CONV_STATE, action, "the client is being closed");
 }
 
+/* Whoever closes frees the client when the last call has left, so that this one must not be touched
+ * afterwards: with the lock held it can't be freed, and without CLOSING nobody waits for it. */
 void conv__client_leave(conv_client *client)
 {
+    size_t calls = atomic_load(&client->calls);
+    while ((calls & CLOSING) == 0)
+        if (atomic_compare_exchange_weak(&client->calls, &calls, calls - ONE_CALL)) return;
     pthread_mutex_lock(&client->lock);
-    if (--client->calls == 0) pthread_cond_broadcast(&client->idle);
+    if (atomic_fetch_sub(&client->calls, ONE_CALL) == (ONE_CALL | CLOSING))
+        pthread_cond_broadcast(&client->idle);
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -388,7 +399,7 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
 {
     conv__error_clear(error);
     if (client == NULL) return CONV_OK;
-    if (client->pid != getpid())
+    if (client->pid != conv__process_id())
         return conv__fail(error, CONV_STATE, "close client",
                           "this process was forked after the client was opened: its parent closes "
                           "it");
@@ -399,13 +410,13 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
     int64_t deadline = conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : 0);
     conv__summarizer_stop(client->summarizer);
     pthread_mutex_lock(&client->lock);
-    client->closing = true;
+    atomic_fetch_or(&client->calls, CLOSING);
     conv__async_hurry(client->async, timeout_ms);
     /* Nobody waits for the store beyond this: neither calls under way nor the library's threads. */
     atomic_store(&client->store->latest.moment_ns, deadline);
-    while (client->calls > 0)
+    while (atomic_load(&client->calls) >= ONE_CALL)
         if (!conv__condition_wait(&client->idle, &client->lock, deadline)) break;
-    size_t calls = client->calls;
+    size_t calls = atomic_load(&client->calls) / ONE_CALL;
     pthread_mutex_unlock(&client->lock);
     if (calls > 0)
         return conv__fail(error, CONV_TIMEOUT, "close client",

@@ -3,6 +3,7 @@
 #define CONV__CLIENT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "conversation/client.h"
@@ -36,11 +37,10 @@ struct conv_client {
     bool read_only;
     bool store_unseen; /* it was away when the client was opened */
     int64_t store_timeout_ms;
+    _Atomic size_t calls; /* under way, twice; and one when the client is being closed */
     pthread_mutex_t lock;
-    pthread_cond_t idle; /* no call is under way */
-    size_t calls;
+    pthread_cond_t idle;       /* no call is under way */
     struct conv__async *async; /* made by its first use */
-    bool closing;
     bool pooler;
     char *journal_set_aside; /* the damaged file; NULL: it was not damaged */
 };

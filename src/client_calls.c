@@ -51,6 +51,13 @@ conv_status conv_save_exchange(conv_client *client, const conv_exchange *exchang
          conv__save_exchange(&client->conversation, exchange, reply, error));
 }
 
+conv_status conv_save_exchanges(conv_client *client, const conv_exchange *exchanges, size_t count,
+                                conv_exchange_result *results, conv_error *error)
+{
+    CALL(client, "save exchanges", error,
+         conv__save_exchanges(&client->conversation, exchanges, count, results, error));
+}
+
 conv_status conv_document_register(conv_client *client, const conv_document_params *params,
                                    conv_document_page **document, conv_error *error)
 {

@@ -2,10 +2,9 @@
  */
 #include "conversation/operation.h"
 
-#include <unistd.h>
-
 #include "client.h"
 #include "core/error.h"
+#include "core/process.h"
 #include "core/time.h"
 #include "services/documents.h"
 #include "services/operation.h"
@@ -65,7 +64,7 @@ conv_status conv_operation_end(conv_operation *operation, const conv_usage *used
     conv__error_clear(error);
     if (operation == NULL)
         return conv__fail(error, CONV_INVALID_ARGUMENT, action, "there is no operation");
-    if (operation->client->pid != getpid())
+    if (operation->client->pid != conv__process_id())
         return conv__fail(error, CONV_STATE, action,
                           "this process was forked after the operation was begun: its parent ends "
                           "it");
@@ -83,7 +82,7 @@ conv_status conv_operation_free(conv_operation *operation, conv_error *error)
     conv__error_clear(error);
     if (operation == NULL) return CONV_OK;
     conv_client *client = operation->client;
-    bool is_ours = client->pid == getpid();
+    bool is_ours = client->pid == conv__process_id();
     if (is_ours && !operation->ended) {
         conv__operation_interrupt(&operation->state);
         status =

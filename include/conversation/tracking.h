@@ -30,7 +30,7 @@ CONV_WARN_UNUSED conv_status conv_track_usage(conv_client *client, const conv_us
 /* Saves what is buffered now. `timeout_ms` at most so long; `pending` (may be NULL) receives how
  * many records are still neither in the store nor in the journal. CONV_OK: none. CONV_UNAVAILABLE,
  * CONV_TIMEOUT, CONV_LIMIT: why some are. CONV_STATE, CONV_NO_MEMORY. Thread: any.
- * Round trips: 1 for each 500 records. */
+ * Round trips: 1 for each 1000 records. */
 CONV_WARN_UNUSED conv_status conv_track_flush(conv_client *client, int64_t timeout_ms,
                                               size_t *pending, conv_error *error);
 

@@ -138,6 +138,31 @@ typedef struct conv_exchange {
 CONV_WARN_UNUSED conv_status conv_save_exchange(conv_client *client, const conv_exchange *exchange,
                                                 conv_reply **reply, conv_error *error);
 
+#define CONV_EXCHANGES_MOST 256
+
+/* How one of several exchanges ended. */
+typedef struct conv_exchange_result {
+    conv_status status; /* as conv_save_exchange would have answered */
+    conv_error error;
+    conv_saved saved; /* CONV_SAVED_NOT with a failure */
+    bool repeat;      /* saved before, with the same content */
+} conv_exchange_result;
+
+/* Saves exchanges as conv_save_exchange does each, but together: in one transaction, unless the
+ * store refuses one of them; the others are then saved without it. Those of a session are saved in
+ * the order given, and those behind one that is invalid or refused fail with its error, so that no
+ * session skips a turn; a conflict alone keeps none back. For what comes in numbers, such as an
+ * import.
+ * `exchanges` borrowed for the call; `count` 1 to CONV_EXCHANGES_MOST; `results` receives `count`
+ * results, unless the call itself is refused: `count` is out of range or an array is NULL
+ * (CONV_INVALID_ARGUMENT), CONV_STATE, CONV_NO_MEMORY. An exchange that has session and turn id of
+ * another one of the call is CONV_INVALID_ARGUMENT. Gives CONV_OK when all were saved, else the
+ * status and error of the first that was not. `error` may be NULL. Thread: any. Round trips: 1; 2
+ * when a turn id exists already; more for what the store refuses. */
+CONV_WARN_UNUSED conv_status conv_save_exchanges(conv_client *client,
+                                                 const conv_exchange *exchanges, size_t count,
+                                                 conv_exchange_result *results, conv_error *error);
+
 /* The session's UUID, 36 characters; belongs to the reply. Thread: any. */
 const char *conv_reply_session_id(const conv_reply *reply);
 

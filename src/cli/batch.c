@@ -12,7 +12,7 @@
 #include "cli/store.h"
 #include "cli/terminal.h"
 
-#define JOBS_DEFAULT 4
+#define WRITERS_MOST 4 /* workers that save together: each of them fills a transaction */
 #define QUEUE_BYTES  ((size_t)32 << 20)
 #define TICK_MS      100
 #define LISTED_MOST  10 /* a file of another kind is wrong in every line */
@@ -129,18 +129,20 @@ static void read_file(run *self)
     }
 }
 
-static cli_exit start_workers(run *self, size_t wanted)
+static cli_exit start_workers(run *self, size_t jobs, size_t wanted)
 {
+    void *(*work)(void *) =
+        self->batch.kind->exchange != NULL ? cli_batch_work_together : cli_batch_work;
+    self->batch.together = jobs / wanted;
     if (pthread_mutex_init(&self->batch.mutex, NULL) != 0) return CLI_EXIT_FAILED;
-    if (!cli_queue_open(&self->batch.queue, 2 * wanted, QUEUE_BYTES)) {
+    if (!cli_queue_open(&self->batch.queue, 2 * jobs, QUEUE_BYTES)) {
         pthread_mutex_destroy(&self->batch.mutex);
         return CLI_EXIT_FAILED;
     }
     cli_signals_hold();
     while (self->thread_count < wanted) {
         cli_queue_enter(&self->batch.queue);
-        if (pthread_create(&self->threads[self->thread_count], NULL, cli_batch_work,
-                           &self->batch) != 0) {
+        if (pthread_create(&self->threads[self->thread_count], NULL, work, &self->batch) != 0) {
             cli_queue_leave(&self->batch.queue);
             break;
         }
@@ -189,13 +191,15 @@ static cli_exit save_file(run *self, const cli_arguments *arguments)
 {
     size_t jobs = cli_given(arguments, CLI_OPTION_JOBS)
                       ? (size_t)arguments->numbers[CLI_OPTION_JOBS]
-                      : JOBS_DEFAULT;
-    cli_exit code = cli_store_open(arguments, CLI_STORE_WRITE, (int)jobs, &self->batch.client);
+                      : (size_t)self->batch.kind->jobs;
+    bool together = self->batch.kind->exchange != NULL;
+    size_t workers = together && jobs > WRITERS_MOST ? WRITERS_MOST : jobs;
+    cli_exit code = cli_store_open(arguments, CLI_STORE_WRITE, (int)workers, &self->batch.client);
     if (code != CLI_EXIT_OK) return code;
     if (strcmp(arguments->words[0], "-") == 0) cli_signals_end_input();
     cli_signals_catch();
     cli_batch_report_begin(&self->report, arguments, self->batch.kind);
-    code = start_workers(self, jobs);
+    code = start_workers(self, jobs, workers);
     if (code == CLI_EXIT_OK) {
         read_file(self);
         finish_workers(self);

@@ -13,6 +13,7 @@
 #include "conversation/client.h"
 #include "conversation/provider.h"
 #include "conversation/transcript.h"
+#include "conversation/turn.h"
 
 /* One turn of a conversation, as it goes into the store. */
 typedef struct cli_batch_turn {
@@ -29,12 +30,18 @@ typedef struct cli_batch_saved {
     bool journaled; /* it waits in the journal */
 } cli_batch_saved;
 
+/* Either `save` or `exchange` is set: with the latter, turns of several conversations are saved
+ * together. Both are called on many threads. */
 typedef struct cli_batch_kind {
     const char *done; /* "replayed", "imported" */
+    int jobs;         /* conversations at a time, if nobody says how many */
     bool asks;        /* whether turns need a provider */
-    /* Saves the turn. Called on many threads. */
+    /* Saves the turn. */
     conv_status (*save)(conv_client *client, const cli_batch_turn *turn, cli_batch_saved *saved,
                         conv_error *error);
+    /* Makes the exchange that is to be saved; its messages are on the heap, and all else belongs to
+     * the turn. False when out of memory. */
+    bool (*exchange)(const cli_batch_turn *turn, conv_exchange *exchange);
 } cli_batch_kind;
 
 /* What the file holds and is now stored, whether by this run or by one before. */
@@ -52,6 +59,7 @@ typedef struct cli_batch {
     const cli_batch_kind *kind;
     conv_client *client;
     cli_queue queue;
+    size_t together;       /* conversations that a worker may have in hand at once */
     atomic_bool stop;      /* finish the turn under way and take no other */
     pthread_mutex_t mutex; /* guards what follows */
     cli_batch_counts counts;
@@ -59,8 +67,19 @@ typedef struct cli_batch {
     conv_error store_error; /* the first that says that the store is away */
 } cli_batch;
 
-/* A worker's thread; `context` is the cli_batch. */
+/* A worker's thread; `context` is the cli_batch. The second one is for kinds with `exchange`. */
 void *cli_batch_work(void *context);
+void *cli_batch_work_together(void *context);
+
+/* What a worker has to say about a turn or a conversation. */
+bool cli_batch_concerns_all(const conv_error *error); /* the failure would meet every turn */
+void cli_batch_count_turn(cli_batch *batch, const conv_transcript_turn *turn,
+                          cli_batch_saved saved);
+void cli_batch_count_conversation(cli_batch *batch);
+void cli_batch_leave_open(cli_batch *batch); /* a conversation, because the run is stopped */
+void cli_batch_store_failed(cli_batch *batch, const conv_error *error);
+void cli_batch_conversation_failed(cli_batch *batch, const cli_job *job, size_t turn,
+                                   const conv_error *error);
 
 /* Runs the command: reads the file that it names, saves it, prints the summary. */
 cli_exit cli_batch_run(const cli_arguments *arguments, const cli_batch_kind *kind);

@@ -7,7 +7,7 @@
 #define ID_COLUMNS 60
 
 /* Whether the failure is the store's and would meet every other turn too. */
-static bool concerns_all(const conv_error *error)
+bool cli_batch_concerns_all(const conv_error *error)
 {
     switch (error->status) {
     case CONV_UNAVAILABLE:
@@ -20,7 +20,7 @@ static bool concerns_all(const conv_error *error)
     }
 }
 
-static void count_turn(cli_batch *batch, const conv_transcript_turn *turn, cli_batch_saved saved)
+void cli_batch_count_turn(cli_batch *batch, const conv_transcript_turn *turn, cli_batch_saved saved)
 {
     pthread_mutex_lock(&batch->mutex);
     batch->counts.exchanges++;
@@ -37,7 +37,17 @@ static void add_one(cli_batch *batch, int64_t *count)
     pthread_mutex_unlock(&batch->mutex);
 }
 
-static void store_failed(cli_batch *batch, const conv_error *error)
+void cli_batch_count_conversation(cli_batch *batch)
+{
+    add_one(batch, &batch->counts.conversations);
+}
+
+void cli_batch_leave_open(cli_batch *batch)
+{
+    add_one(batch, &batch->counts.open);
+}
+
+void cli_batch_store_failed(cli_batch *batch, const conv_error *error)
 {
     pthread_mutex_lock(&batch->mutex);
     if (!batch->store_failed) batch->store_error = *error;
@@ -47,8 +57,8 @@ static void store_failed(cli_batch *batch, const conv_error *error)
     atomic_store(&batch->stop, true);
 }
 
-static void conversation_failed(cli_batch *batch, const cli_job *job, size_t turn,
-                                const conv_error *error)
+void cli_batch_conversation_failed(cli_batch *batch, const cli_job *job, size_t turn,
+                                   const conv_error *error)
 {
     char id[4 * ID_COLUMNS + 1] = ""; /* no character takes more than four bytes a column */
     char place[32] = "";
@@ -72,7 +82,7 @@ static void save_turns(cli_batch *batch, const cli_job *job, conv_provider *prov
     size_t index = 0;
     for (; conv_transcript_turn_get(job->transcript, index, &turn.turn); index++) {
         if (atomic_load(&batch->stop)) {
-            add_one(batch, &batch->counts.open);
+            cli_batch_leave_open(batch);
             return;
         }
         conv_transcript_turn_id(conv_transcript_id(job->transcript), index + 1, turn_id);
@@ -80,15 +90,15 @@ static void save_turns(cli_batch *batch, const cli_job *job, conv_provider *prov
         cli_batch_saved saved = {0};
         conv_error error = CONV_ERROR_INIT;
         if (batch->kind->save(batch->client, &turn, &saved, &error) != CONV_OK) {
-            if (concerns_all(&error))
-                store_failed(batch, &error);
+            if (cli_batch_concerns_all(&error))
+                cli_batch_store_failed(batch, &error);
             else
-                conversation_failed(batch, job, index + 1, &error);
+                cli_batch_conversation_failed(batch, job, index + 1, &error);
             return;
         }
-        count_turn(batch, &turn.turn, saved);
+        cli_batch_count_turn(batch, &turn.turn, saved);
     }
-    add_one(batch, &batch->counts.conversations);
+    cli_batch_count_conversation(batch);
 }
 
 static void save_conversation(cli_batch *batch, const cli_job *job)
@@ -97,7 +107,7 @@ static void save_conversation(cli_batch *batch, const cli_job *job)
     conv_error error = CONV_ERROR_INIT;
     if (batch->kind->asks &&
         conv_provider_recorded_transcript(job->transcript, &provider, &error) != CONV_OK) {
-        conversation_failed(batch, job, 0, &error);
+        cli_batch_conversation_failed(batch, job, 0, &error);
         return;
     }
     save_turns(batch, job, provider);

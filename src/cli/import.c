@@ -22,43 +22,27 @@ static conv_message *with_model(const conv_transcript *transcript, const conv_tr
     return messages;
 }
 
-static conv_status out_of_memory(conv_error *error)
-{
-    *error = (conv_error){
-        .status = CONV_NO_MEMORY, .action = "import exchange", .message = "out of memory"};
-    return CONV_NO_MEMORY;
-}
-
-static conv_status save(conv_client *client, const cli_batch_turn *recorded, cli_batch_saved *saved,
-                        conv_error *error)
+static bool make_exchange(const cli_batch_turn *recorded, conv_exchange *exchange)
 {
     conv_message *messages = with_model(recorded->transcript, &recorded->turn);
-    if (messages == NULL) return out_of_memory(error);
-    conv_exchange exchange = CONV_EXCHANGE_INIT;
-    exchange.session_id = conv_transcript_id(recorded->transcript);
-    exchange.user_id = conv_transcript_user(recorded->transcript);
-    exchange.turn_id = recorded->turn_id;
-    exchange.title = recorded->title;
-    exchange.messages = messages;
-    exchange.message_count = recorded->turn.request_count + recorded->turn.reply_count;
-    exchange.request_count = recorded->turn.request_count;
-    exchange.usage = recorded->turn.usage;
-    if (exchange.usage.model.data == NULL)
-        exchange.usage.model = conv_text(conv_transcript_model(recorded->transcript));
-    if (exchange.message_count > 0) exchange.created_us = messages[0].created_us;
-    conv_reply *reply = NULL;
-    conv_status status = conv_save_exchange(client, &exchange, &reply, error);
-    if (status == CONV_OK) {
-        saved->repeated = conv_reply_is_repeat(reply);
-        saved->journaled = conv_reply_saved(reply) == CONV_SAVED_JOURNALED;
-    }
-    conv_reply_free(reply);
-    free(messages);
-    return status;
+    if (messages == NULL) return false;
+    *exchange = (conv_exchange)CONV_EXCHANGE_INIT;
+    exchange->session_id = conv_transcript_id(recorded->transcript);
+    exchange->user_id = conv_transcript_user(recorded->transcript);
+    exchange->turn_id = recorded->turn_id;
+    exchange->title = recorded->title;
+    exchange->messages = messages;
+    exchange->message_count = recorded->turn.request_count + recorded->turn.reply_count;
+    exchange->request_count = recorded->turn.request_count;
+    exchange->usage = recorded->turn.usage;
+    if (exchange->usage.model.data == NULL)
+        exchange->usage.model = conv_text(conv_transcript_model(recorded->transcript));
+    if (exchange->message_count > 0) exchange->created_us = messages[0].created_us;
+    return true;
 }
 
 cli_exit cli_import(const cli_arguments *arguments)
 {
-    static const cli_batch_kind kind = {.done = "imported", .asks = false, .save = save};
+    static const cli_batch_kind kind = {.done = "imported", .jobs = 64, .exchange = make_exchange};
     return cli_batch_run(arguments, &kind);
 }

@@ -32,7 +32,7 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
                               "print the reply when it is complete"},
     [CLI_OPTION_TIMEOUT] = {"timeout", CLI_VALUE_NUMBER, "SECONDS", 1, MOST_SECONDS,
                             "longest wait for an answer (600)"},
-    [CLI_OPTION_JOBS] = {"jobs", CLI_VALUE_NUMBER, "N", 1, 256, "conversations at a time (4)"},
+    [CLI_OPTION_JOBS] = {"jobs", CLI_VALUE_NUMBER, "N", 1, 256, "conversations at a time"},
     [CLI_OPTION_OUTPUT] = {"output", CLI_VALUE_TEXT, "FILE", 0, 0,
                            "write to this file instead of standard output"},
     [CLI_OPTION_LIMIT] = {"limit", CLI_VALUE_NUMBER, "N", 1, MOST_MESSAGES, "at most so many"},

@@ -160,6 +160,15 @@ cli_job *cli_queue_take(cli_queue *queue)
     return job;
 }
 
+cli_job *cli_queue_take_another(cli_queue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    cli_job *job = pick(queue);
+    if (job != NULL) pthread_cond_broadcast(&queue->changed);
+    pthread_mutex_unlock(&queue->mutex);
+    return job;
+}
+
 void cli_queue_done(cli_queue *queue, cli_job *job)
 {
     pthread_mutex_lock(&queue->mutex);

@@ -10,7 +10,7 @@
 #include "conversation/transcript.h"
 #include "conversation/uuid.h"
 
-#define CLI_JOBS_MOST 256
+#define CLI_JOBS_MOST 256 /* taken and not over, for all workers together */
 
 typedef struct cli_job {
     conv_uuid session_id;
@@ -57,6 +57,9 @@ bool cli_queue_wait(cli_queue *queue, int wait_ms);
 /* The next job whose session nobody works on; waits for one. NULL at the end: this worker is then
  * counted out. */
 cli_job *cli_queue_take(cli_queue *queue);
+
+/* The same without waiting; NULL when there is none now. */
+cli_job *cli_queue_take_another(cli_queue *queue);
 
 /* The job that cli_queue_take gave is over; frees it. */
 void cli_queue_done(cli_queue *queue, cli_job *job);

@@ -30,6 +30,6 @@ static conv_status save(conv_client *client, const cli_batch_turn *recorded, cli
 
 cli_exit cli_replay(const cli_arguments *arguments)
 {
-    static const cli_batch_kind kind = {.done = "replayed", .asks = true, .save = save};
+    static const cli_batch_kind kind = {.done = "replayed", .jobs = 4, .asks = true, .save = save};
     return cli_batch_run(arguments, &kind);
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "core/hex.h"
 #include "core/memory.h"
 
 struct conv__sha256 {
@@ -65,19 +66,12 @@ void conv__sha256_free(conv__sha256 *hash)
     conv__release(hash);
 }
 
-static int digit_of(char character)
-{
-    if (character >= '0' && character <= '9') return character - '0';
-    if (character >= 'a' && character <= 'f') return character - 'a' + 10;
-    if (character >= 'A' && character <= 'F') return character - 'A' + 10;
-    return -1;
-}
-
 bool conv__sha256_parse(const char *text, uint8_t digest[CONV__SHA256_SIZE])
 {
     for (size_t i = 0; i < CONV__SHA256_SIZE; i++) {
-        int high = digit_of(text[2 * i]); /* of the NUL -1, so that nothing behind it is read */
-        int low = high < 0 ? -1 : digit_of(text[2 * i + 1]);
+        int high =
+            conv__hex_digit(text[2 * i]); /* of the NUL -1, so that nothing behind it is read */
+        int low = high < 0 ? -1 : conv__hex_digit(text[2 * i + 1]);
         if (low < 0) return false;
         digest[i] = (uint8_t)(high << 4 | low);
     }

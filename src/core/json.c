@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conversation/decimal.h"
+#include "core/hex.h"
 
 typedef struct json_scanner {
     const char *at; /* where the text was wrong, after a failure */
@@ -66,10 +67,7 @@ static bool scan_escape(json_scanner *scanner)
     if (scanner->at == scanner->end || memchr("\"\\/bfnrtu", *scanner->at, 9) == NULL) return false;
     if (*scanner->at++ != 'u') return true;
     for (int i = 0; i < 4; i++) {
-        if (scanner->at == scanner->end) return false;
-        char c = *scanner->at;
-        bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-        if (!is_hex) return false;
+        if (scanner->at == scanner->end || conv__hex_digit(*scanner->at) < 0) return false;
         scanner->at++;
     }
     return true;

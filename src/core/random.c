@@ -1,19 +1,18 @@
-/* Random bytes from the system, fetched in advance: a call of the system for each id costs more than
- * the rest of making it. It must not touch random(3): that state belongs to the application
+/* Random bytes from the system, fetched in advance: a call of the system for each id costs more
+ * than the rest of making it. It must not touch random(3): that state belongs to the application
  * (libuuid's uuid_generate_random reseeds it with every call, so it serves only as the fallback).
  */
 #include "core/random.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
-#include <unistd.h>
 #include <uuid/uuid.h>
 
-enum { POOL_SIZE = 1024, LARGEST_FROM_POOL = 64 };
+#include "core/process.h"
+
+enum { POOL_SIZE = 4096, LARGEST_FROM_POOL = 64 };
 
 static void fetch(void *data, size_t size)
 {
@@ -38,26 +37,10 @@ static void fetch(void *data, size_t size)
 }
 
 /* A forked child must not hand out what its parent does, so the process has a number that the child
- * does not inherit: it stands in a page that the system empties there. NULL where that can't be had;
- * then nothing is fetched in advance. */
-static _Atomic uint64_t *process_number;
-static pthread_once_t prepared = PTHREAD_ONCE_INIT;
-
-static void prepare(void)
-{
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) return;
-    if (madvise(page, size, MADV_WIPEONFORK) == 0)
-        process_number = page;
-    else
-        munmap(page, size);
-}
-
-/* 0: nothing may be kept. */
+ * does not inherit. 0: nothing may be kept. */
 static uint64_t number_of_process(void)
 {
-    pthread_once(&prepared, prepare);
+    _Atomic uint64_t *process_number = conv__process_number();
     if (process_number == NULL) return 0;
     uint64_t number = atomic_load_explicit(process_number, memory_order_relaxed);
     if (number != 0) return number;

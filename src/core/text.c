@@ -12,17 +12,14 @@ static bool is_between(char byte, unsigned char low, unsigned char high)
     return (unsigned char)byte >= low && (unsigned char)byte <= high;
 }
 
-static bool are_continuations(const char *bytes, size_t count)
+static bool is_continuation(char byte)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!is_between(bytes[i], 0x80, 0xBF)) return false;
-    }
-    return true;
+    return ((unsigned char)byte & 0xC0) == 0x80;
 }
 
-size_t conv__utf8_length(conv_bytes text)
+/* Of a text that is not empty. */
+static inline size_t length_of_first(conv_bytes text)
 {
-    if (text.size == 0) return 0;
     unsigned char first = (unsigned char)text.data[0];
     if (first < 0x80) return 1;
     if (first < 0xC2 || first > 0xF4) return 0;
@@ -33,7 +30,13 @@ size_t conv__utf8_length(conv_bytes text)
     unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
     unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
     if (!is_between(text.data[1], low, high)) return 0;
-    return are_continuations(text.data + 2, length - 2) ? length : 0;
+    if (length > 2 && !is_continuation(text.data[2])) return 0;
+    return length < 4 || is_continuation(text.data[3]) ? length : 0;
+}
+
+size_t conv__utf8_length(conv_bytes text)
+{
+    return text.size == 0 ? 0 : length_of_first(text);
 }
 
 /* Bytes at the start of `text` that are ASCII, counted in steps of eight. */
@@ -59,8 +62,8 @@ bool conv__utf8_is_valid(conv_bytes text)
     size_t offset = 0;
     while (offset < text.size) {
         conv_bytes rest = rest_of(text, offset);
-        size_t length = ascii_run(rest);
-        if (length == 0) length = conv__utf8_length(rest);
+        size_t length = (unsigned char)rest.data[0] < 0x80 ? ascii_run(rest) : 0;
+        if (length == 0) length = length_of_first(rest);
         if (length == 0) return false;
         offset += length;
     }

@@ -1,14 +1,21 @@
-/* UUIDs: libuuid reads, writes and hashes them; version 7, which it does not know, is made here. It
+/* UUIDs: libuuid hashes them; version 7, which it does not know, is made here. They are read and
+ * written here as well: every exchange has several, and libuuid asks strtoul for each group. It
  * must never make a time-based version 1: that one gives away the machine's address. */
 #include "core/uuid.h"
 
 #include <string.h>
 #include <uuid/uuid.h>
 
+#include "core/hex.h"
 #include "core/random.h"
 
 #define HYPHENATED 36
 #define PLAIN      32
+
+/* Bytes of the groups between the hyphens. */
+static const size_t group_sizes[] = {4, 2, 2, 2, 6};
+
+enum { GROUPS = sizeof group_sizes / sizeof group_sizes[0] };
 
 static void set_version(conv_uuid *uuid, unsigned version)
 {
@@ -100,24 +107,22 @@ bool conv_uuid_parse(conv_bytes text, conv_uuid *uuid)
     if (text.data == NULL) return false;
     conv_bytes digits = without_wrapping(text);
 
-    char hyphenated[HYPHENATED];
-    if (digits.size == PLAIN) {
-        static const size_t group_sizes[] = {8, 4, 4, 4, 12};
-        const char *from = digits.data;
-        char *to = hyphenated;
-        for (size_t group = 0; group < 5; group++) {
-            if (group > 0) *to++ = '-';
-            memcpy(to, from, group_sizes[group]);
-            to += group_sizes[group];
-            from += group_sizes[group];
-        }
-    } else if (digits.size == HYPHENATED) {
-        memcpy(hyphenated, digits.data, HYPHENATED);
-    } else {
-        return false;
-    }
+    bool hyphenated = digits.size == HYPHENATED;
+    if (!hyphenated && digits.size != PLAIN) return false;
     conv_uuid parsed;
-    if (uuid_parse_range(hyphenated, hyphenated + HYPHENATED, parsed.bytes) != 0) return false;
+    uint8_t *to = parsed.bytes;
+    const char *from = digits.data;
+    int wrong = 0; /* negative as soon as one character is no digit */
+    for (size_t group = 0; group < GROUPS; group++) {
+        if (hyphenated && group > 0 && *from++ != '-') return false;
+        for (size_t i = 0; i < group_sizes[group]; i++, from += 2) {
+            int high = conv__hex_digit(from[0]);
+            int low = conv__hex_digit(from[1]);
+            wrong |= high | low;
+            *to++ = (uint8_t)((unsigned)high << 4 | (unsigned)low);
+        }
+    }
+    if (wrong < 0) return false;
     *uuid = parsed;
     return true;
 }
@@ -132,7 +137,16 @@ conv_uuid conv_uuid_ensure(conv_bytes text)
 
 void conv_uuid_format(conv_uuid uuid, char text[CONV_UUID_TEXT_SIZE])
 {
-    uuid_unparse_lower(uuid.bytes, text);
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *from = uuid.bytes;
+    for (size_t group = 0; group < GROUPS; group++) {
+        if (group > 0) *text++ = '-';
+        for (size_t i = 0; i < group_sizes[group]; i++, from++) {
+            *text++ = digits[*from >> 4];
+            *text++ = digits[*from & 0x0F];
+        }
+    }
+    *text = '\0';
 }
 
 bool conv_uuid_is_nil(conv_uuid uuid)

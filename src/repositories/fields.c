@@ -56,24 +56,55 @@ static const char *kind_name(conv__field_kind kind)
     return "JSON";
 }
 
+static conv_status parse(const conv__field *field, conv_bytes bytes, conv__json *value,
+                         conv_error *error)
+{
+    size_t offset;
+    if (!conv__json_parse(bytes, value, &offset))
+        return conv__fail(error, CONV_INVALID_ARGUMENT, PROJECT, "%s: not JSON at byte %zu",
+                          field->name, offset);
+    if (!is_of_kind(*value, field->kind))
+        return conv__fail(error, CONV_INVALID_ARGUMENT, PROJECT, "%s: not %s", field->name,
+                          kind_name(field->kind));
+    return CONV_OK;
+}
+
 static conv_status project_json(conv__arena *arena, const conv__field *field, conv_bytes *bytes,
                                 conv__buffer *originals, conv_error *error)
 {
     conv__json value;
-    size_t offset;
-    if (!conv__json_parse(*bytes, &value, &offset))
-        return conv__fail(error, CONV_INVALID_ARGUMENT, PROJECT, "%s: not JSON at byte %zu",
-                          field->name, offset);
-    if (!is_of_kind(value, field->kind))
-        return conv__fail(error, CONV_INVALID_ARGUMENT, PROJECT, "%s: not %s", field->name,
-                          kind_name(field->kind));
     conv_bytes storable;
+    conv_status status = parse(field, *bytes, &value, error);
+    if (status != CONV_OK) return status;
     if (conv__json_project(arena, value, &storable) != CONV_OK)
         return conv__fail_memory(error, PROJECT);
     if (storable.data != value.text.data || field->kind == CONV__FIELD_EXACT_JSON_ARRAY)
         conv__originals_append(originals, field->original, *bytes);
     *bytes = storable;
     return CONV_OK;
+}
+
+static conv_status check_size(const conv__field *field, conv_bytes bytes, conv_error *error)
+{
+    if (bytes.size <= CONV__FIELD_LIMIT) return CONV_OK;
+    return conv__fail(error, CONV_LIMIT, PROJECT, "%s: %zu bytes, the limit is %zu", field->name,
+                      bytes.size, CONV__FIELD_LIMIT);
+}
+
+conv_status conv__fields_check(const conv__field *fields, size_t count, const void *record,
+                               conv_error *error)
+{
+    conv__json value;
+    conv_status status = CONV_OK;
+    for (size_t i = 0; i < count && status == CONV_OK; i++) {
+        conv_bytes bytes =
+            *(const conv_bytes *)(const void *)((const char *)record + fields[i].offset);
+        if (bytes.data == NULL) continue;
+        status = check_size(&fields[i], bytes, error);
+        if (status == CONV_OK && fields[i].kind != CONV__FIELD_TEXT)
+            status = parse(&fields[i], bytes, &value, error);
+    }
+    return status;
 }
 
 conv_status conv__fields_project(conv__arena *arena, const conv__field *fields, size_t count,
@@ -83,12 +114,11 @@ conv_status conv__fields_project(conv__arena *arena, const conv__field *fields, 
         const conv__field *field = &fields[i];
         conv_bytes *bytes = bytes_at(record, field);
         if (bytes->data == NULL) continue;
-        if (bytes->size > CONV__FIELD_LIMIT)
-            return conv__fail(error, CONV_LIMIT, PROJECT, "%s: %zu bytes, the limit is %zu",
-                              field->name, bytes->size, CONV__FIELD_LIMIT);
-        conv_status status = field->kind == CONV__FIELD_TEXT
-                                 ? project_text(arena, field, bytes, originals, error)
-                                 : project_json(arena, field, bytes, originals, error);
+        conv_status status = check_size(field, *bytes, error);
+        if (status == CONV_OK)
+            status = field->kind == CONV__FIELD_TEXT
+                         ? project_text(arena, field, bytes, originals, error)
+                         : project_json(arena, field, bytes, originals, error);
         if (status != CONV_OK) return status;
     }
     return originals->failed ? conv__fail_memory(error, PROJECT) : CONV_OK;

@@ -31,6 +31,11 @@ CONV_WARN_UNUSED conv_status conv__fields_project(conv__arena *arena, const conv
                                                   size_t count, void *record,
                                                   conv__buffer *originals, conv_error *error);
 
+/* Whether conv__fields_project would take the record, memory aside; changes nothing.
+ * CONV_INVALID_ARGUMENT, CONV_LIMIT. */
+CONV_WARN_UNUSED conv_status conv__fields_check(const conv__field *fields, size_t count,
+                                                const void *record, conv_error *error);
+
 /* Puts the originals in the place of the record's fields; passes over those that are in no table.
  * CONV_BAD_DATA: they are damaged. */
 CONV_WARN_UNUSED conv_status conv__fields_restore(const conv__field *fields, size_t count,

@@ -154,6 +154,17 @@ static conv_status check_numbers(const conv_usage *usage, conv_error *error)
     return CONV_OK;
 }
 
+conv_status conv__usage_check(const conv_usage *usage, conv_error *error)
+{
+    const conv__name_row user = {.external_id = usage->user_id};
+    conv_status status = check_numbers(usage, error);
+    if (status == CONV_OK)
+        status = conv__fields_check(name_fields, COUNT(name_fields), &user, error);
+    if (status == CONV_OK)
+        status = conv__fields_check(usage_fields, COUNT(usage_fields), usage, error);
+    return status;
+}
+
 conv_status conv__usage_to_row(conv__arena *arena, const conv_usage *usage, conv__usage_row *row,
                                conv_error *error)
 {

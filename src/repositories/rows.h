@@ -119,6 +119,9 @@ CONV_WARN_UNUSED conv_status conv__message_to_row(conv__arena *arena, const conv
 CONV_WARN_UNUSED conv_status conv__usage_to_row(conv__arena *arena, const conv_usage *usage,
                                                 conv__usage_row *row, conv_error *error);
 
+/* Whether conv__usage_to_row would take it, memory aside: for what becomes a row later. */
+CONV_WARN_UNUSED conv_status conv__usage_check(const conv_usage *usage, conv_error *error);
+
 /* Ids, texts and size of what is registered; hash, last operation and times are left alone. */
 CONV_WARN_UNUSED conv_status conv__document_to_row(conv__arena *arena,
                                                    const conv_document_params *params,

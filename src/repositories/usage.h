@@ -68,6 +68,13 @@ typedef struct conv__usage_repository_functions {
                         const conv__usage_row *const *rows, size_t count, bool *inserted,
                         conv_error *error);
 
+    /* The same for ids that nobody has saved before, as far as their owner knows: cheaper where a
+     * store can do it so. If one is there already, the transaction may fail with
+     * CONV_RECOVERY_REJECT. */
+    conv_status (*save_new)(conv__usage_repository *usage, conv__transaction *transaction,
+                            const conv__usage_row *const *rows, size_t count, bool *inserted,
+                            conv_error *error);
+
     /* Newest first: by created_at and log_id, descending. */
     conv_status (*query)(conv__usage_repository *usage, conv__transaction *transaction,
                          const conv__usage_query *query, conv__arena *arena, conv__usage_list *list,

@@ -161,13 +161,18 @@ static const conv__save *find_away(conv__save *const *saves, size_t count)
     return NULL;
 }
 
-/* One of the same session that a person must mend first, or NULL. */
-static const conv__save *find_before(conv__save *const *saves, size_t count, conv_uuid session_id)
+/* One of the same session that a person must mend first, or that failed otherwise where the order
+ * counts; or NULL. A conflict keeps nobody back: what stands there stays there. */
+static const conv__save *find_before(conv__save *const *saves, size_t count, const conv__save *save)
 {
-    for (size_t i = 0; i < count; i++)
-        if (saves[i]->status != CONV_OK && saves[i]->error.recovery == CONV_RECOVERY_OPERATOR &&
-            conv_uuid_compare(saves[i]->exchange->session.session_id, session_id) == 0)
-            return saves[i];
+    for (size_t i = 0; i < count; i++) {
+        const conv__save *one = saves[i];
+        bool ordered = one->in_order && save->in_order && one->status != CONV_CONFLICT;
+        if (one->status != CONV_OK && (ordered || one->error.recovery == CONV_RECOVERY_OPERATOR) &&
+            conv_uuid_compare(one->exchange->session.session_id,
+                              save->exchange->session.session_id) == 0)
+            return one;
+    }
     return NULL;
 }
 
@@ -178,7 +183,7 @@ static size_t fail_behind(conv__save **saves, size_t done, size_t count)
     size_t behind = 0;
     for (size_t i = done; i < count; i++) {
         conv__save *save = saves[i];
-        const conv__save *before = find_before(saves, done, save->exchange->session.session_id);
+        const conv__save *before = find_before(saves, done, save);
         if (before == NULL) continue;
         save->status = before->status;
         save->error = before->error;

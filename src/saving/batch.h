@@ -20,6 +20,7 @@ typedef enum conv__save_telling {
 /* One exchange on its way to the store, and what became of it. */
 typedef struct conv__save {
     const conv__exchange *exchange;
+    bool in_order;      /* with the same: not after one of its session that failed */
     bool compare_reply; /* the answer too must equal the saved one, if the id exists already */
     int64_t deadline_ns;
     conv_status status;
@@ -37,7 +38,8 @@ typedef struct conv__save {
 /* Saves all in one transaction and settles each: CONV_OK, CONV_CONFLICT, or the failure that
  * concerns it. An exchange that the store refuses is found by halving the batch; the others commit.
  * What can be retried is, until its own deadline. When one fails because the store is away, those
- * behind it are not tried any more: a session must not skip one of its exchanges. Keys must differ;
+ * behind it are not tried any more: a session must not skip one of its exchanges. With `in_order`
+ * that holds also for one that was refused, and its error is theirs. Keys must differ;
  * an exchange that replaces a failed one must come alone. */
 void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
 

@@ -271,7 +271,7 @@ static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
     bool settled = read_usage(saving, batch);
     if (settled && batch->count > 0) settled = hide_erased(saving, batch, deadline_ns);
     if (settled && batch->count > 0) {
-        conv__usage_batch_save(saving->store, batch->saves, batch->count,
+        conv__usage_batch_save(saving->store, batch->saves, batch->count, true,
                                transaction_deadline(saving, deadline_ns));
         settled = settle_usage(saving, batch);
         if (settled) conv__saving_store_back(saving);

@@ -1,32 +1,24 @@
-/* Buffering usage records and flushing them. Two halves: callers fill one while the other one is on
- * its way to the store, each with a spool of its own, so that a spool is emptied only when all that
- * is in it has arrived. */
+/* Buffering usage records. Two halves: callers fill one while the other one is on its way to the
+ * store, each with a spool of its own, so that a spool is emptied only when all that is in it has
+ * arrived. What a record becomes is worked out in the flush, but for what the spool needs. */
 #include "saving/tracker.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "core/buffer.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "core/thread.h"
 #include "core/time.h"
-#include "repositories/rows.h"
 #include "saving/record.h"
 #include "saving/report.h"
-#include "saving/spool.h"
-#include "saving/usage_batch.h"
+#include "saving/tracker_half.h"
 
 #define ACTION "track usage"
 
-enum { HALVES = CONV__SPOOLS, BATCH = 500, RETRY_MS = 1000, DISK_MS = 500 };
+/* After a flush the thread looks for more by itself, so many times, before it sleeps until a caller
+ * wakes it: waking costs the caller more than all the rest. */
+enum { HALVES = CONV__SPOOLS, RETRY_MS = 1000, NAP_MS = 1, NAPS = 20 };
 
-typedef struct half {
-    conv__buffer frames;
-    size_t records;
-    conv__spool spool;
-} half;
+typedef conv__tracker_half half;
 
 struct conv__tracker {
     conv__tracker_params params;
@@ -36,18 +28,20 @@ struct conv__tracker {
     pthread_t thread;
     bool has_thread;
     bool stopping;
+    bool napping; /* the thread looks again by itself, soon */
     half halves[HALVES];
     half *filling;
-    int64_t flushed;     /* by the flush under way; of the flush lock */
     int64_t flush_at_ns; /* when the oldest record of the filling half is due */
 };
 
-static conv_status encode(conv__arena *arena, const conv_usage *usage, conv__buffer *frame,
-                          conv_error *error)
+static conv_status encode(conv__arena *arena, const conv__tracker *tracker, const conv_usage *usage,
+                          const void *prices, conv__buffer *frame, conv_error *error)
 {
     conv__buffer record = {0};
     conv__usage_row row;
-    conv_status status = conv__usage_to_row(arena, usage, &row, error);
+    conv_usage finished = *usage;
+    tracker->params.finish(prices, &finished);
+    conv_status status = conv__usage_to_row(arena, &finished, &row, error);
     if (status != CONV_OK) return status;
     conv__record_append_usage(&record, &row);
     if (!record.failed) conv__frame_append(frame, conv__buffer_bytes(&record));
@@ -56,157 +50,79 @@ static conv_status encode(conv__arena *arena, const conv_usage *usage, conv__buf
     return status;
 }
 
+static conv_status no_room(const half *filling, conv_error *error)
+{
+    return conv__fail(error, CONV_LIMIT, ACTION,
+                      "%zu usage records are buffered already and the store does not take them",
+                      filling->records);
+}
+
+/* With the lock held, once the record is in the half. */
+static void count_in(conv__tracker *tracker)
+{
+    half *filling = tracker->filling;
+    if (filling->records++ == 0)
+        tracker->flush_at_ns = conv__deadline_in_ms(tracker->params.flush_interval_ms);
+    if (tracker->napping) return;
+    if (filling->records == 1 || filling->records == tracker->params.flush_records)
+        pthread_cond_signal(&tracker->wake);
+}
+
 /* With the lock held. */
-static conv_status add(conv__tracker *tracker, conv_bytes frame, conv_error *error)
+static conv_status add_frame(conv__tracker *tracker, conv_bytes frame, conv_error *error)
 {
     half *filling = tracker->filling;
     if (filling->frames.size + frame.size > tracker->params.buffer_bytes)
-        return conv__fail(error, CONV_LIMIT, ACTION,
-                          "%zu usage records are buffered already and the store does not take them",
-                          filling->records);
+        return no_room(filling, error);
     /* Memory first: what the caller is told was not taken must not come back from the spool. */
     size_t before = filling->frames.size;
     conv_status status = CONV_OK;
     conv__buffer_append_bytes(&filling->frames, frame);
     if (filling->frames.failed)
         status = conv__fail_memory(error, ACTION);
-    else if (filling->spool.descriptor >= 0)
+    else
         status = conv__spool_append(&filling->spool, frame, error);
     if (status != CONV_OK) {
         filling->frames.failed = false;
         filling->frames.size = before;
         return status;
     }
-    if (filling->records++ == 0)
-        tracker->flush_at_ns = conv__deadline_in_ms(tracker->params.flush_interval_ms);
-    if (filling->records == 1 || filling->records == tracker->params.flush_records)
-        pthread_cond_signal(&tracker->wake);
+    count_in(tracker);
     return CONV_OK;
 }
 
-conv_status conv__tracker_take(conv__tracker *tracker, const conv_usage *usage, conv_error *error)
+static conv_status take_copy(conv__tracker *tracker, const conv_usage *usage, const void *prices,
+                             conv_error *error)
 {
+    conv_status status = conv__usage_check(usage, error);
+    if (status != CONV_OK) return status;
+    size_t size = conv__usage_copy_size(usage);
+    pthread_mutex_lock(&tracker->lock);
+    conv__usage_copies *copies = &tracker->filling->copies;
+    if (copies->bytes + size > tracker->params.buffer_bytes)
+        status = no_room(tracker->filling, error);
+    else if (!conv__usage_copies_add(copies, usage, prices))
+        status = conv__fail_memory(error, ACTION);
+    else
+        count_in(tracker);
+    pthread_mutex_unlock(&tracker->lock);
+    return status;
+}
+
+conv_status conv__tracker_take(conv__tracker *tracker, const conv_usage *usage, const void *prices,
+                               conv_error *error)
+{
+    if (tracker->params.spool == NULL) return take_copy(tracker, usage, prices, error);
     conv__arena arena = {0};
     conv__buffer frame = {0};
-    conv_status status = encode(&arena, usage, &frame, error);
+    conv_status status = encode(&arena, tracker, usage, prices, &frame, error);
     if (status == CONV_OK) {
         pthread_mutex_lock(&tracker->lock);
-        status = add(tracker, conv__buffer_bytes(&frame), error);
+        status = add_frame(tracker, conv__buffer_bytes(&frame), error);
         pthread_mutex_unlock(&tracker->lock);
     }
     conv__buffer_free(&frame);
     conv__arena_reset(&arena);
-    return status;
-}
-
-/* What the spool gave back and is no whole record is not dropped in silence: it becomes a dead
- * letter. What the tracker holds in memory alone is never damaged. */
-static conv_status read_frame(conv__tracker *tracker, conv_bytes frames, size_t *position,
-                              conv_bytes *record, conv__usage_row *row, bool *found,
-                              int64_t deadline_ns, conv_error *error)
-{
-    bool damaged = false;
-    conv_error why = CONV_ERROR_INIT;
-    size_t next = *position;
-    *found = false;
-    if (!conv__frame_next(frames, &next, record, &damaged)) return CONV_OK;
-    conv_status status = CONV_OK;
-    if (damaged)
-        status = conv__fail(&why, CONV_BAD_DATA, ACTION, "a part of the usage spool is damaged");
-    else
-        status = conv__record_read_usage(*record, row, &why);
-    *found = status == CONV_OK;
-    if (status == CONV_NO_MEMORY) {
-        if (error != NULL) *error = why;
-        return status;
-    }
-    if (status == CONV_BAD_DATA && !damaged) next = (size_t)(record->data - frames.data);
-    if (status != CONV_OK)
-        status =
-            conv__saving_keep_damaged(tracker->params.saving, *record, &why, deadline_ns, error);
-    if (status == CONV_OK) *position = next;
-    return status;
-}
-
-/* Records on their way, in arrays of the same order. */
-typedef struct flush_batch {
-    conv__usage_row rows[BATCH];
-    conv__usage_save saves[BATCH];
-    conv_bytes records[BATCH];
-    conv__usage_kept kept[BATCH];
-    size_t count;
-} flush_batch;
-
-/* While the store is known to be away nobody waits for it: the journal takes them at once. */
-static void offer(conv__tracker *tracker, flush_batch *batch, int64_t deadline_ns)
-{
-    conv_error away = CONV_ERROR_INIT;
-    conv__saving *saving = tracker->params.saving;
-    if (!conv__saving_is_away(saving, ACTION, &away)) {
-        conv__usage_batch_save(conv__saving_store(saving), batch->saves, batch->count, deadline_ns);
-        return;
-    }
-    for (size_t i = 0; i < batch->count; i++) {
-        batch->saves[i].status = away.status;
-        batch->saves[i].error = away;
-    }
-}
-
-/* What the store did not take goes into the journal, as waiting or as dead letters. */
-static conv_status keep(conv__tracker *tracker, flush_batch *batch, int64_t deadline_ns,
-                        conv_error *error)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        const conv__usage_save *save = &batch->saves[i];
-        if (save->status == CONV_NO_MEMORY) { /* says nothing about the record, which stays */
-            if (error != NULL) *error = save->error;
-            return save->status;
-        }
-        if (save->status != CONV_OK)
-            batch->kept[count++] = (conv__usage_kept){save->row, batch->records[i], &save->error};
-    }
-    if (count == 0) return CONV_OK;
-    return conv__saving_keep_usage(tracker->params.saving, batch->kept, count, deadline_ns, error);
-}
-
-/* What is in the store now, and what has become a dead letter. */
-static void tell(conv__tracker *tracker, const flush_batch *batch, bool kept)
-{
-    conv__bus *bus = conv__saving_bus(tracker->params.saving);
-    for (size_t i = 0; i < batch->count; i++) {
-        const conv__usage_save *save = &batch->saves[i];
-        bool stored = save->status == CONV_OK && save->fresh;
-        bool dead = save->status != CONV_OK && kept && !conv__saving_may_wait(&save->error);
-        if (stored) tracker->flushed++;
-        if (stored || dead) conv__report_usage(bus, save, false);
-    }
-}
-
-/* Up to BATCH frames from `position` on. Those that are safe afterwards are behind `position`. */
-static conv_status flush_some(conv__tracker *tracker, flush_batch *batch, conv_bytes frames,
-                              size_t *position, int64_t deadline_ns, conv_error *error)
-{
-    conv_status status = CONV_OK;
-    size_t end = *position;
-    batch->count = 0;
-    while (status == CONV_OK && batch->count < BATCH && end < frames.size) {
-        bool found = false;
-        size_t at = batch->count;
-        status = read_frame(tracker, frames, &end, &batch->records[at], &batch->rows[at], &found,
-                            deadline_ns, error);
-        if (!found) continue;
-        batch->saves[at] = (conv__usage_save){.row = &batch->rows[at]};
-        batch->count++;
-    }
-    if (status == CONV_OK && batch->count > 0) {
-        offer(tracker, batch, deadline_ns);
-        /* The time may have gone by waiting for the store; the disk gets some of its own. */
-        int64_t disk_ns = conv__deadline_in_ms(DISK_MS);
-        status = keep(tracker, batch, disk_ns > deadline_ns ? disk_ns : deadline_ns, error);
-        tell(tracker, batch, status == CONV_OK);
-    }
-    if (status == CONV_OK) *position = end;
     return status;
 }
 
@@ -217,26 +133,18 @@ static half *other_half(conv__tracker *tracker)
 
 /* With the flush lock held: saves a half that nobody fills, and empties it. */
 static conv_status flush_half(conv__tracker *tracker, half *full, int64_t deadline_ns,
-                              conv_error *error)
+                              int64_t *flushed, conv_error *error)
 {
-    size_t position = 0;
-    conv_bytes frames = conv__buffer_bytes(&full->frames);
-    flush_batch *batch = frames.size > 0 ? conv__allocate(sizeof *batch) : NULL;
+    if (full->records == 0) return CONV_OK;
     conv_status status =
-        frames.size > 0 && batch == NULL ? conv__fail_memory(error, ACTION) : CONV_OK;
-    while (status == CONV_OK && position < frames.size) {
-        if (position > 0 && conv__deadline_passed(deadline_ns))
-            status = conv__fail(error, CONV_TIMEOUT, ACTION,
-                                "the deadline passed before all usage records were saved");
-        else
-            status = flush_some(tracker, batch, frames, &position, deadline_ns, error);
-    }
-    conv__release(batch);
+        conv__tracker_half_save(&tracker->params, full, deadline_ns, flushed, error);
     if (status == CONV_OK && full->spool.descriptor >= 0)
         status = conv__spool_clear(&full->spool, error);
+    full->tried = status != CONV_OK;
     if (status != CONV_OK) return status;
-    pthread_mutex_lock(&tracker->lock);
     conv__buffer_clear(&full->frames);
+    conv__usage_copies_clear(&full->copies);
+    pthread_mutex_lock(&tracker->lock);
     full->records = 0;
     pthread_mutex_unlock(&tracker->lock);
     return CONV_OK;
@@ -245,21 +153,20 @@ static conv_status flush_half(conv__tracker *tracker, half *full, int64_t deadli
 conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, size_t *pending,
                                 conv_error *error)
 {
+    int64_t flushed = 0;
     pthread_mutex_lock(&tracker->flush);
-    tracker->flushed = 0;
     /* What an earlier flush left behind first: records keep their order. */
-    conv_status status = flush_half(tracker, other_half(tracker), deadline_ns, error);
+    conv_status status = flush_half(tracker, other_half(tracker), deadline_ns, &flushed, error);
     if (status == CONV_OK) {
         pthread_mutex_lock(&tracker->lock);
         half *full = tracker->filling;
         tracker->filling = other_half(tracker);
         pthread_mutex_unlock(&tracker->lock);
-        status = flush_half(tracker, full, deadline_ns, error);
+        status = flush_half(tracker, full, deadline_ns, &flushed, error);
     }
     pthread_mutex_lock(&tracker->lock);
     if (pending != NULL) *pending = tracker->halves[0].records + tracker->halves[1].records;
     pthread_mutex_unlock(&tracker->lock);
-    int64_t flushed = tracker->flushed;
     pthread_mutex_unlock(&tracker->flush);
     conv__report_flush(conv__saving_bus(tracker->params.saving), flushed);
     return status;
@@ -273,22 +180,30 @@ size_t conv__tracker_buffered(conv__tracker *tracker)
     return buffered;
 }
 
+/* With the lock held. `retry_at_ns` 0: the last flush left nothing behind. */
+static int64_t due_at(conv__tracker *tracker, int64_t retry_at_ns)
+{
+    const half *filling = tracker->filling;
+    if (retry_at_ns != 0) return retry_at_ns;
+    if (other_half(tracker)->records > 0) return 0; /* by a flush that failed, or a process */
+    if (filling->records == 0) return CONV__NO_DEADLINE;
+    return filling->records >= tracker->params.flush_records ? 0 : tracker->flush_at_ns;
+}
+
 /* Until a flush is due; false when it is time to stop. */
 static bool wait_until_due(conv__tracker *tracker, bool failed)
 {
     pthread_mutex_lock(&tracker->lock);
-    int64_t retry_at = failed ? conv__deadline_in_ms(RETRY_MS) : 0;
-    while (!tracker->stopping) {
-        const half *filling = tracker->filling;
-        bool left = other_half(tracker)->records > 0; /* by a flush that failed, or a process */
-        int64_t due = failed                                              ? retry_at
-                      : left                                              ? 0
-                      : filling->records == 0                             ? CONV__NO_DEADLINE
-                      : filling->records >= tracker->params.flush_records ? 0
-                                                                          : tracker->flush_at_ns;
-        if (due != CONV__NO_DEADLINE && conv__deadline_passed(due)) break;
-        (void)conv__condition_wait(&tracker->wake, &tracker->lock, due);
+    int64_t retry_at_ns = failed ? conv__deadline_in_ms(RETRY_MS) : 0;
+    for (int naps = failed ? NAPS : 0; !tracker->stopping; naps++) {
+        int64_t due_ns = due_at(tracker, retry_at_ns);
+        if (due_ns != CONV__NO_DEADLINE && conv__deadline_passed(due_ns)) break;
+        tracker->napping = naps < NAPS;
+        int64_t nap_ns = tracker->napping ? conv__deadline_in_ms(NAP_MS) : due_ns;
+        (void)conv__condition_wait(&tracker->wake, &tracker->lock,
+                                   nap_ns < due_ns ? nap_ns : due_ns);
     }
+    tracker->napping = true; /* until it looks again */
     bool go_on = !tracker->stopping;
     pthread_mutex_unlock(&tracker->lock);
     return go_on;
@@ -323,6 +238,7 @@ static conv_status open_spools(conv__tracker *tracker, conv_error *error)
         size_t position = 0;
         while (conv__frame_next(conv__buffer_bytes(&one->frames), &position, &record, &damaged))
             one->records++;
+        one->tried = one->records > 0; /* perhaps, by the process before */
     }
     return CONV_OK;
 }
@@ -331,6 +247,7 @@ static void destroy(conv__tracker *tracker)
 {
     for (int i = 0; i < HALVES; i++) {
         conv__buffer_free(&tracker->halves[i].frames);
+        conv__usage_copies_free(&tracker->halves[i].copies);
         conv__spool_close(&tracker->halves[i].spool);
     }
     pthread_cond_destroy(&tracker->wake);

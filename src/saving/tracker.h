@@ -18,16 +18,21 @@ typedef struct conv__tracker_params {
     int64_t flush_interval_ms; /* age of a buffered record that starts one */
     size_t buffer_bytes;       /* of buffered records at most */
     int64_t store_timeout_ms;
+    int flushers; /* transactions of one flush under way at once; at least 1 */
+    /* Sets what the application left open and `prices` tell; when the record is made ready for the
+     * store or the spool, which need not be in the call that brings it. */
+    void (*finish)(const void *prices, conv_usage *usage);
 } conv__tracker_params;
 
 /* Takes over what an earlier process left in the spool, and starts the thread that flushes. */
 CONV_WARN_UNUSED conv_status conv__tracker_create(const conv__tracker_params *params,
                                                   conv__tracker **tracker, conv_error *error);
 
-/* Takes a record, which has its id and time. With a spool it outlives the process from here on.
- * CONV_INVALID_ARGUMENT, CONV_LIMIT, CONV_UNAVAILABLE (the spool), CONV_NO_MEMORY. Thread: any. */
+/* Takes a record, which has its id and time; `prices`, for `finish`, outlive the tracker. With a
+ * spool it outlives the process from here on. CONV_INVALID_ARGUMENT, CONV_LIMIT, CONV_UNAVAILABLE
+ * (the spool), CONV_NO_MEMORY. Thread: any. */
 CONV_WARN_UNUSED conv_status conv__tracker_take(conv__tracker *tracker, const conv_usage *usage,
-                                                conv_error *error);
+                                                const void *prices, conv_error *error);
 
 /* Saves what is buffered. `pending` (may be NULL) tells how many records are neither in the store
  * nor in the journal when the deadline has come. CONV_OK with pending 0; else why. Thread: any. */

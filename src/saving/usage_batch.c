@@ -16,33 +16,37 @@ static void fail_all(conv__usage_save *saves, size_t count, const conv_error *er
 }
 
 static conv_status transact(conv__store *store, const conv__usage_row *const *rows, size_t count,
-                            bool *inserted, int64_t deadline_ns, conv_error *error)
+                            bool tried, bool *inserted, int64_t deadline_ns, conv_error *error)
 {
     conv__transaction *transaction = NULL;
     conv__usage_repository *usage = store->usage;
     conv_status status =
         store->functions->begin(store, CONV__TRANSACTION_WRITE, deadline_ns, &transaction, error);
     if (status != CONV_OK) return status;
-    status = usage->functions->save(usage, transaction, rows, count, inserted, error);
+    status = (tried ? usage->functions->save : usage->functions->save_new)(usage, transaction, rows,
+                                                                           count, inserted, error);
     if (status == CONV_OK) return store->functions->commit(transaction, error);
     store->functions->rollback(transaction);
     return status;
 }
 
 static void save_rows(conv__store *store, conv__usage_save *saves, const conv__usage_row **rows,
-                      bool *inserted, size_t count, int64_t deadline_ns)
+                      bool *inserted, size_t count, bool tried, int64_t deadline_ns)
 {
     conv_error error = CONV_ERROR_INIT;
     bool unknown = false;
     for (int failures = 1;; failures++) {
         int64_t pause_ms = 0;
         conv__error_clear(&error);
-        if (transact(store, rows, count, inserted, deadline_ns, &error) == CONV_OK) break;
+        if (transact(store, rows, count, tried, inserted, deadline_ns, &error) == CONV_OK) break;
         unknown = unknown || error.outcome_unknown;
+        bool first = !tried;
+        tried = true;
+        if (first && conv__failure_of_row(&error)) continue; /* one may be there */
         if (conv__failure_of_row(&error) && count > 1) {
             size_t half = count / 2;
-            save_rows(store, saves, rows, inserted, half, deadline_ns);
-            save_rows(store, saves + half, rows + half, inserted, count - half, deadline_ns);
+            save_rows(store, saves, rows, inserted, half, true, deadline_ns);
+            save_rows(store, saves + half, rows + half, inserted, count - half, true, deadline_ns);
             return;
         }
         if (!conv__retry_after(&error, failures, conv__retry_random(), &pause_ms) ||
@@ -55,7 +59,7 @@ static void save_rows(conv__store *store, conv__usage_save *saves, const conv__u
         saves[i].fresh = inserted[i] || unknown;
 }
 
-void conv__usage_batch_save(conv__store *store, conv__usage_save *saves, size_t count,
+void conv__usage_batch_save(conv__store *store, conv__usage_save *saves, size_t count, bool tried,
                             int64_t deadline_ns)
 {
     const conv__usage_row **rows = conv__allocate(count * sizeof *rows);
@@ -63,7 +67,7 @@ void conv__usage_batch_save(conv__store *store, conv__usage_save *saves, size_t 
     if (rows != NULL && inserted != NULL) {
         for (size_t i = 0; i < count; i++)
             rows[i] = saves[i].row;
-        save_rows(store, saves, rows, inserted, count, deadline_ns);
+        save_rows(store, saves, rows, inserted, count, tried, deadline_ns);
     } else {
         conv_error error;
         conv__fail_memory(&error, ACTION);

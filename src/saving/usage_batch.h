@@ -18,8 +18,9 @@ typedef struct conv__usage_save {
 } conv__usage_save;
 
 /* Saves all in one transaction, retried until the deadline; a record that the store refuses is
- * found by halving and fails alone. Ids must differ within the call. */
-void conv__usage_batch_save(conv__store *store, conv__usage_save *saves, size_t count,
+ * found by halving and fails alone. `tried`: some may be in the store, by an earlier call; that
+ * some are without it costs time, and nothing else. */
+void conv__usage_batch_save(conv__store *store, conv__usage_save *saves, size_t count, bool tried,
                             int64_t deadline_ns);
 
 #endif

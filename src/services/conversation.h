@@ -52,6 +52,11 @@ CONV_WARN_UNUSED conv_status conv__save_exchange(const conv__conversation *servi
                                                  const conv_exchange *exchange, conv_reply **reply,
                                                  conv_error *error);
 
+/* See conv_save_exchanges. */
+CONV_WARN_UNUSED conv_status conv__save_exchanges(const conv__conversation *service,
+                                                  const conv_exchange *exchanges, size_t count,
+                                                  conv_exchange_result *results, conv_error *error);
+
 /* Checks an exchange and makes the row of it; ids go into the reply, and what the row needs beside
  * the exchange's own bytes. Asks nobody. Statuses as conv_save_exchange. */
 CONV_WARN_UNUSED conv_status conv__prepare_exchange(const conv__conversation *service,

@@ -23,17 +23,29 @@ static conv_status check(const conv_usage *usage, conv_error *error)
     return CONV_OK;
 }
 
-conv_status conv__usage_complete(const conv__prices *prices, conv_usage *usage, conv_error *error)
+/* What must be set before the first try, so that a repeated one is the same record. */
+static conv_status begin(conv_usage *usage, conv_error *error)
 {
     conv_status status = check(usage, error);
     if (status != CONV_OK) return status;
     if (conv_uuid_is_nil(usage->log_id)) usage->log_id = conv_uuid_v7();
     if (usage->created_us == 0) usage->created_us = conv__now_us();
+    return CONV_OK;
+}
+
+void conv__usage_finish(const void *prices, conv_usage *usage)
+{
     if (usage->service.data == NULL) usage->service = conv_text("chat");
     if (usage->operation.data == NULL) usage->operation = conv_text("chat");
     conv__usage_add_up(usage);
     conv__prices_apply(prices, usage);
-    return CONV_OK;
+}
+
+conv_status conv__usage_complete(const conv__prices *prices, conv_usage *usage, conv_error *error)
+{
+    conv_status status = begin(usage, error);
+    if (status == CONV_OK) conv__usage_finish(prices, usage);
+    return status;
 }
 
 conv_status conv__track_usage(conv__tracker *tracker, const conv__prices *prices,
@@ -41,7 +53,7 @@ conv_status conv__track_usage(conv__tracker *tracker, const conv__prices *prices
 {
     if (usage == NULL)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "there is no usage record");
-    conv_usage complete = *usage;
-    conv_status status = conv__usage_complete(prices, &complete, error);
-    return status == CONV_OK ? conv__tracker_take(tracker, &complete, error) : status;
+    conv_usage begun = *usage;
+    conv_status status = begin(&begun, error);
+    return status == CONV_OK ? conv__tracker_take(tracker, &begun, prices, error) : status;
 }

@@ -6,8 +6,12 @@
 #include "saving/tracker.h"
 #include "services/pricing.h"
 
-/* Checks a record and sets what the application left open: id, time, names, total and cost.
- * CONV_INVALID_ARGUMENT. */
+/* Sets names, total and cost where the application left them open. `prices`: conv__prices, or NULL.
+ */
+void conv__usage_finish(const void *prices, conv_usage *usage);
+
+/* Checks a record and sets what the application left open: id and time, and all that
+ * conv__usage_finish does. CONV_INVALID_ARGUMENT. */
 CONV_WARN_UNUSED conv_status conv__usage_complete(const conv__prices *prices, conv_usage *usage,
                                                   conv_error *error);
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -265,6 +266,18 @@ static void bad_records_are_refused_at_once(void **state)
     usage = embedding();
     usage.metadata = conv_text("{");
     assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
+    assert_non_null(strstr(error.message, "metadata"));
+    usage.metadata = conv_text("[]");
+    assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
+    usage = embedding();
+    usage.raw = conv_text("none");
+    assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
+    usage = embedding();
+    usage.status = (conv_outcome)9;
+    assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
+    usage = embedding();
+    usage.service = conv_view("", ((size_t)200 << 20) + 1); /* refused before it is looked at */
+    assert_status(conv_track_usage(client, &usage, &error), CONV_LIMIT, error);
     assert_status(conv_track_usage(client, NULL, &error), CONV_INVALID_ARGUMENT, error);
     assert_ok(conv_client_close(client, 5000, &error), error);
 }

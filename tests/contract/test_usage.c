@@ -114,6 +114,40 @@ static void test_a_record_is_saved_once(void **state)
     assert_int_equal(total("once").records, 3);
 }
 
+static conv_status save_new(const conv__usage_row *const *rows, size_t count, bool *inserted)
+{
+    conv__store *store = contract_store();
+    conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
+    conv_status status =
+        store->usage->functions->save_new(store->usage, transaction, rows, count, inserted, &error);
+    if (status == CONV_OK) return store->functions->commit(transaction, &error);
+    store->functions->rollback(transaction);
+    return status;
+}
+
+/* Where a store takes it after all, it tells which was there already. */
+static void test_new_records_are_saved_once_too(void **state)
+{
+    (void)state;
+    conv_usage usage = usage_of("new");
+    usage.user_id = conv_text("a user of new records");
+    const conv__usage_row *first = sample_usage(&arena, &usage);
+    const conv__usage_row *second = sample_usage(&arena, &usage);
+    const conv__usage_row *third = sample_usage(&arena, &usage);
+    const conv__usage_row *one[] = {second, first};
+    const conv__usage_row *two[] = {third, first};
+    bool inserted[2] = {false, false};
+    assert_ok(save_new(one, 2, inserted), error);
+    assert_true(inserted[0] && inserted[1]);
+    assert_int_equal(total("new").records, 2);
+    bool refused = save_new(two, 2, inserted) != CONV_OK;
+    if (refused)
+        assert_int_equal(error.recovery, CONV_RECOVERY_REJECT);
+    else
+        assert_true(inserted[0] && !inserted[1]);
+    assert_int_equal(total("new").records, refused ? 2 : 3);
+}
+
 static void test_nothing_of_a_refused_save_remains(void **state)
 {
     (void)state;
@@ -390,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_record_is_saved_once, reset),
+        cmocka_unit_test_setup(test_new_records_are_saved_once_too, reset),
         cmocka_unit_test_setup(test_nothing_of_a_refused_save_remains, reset),
         cmocka_unit_test_setup(test_a_full_record_comes_back, reset),
         cmocka_unit_test_setup(test_an_empty_record_stays_unknown, reset),

@@ -137,6 +137,42 @@ static void poison_is_found_and_the_rest_commits(void **state)
     free(saves);
 }
 
+/* Wherever the halves part: those of its session behind it fail with it, all others commit in the
+ * order in which they came. */
+static void no_session_skips_a_refused_exchange(void **state)
+{
+    (void)state;
+    enum { COUNT = 24, SESSIONS = 3 };
+    static mock_store mock;
+    for (int poisoned = 0; poisoned < COUNT; poisoned++) {
+        conv__exchange exchanges[COUNT];
+        conv__save all[COUNT];
+        conv__save *saves[COUNT];
+        size_t committed = 0;
+        mock_store_init(&mock);
+        for (int i = 0; i < COUNT; i++) {
+            exchanges[i] = make_exchange();
+            if (i >= SESSIONS)
+                exchanges[i].session.session_id = exchanges[i - SESSIONS].session.session_id;
+            all[i] = make_save(&exchanges[i], 20000);
+            all[i].in_order = true;
+            saves[i] = &all[i];
+        }
+        mock_store_set_poison(&mock, exchanges[poisoned].exchange_id,
+                              mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05"));
+        conv__batch_save(&mock.store, saves, COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            bool fails = i >= poisoned && i % SESSIONS == poisoned % SESSIONS;
+            assert_int_equal(all[i].status, fails ? CONV_BAD_DATA : CONV_OK);
+            if (fails) continue;
+            assert_true(committed < mock.saved_count);
+            assert_int_equal(
+                conv_uuid_compare(mock.saved_ids[committed++], exchanges[i].exchange_id), 0);
+        }
+        assert_int_equal(mock.saved_count, committed);
+    }
+}
+
 static conv_status save_one(mock_store *mock, conv__save *save)
 {
     conv__save *saves[] = {save};
@@ -357,6 +393,7 @@ int main(void)
         cmocka_unit_test(callers_share_transactions_and_each_is_saved_once),
         cmocka_unit_test(a_lone_caller_pays_one_transaction),
         cmocka_unit_test(poison_is_found_and_the_rest_commits),
+        cmocka_unit_test(no_session_skips_a_refused_exchange),
         cmocka_unit_test(contention_is_tried_again),
         cmocka_unit_test(a_lost_commit_reply_is_resolved),
         cmocka_unit_test(an_id_with_other_content_is_a_conflict),

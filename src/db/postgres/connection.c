@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/process.h"
 #include "core/time.h"
 #include "db/postgres/hosts.h"
 #include "db/postgres/libpq.h"
@@ -312,7 +312,7 @@ conv_status conv__connection_open(const conv__connection_params *params, int64_t
     conv__hosts hosts = {NULL, NULL, NULL};
     conv__connection *made = conv__allocate(sizeof *made);
     if (made == NULL) return conv__fail_memory(error, ACTION);
-    made->process = getpid();
+    made->process = conv__process_id();
     made->unnamed = params->unnamed;
     made->latest = params->latest;
     status = attempt(params, &hosts, deadline_ns, made, error);
@@ -353,6 +353,6 @@ bool conv__connection_is_broken(const conv__connection *connection)
 void conv__connection_close(conv__connection *connection)
 {
     if (connection == NULL) return;
-    if (connection->process == getpid()) PQfinish(connection->link);
+    if (connection->process == conv__process_id()) PQfinish(connection->link);
     conv__release(connection);
 }

@@ -5,10 +5,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/process.h"
 #include "core/thread.h"
 #include "core/time.h"
 #include "db/postgres/session.h"
@@ -64,7 +64,7 @@ conv_status conv__pool_create(const conv__pool_params *params, conv__pool **pool
     pthread_mutex_init(&made->lock, NULL);
     made->limit = made->allowed = params->connections;
     made->grow_ns = conv__monotonic_ns();
-    made->process = getpid();
+    made->process = conv__process_id();
     made->conninfo = conv__copy_text(params->conninfo);
     made->application = conv__copy_text(params->application);
     made->idle = conv__allocate((size_t)params->connections * sizeof *made->idle);
@@ -206,7 +206,7 @@ conv_status conv__pool_lease(conv__pool *pool, int64_t deadline_ns, conv__connec
                              conv_error *error)
 {
     *connection = NULL;
-    if (pool->process != getpid())
+    if (pool->process != conv__process_id())
         return conv__fail(error, CONV_STATE, ACTION,
                           "this process was forked after the store was opened; open it again here");
     for (;;) {

@@ -6,10 +6,10 @@
 #include <sqlite3.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/process.h"
 #include "core/time.h"
 #include "db/sqlite/classify.h"
 #include "db/sqlite/connection_internal.h"
@@ -46,7 +46,7 @@ conv_status conv__sqlite_open(const conv__sqlite_params *params, conv__sqlite **
         return conv__fail_memory(error, "open store");
     }
     opened->file_lock.descriptor = -1;
-    opened->process = getpid();
+    opened->process = conv__process_id();
     opened->read_only = params->read_only;
     opened->exclusive = params->exclusive;
     opened->latest = opened->file_lock.latest = params->latest;
@@ -64,7 +64,7 @@ void conv__sqlite_close(conv__sqlite *connection)
     if (connection == NULL) return;
     /* In a forked child SQLite's handle stays as it is: closing it would take part in locks and a
      * checkpoint that belong to the parent. */
-    if (connection->process == getpid()) {
+    if (connection->process == conv__process_id()) {
         conv__sqlite_forget_statements(connection);
         sqlite3_close_v2(connection->database);
         conv__file_lock_close(&connection->file_lock);
@@ -137,7 +137,7 @@ static conv_status refuse_moved(conv__sqlite *connection, conv_error *error)
 conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
                                int64_t deadline_ns, conv_error *error)
 {
-    if (connection->process != getpid()) return fail_forked(ACTION_BEGIN, error);
+    if (connection->process != conv__process_id()) return fail_forked(ACTION_BEGIN, error);
     if (mode == CONV__SQLITE_WRITE && connection->read_only)
         return conv__fail(error, CONV_PERMISSION, ACTION_BEGIN,
                           "the store was opened for reading only");
@@ -167,7 +167,7 @@ conv_status conv__sqlite_begin(conv__sqlite *connection, conv__sqlite_mode mode,
 
 conv_status conv__sqlite_commit(conv__sqlite *connection, conv_error *error)
 {
-    if (connection->process != getpid()) return fail_forked(ACTION_COMMIT, error);
+    if (connection->process != conv__process_id()) return fail_forked(ACTION_COMMIT, error);
     conv_status status = connection->failure.status;
     if (status != CONV_OK) {
         if (error != NULL) *error = connection->failure;
@@ -188,7 +188,7 @@ conv_status conv__sqlite_commit(conv__sqlite *connection, conv_error *error)
 
 void conv__sqlite_rollback(conv__sqlite *connection)
 {
-    if (connection->process != getpid()) return;
+    if (connection->process != conv__process_id()) return;
     end_transaction(connection);
     give_back(connection);
 }

@@ -123,6 +123,7 @@ static const conv__chat_repository_functions chat_functions = {
 
 static const conv__usage_repository_functions usage_functions = {
     .save = conv__sqlite_save_usage,
+    .save_new = conv__sqlite_save_usage,
     .query = conv__sqlite_query_usage,
     .sum = conv__sqlite_sum_usage,
     .refresh = conv__sqlite_refresh_usage,

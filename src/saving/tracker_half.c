@@ -1,0 +1,224 @@
+/* Buffered usage records on their way: some threads read batches of a half in turn and save them
+ * side by side. It must not touch what callers fill meanwhile. */
+#include "saving/tracker_half.h"
+
+#include <pthread.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/thread.h"
+#include "core/time.h"
+#include "saving/record.h"
+#include "saving/report.h"
+#include "saving/usage_batch.h"
+
+#define ACTION "track usage"
+
+enum { BATCH = 1000, DISK_MS = 500, FLUSHERS_MOST = 4 };
+
+/* Records on their way, in arrays of the same order. */
+typedef struct flush_batch {
+    conv__arena arena;
+    conv__usage_row *rows;
+    conv__usage_save *saves;
+    conv__usage_kept *kept;
+    conv_bytes *records; /* absent without a spool: there is no journal to keep them in either */
+    size_t count;
+} flush_batch;
+
+/* What the threads of one flush share. The lock is held for all but the waiting for the store. */
+typedef struct flush {
+    const conv__tracker_params *params;
+    const conv__tracker_half *half;
+    int64_t deadline_ns;
+    size_t capacity; /* of a batch */
+    pthread_mutex_t lock;
+    size_t position; /* in the frames */
+    conv__usage_place place;
+    bool begun;
+    bool ended; /* all are read */
+    int64_t flushed;
+    conv_status status;
+    conv_error error;
+} flush;
+
+static bool make_batch(flush *self, flush_batch *batch)
+{
+    size_t count = self->capacity;
+    batch->rows = conv__allocate(count * sizeof *batch->rows);
+    batch->saves = conv__allocate(count * sizeof *batch->saves);
+    batch->kept = conv__allocate(count * sizeof *batch->kept);
+    batch->records = conv__allocate(count * sizeof *batch->records);
+    return batch->rows != NULL && batch->saves != NULL && batch->kept != NULL &&
+           batch->records != NULL;
+}
+
+static void free_batch(flush_batch *batch)
+{
+    conv__arena_reset(&batch->arena);
+    conv__release(batch->rows);
+    conv__release(batch->saves);
+    conv__release(batch->kept);
+    conv__release(batch->records);
+}
+
+/* What the spool gave back and is no whole record is not dropped in silence: it becomes a dead
+ * letter. What the tracker holds in memory alone is never damaged. */
+static bool read_frame(flush *self, flush_batch *batch)
+{
+    bool damaged = false;
+    conv_error why = CONV_ERROR_INIT;
+    conv_bytes frames = conv__buffer_bytes(&self->half->frames);
+    conv_bytes *record = &batch->records[batch->count];
+    if (!conv__frame_next(frames, &self->position, record, &damaged)) return false;
+    if (damaged)
+        self->status =
+            conv__fail(&why, CONV_BAD_DATA, ACTION, "a part of the usage spool is damaged");
+    else
+        self->status = conv__record_read_usage(*record, &batch->rows[batch->count], &why);
+    if (self->status == CONV_OK) {
+        batch->count++;
+        return true;
+    }
+    if (self->status == CONV_NO_MEMORY) {
+        self->error = why;
+        return false;
+    }
+    if (self->status == CONV_BAD_DATA && !damaged)
+        self->position = (size_t)(record->data - frames.data);
+    self->status = conv__saving_keep_damaged(self->params->saving, *record, &why, self->deadline_ns,
+                                             &self->error);
+    return self->status == CONV_OK;
+}
+
+static bool read_copy(flush *self, flush_batch *batch)
+{
+    const conv__usage_copy *copy = conv__usage_copies_next(&self->half->copies, &self->place);
+    if (copy == NULL) return false;
+    conv_usage usage = copy->usage;
+    self->params->finish(copy->prices, &usage);
+    self->status =
+        conv__usage_to_row(&batch->arena, &usage, &batch->rows[batch->count], &self->error);
+    if (self->status == CONV_OK) batch->count++;
+    return self->status == CONV_OK;
+}
+
+/* The next records; none at the end or after a failure. */
+static void fill(flush *self, flush_batch *batch)
+{
+    bool spooled = self->half->spool.descriptor >= 0;
+    conv__arena_reset(&batch->arena);
+    batch->count = 0;
+    if (self->status == CONV_OK && self->begun && !self->ended &&
+        conv__deadline_passed(self->deadline_ns))
+        self->status = conv__fail(&self->error, CONV_TIMEOUT, ACTION,
+                                  "the deadline passed before all usage records were saved");
+    self->begun = true;
+    while (self->status == CONV_OK && !self->ended && batch->count < self->capacity)
+        self->ended = !(spooled ? read_frame(self, batch) : read_copy(self, batch));
+    if (self->status != CONV_OK) batch->count = 0;
+    for (size_t i = 0; i < batch->count; i++)
+        batch->saves[i] = (conv__usage_save){.row = &batch->rows[i]};
+}
+
+/* While the store is known to be away nobody waits for it: the journal takes them at once. */
+static void offer(const flush *self, flush_batch *batch)
+{
+    conv_error away = CONV_ERROR_INIT;
+    conv__saving *saving = self->params->saving;
+    if (!conv__saving_is_away(saving, ACTION, &away)) {
+        conv__usage_batch_save(conv__saving_store(saving), batch->saves, batch->count,
+                               self->half->tried, self->deadline_ns);
+        return;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->saves[i].status = away.status;
+        batch->saves[i].error = away;
+    }
+}
+
+/* What the store did not take goes into the journal, as waiting or as dead letters. */
+static conv_status keep(const flush *self, flush_batch *batch, conv_error *error)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const conv__usage_save *save = &batch->saves[i];
+        if (save->status == CONV_NO_MEMORY) { /* says nothing about the record, which stays */
+            *error = save->error;
+            return save->status;
+        }
+        if (save->status != CONV_OK)
+            batch->kept[count++] = (conv__usage_kept){save->row, batch->records[i], &save->error};
+    }
+    if (count == 0) return CONV_OK;
+    /* The time may have gone by waiting for the store; the disk gets some of its own. */
+    int64_t disk_ns = conv__deadline_in_ms(DISK_MS);
+    return conv__saving_keep_usage(self->params->saving, batch->kept, count,
+                                   disk_ns > self->deadline_ns ? disk_ns : self->deadline_ns,
+                                   error);
+}
+
+/* What is in the store now, and what has become a dead letter. */
+static void tell(flush *self, const flush_batch *batch, bool kept)
+{
+    conv__bus *bus = conv__saving_bus(self->params->saving);
+    for (size_t i = 0; i < batch->count; i++) {
+        const conv__usage_save *save = &batch->saves[i];
+        bool stored = save->status == CONV_OK && save->fresh;
+        bool dead = save->status != CONV_OK && kept && !conv__saving_may_wait(&save->error);
+        if (stored) self->flushed++;
+        if (stored || dead) conv__report_usage(bus, save, false);
+    }
+}
+
+static void *work(void *context)
+{
+    flush *self = context;
+    flush_batch batch = {.count = 0};
+    bool made = make_batch(self, &batch);
+    pthread_mutex_lock(&self->lock);
+    if (!made) self->status = conv__fail_memory(&self->error, ACTION);
+    for (;;) {
+        conv_error error = CONV_ERROR_INIT;
+        fill(self, &batch);
+        if (batch.count == 0) break;
+        pthread_mutex_unlock(&self->lock);
+        offer(self, &batch);
+        pthread_mutex_lock(&self->lock);
+        conv_status status = keep(self, &batch, &error);
+        tell(self, &batch, status == CONV_OK);
+        if (status != CONV_OK && self->status == CONV_OK) {
+            self->status = status;
+            self->error = error;
+        }
+    }
+    pthread_mutex_unlock(&self->lock);
+    free_batch(&batch);
+    return NULL;
+}
+
+conv_status conv__tracker_half_save(const conv__tracker_params *params,
+                                    const conv__tracker_half *half, int64_t deadline_ns,
+                                    int64_t *flushed, conv_error *error)
+{
+    flush self = {.params = params,
+                  .half = half,
+                  .deadline_ns = deadline_ns,
+                  .capacity = half->records < BATCH ? half->records : BATCH,
+                  .error = CONV_ERROR_INIT};
+    pthread_t helpers[FLUSHERS_MOST];
+    int started = 0;
+    size_t batches = (half->records + BATCH - 1) / BATCH;
+    pthread_mutex_init(&self.lock, NULL);
+    /* With fewer threads than wanted it takes longer, and that is all. */
+    while (started + 1 < params->flushers && started < FLUSHERS_MOST &&
+           (size_t)started + 1 < batches && conv__thread_start(&helpers[started], work, &self))
+        started++;
+    (void)work(&self);
+    while (started > 0)
+        pthread_join(helpers[--started], NULL);
+    pthread_mutex_destroy(&self.lock);
+    *flushed += self.flushed;
+    if (self.status != CONV_OK && error != NULL) *error = self.error;
+    return self.status;
+}
