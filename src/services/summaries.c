@@ -166,7 +166,8 @@ static conv_status keep(making *self, conv_error *error)
         conv_usage usage = self->usage.usage;
         conv_status tracked = conv__usage_from_row(&self->usage, &unused);
         if (tracked == CONV_OK)
-            tracked = conv__tracker_take(self->service->tracker, &usage, &unused);
+            tracked =
+                conv__tracker_take(self->service->tracker, &usage, self->service->prices, &unused);
         (void)tracked; /* the caller hears of the store's failure */
         return status;
     }
