@@ -215,6 +215,9 @@ server *server_start_standby(server *primary)
         !server_execute(primary->url, "SELECT pg_reload_conf()"))
         die("waiting for a standby", "refused");
     await(primary, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'");
+    /* Commits wait for a standby only once the checkpointer has read the setting (PostgreSQL 15,
+     * SyncRepUpdateSyncStandbysDefined), which it does before it makes a checkpoint. */
+    if (!server_execute(primary->url, "CHECKPOINT")) die("waiting for a standby", "refused");
     return self;
 }
 
@@ -287,7 +290,8 @@ static void signal_all(server *self, int signal)
 
 void server_freeze(server *self)
 {
-    /* A signal takes its time, and until then the postmaster makes children that nobody has seen. */
+    /* A signal takes its time, and until then the postmaster makes children that nobody has seen.
+     */
     kill(self->postmaster, SIGSTOP);
     waitpid(self->postmaster, NULL, WUNTRACED);
     signal_all(self, SIGSTOP);

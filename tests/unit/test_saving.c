@@ -748,32 +748,48 @@ static void one_damaged_row_holds_up_no_other(void **state)
     journal->functions->close(journal);
 }
 
+static int64_t entries_after_flip(int64_t at, int bit)
+{
+    char *set_aside = NULL;
+    conv__journal *journal = NULL;
+    conv__journal_counts counts;
+    conv_error error;
+    char byte = 0;
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(fread(&byte, 1, 1, file), 1);
+    fclose(file);
+    byte = (char)(byte ^ (1 << bit));
+    overwrite(at, &byte, 1);
+    assert_ok(conv__sqlite_journal_open(path, false, &set_aside, &journal, &error), error);
+    assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
+              error);
+    journal->functions->close(journal);
+    conv__release(set_aside);
+    assert_int_equal(teardown(NULL), 0);
+    assert_int_equal(setup(NULL), 0);
+    return counts.exchanges;
+}
+
 /* Without a whole header SQLite reads nothing of a file, and nearly all of it is known. */
 static void a_flipped_bit_in_the_header_costs_nothing(void **state)
 {
     (void)state;
     for (int64_t at = 0; at < 100; at++) {
-        char *set_aside = NULL;
-        conv__journal *journal = NULL;
-        conv_error error;
         (void)fill(20);
-        char byte = 0;
-        FILE *file = fopen(path, "rb");
-        assert_non_null(file);
-        assert_int_equal(fseek(file, at, SEEK_SET), 0);
-        assert_int_equal(fread(&byte, 1, 1, file), 1);
-        fclose(file);
-        byte = (char)(byte ^ (1 << (at % 8)));
-        overwrite(at, &byte, 1);
-        assert_ok(conv__sqlite_journal_open(path, false, &set_aside, &journal, &error), error);
-        conv__journal_counts counts;
-        assert_ok(journal->functions->count(journal, conv__deadline_in_ms(5000), &counts, &error),
-                  error);
-        assert_int_equal(counts.exchanges, 20);
-        journal->functions->close(journal);
-        conv__release(set_aside);
-        assert_int_equal(teardown(NULL), 0);
-        assert_int_equal(setup(NULL), 0);
+        assert_int_equal(entries_after_flip(at, (int)(at % 8)), 20);
+    }
+}
+
+/* Behind the header the first page has the schema, from its end on. */
+static void a_flipped_bit_in_the_schema_keeps_nobody_out(void **state)
+{
+    (void)state;
+    enum { PAGE = 4096, SCHEMA = 1700, STEP = 13 };
+    for (int64_t at = PAGE - SCHEMA; at < PAGE; at += STEP) {
+        (void)fill(1);
+        (void)entries_after_flip(at, (int)(at % 8));
     }
 }
 
@@ -834,6 +850,7 @@ int main(void)
         WITH_FOLDER(entries_on_both_sides_of_a_damage_are_taken_over),
         WITH_FOLDER(one_damaged_row_holds_up_no_other),
         WITH_FOLDER(a_flipped_bit_in_the_header_costs_nothing),
+        WITH_FOLDER(a_flipped_bit_in_the_schema_keeps_nobody_out),
         WITH_FOLDER(a_rescue_that_was_cut_short_goes_on),
     };
     return RUN_TESTS("saving", tests);

@@ -32,12 +32,23 @@ static conv_status read_all(conv__journal *journal, conv_error *error)
     return status;
 }
 
+/* A journal whose table of versions can't be found is a damaged one. */
+static bool has_entries(conv__sqlite *connection)
+{
+    return conv__sqlite_run_script(connection, "SELECT 1 FROM journal LIMIT 0", ACTION, NULL) ==
+           CONV_OK;
+}
+
 static conv_status bring_up_to_date(conv__sqlite *connection, const char *path, conv_error *error)
 {
     conv_schema_state state;
     int64_t deadline = conv__deadline_in_ms(OPEN_TIMEOUT_MS);
     conv_status status =
         conv__sqlite_read_schema(connection, conv__migrations_journal, deadline, &state, error);
+    /* No other form of a journal's migrations was ever made. */
+    if (status == CONV_STATE) return CONV_BAD_DATA;
+    if (status == CONV_OK && state.foreign && has_entries(connection))
+        return conv__fail(error, CONV_BAD_DATA, ACTION, "%s has lost its schema's version", path);
     if (status == CONV_OK && state.foreign)
         return conv__fail(error, CONV_STATE, ACTION,
                           "%s is a database of something else; nothing was changed: name another "
@@ -48,8 +59,17 @@ static conv_status bring_up_to_date(conv__sqlite *connection, const char *path, 
                           "%s was written by a newer version of this library, and nothing was "
                           "changed: use that version",
                           path);
-    if (status != CONV_OK) return status;
-    return conv__sqlite_migrate(connection, conv__migrations_journal, deadline, &state, error);
+    if (status == CONV_OK)
+        status =
+            conv__sqlite_migrate(connection, conv__migrations_journal, deadline, &state, error);
+    return status;
+}
+
+/* All that can be read; a schema that does not fit although its version does is a damaged one. */
+static conv_status look_through(conv__journal *journal, conv_error *error)
+{
+    conv_status status = read_all(journal, error);
+    return status == CONV_STATE ? CONV_BAD_DATA : status;
 }
 
 conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced, conv__journal **journal,
@@ -65,10 +85,12 @@ conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced, conv
     conv_status status = made->path == NULL ? conv__fail_memory(error, ACTION)
                                             : conv__sqlite_open(&params, &made->connection, error);
     if (status == CONV_OK) status = conv__sqlite_check(made->connection, error);
-    /* A header that it does not understand SQLite takes for a mistake in what was asked. */
-    if (status == CONV_INTERNAL) status = CONV_BAD_DATA;
     if (status == CONV_OK) status = bring_up_to_date(made->connection, path, error);
-    if (status == CONV_OK) status = read_all(&made->journal, error);
+    if (status == CONV_OK) status = look_through(&made->journal, error);
+    /* A header or a schema that it does not understand SQLite takes for a mistake in what was
+     * asked.
+     */
+    if (status == CONV_INTERNAL) status = CONV_BAD_DATA;
     if (status == CONV_OK)
         *journal = &made->journal;
     else
