@@ -74,6 +74,12 @@ typedef struct conv__journal_functions {
                         int64_t after_id, size_t limit, int64_t deadline_ns, conv__arena *arena,
                         conv__journal_list *list, conv_error *error);
 
+    /* The oldest of one kind, without those whose session, or for usage records whose own id, is in
+     * `held`: UUIDs as text, a space behind each. */
+    conv_status (*next)(conv__journal *journal, conv__journal_kind kind, const char *held,
+                        size_t limit, int64_t deadline_ns, conv__arena *arena,
+                        conv__journal_list *list, conv_error *error);
+
     /* Whether an exchange of this session waits for the store. */
     conv_status (*waits)(conv__journal *journal, conv_uuid session_id, int64_t deadline_ns,
                          bool *waits, conv_error *error);

@@ -41,6 +41,7 @@ static bool settle(conv__saving *saving, conv__journal_change *changes, size_t c
     pthread_mutex_lock(&saving->lock);
     saving->waiting -= settled;
     pthread_mutex_unlock(&saving->lock);
+    saving->left = 0;
     return true;
 }
 
@@ -63,35 +64,33 @@ typedef struct drain_batch {
     size_t count;
 } drain_batch;
 
+/* The oldest of a kind that are not held. False when the journal failed. */
+static bool read_next(conv__saving *saving, conv__journal_kind kind, conv__arena *arena,
+                      conv__journal_list *list)
+{
+    char held[CONV__HELD_TEXT_SIZE];
+    conv__journal *journal = saving->params.journal;
+    conv__held_text(&saving->held, held);
+    return journal->functions->next(journal, kind, held, DRAIN_BATCH,
+                                    conv__deadline_in_ms(saving->params.store_timeout_ms), arena,
+                                    list, NULL) == CONV_OK;
+}
+
 /* Reads the oldest exchanges that may share a transaction and are not held. A record that can't be
  * read becomes a dead letter and does not hold up the others. False when the journal itself failed.
  */
 static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
 {
-    static const conv__journal_kind kinds[] = {CONV__JOURNAL_EXCHANGE};
-    conv__journal *journal = saving->params.journal;
-    int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
-    if (journal->functions->list(journal, kinds, 1, saving->exchanges_after, DRAIN_BATCH, deadline,
-                                 &batch->arena, &batch->list, NULL) != CONV_OK)
-        return false;
+    if (!read_next(saving, CONV__JOURNAL_EXCHANGE, &batch->arena, &batch->list)) return false;
     for (size_t i = 0; i < batch->list.count; i++) {
         conv__journal_entry *entry = &batch->list.entries[i];
-        int64_t before = saving->exchanges_after;
-        saving->exchanges_after = entry->entry_id;
-        if (conv__held_is(&saving->held, entry->session_id, saving->pass_ns)) {
-            saving->left++;
-            continue;
-        }
         conv__exchange *exchange = &batch->exchanges[batch->count];
         conv_error error = CONV_ERROR_INIT;
         if (conv__record_read_exchange(&batch->arena, entry->record, exchange, &error) != CONV_OK) {
             if (!settle_unreadable(saving, entry, &error)) return false;
             continue;
         }
-        if (exchange->replaces_failed && batch->count > 0) {
-            saving->exchanges_after = before;
-            break;
-        }
+        if (exchange->replaces_failed && batch->count > 0) break;
         batch->saves[batch->count] =
             (conv__save){.exchange = exchange,
                          .compare_reply = entry->compare_reply,
@@ -148,7 +147,6 @@ static fate decide(conv__saving *saving, conv_uuid id, conv_status status, const
     bool waits = status != CONV_OK && conv__saving_may_wait(error);
     if (waits && conv__failure_of_row(error) && conv__held_add(&saving->held, id)) {
         conv__saving_failed(saving, error);
-        saving->left++;
         return HELD;
     }
     if (waits || status == CONV_NO_MEMORY) {
@@ -191,21 +189,11 @@ typedef struct usage_drain {
 
 static bool read_usage(conv__saving *saving, usage_drain *batch)
 {
-    static const conv__journal_kind kinds[] = {CONV__JOURNAL_USAGE};
-    conv__journal *journal = saving->params.journal;
-    int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
-    if (journal->functions->list(journal, kinds, 1, saving->usage_after, DRAIN_BATCH, deadline,
-                                 &batch->arena, &batch->list, NULL) != CONV_OK)
-        return false;
+    if (!read_next(saving, CONV__JOURNAL_USAGE, &batch->arena, &batch->list)) return false;
     for (size_t i = 0; i < batch->list.count; i++) {
         conv__journal_entry *entry = &batch->list.entries[i];
         conv__usage_row *row = &batch->rows[batch->count];
         conv_error error = CONV_ERROR_INIT;
-        saving->usage_after = entry->entry_id;
-        if (conv__held_is(&saving->held, entry->item_id, saving->pass_ns)) {
-            saving->left++;
-            continue;
-        }
         if (conv__record_read_usage(entry->record, row, &error) != CONV_OK) {
             if (!settle_unreadable(saving, entry, &error)) return false;
             continue;
@@ -301,19 +289,9 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
     return settled;
 }
 
-static void begin_pass(conv__saving *saving)
-{
-    saving->exchanges_after = saving->usage_after = saving->left = 0;
-    saving->pass_ns = conv__monotonic_ns();
-}
-
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
 {
-    bool again = false;
     if (conv__saving_waiting(saving) > 0 && !conv__saving_prove(saving)) return false;
-    /* What is held need not be read again before it is to be tried again. */
-    if (saving->held.count == 0 || conv__deadline_passed(conv__held_until(&saving->held)))
-        begin_pass(saving);
     for (;;) {
         if (conv__deadline_passed(deadline_ns)) return false;
         pthread_mutex_lock(&saving->lock);
@@ -322,7 +300,7 @@ bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
         bool anew = saving->anew;
         saving->anew = false;
         pthread_mutex_unlock(&saving->lock);
-        if (anew) begin_pass(saving);
+        if (anew || conv__deadline_passed(conv__held_until(&saving->held))) saving->left = 0;
         if (waiting <= saving->left) return true;
         if (called_off) return false;
         bool more = false;
@@ -331,15 +309,11 @@ bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
         bool settled =
             drain_some(saving, deadline_ns, &more) && drain_usage(saving, deadline_ns, &more_usage);
         conv__saving_release_drain(saving);
-        if (!settled) {
-            begin_pass(saving);
-            return false;
-        }
+        if (!settled) return false;
         if (more || more_usage) continue;
-        /* An exchange has the place of its note, which may lie behind. */
-        if (again) return true;
-        again = true;
-        begin_pass(saving);
+        /* All that was counted before was in the journal, so all of that is held. */
+        saving->left = waiting;
+        return true;
     }
 }
 

@@ -34,11 +34,16 @@ void conv__held_release(conv__held *held, conv_uuid id)
     if (one != NULL) *one = held->all[--held->count];
 }
 
-bool conv__held_is(const conv__held *held, conv_uuid id, int64_t now_ns)
+void conv__held_text(const conv__held *held, char text[CONV__HELD_TEXT_SIZE])
 {
-    for (size_t i = 0; i < held->count; i++)
-        if (conv_uuid_compare(held->all[i].id, id) == 0) return held->all[i].retry_at_ns > now_ns;
-    return false;
+    int64_t now_ns = conv__monotonic_ns();
+    for (size_t i = 0; i < held->count; i++) {
+        if (held->all[i].retry_at_ns <= now_ns) continue;
+        conv_uuid_format(held->all[i].id, text);
+        text += CONV_UUID_TEXT_SIZE - 1;
+        *text++ = ' ';
+    }
+    *text = '\0';
 }
 
 int64_t conv__held_until(const conv__held *held)

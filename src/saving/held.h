@@ -29,9 +29,9 @@ bool conv__held_add(conv__held *held, conv_uuid id);
 /* The store has taken it. */
 void conv__held_release(conv__held *held, conv_uuid id);
 
-/* Whether it is not to be tried yet, at a time that is the same for all of a pass: else what stands
- * behind an entry could be tried although that one was not. */
-bool conv__held_is(const conv__held *held, conv_uuid id, int64_t now_ns);
+/* Those that are not to be tried yet, all at one moment: UUIDs as text, a space behind each. */
+enum { CONV__HELD_TEXT_SIZE = CONV__HELD_AT_MOST * CONV_UUID_TEXT_SIZE + 1 };
+void conv__held_text(const conv__held *held, char text[CONV__HELD_TEXT_SIZE]);
 
 /* When the first of them is to be tried; CONV__NO_DEADLINE: none is held. */
 int64_t conv__held_until(const conv__held *held);

@@ -37,12 +37,9 @@ struct conv__saving {
     conv_error failure; /* the latest of what waits */
     int failures;
     int64_t retry_at_ns;
-    int64_t turns_until;     /* turns up to this entry were noted by an earlier process */
-    conv__held held;         /* of the thread, and of closing after it; without the lock */
-    int64_t pass_ns;         /* when the pass over all entries began */
-    int64_t exchanges_after; /* entries up to here were looked at in this pass */
-    int64_t usage_after;
-    int64_t left; /* of them, those that are held */
+    int64_t turns_until; /* turns up to this entry were noted by an earlier process */
+    conv__held held;     /* of the thread, and of closing after it; without the lock */
+    int64_t left;        /* of what waits, so many were held when it was last looked through */
     conv__journal_key *done;
     size_t done_count;
     size_t done_capacity;

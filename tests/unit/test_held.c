@@ -11,8 +11,6 @@ static void what_is_held_is_due_later_and_later(void **state)
 {
     (void)state;
     conv__held held = {.count = 0};
-    int64_t now = conv__monotonic_ns();
-    assert_false(conv__held_is(&held, first, now));
     assert_int_equal(conv__held_until(&held), CONV__NO_DEADLINE);
     int64_t pause = 0;
     for (int i = 0; i < 8; i++) {
@@ -26,19 +24,25 @@ static void what_is_held_is_due_later_and_later(void **state)
     assert_int_equal(held.count, 1);
 }
 
-/* One clock for a pass: what was held at its beginning stays so to its end. */
-static void the_time_is_the_one_of_the_pass(void **state)
+static void those_that_are_due_are_not_named(void **state)
 {
     (void)state;
     conv__held held = {.count = 0};
+    char text[CONV__HELD_TEXT_SIZE];
+    conv__held_text(&held, text);
+    assert_string_equal(text, "");
     assert_true(conv__held_add(&held, first));
-    int64_t due = conv__held_until(&held);
-    assert_true(conv__held_is(&held, first, due - 1));
-    assert_false(conv__held_is(&held, first, due));
-    assert_false(conv__held_is(&held, second, due - 1));
+    assert_true(conv__held_add(&held, second));
+    conv__held_text(&held, text);
+    assert_string_equal(text, "01000000-0000-0000-0000-000000000000 "
+                              "02000000-0000-0000-0000-000000000000 ");
+    held.all[0].retry_at_ns = conv__monotonic_ns();
+    conv__held_text(&held, text);
+    assert_string_equal(text, "02000000-0000-0000-0000-000000000000 ");
     conv__held_release(&held, second);
-    conv__held_release(&held, first);
-    assert_false(conv__held_is(&held, first, due - 1));
+    conv__held_release(&held, second);
+    conv__held_text(&held, text);
+    assert_string_equal(text, "");
 }
 
 static void too_many_are_no_matter_of_rows(void **state)
@@ -57,7 +61,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_held_is_due_later_and_later),
-        cmocka_unit_test(the_time_is_the_one_of_the_pass),
+        cmocka_unit_test(those_that_are_due_are_not_named),
         cmocka_unit_test(too_many_are_no_matter_of_rows),
     };
     return RUN_TESTS("held", tests);

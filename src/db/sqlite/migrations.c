@@ -95,7 +95,7 @@ conv_status conv__sqlite_read_schema(conv__sqlite *connection, const conv__migra
     if (status != CONV_OK) return status;
     state->version = found.version;
     state->foreign = found.foreign;
-    if (found.unknown.status == CONV_OK || found.missing == NULL) return CONV_OK;
+    if (found.version <= state->wanted || found.missing == NULL) return CONV_OK;
     return conv__fail(error, CONV_STATE, ACTION_READ,
                       "there is migration %lld, which this library does not know, and not %lld_%s, "
                       "which comes before",

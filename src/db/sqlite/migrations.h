@@ -9,7 +9,8 @@
 #include "db/sqlite/connection.h"
 
 /* `migrations` is a table such as conv__migrations_sqlite. Changes nothing. CONV_STATE: an applied
- * one differs from the one of that version in `migrations`, or one is unknown and another missing.
+ * one differs from the one of that version in `migrations`, or one is newer than all and another
+ * missing.
  */
 CONV_WARN_UNUSED conv_status conv__sqlite_read_schema(conv__sqlite *connection,
                                                       const conv__migration *migrations,

@@ -27,6 +27,7 @@ enum {
     SELECT_COUNTER,
     SELECT_USED,
     SELECT_PAGE,
+    SELECT_NOT_HELD,
     SELECT_ONE,
     SELECT_WAITS,
     SELECT_OLDEST,
@@ -63,6 +64,9 @@ const conv__sqlite_statement conv__sqlite_journal_statements[] = {
                      " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"},
     [SELECT_PAGE] = {"SELECT " COLUMNS " FROM journal WHERE entry_id > ?1"
                      " AND kind IN (?2, ?3, ?4, ?5) ORDER BY entry_id LIMIT ?6"},
+    [SELECT_NOT_HELD] = {"SELECT " COLUMNS " FROM journal WHERE kind = ?1 AND"
+                         " instr(?2, CASE kind WHEN 'usage' THEN item_id ELSE session_id END) = 0"
+                         " ORDER BY entry_id LIMIT ?3"},
     [SELECT_ONE] = {"SELECT " COLUMNS " FROM journal WHERE item_id = ?1 AND session_id = ?2"},
     [SELECT_WAITS] = {"SELECT 1 FROM journal WHERE session_id = ?1 AND kind = 'exchange' LIMIT 1"},
     [SELECT_OLDEST] = {"SELECT min(created_at) FROM ("
@@ -235,6 +239,21 @@ static conv_status end_read(conv__journal *journal, conv__sqlite_query *query, c
     return status;
 }
 
+/* What the query gives, and whether there is more. */
+static void read_list(conv__sqlite_query *query, size_t limit, conv__arena *arena,
+                      conv__journal_list *result)
+{
+    conv__sqlite_bind_integer(query, (int64_t)limit + 1);
+    result->entries = conv__arena_allocate(arena, limit * sizeof *result->entries);
+    if (result->entries == NULL) conv__sqlite_no_memory(query);
+    while (conv__sqlite_step(query)) {
+        if (result->count == limit)
+            result->has_more = true;
+        else
+            read_entry(query, arena, &result->entries[result->count++]);
+    }
+}
+
 static conv_status list(conv__journal *journal, const conv__journal_kind *kinds, size_t kind_count,
                         int64_t after_id, size_t limit, int64_t deadline_ns, conv__arena *arena,
                         conv__journal_list *result, conv_error *error)
@@ -247,15 +266,22 @@ static conv_status list(conv__journal *journal, const conv__journal_kind *kinds,
     conv__sqlite_bind_integer(&query, after_id);
     for (size_t i = 0; i < KINDS; i++)
         conv__sqlite_bind_text(&query, conv_text(i < kind_count ? kind_names[kinds[i]] : NULL));
-    conv__sqlite_bind_integer(&query, (int64_t)limit + 1);
-    result->entries = conv__arena_allocate(arena, limit * sizeof *result->entries);
-    if (result->entries == NULL) conv__sqlite_no_memory(&query);
-    while (conv__sqlite_step(&query)) {
-        if (result->count == limit)
-            result->has_more = true;
-        else
-            read_entry(&query, arena, &result->entries[result->count++]);
-    }
+    read_list(&query, limit, arena, result);
+    return end_read(journal, &query, error);
+}
+
+static conv_status next(conv__journal *journal, conv__journal_kind kind, const char *held,
+                        size_t limit, int64_t deadline_ns, conv__arena *arena,
+                        conv__journal_list *result, conv_error *error)
+{
+    conv__sqlite_query query;
+    *result = (conv__journal_list){0};
+    conv_status status = begin_read(journal, deadline_ns, error);
+    if (status != CONV_OK) return status;
+    prepare(&query, journal, SELECT_NOT_HELD, ACTION_READ);
+    conv__sqlite_bind_text(&query, conv_text(kind_names[kind]));
+    conv__sqlite_bind_text(&query, conv_text(held));
+    read_list(&query, limit, arena, result);
     return end_read(journal, &query, error);
 }
 
@@ -381,6 +407,7 @@ static void close_journal(conv__journal *journal)
 
 const conv__journal_functions conv__sqlite_journal_functions = {.apply = apply,
                                                                 .list = list,
+                                                                .next = next,
                                                                 .waits = waits,
                                                                 .find = find,
                                                                 .count = count,
