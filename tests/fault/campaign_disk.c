@@ -83,16 +83,19 @@ static long behind_failed_sync(const disk_operation *operations, size_t count)
 {
     long found = 0;
     bool failed = false;
+    bool behind = false; /* something was synced in the same log since */
     for (size_t i = 0; i < count; i++) {
         const disk_operation *one = &operations[i];
         if (one->what == DISK_MARK)
-            found += failed;
+            found += behind;
         else if (strcmp(one->name, "-wal") != 0)
             continue;
         else if (one->what == DISK_FAILED_SYNC)
             failed = true;
+        else if (one->what == DISK_SYNC)
+            behind = failed;
         else if (one->what == DISK_TRUNCATE || one->what == DISK_REMOVE)
-            failed = false;
+            failed = behind = false;
     }
     return found;
 }
