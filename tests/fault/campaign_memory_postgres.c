@@ -13,7 +13,8 @@ int main(int argc, char **argv)
     /* What libpq and the system's libraries make once stays. */
     caller_close(caller_open(
         &(caller_params){.store = server_url(store), .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
-    memory_run(&run, &(memory_store){"PostgreSQL", server_url(store), NULL, base});
+    memory_run(&run,
+               &(memory_store){.name = "PostgreSQL", .url = server_url(store), .files = base});
     server_remove(store);
     conv_provider_free(fault_provider());
     return campaign_end(&run);

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
     memory_prepare(&run, base);
     snprintf(file, sizeof file, "%s.store", base);
     snprintf(url, sizeof url, "sqlite:%s", file);
-    memory_run(&run, &(memory_store){"SQLite", url, file, base});
+    memory_run(&run, &(memory_store){.name = "SQLite", .url = url, .file = file, .files = base});
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

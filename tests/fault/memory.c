@@ -1,6 +1,7 @@
 /* See memory.h. */
 #include "fault/memory.h"
 
+#include <glob.h>
 #include <jansson.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -17,6 +18,8 @@
 #include "fault/server.h"
 #include "fault/witness.h"
 #include "support/library_memory.h"
+
+enum { OPENED_EACH = 16 };
 
 static atomic_long asked;
 static atomic_long failed;
@@ -185,6 +188,32 @@ static checker_findings check(const campaign *run, const memory_store *store)
     return checker_run(&params);
 }
 
+/* How many tables, indexes and triggers an SQLite file has; 0 also for one that is not there. */
+static long count_schema(const char *file)
+{
+    sqlite3 *database = NULL;
+    sqlite3_stmt *statement = NULL;
+    long count = access(file, F_OK) == 0 ? -1 : 0;
+    if (count == 0) return 0;
+    if (sqlite3_open_v2(file, &database, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(database, "SELECT count(*) FROM sqlite_master", -1, &statement, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        count = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    return count;
+}
+
+/* Where no call began there is a schema or none, never a half of one. */
+static void judge_schema(const char *file, long whole, checker_findings *all)
+{
+    long count = count_schema(file);
+    if (count == 0 || count == whole) return;
+    fprintf(stderr, "violation: %s has %ld of %ld parts of its schema\n", file, count, whole);
+    all->half++;
+}
+
 /* What was acknowledged is there once a healthy process has drained the journal. */
 static void judge(const campaign *run, const memory_store *store, checker_findings *all)
 {
@@ -207,10 +236,14 @@ static void judge(const campaign *run, const memory_store *store, checker_findin
 /* What the client never got to write needs no emptying. */
 static void clean_up(const campaign *run, const memory_store *store)
 {
-    char command[192];
+    char pattern[192];
+    glob_t files = {0};
     bool touched = access(run->lines, F_OK) == 0;
-    snprintf(command, sizeof command, "rm -f '%s'*", store->files);
-    if (system(command) != 0) exit(99);
+    snprintf(pattern, sizeof pattern, "%s*", store->files);
+    if (glob(pattern, GLOB_NOSORT, NULL, &files) == 0)
+        for (size_t i = 0; i < files.gl_pathc; i++)
+            unlink(files.gl_pathv[i]);
+    globfree(&files);
     unlink(run->lines);
     if (store->file == NULL && touched) server_empty(store->url);
 }
@@ -234,7 +267,12 @@ static bool try_one(const campaign *run, const memory_store *store, long first, 
         findings->wrong++;
     }
     long bad = findings->lost + findings->wrong;
-    judge(run, store, findings);
+    if (store->file == NULL || access(run->lines, F_OK) == 0 || first % OPENED_EACH == 1) {
+        judge(run, store, findings);
+    } else {
+        judge_schema(store->file, store->schema, findings);
+        judge_schema(run->journal, store->journal_schema, findings);
+    }
     if (findings->lost + findings->wrong > bad)
         fprintf(stderr, "violation: at allocation %ld, %s, %s\n", first,
                 always ? "for ever" : "once", store->name);
@@ -253,8 +291,24 @@ void memory_prepare(campaign *run, char base[MEMORY_PATH_SIZE])
     (void)conv_uuid_v5(conv_uuid_namespace_dns(), conv_text("libcrypto is ready"));
 }
 
-void memory_run(campaign *run, const memory_store *store)
+/* What a healthy client makes. */
+static memory_store with_schema(const campaign *run, const memory_store *store)
 {
+    memory_store known = *store;
+    checker_findings unused = {0};
+    if (store->file == NULL) return known;
+    judge(run, store, &unused);
+    known.schema = count_schema(store->file);
+    known.journal_schema = count_schema(run->journal);
+    if (known.schema <= 0 || known.journal_schema <= 0) exit(99);
+    clean_up(run, store);
+    return known;
+}
+
+void memory_run(campaign *run, const memory_store *which)
+{
+    memory_store known = with_schema(run, which);
+    const memory_store *store = &known;
     for (int always = 0; always < 2; always++) {
         char name[64];
         checker_findings findings = {0};

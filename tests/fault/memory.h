@@ -12,14 +12,18 @@ typedef struct memory_store {
     const char *name;
     const char *url;
     const char *file;  /* of SQLite, or NULL */
-    const char *files; /* what a trial leaves, as a shell takes it */
+    const char *files; /* the beginning of the names of what a trial leaves */
+    long schema;       /* parts of the SQLite file's schema, and of the journal's */
+    long journal_schema;
 } memory_store;
 
 /* Puts memory that can fail under all libraries, the journal into memory, and the beginning of all
  * its files' names into `base`. Before anything else is used. */
 void memory_prepare(campaign *run, char base[MEMORY_PATH_SIZE]);
 
-/* Each n-th allocation, n being the campaign's trials: a process of its own for each. */
+/* Each n-th allocation, n being the campaign's trials: a process of its own for each. Where no call
+ * began, a healthy client opens what is left after every sixteenth only; the others are looked at.
+ */
 void memory_run(campaign *run, const memory_store *store);
 
 #endif
