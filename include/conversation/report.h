@@ -55,8 +55,10 @@ typedef enum conv_account {
 /* Exact. A sum counts known values only. */
 typedef struct conv_account_sums {
     int64_t records;
-    int64_t total_tokens;
-    conv_decimal cost_usd;
+    int64_t total_tokens;  /* means nothing unless `reported` */
+    conv_decimal cost_usd; /* means nothing unless `priced` */
+    bool reported;         /* false: there are records, and of none the tokens are known */
+    bool priced;           /* likewise of the price */
 } conv_account_sums;
 
 /* One thing that does not agree. Everything belongs to the reconciliation. */

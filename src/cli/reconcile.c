@@ -59,8 +59,10 @@ static json_t *sums_value(const conv_account_sums *sums)
     json_t *value = json_object();
     bool failed = false;
     cli_json_add(value, &failed, "records", json_integer(sums->records));
-    cli_json_add(value, &failed, "total_tokens", json_integer(sums->total_tokens));
-    cli_json_add(value, &failed, "cost_usd", cli_json_decimal(sums->cost_usd));
+    cli_json_add(value, &failed, "total_tokens",
+                 sums->reported ? json_integer(sums->total_tokens) : json_null());
+    cli_json_add(value, &failed, "cost_usd",
+                 sums->priced ? cli_json_decimal(sums->cost_usd) : json_null());
     if (!failed) return value;
     json_decref(value);
     return NULL;
@@ -126,8 +128,9 @@ static bool print_sums(const conv_reconciliation *result)
         cli_format_count(sums->records, records);
         cli_format_count(sums->total_tokens, tokens);
         cli_format_decimal(literals[i], places, cost);
-        conv_bytes cells[] = {conv_text(accounts[i]), conv_text(records), conv_text(tokens),
-                              conv_text(cost)};
+        conv_bytes cells[] = {conv_text(accounts[i]), conv_text(records),
+                              conv_text(sums->reported ? tokens : NULL),
+                              conv_text(sums->priced ? cost : NULL)};
         ok = cli_table_add(table, cells);
     }
     if (ok) cli_table_print(table, stdout, cli_terminal_width(stdout));

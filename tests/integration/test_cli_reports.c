@@ -151,6 +151,36 @@ static void reconcile_proves_or_names(void **state)
     assert_int_equal(test_run("conversation usage refresh --rebuild && conversation reconcile"), 0);
 }
 
+/* Unknown is never shown as 0, also where a refresh has not been yet. */
+static void what_nobody_knows_is_no_zero(void **state)
+{
+    (void)state;
+    test_store_execute(kind, "UPDATE usage_logs SET cost_usd = NULL, total_tokens = NULL");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(test_run("conversation reconcile"), 0);
+        assert_string_equal(test_output, "account   records  tokens  cost USD\n"
+                                         "ledger          3       —         —\n"
+                                         "summary         3       —         —\n"
+                                         "sessions        3       —         —\n");
+        assert_int_equal(test_run("conversation reconcile --json"), 0);
+        static const char *const accounts[] = {"ledger", "summary", "sessions"};
+        for (size_t j = 0; j < sizeof accounts / sizeof accounts[0]; j++) {
+            char wanted[128];
+            snprintf(wanted, sizeof wanted,
+                     "\"%s\": {\"records\": 3, \"total_tokens\": null, \"cost_usd\": null}",
+                     accounts[j]);
+            assert_contains(test_output, wanted);
+        }
+        assert_int_equal(test_run("conversation usage refresh"), 0);
+    }
+    test_store_execute(kind, "UPDATE usage_logs SET cost_usd = '0.5' WHERE model = 'gpt-4o'");
+    assert_int_equal(test_run("conversation reconcile"), 0);
+    assert_contains(test_output, "summary         3       —      0.50\n");
+    test_store_execute(kind, "DELETE FROM usage_logs");
+    assert_int_equal(test_run("conversation reconcile"), 0);
+    assert_contains(test_output, "summary         0       0      0.00\n");
+}
+
 #define MIGRATION "20261125400000_daily_usage.sql"
 
 /* Runs one half of our migration: what it does, or, taken out of its comment, what undoes it. */
@@ -195,6 +225,7 @@ int main(void)
         TEST(a_wrong_zone_is_said),
         TEST(refresh_fills_the_summary),
         TEST(reconcile_proves_or_names),
+        TEST(what_nobody_knows_is_no_zero),
         TEST(an_older_ledger_is_summed_by_the_migration),
 #undef TEST
     };

@@ -46,22 +46,29 @@ enum { FIRST_LIST = HOURS, LISTS = STATEMENTS - FIRST_LIST };
 const conv__statement conv__postgres_reconcile_statements[] = {
     [SUMS] =
         {"conv_reconcile_sums", ACTION, 0, true,
-         "SELECT l.records, l.tokens, l.cost,"
+         "SELECT l.records, l.tokens, l.cost, l.reported > 0, l.priced > 0,"
          " s.records + c.records, s.tokens + c.tokens, s.cost + c.cost,"
+         " h.reported + c.reported > 0, h.priced + c.priced > 0,"
          " t.records + (SELECT count(*) FROM chat_exchanges e WHERE NOT EXISTS"
          "  (SELECT FROM usage_logs u WHERE u.log_id = e.log_id"
-         "   AND u.session_id = e.session_id)), t.tokens, t.cost, c.records::int8"
+         "   AND u.session_id = e.session_id)), t.tokens, t.cost, t.reported > 0, t.priced > 0,"
+         " c.records::int8"
          " FROM (SELECT count(*) AS records, coalesce(sum(total_tokens), 0) AS tokens,"
-         "  coalesce(sum(cost_usd), 0) AS cost FROM usage_logs) l,"
+         "  coalesce(sum(cost_usd), 0) AS cost, count(total_tokens) AS reported,"
+         "  count(cost_usd) AS priced FROM usage_logs) l,"
          " (SELECT coalesce(sum(count), 0) AS records, coalesce(sum(total_tokens), 0) AS tokens,"
          "  coalesce(sum(total_cost), 0) AS cost FROM daily_usage_summary) s,"
+         " (SELECT coalesce(sum(records - unreported), 0) AS reported,"
+         "  coalesce(sum(records - unpriced), 0) AS priced FROM usage_hourly) h,"
          " (SELECT coalesce(sum(records), 0) AS records,"
-         "  coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(cost_usd), 0) AS cost"
-         "  FROM usage_hourly_changes) c,"
+         "  coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(cost_usd), 0) AS cost,"
+         "  coalesce(sum(records - unreported), 0) AS reported,"
+         "  coalesce(sum(records - unpriced), 0) AS priced FROM usage_hourly_changes) c,"
          " (SELECT coalesce(sum(records), 0) AS records, coalesce(sum(tokens), 0) AS tokens,"
-         "  coalesce(sum(cost), 0) AS cost FROM (SELECT count(*) AS records,"
-         "   sum(total_tokens) AS tokens, sum(cost_usd) AS cost FROM usage_logs"
-         "   GROUP BY session_id) one) t"},
+         "  coalesce(sum(cost), 0) AS cost, coalesce(sum(reported), 0) AS reported,"
+         "  coalesce(sum(priced), 0) AS priced FROM (SELECT count(*) AS records,"
+         "   sum(total_tokens) AS tokens, sum(cost_usd) AS cost, count(total_tokens) AS reported,"
+         "   count(cost_usd) AS priced FROM usage_logs GROUP BY session_id) one) t"},
     [HOURS] =
         {"conv_reconcile_hours", ACTION, 1, true,
          "WITH ledger AS ("
@@ -118,6 +125,8 @@ static conv_status receive_sums(void *context, const conv__result *result, conv_
             i == CONV_ACCOUNT_LEDGER ? conv__next_int8(&reader) : conv__next_sum(&reader);
         sums->total_tokens = conv__next_sum(&reader);
         (void)conv__next_decimal(&reader, &sums->cost_usd);
+        sums->reported = conv__next_bool(&reader) || sums->records == 0;
+        sums->priced = conv__next_bool(&reader) || sums->records == 0;
     }
     self->pending = conv__next_int8(&reader);
     return reader.status;

@@ -60,10 +60,12 @@ enum { FIRST_LIST = HOURS, LISTS = STATEMENTS - FIRST_LIST };
     " IS NOT NULL AND h." first " IS NOT NULL)) ORDER BY 1, 2, 3, 4 LIMIT ?1"
 
 const conv__sqlite_statement conv__sqlite_reconcile_statements[] = {
-    [SUMS] = {"SELECT l.records, l.tokens, l.cost, s.records, s.tokens, s.cost,"
+    [SUMS] = {"SELECT l.records, l.tokens, l.cost, l.tokens IS NOT NULL, l.cost IS NOT NULL,"
+              " s.records, s.tokens, s.cost, s.tokens IS NOT NULL, s.cost IS NOT NULL,"
               " t.records + (SELECT count(*) FROM chat_exchanges e WHERE NOT EXISTS"
               "  (SELECT 1 FROM usage_logs u WHERE u.log_id = e.log_id"
-              "   AND u.session_id = e.session_id)), t.tokens, t.cost"
+              "   AND u.session_id = e.session_id)), t.tokens, t.cost, t.tokens IS NOT NULL,"
+              " t.cost IS NOT NULL"
               " FROM (SELECT count(*) AS records, sum(total_tokens) AS tokens,"
               "  decimal_sum(cost_usd) AS cost FROM usage_logs) l,"
               " (SELECT sum(count) AS records, sum(total_tokens) AS tokens,"
@@ -121,9 +123,11 @@ static conv_status read_sums(conv__sqlite *connection, conv__reconciliation *res
     while (conv__sqlite_step(&query)) {
         for (int i = 0; i <= CONV_ACCOUNT_SESSIONS; i++) {
             conv_account_sums *sums = &result->sums[i];
-            sums->records = conv__sqlite_integer(&query, 3 * i);
-            sums->total_tokens = conv__sqlite_integer(&query, 3 * i + 1);
-            (void)conv__sqlite_decimal(&query, 3 * i + 2, &sums->cost_usd);
+            sums->records = conv__sqlite_integer(&query, 5 * i);
+            sums->total_tokens = conv__sqlite_integer(&query, 5 * i + 1);
+            (void)conv__sqlite_decimal(&query, 5 * i + 2, &sums->cost_usd);
+            sums->reported = conv__sqlite_integer(&query, 5 * i + 3) != 0 || sums->records == 0;
+            sums->priced = conv__sqlite_integer(&query, 5 * i + 4) != 0 || sums->records == 0;
         }
     }
     return conv__sqlite_finish(&query, error);
