@@ -326,6 +326,11 @@ static void the_schema_of(const char *kind)
     }
     assert_int_equal(test_run("conversation migrate"), 0);
     assert_int_equal(test_run("conversation replay one.jsonl"), 0);
+    test_store_execute(kind, "ALTER TABLE usage_logs RENAME TO away");
+    assert_int_equal(test_run("conversation usage"), 3);
+    assert_complains("conversation: ");
+    assert_contains(test_errors, "`conversation migrate`; if that says up to date, restore ");
+    test_store_execute(kind, "ALTER TABLE away RENAME TO usage_logs");
 
     test_store_execute(kind, "INSERT INTO conversation_schema (version, name) "
                              "VALUES (99991231000000, 'from_the_future')");

@@ -122,6 +122,10 @@ bool conv__sqlstate_may_quote(const char *sqlstate)
     return (first[0] >= '5' && first[0] <= '9') || (first[0] >= 'I' && first[0] <= 'Z');
 }
 
+#define NOT_OURS                                                                                   \
+    "the schema is not this library's: run `conversation migrate`; if that says up to date, "      \
+    "restore what was changed"
+
 const char *conv__sqlstate_advice(const char *sqlstate)
 {
     static const struct {
@@ -133,10 +137,11 @@ const char *conv__sqlstate_advice(const char *sqlstate)
         {"28", "check the user and the password (PGPASSWORD, ~/.pgpass)"},
         {"3D000", "create the database, or correct its name"},
         {"3F000", "create the schema, or correct the user's search_path"},
-        {"42P01", "run `conversation migrate`, or correct the user's search_path"},
-        {"42703", "the schema is not this library's; run `conversation migrate`"},
-        {"42883", "the schema is not this library's; run `conversation migrate`"},
-        {"42804", "the schema is not this library's; run `conversation migrate`"},
+        {"42P01", "a table of the schema is missing or not visible: run `conversation migrate`; if "
+                  "that says up to date, restore the table or correct the user's search_path"},
+        {"42703", NOT_OURS},
+        {"42883", NOT_OURS},
+        {"42804", NOT_OURS},
         {"42501", "grant this user the right"},
         {"53100", "make room on the server's disk"},
         {"53200", "the server is out of memory"},

@@ -236,7 +236,8 @@ static conv_status report(const conv__sqlite_query *query, conv_error *error)
     /* Nothing could be prepared: the tables are not those that the statement was written for. */
     if (query->code == SQLITE_ERROR && query->prepared == NULL)
         return conv__fail(error, CONV_STATE, query->action,
-                          "the schema does not fit this library (%s): run conversation migrate",
+                          "the schema does not fit this library (%s): run `conversation migrate`; "
+                          "if that says up to date, restore what is missing",
                           sqlite3_errmsg(query->connection->database));
     return conv__sqlite_fail(query->connection->database, query->code, query->action, error);
 }
