@@ -49,9 +49,10 @@ typedef struct conv_turn {
     conv_delta_function on_delta;
     void *delta_context;
     /* Branches. A turn goes on after the session's last message, whatever its branch; or after the
-     * message `after`; or it takes the place of `instead_of`: an edited question, or, without a
-     * message of its own, another answer to the question before the one that is named. Its context
-     * is its branch. Nothing that is stored changes; history.h reads one branch. */
+     * message `after`; or it takes the place of `instead_of`: an edited question that of a
+     * question, or, without a message of its own, another answer to the same question that of an
+     * answer. Its context is its branch. Nothing that is stored changes; history.h reads one
+     * branch. */
     conv_uuid after;      /* nil: the last one */
     conv_uuid instead_of; /* nil: none; not together with `after` */
 } conv_turn;
@@ -89,16 +90,17 @@ typedef struct conv_reply conv_reply;
  * may be NULL. Any status may also be that of a step that refused; CONV_STATE also names one that
  * broke the rules of the chain.
  * CONV_INVALID_ARGUMENT: no message, an empty one, no role, a JSON field that is not JSON of the
- * right kind, no provider, a setting out of range. CONV_NOT_FOUND: the session has no message with
- * the id of `after` or `instead_of`. CONV_CONFLICT: the turn id was used in this
- * session for other messages. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply
- * set. CONV_UNAVAILABLE, CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved
- * unless error->outcome_unknown; repeat with the same turn id). With a journal a store that is away
- * is no failure of saving: the reply then says CONV_SAVED_JOURNALED; only a turn that sends context
- * along needs the store before, and fails without it. CONV_LIMIT: no connection
- * became free, the journal is full, or the message is over the store's bound. CONV_PERMISSION,
- * CONV_STATE, CONV_BAD_DATA: the store refuses. CONV_NO_MEMORY. Thread: any. Round trips to the
- * store: 1 for context and turn id (0 without either), 1 to save. */
+ * right kind, no provider, a setting out of range, a question `instead_of` an answer, or nothing
+ * `instead_of` a question. CONV_NOT_FOUND: the session has no message with the id of `after` or
+ * `instead_of`. CONV_CONFLICT: the turn id was used in this session for other messages.
+ * CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply set. CONV_UNAVAILABLE,
+ * CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved unless
+ * error->outcome_unknown; repeat with the same turn id). With a journal a store that is away is no
+ * failure of saving: the reply then says CONV_SAVED_JOURNALED; only a turn that sends context along
+ * needs the store before, and fails without it. CONV_LIMIT: no connection became free, the journal
+ * is full, or the message is over the store's bound. CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA:
+ * the store refuses. CONV_NO_MEMORY. Thread: any. Round trips to the store: 1 for context and turn
+ * id (0 without either), 1 to save. */
 CONV_WARN_UNUSED conv_status conv_process_message(conv_client *client, const conv_turn *turn,
                                                   conv_reply **reply, conv_error *error);
 

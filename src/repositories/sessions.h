@@ -25,6 +25,7 @@ typedef struct conv__branch_query {
 typedef struct conv__branch {
     bool found;        /* false: the session has no message that was named */
     conv_uuid last_id; /* the message it ends with; nil: it is empty */
+    conv_role role;    /* of the message `instead_of`; NONE: there is none */
     conv__message_list messages;
 } conv__branch;
 

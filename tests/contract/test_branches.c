@@ -312,6 +312,16 @@ static void what_does_not_fit_is_refused(void **state)
     turn = turn_of("refused", NULL);
     assert_status(conv_process_message(client, &turn, &reply, &error), CONV_INVALID_ARGUMENT,
                   error);
+    turn.instead_of = message_at("refused", 1);
+    assert_status(conv_process_message(client, &turn, &reply, &error), CONV_INVALID_ARGUMENT,
+                  error);
+    assert_non_null(strstr(error.message, "is a question"));
+    turn.message = conv_text("b");
+    turn.instead_of = message_at("refused", 2);
+    assert_status(conv_process_message(client, &turn, &reply, &error), CONV_INVALID_ARGUMENT,
+                  error);
+    assert_non_null(strstr(error.message, "is an answer"));
+    assert_string_equal(linear("refused"), "a|A");
     turn = turn_of(NULL, "b");
     turn.after = message_at("other", 1);
     assert_status(conv_process_message(client, &turn, &reply, &error), CONV_INVALID_ARGUMENT,
@@ -349,6 +359,24 @@ static void an_exchange_of_the_application_can_branch_too(void **state)
     assert_string_equal(linear("exchange"), "a|A|b|B|b2|B2");
 }
 
+/* Nobody asked for it, so that what takes its place makes no two questions in a row. */
+static void a_question_can_replace_a_greeting(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_message greeting = {.role = CONV_ROLE_ASSISTANT, .content = conv_text("welcome")};
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    exchange.session_id = "greeted";
+    exchange.messages = &greeting;
+    exchange.message_count = 1;
+    assert_ok(conv_save_exchange(client, &exchange, NULL, &error), error);
+    conv_turn turn = turn_of("greeted", "a");
+    turn.instead_of = message_at("greeted", 1);
+    run(&turn, "A");
+    assert_string_equal(told, "a");
+    assert_string_equal(branch_of("greeted", nobody), "a|A");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +388,7 @@ int main(void)
         cmocka_unit_test(system_messages_of_the_branch_come_along),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(an_exchange_of_the_application_can_branch_too),
+        cmocka_unit_test(a_question_can_replace_a_greeting),
     };
     return RUN_TESTS_WITH("branches", tests, setup, teardown);
 }

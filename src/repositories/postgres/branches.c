@@ -63,7 +63,9 @@ const conv__statement conv__postgres_branch_statements[] = {
                  "   AND m.message_id = coalesce($3::uuid, $2::uuid)) > 0"
                  "  OR ($2::uuid IS NULL AND $3::uuid IS NULL),"
                  " (SELECT m.message_id FROM chat_messages m, ending e"
-                 "  WHERE m.session_id = $1::uuid AND m.position = e.last)"},
+                 "  WHERE m.session_id = $1::uuid AND m.position = e.last),"
+                 " (SELECT m.role FROM chat_messages m WHERE m.session_id = $1::uuid"
+                 "  AND m.message_id = $3::uuid)"},
     [AFTER] = {"conv_branch_after", ACTION_READ, 5, false,
                CONV__POSTGRES_STRETCHES
                " SELECT " CONV__POSTGRES_MESSAGE_COLUMNS ON_THE_WAY
@@ -157,9 +159,10 @@ static conv_status receive_ending(void *context, const conv__result *result, con
     reading *self = context;
     (void)error;
     if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
-    conv__reader reader = conv__reader_at(result, 0, NULL);
+    conv__reader reader = conv__reader_at(result, 0, self->arena);
     self->branch->found = conv__next_bool(&reader);
     self->branch->last_id = conv__next_uuid(&reader);
+    self->branch->role = conv_role_parse(conv__next_bytes(&reader));
     return reader.status;
 }
 

@@ -62,7 +62,9 @@ const conv__sqlite_statement conv__sqlite_branch_statements[] = {
                  " SELECT (?2 IS NULL AND ?3 IS NULL) OR EXISTS (SELECT 1 FROM chat_messages m"
                  " WHERE m.session_id = ?1 AND m.message_id = coalesce(?3, ?2)),"
                  " (SELECT m.message_id FROM chat_messages m, ending"
-                 " WHERE m.session_id = ?1 AND m.position = ending.last)"},
+                 " WHERE m.session_id = ?1 AND m.position = ending.last),"
+                 " (SELECT m.role FROM chat_messages m WHERE m.session_id = ?1"
+                 " AND m.message_id = ?3)"},
     [AFTER] = {CONV__SQLITE_STRETCHES " SELECT " COLUMNS ON_THE_WAY
                                       " WHERE m.position > ?4 ORDER BY m.position LIMIT ?5"},
     [BEFORE] = {CONV__SQLITE_STRETCHES " SELECT " COLUMNS ON_THE_WAY
@@ -177,6 +179,7 @@ static conv_status resolve(conv__sqlite *connection, const conv__branch_query *q
     if (conv__sqlite_step(&query)) {
         branch->found = conv__sqlite_integer(&query, 0) != 0;
         branch->last_id = conv__sqlite_uuid(&query, 1);
+        branch->role = conv_role_parse(conv__sqlite_bytes(&query, 2));
     }
     return conv__sqlite_finish(&query, error);
 }
