@@ -90,13 +90,16 @@ static char *join_words(const cli_arguments *arguments, size_t *size)
 static cli_exit one_turn(cli_chat_state *chat)
 {
     bool given = chat->arguments->word_count > 0;
+    bool replaces = !conv_uuid_is_nil(chat->instead_of);
     size_t size = 0;
+    if (replaces && !given && cli_is_terminal(stdin)) return cli_chat_again(chat);
     char *text = given ? join_words(chat->arguments, &size) : read_input(&size);
     if (text == NULL) {
         cli_complain(given ? "read message: out of memory" : "read message: standard input broke");
         return CLI_EXIT_FAILED;
     }
-    cli_exit code = cli_chat_turn(chat, conv_view(text, size));
+    cli_exit code = replaces && !given && size == 0 ? cli_chat_again(chat)
+                                                    : cli_chat_turn(chat, conv_view(text, size));
     free(text);
     return code;
 }
@@ -118,7 +121,8 @@ static cli_exit talk(cli_chat_state *chat)
 
 cli_exit cli_chat(const cli_arguments *arguments)
 {
-    bool interactive = arguments->word_count == 0 && cli_is_terminal(stdin);
+    const char *instead_of = arguments->texts[CLI_OPTION_INSTEAD_OF];
+    bool interactive = arguments->word_count == 0 && instead_of == NULL && cli_is_terminal(stdin);
     if (interactive &&
         (cli_given(arguments, CLI_OPTION_TURN_ID) || cli_given(arguments, CLI_OPTION_JSON))) {
         cli_complain("chat: --turn-id and --json are for one message: name it, or pipe it in");
@@ -127,7 +131,6 @@ cli_exit cli_chat(const cli_arguments *arguments)
     cli_chat_state chat = {.arguments = arguments,
                            .json = cli_given(arguments, CLI_OPTION_JSON),
                            .interactive = interactive};
-    const char *instead_of = arguments->texts[CLI_OPTION_INSTEAD_OF];
     if (instead_of != NULL && (!cli_given(arguments, CLI_OPTION_SESSION) ||
                                !conv_uuid_parse(conv_text(instead_of), &chat.instead_of))) {
         cli_complain("chat: --instead-of wants the id of a message, and --session its session");

@@ -17,7 +17,8 @@ typedef struct cli_chat_state {
     const char *session_id;
     char own_id[CONV_UUID_TEXT_SIZE];  /* of a new session */
     char turn_id[CONV_UUID_TEXT_SIZE]; /* of the turn under way, unless --turn-id names it */
-    conv_uuid instead_of;              /* what the first turn takes the place of; nil: nothing */
+    conv_uuid instead_of;              /* what the turn takes the place of; nil: nothing */
+    const conv_message *question;      /* a stored one that is asked again; NULL: none */
     bool json;
     bool interactive;
     bool begun; /* a turn was sent: the system message goes with the first one only */
@@ -26,12 +27,20 @@ typedef struct cli_chat_state {
 /* Makes the provider that --provider names. A failure is reported. */
 cli_exit cli_chat_provider(const cli_arguments *arguments, conv_provider **provider);
 
-/* Sends one message and prints the reply. SIGINT ends the reply; what came is saved. */
+/* Sends one message (absent: none but the stored question) and prints the reply. SIGINT ends the
+ * reply; what came is saved. */
 cli_exit cli_chat_turn(cli_chat_state *chat, conv_bytes message);
 
 /* Prints what a turn left: for people the reply where it was not streamed, and a line about it on
  * standard error. `streamed`: the reply's text has been printed already. */
 void cli_chat_print(const cli_chat_state *chat, const conv_reply *reply, bool streamed);
+
+/* Asks the question again that --instead-of names, or for another answer where it names an answer.
+ */
+cli_exit cli_chat_again(cli_chat_state *chat);
+
+/* Says that --instead-of names nothing of the session. */
+cli_exit cli_chat_no_such_message(void);
 
 /* Reads messages from the terminal until Ctrl-D. */
 cli_exit cli_chat_loop(cli_chat_state *chat);

@@ -177,27 +177,26 @@ static conv_status send(cli_chat_state *chat, conv_bytes message, listener *list
                         conv_reply **reply, conv_error *error)
 {
     const cli_arguments *arguments = chat->arguments;
-    conv_message system = {.role = CONV_ROLE_SYSTEM,
-                           .content = conv_text(arguments->texts[CLI_OPTION_SYSTEM])};
+    const conv_message system = {.role = CONV_ROLE_SYSTEM,
+                                 .content = conv_text(arguments->texts[CLI_OPTION_SYSTEM])};
+    conv_message messages[2];
     conv_turn turn = CONV_TURN_INIT;
     turn.session_id = chat->session_id;
     turn.user_id = arguments->texts[CLI_OPTION_USER];
     /* The turn is named here, so that one that could not be saved can be repeated. */
     conv_uuid_format(conv_uuid_v7(), chat->turn_id);
     turn.turn_id = arguments->texts[CLI_OPTION_TURN_ID];
-    /* Once: the turns after it go on from there. */
-    if (!chat->begun) turn.instead_of = chat->instead_of;
     if (turn.turn_id == NULL) turn.turn_id = chat->turn_id;
+    turn.instead_of = chat->instead_of;
     turn.message = message;
+    turn.messages = messages;
     turn.model = arguments->texts[CLI_OPTION_MODEL];
     turn.provider = chat->provider;
     turn.timeout_ms = arguments->numbers[CLI_OPTION_TIMEOUT] * 1000;
     /* A session that begins with this turn has no context: nothing of the store is needed. */
     if (!chat->begun && arguments->texts[CLI_OPTION_SESSION] == NULL) turn.context_messages = -1;
-    if (system.content.data != NULL && !chat->begun) {
-        turn.messages = &system;
-        turn.message_count = 1;
-    }
+    if (system.content.data != NULL && !chat->begun) messages[turn.message_count++] = system;
+    if (chat->question != NULL) messages[turn.message_count++] = *chat->question;
     if (!cli_given(arguments, CLI_OPTION_NO_STREAM)) {
         turn.on_delta = on_delta;
         turn.delta_context = listening;
@@ -205,9 +204,13 @@ static conv_status send(cli_chat_state *chat, conv_bytes message, listener *list
     return conv_process_message(chat->client, &turn, reply, error);
 }
 
-static cli_exit exit_of(conv_status status, const conv_reply *reply, const conv_error *error)
+static cli_exit exit_of(const cli_chat_state *chat, conv_status status, const conv_reply *reply,
+                        const conv_error *error)
 {
     if (status == CONV_OK) return CLI_EXIT_OK;
+    if (status == CONV_NOT_FOUND && error->sqlstate[0] == '\0' &&
+        !conv_uuid_is_nil(chat->instead_of))
+        return cli_chat_no_such_message();
     if (status == CONV_CANCELLED)
         return cli_signals_caught() != 0 ? cli_exit_of_signal(cli_signals_caught())
                                          : CLI_EXIT_FAILED;
@@ -242,7 +245,7 @@ cli_exit cli_chat_turn(cli_chat_state *chat, conv_bytes message)
     if (listening.begun && !listening.broken) cli_stream_end(&listening.stream);
     fflush(stdout);
     chat->begun = chat->begun || reply != NULL;
-    cli_exit code = exit_of(status, reply, &error);
+    cli_exit code = exit_of(chat, status, reply, &error);
     if (reply != NULL) {
         cli_chat_print(chat, reply, listening.begun);
         if (!chat->interactive && conv_reply_status(reply) == CONV_OUTCOME_FAILED) hint_again(chat);

@@ -135,6 +135,67 @@ static void history_shows_one_branch(void **state)
         test_run(CHAT "--session s1 --instead-of 00000000-0000-4000-8000-000000000001 hello"), 4);
 }
 
+/* The id of message `position` of the session, static. */
+static const char *id_of(const char *session, int position)
+{
+    static char id[37];
+    assert_int_equal(
+        test_run("conversation history --jsonl --after %d --limit 1 %s", position - 1, session), 0);
+    const char *found = strstr(test_output, "\"message_id\": \"");
+    assert_non_null(found);
+    snprintf(id, sizeof id, "%.36s", found + strlen("\"message_id\": \""));
+    return id;
+}
+
+static void a_question_is_asked_again_without_retyping(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run(CHAT "--session again --user u3 'Why is it so?'"), 0);
+    assert_int_equal(test_run(CHAT "--session again --instead-of %s </dev/null", id_of("again", 1)),
+                     0);
+    assert_string_equal(test_output, "Why is it so?\n");
+    assert_int_equal(test_run("conversation history --branch last --jsonl again | wc -l"), 0);
+    assert_string_equal(test_output, "2\n");
+    assert_int_equal(test_run("conversation history again --jsonl | wc -l"), 0);
+    assert_string_equal(test_output, "4\n");
+    /* The question before an answer is not said a second time. */
+    assert_int_equal(
+        test_run(CHAT "--session again --json --instead-of %s </dev/null", id_of("again", 4)), 0);
+    has("\"content\": \"Why is it so?\"");
+    assert_int_equal(test_run("conversation history again --jsonl | wc -l"), 0);
+    assert_string_equal(test_output, "5\n");
+
+    char command[256];
+    test_terminal terminal;
+    snprintf(command, sizeof command, CHAT "--session again --instead-of %s", id_of("again", 1));
+    test_terminal_start(&terminal, 80, command);
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    assert_contains(terminal.screen, "Why is it so?");
+    assert_int_equal(test_run("conversation history again --jsonl | wc -l"), 0);
+    assert_string_equal(test_output, "7\n");
+}
+
+static void what_instead_of_can_not_name_is_said(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"hello", "</dev/null"};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            test_run(CHAT "--session s1 --instead-of 00000000-0000-4000-8000-000000000001 %s",
+                     words[i]),
+            4);
+        assert_contains(test_errors, "--instead-of: the session has no message with this id\n"
+                                     "hint: `conversation history --json SESSION`");
+        assert_int_equal(test_run(CHAT "--session s1 --instead-of %s %s", id_of("s2", 1), words[i]),
+                         4);
+        assert_contains(test_errors, "--instead-of");
+        lacks("hello");
+    }
+    assert_int_equal(test_run(CHAT "--session s1 --instead-of %s hello", id_of("s1", 2)), 2);
+    assert_contains(test_errors, "is an answer: name the question that it answers");
+    assert_int_equal(test_run(CHAT "--session s1 --instead-of %s ''", id_of("s1", 1)), 2);
+}
+
 static void summaries_are_made_and_shown(void **state)
 {
     (void)state;
@@ -185,6 +246,8 @@ int main(void)
         cmocka_unit_test(a_search_finds_and_shows),
         cmocka_unit_test(labels_show_in_the_list),
         cmocka_unit_test(history_shows_one_branch),
+        cmocka_unit_test(a_question_is_asked_again_without_retyping),
+        cmocka_unit_test(what_instead_of_can_not_name_is_said),
         cmocka_unit_test(summaries_are_made_and_shown),
         cmocka_unit_test(an_erasure_asks_and_shows_a_receipt),
     };
