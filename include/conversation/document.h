@@ -166,9 +166,9 @@ CONV_WARN_UNUSED conv_status conv_document_hash(conv_bytes content,
                                                 conv_error *error);
 
 /* The same for all bytes of a file, and how many they are, read piece by piece to its end.
- * CONV_INVALID_ARGUMENT: no path, or a folder. CONV_NOT_FOUND: no such file. CONV_PERMISSION: it
- * may not be read. CONV_UNAVAILABLE: reading failed. CONV_NO_MEMORY. Thread: any.
- * Round trips: none. */
+ * CONV_INVALID_ARGUMENT: no path, or no regular file: a folder, a FIFO, a device. CONV_NOT_FOUND:
+ * no such file. CONV_PERMISSION: it may not be read. CONV_UNAVAILABLE: reading failed.
+ * CONV_NO_MEMORY. Thread: any. Round trips: none. */
 CONV_WARN_UNUSED conv_status conv_document_hash_file(const char *path,
                                                      char sha256[CONV_SHA256_TEXT_SIZE],
                                                      int64_t *size_bytes, conv_error *error);

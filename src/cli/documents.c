@@ -327,6 +327,22 @@ static cli_exit delete_document(const cli_arguments *arguments, bool json)
 }
 
 /* What is wrong about the words and options, or NULL. */
+static bool has_control_characters(const char *text)
+{
+    for (size_t i = 0; text[i] != '\0'; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) return true;
+    return false;
+}
+
+/* What is wrong with the texts that add takes; NULL: nothing. */
+static const char *problem_of_texts(const char *id, const char *media_type)
+{
+    if (id != NULL && id[0] == '\0') return "--id is empty";
+    if (media_type != NULL && has_control_characters(media_type))
+        return "--media-type has control characters";
+    return NULL;
+}
+
 static const char *problem_of(const cli_arguments *arguments, const char *what, cli_form form)
 {
     bool is_list = strcmp(what, "list") == 0;
@@ -350,7 +366,8 @@ static const char *problem_of(const cli_arguments *arguments, const char *what, 
         return "--id is for one file";
     if (is_delete && !cli_given(arguments, CLI_OPTION_YES) && !cli_is_terminal(stdin))
         return "nobody can be asked here: add --yes";
-    return NULL;
+    return problem_of_texts(arguments->texts[CLI_OPTION_ID],
+                            arguments->texts[CLI_OPTION_MEDIA_TYPE]);
 }
 
 cli_exit cli_documents(const cli_arguments *arguments)

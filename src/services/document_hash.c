@@ -1,7 +1,10 @@
 /* What a document's content is known by. Reads files, and keeps nothing of them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "conversation/document.h"
 #include "core/error.h"
@@ -53,14 +56,39 @@ static conv_status read_all(FILE *file, conv__sha256 *hash, int64_t *size_bytes,
     return ferror(file) ? fail(error, errno) : CONV_OK;
 }
 
+/* Opens a file that has an end. A FIFO is opened without waiting for its writer. */
+static FILE *open_regular(const char *path, conv_error *error)
+{
+    struct stat status;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (descriptor < 0) {
+        (void)fail(error, errno);
+        return NULL;
+    }
+    FILE *file = NULL;
+    if (fstat(descriptor, &status) != 0)
+        (void)fail(error, errno);
+    else if (!S_ISREG(status.st_mode))
+        (void)conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                         "it is no regular file, so it may never end");
+    else if ((file = fdopen(descriptor, "rb")) == NULL)
+        (void)fail(error, errno);
+    if (file == NULL) close(descriptor);
+    return file;
+}
+
 conv_status conv_document_hash_file(const char *path, char sha256[CONV_SHA256_TEXT_SIZE],
                                     int64_t *size_bytes, conv_error *error)
 {
     int64_t size = 0;
+    conv_error failure = CONV_ERROR_INIT;
     conv__error_clear(error);
     if (path == NULL) return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "no file was named");
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL) return fail(error, errno);
+    FILE *file = open_regular(path, &failure);
+    if (file == NULL) {
+        if (error != NULL) *error = failure;
+        return failure.status;
+    }
     conv__sha256 *hash = conv__sha256_create();
     conv_status status =
         hash == NULL ? conv__fail_memory(error, ACTION) : read_all(file, hash, &size, error);

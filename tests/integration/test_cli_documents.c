@@ -131,6 +131,18 @@ static void wrong_words_are_told(void **state)
         assert_int_equal(test_run("conversation documents %s", wrong[i]), 2);
         assert_string_equal(test_output, "");
     }
+    assert_int_equal(test_run("conversation documents add --id '' hello.txt"), 2);
+    assert_contains(test_errors, "--id is empty");
+    assert_int_equal(test_run("conversation documents add --media-type \"$(printf 'a\\nb')\""
+                              " hello.txt"),
+                     2);
+    assert_contains(test_errors, "--media-type has control characters");
+    assert_int_equal(test_run("mkfifo fifo && conversation documents add fifo"), 2);
+    assert_contains(test_errors, "fifo");
+    assert_contains(test_errors, "no regular file");
+    assert_int_equal(test_run("conversation documents add /dev/zero changed.txt"), 1);
+    assert_contains(test_errors, "0 registered, 1 there already, 1 failed");
+    assert_int_equal(test_run("conversation documents find /dev/zero"), 2);
     assert_int_equal(test_run("conversation documents --store sqlite:none.db"), 3);
     assert_int_equal(test_run("test -e none.db"), 1);
 }

@@ -2,6 +2,7 @@
 #include "support/test.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conversation/document.h"
@@ -53,6 +54,31 @@ static void files_are_read_to_their_end(void **state)
     rmdir(folder);
 }
 
+/* Reading them might never end, or never begin. */
+static void what_has_no_end_is_refused(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/conversation-test-XXXXXX";
+    char fifo[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(fifo, sizeof fifo, "%s/fifo", folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    const char *const paths[] = {folder, fifo, "/dev/zero", "/dev/null"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        char text[CONV_SHA256_TEXT_SIZE] = "untouched";
+        int64_t size = -1;
+        assert_status(conv_document_hash_file(paths[i], text, &size, &error), CONV_INVALID_ARGUMENT,
+                      error);
+        assert_non_null(strstr(error.message, "no regular file"));
+        assert_int_equal(conv_document_hash_file(paths[i], text, &size, NULL),
+                         CONV_INVALID_ARGUMENT);
+        assert_string_equal(text, "untouched");
+        assert_true(size == -1);
+    }
+    unlink(fifo);
+    rmdir(folder);
+}
+
 static void only_sixty_four_digits_are_a_hash(void **state)
 {
     (void)state;
@@ -80,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_values),
         cmocka_unit_test(files_are_read_to_their_end),
+        cmocka_unit_test(what_has_no_end_is_refused),
         cmocka_unit_test(only_sixty_four_digits_are_a_hash),
     };
     return RUN_TESTS("document hash", tests);
