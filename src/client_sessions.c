@@ -115,7 +115,7 @@ conv_status conv_session_tag(conv_client *client, const char *session_id, const 
 conv_status conv_session_untag(conv_client *client, const char *session_id, const char *tag,
                                conv_error *error)
 {
-    CALL(client, "tag session", error,
+    CALL(client, "untag session", error,
          tell_updated(client, session_id,
                       conv__sessions_tag(client->store, deadline_of(client), session_id, tag, false,
                                          error)));
@@ -124,7 +124,7 @@ conv_status conv_session_untag(conv_client *client, const char *session_id, cons
 conv_status conv_session_archive(conv_client *client, const char *session_id, bool archived,
                                  conv_error *error)
 {
-    CALL(client, "archive session", error,
+    CALL(client, archived ? "archive session" : "unarchive session", error,
          tell_updated(client, session_id,
                       conv__sessions_archive(client->store, deadline_of(client), session_id,
                                              archived, error)));

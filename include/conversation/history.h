@@ -44,8 +44,8 @@ typedef struct conv_history conv_history;
 /* Reads one page. `history` receives it, to be freed with conv_history_free; NULL after a failure;
  * `error` may be NULL. CONV_INVALID_ARGUMENT: no session id, limit over 1000, after and before
  * together. CONV_NOT_FOUND: no such session, or it has no message `last`. CONV_UNAVAILABLE,
- * CONV_TIMEOUT, CONV_LIMIT, CONV_PERMISSION: the store. CONV_BAD_DATA: a stored message is damaged.
- * CONV_NO_MEMORY. Thread: any. Round trips: 1; 2 when the page is empty. */
+ * CONV_TIMEOUT, CONV_LIMIT, CONV_PERMISSION, CONV_STATE: the store. CONV_BAD_DATA: a stored message
+ * is damaged. CONV_NO_MEMORY. Thread: any. Round trips: 1; 2 when the page is empty. */
 CONV_WARN_UNUSED conv_status conv_history_read(conv_client *client,
                                                const conv_history_params *params,
                                                conv_history **history, conv_error *error);

@@ -1,6 +1,7 @@
 /* conversation sessions rename, tag, untag, archive, unarchive: one change of one session. */
 #include "cli/sessions.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/store.h"
@@ -18,10 +19,17 @@ enum { RENAME, TAG, UNTAG, ARCHIVE, UNARCHIVE, CHANGES };
 static const change changes[CHANGES] = {
     [RENAME] = {"rename", true, "renamed the session"},
     [TAG] = {"tag", true, "tagged the session"},
-    [UNTAG] = {"untag", true, "took the tag away"},
+    [UNTAG] = {"untag", true, "the session is without the tag"},
     [ARCHIVE] = {"archive", false, "archived the session"},
     [UNARCHIVE] = {"unarchive", false, "took the session out of the archive"},
 };
+
+/* The library changes title and metadata in one call; here it is a title only. */
+static void name_after_command(int which, conv_error *error)
+{
+    if (which == RENAME && strcmp(error->action, "update session") == 0)
+        snprintf(error->action, sizeof error->action, "rename session");
+}
 
 static conv_status apply(conv_client *client, int which, const char *session, const char *text,
                          conv_error *error)
@@ -65,10 +73,12 @@ cli_exit cli_sessions_change(const cli_arguments *arguments)
     cli_exit code = cli_store_open_existing(arguments, NULL, &client);
     if (code != CLI_EXIT_OK) return code;
     if (apply(client, which, arguments->words[1], wanted == 3 ? arguments->words[2] : NULL,
-              &error) == CONV_OK)
+              &error) == CONV_OK) {
         cli_note("%s", changes[which].done);
-    else
+    } else {
+        name_after_command(which, &error);
         code = cli_report(error.status == CONV_INVALID_ARGUMENT ? CLI_PART_INPUT : CLI_PART_STORE,
                           &error);
+    }
     return cli_store_close(client, code);
 }

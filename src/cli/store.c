@@ -138,6 +138,18 @@ cli_exit cli_store_drain(const cli_arguments *arguments, conv_client *client, cl
     return code;
 }
 
+/* Where to look for what the store does not have. */
+static void hint_at_missing(const char *action)
+{
+    if (strstr(action, "document") != NULL)
+        cli_hint("`conversation documents` lists them; --session names the session of one that has "
+                 "one");
+    else if (strstr(action, "user") != NULL)
+        cli_hint("`conversation sessions` and `conversation documents` show whose they are");
+    else
+        cli_hint("`conversation sessions` lists them");
+}
+
 cli_exit cli_report(cli_part part, const conv_error *error)
 {
     bool is_document = strstr(error->action, "document") != NULL;
@@ -148,10 +160,7 @@ cli_exit cli_report(cli_part part, const conv_error *error)
     if (error->outcome_unknown)
         cli_hint("it may have been saved or not: the same %s again settles it",
                  is_document ? "command" : "turn id");
-    if (part == CLI_PART_STORE && error->status == CONV_NOT_FOUND)
-        cli_hint("%s", is_document ? "`conversation documents` lists them; --session names the "
-                                     "session of one that has one"
-                                   : "`conversation sessions` lists them");
+    if (part == CLI_PART_STORE && error->status == CONV_NOT_FOUND) hint_at_missing(error->action);
     if (part == CLI_PART_JOURNAL && error->status == CONV_NOT_FOUND)
         cli_hint("`conversation journal list` lists them");
     if ((part == CLI_PART_STORE || part == CLI_PART_JOURNAL) && error->status == CONV_PERMISSION)

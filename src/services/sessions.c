@@ -221,7 +221,7 @@ static conv_status change(conv__store *store, int64_t deadline_ns, conv__questio
 conv_status conv__sessions_tag(conv__store *store, int64_t deadline_ns, const char *session_id,
                                const char *text, bool present, conv_error *error)
 {
-    static const char action[] = "tag session";
+    const char *action = present ? "tag session" : "untag session";
     session_work work = {.tag = conv_text(text), .present = present};
     if (!is_tag(work.tag))
         return conv__fail(error, CONV_INVALID_ARGUMENT, action,
@@ -233,7 +233,8 @@ conv_status conv__sessions_archive(conv__store *store, int64_t deadline_ns, cons
                                    bool archived, conv_error *error)
 {
     session_work work = {.archived_us = archived ? conv__now_us() : 0};
-    return change(store, deadline_ns, archive, session_id, &work, "archive session", error);
+    const char *action = archived ? "archive session" : "unarchive session";
+    return change(store, deadline_ns, archive, session_id, &work, action, error);
 }
 
 size_t conv_session_page_count(const conv_session_page *page)

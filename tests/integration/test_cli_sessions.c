@@ -104,7 +104,16 @@ static void labels_show_in_the_list(void **state)
     assert_int_equal(test_run("conversation export"), 0);
     has("\"s2\"");
     assert_int_equal(test_run("conversation sessions unarchive s2"), 0);
-    assert_int_equal(test_run("conversation sessions archive 'no such'"), 4);
+    assert_int_equal(test_run("conversation sessions untag s1 never-there"), 0);
+    assert_contains(test_errors, "the session is without the tag");
+    static const char *const missing[] = {"rename", "tag", "untag", "archive", "unarchive"};
+    for (int i = 0; i < 5; i++) {
+        char begin[64];
+        assert_int_equal(
+            test_run("conversation sessions %s 'no such' %s", missing[i], i < 3 ? "text" : ""), 4);
+        snprintf(begin, sizeof begin, "conversation: %s session: ", missing[i]);
+        assert_contains(test_errors, begin);
+    }
 }
 
 static void history_shows_one_branch(void **state)
@@ -234,6 +243,7 @@ static void an_erasure_asks_and_shows_a_receipt(void **state)
     assert_int_equal(test_run("conversation usage refresh && conversation reconcile"), 0);
     assert_int_equal(test_run("conversation history s2"), 4);
     assert_int_equal(test_run("conversation erase --user u2 --yes"), 4);
+    assert_contains(test_errors, "hint: `conversation sessions` and `conversation documents` show");
     assert_int_equal(test_run("conversation usage --json"), 0);
     assert_int_equal(test_run("conversation erase --user u1 --yes"), 0);
     has("erased 1 session, ");
