@@ -30,21 +30,54 @@ static json_t *json_check(const conv_health_check *check, bool *failed)
     return value;
 }
 
+/* The whole object; takes `checks` over. */
+static bool print_object(conv_health_state state, bool live, bool ready, json_t *checks,
+                         bool failed)
+{
+    json_t *value = json_object();
+    cli_json_add(value, &failed, "state", json_string(conv_health_state_name(state)));
+    cli_json_add(value, &failed, "live", json_boolean(live));
+    cli_json_add(value, &failed, "ready", json_boolean(ready));
+    cli_json_add(value, &failed, "checks", checks);
+    return cli_json_print(stdout, value, failed);
+}
+
 static bool print_json(const conv_health *health)
 {
     bool failed = false;
-    json_t *value = json_object();
     json_t *checks = json_array();
-    cli_json_add(value, &failed, "state",
-                 json_string(conv_health_state_name(conv_health_overall(health))));
-    cli_json_add(value, &failed, "live", json_boolean(conv_health_is_live(health)));
-    cli_json_add(value, &failed, "ready", json_boolean(conv_health_is_ready(health)));
     for (size_t i = 0; i < conv_health_check_count(health); i++) {
         json_t *check = json_check(conv_health_check_at(health, i), &failed);
         if (json_array_append_new(checks, check) != 0) failed = true;
     }
-    cli_json_add(value, &failed, "checks", checks);
-    return cli_json_print(stdout, value, failed);
+    return print_object(conv_health_overall(health), conv_health_is_live(health),
+                        conv_health_is_ready(health), checks, failed);
+}
+
+static json_t *json_unopened(const conv_error *error, bool *failed)
+{
+    const conv_health_check check = {.name =
+                                         cli_is_of_journal(error) ? "journal" : "database_saves",
+                                     .state = CONV_HEALTH_FAILING,
+                                     .value = CONV_UNKNOWN,
+                                     .unit = "",
+                                     .latency_us = CONV_UNKNOWN,
+                                     .message = error->message};
+    return json_check(&check, failed);
+}
+
+/* A program that asks for JSON gets it also where there is no client to ask. A journal that another
+ * process has open is no reason to restart anybody. */
+static bool print_json_unopened(const conv_error *errors, size_t count)
+{
+    bool failed = false;
+    bool live = true;
+    json_t *checks = json_array();
+    for (size_t i = 0; i < count; i++) {
+        if (cli_is_of_journal(&errors[i]) && errors[i].recovery != CONV_RECOVERY_WAIT) live = false;
+        if (json_array_append_new(checks, json_unopened(&errors[i], &failed)) != 0) failed = true;
+    }
+    return print_object(CONV_HEALTH_FAILING, live, false, checks, failed);
 }
 
 static bool add_row(cli_table *table, const conv_health_check *check)
@@ -78,11 +111,31 @@ static bool print_table(const conv_health *health)
 }
 
 /* A store that is not there is not to be made by looking at it. */
-static cli_exit check_existence(const cli_arguments *arguments)
+static cli_exit check_existence(const cli_arguments *arguments, conv_error *error)
 {
     conv_client *client = NULL;
-    cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
+    cli_exit code = cli_store_open_why(arguments, CLI_STORE_READ, 1, &client, error);
     return code == CLI_EXIT_OK ? cli_store_close(client, code) : code;
+}
+
+/* With a journal a client opens also while its server is away, and then tells what waits. `unready`
+ * is the code of a store that is not ready. */
+static cli_exit open_client(const cli_arguments *arguments, conv_client **client, cli_exit *unready)
+{
+    conv_error errors[2] = {CONV_ERROR_INIT, CONV_ERROR_INIT};
+    size_t count = 0;
+    cli_exit code = check_existence(arguments, &errors[count]);
+    if (code != CLI_EXIT_OK && arguments->texts[CLI_OPTION_JOURNAL] != NULL &&
+        conv_error_is_retryable(&errors[count])) {
+        *unready = code;
+        count++;
+        code = CLI_EXIT_OK;
+    }
+    if (code == CLI_EXIT_OK)
+        code = cli_store_open_why(arguments, CLI_STORE_WRITE, 2, client, &errors[count]);
+    if (code == CLI_EXIT_OK || code == CLI_EXIT_USAGE || !cli_given(arguments, CLI_OPTION_JSON))
+        return code;
+    return print_json_unopened(errors, count + 1) ? code : CLI_EXIT_FAILED;
 }
 
 cli_exit cli_health(const cli_arguments *arguments)
@@ -90,15 +143,18 @@ cli_exit cli_health(const cli_arguments *arguments)
     conv_client *client = NULL;
     conv_health *health = NULL;
     conv_error error = CONV_ERROR_INIT;
-    cli_exit code = check_existence(arguments);
-    if (code == CLI_EXIT_OK) code = cli_store_open(arguments, CLI_STORE_WRITE, 2, &client);
+    cli_exit unready = CLI_EXIT_FAILED;
+    cli_exit code = open_client(arguments, &client, &unready);
     if (code != CLI_EXIT_OK) return code;
     if (conv_health_read(client, NULL, &health, &error) != CONV_OK) {
         code = cli_report(CLI_PART_STORE, &error);
     } else {
         bool printed =
             cli_given(arguments, CLI_OPTION_JSON) ? print_json(health) : print_table(health);
-        if (!printed || !conv_health_is_ready(health)) code = CLI_EXIT_FAILED;
+        if (!printed)
+            code = CLI_EXIT_FAILED;
+        else if (!conv_health_is_ready(health))
+            code = unready;
     }
     conv_health_free(health);
     return cli_store_drain(arguments, client, code);

@@ -59,6 +59,11 @@ static void hint_at_opening(const cli_arguments *arguments, cli_store_use use,
         cli_hint("this store is named by %s", by);
 }
 
+bool cli_is_of_journal(const conv_error *error)
+{
+    return strstr(error->action, "journal") != NULL;
+}
+
 static void hint_at_journal(const conv_error *error)
 {
     if (error->status == CONV_STATE && error->recovery == CONV_RECOVERY_WAIT)
@@ -71,7 +76,7 @@ static void hint_at_journal(const conv_error *error)
 }
 
 static cli_exit open_client(const cli_arguments *arguments, cli_store_use use, int connections,
-                            conv_provider *provider, conv_client **client)
+                            conv_provider *provider, conv_client **client, conv_error *error)
 {
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     params.provider = provider;
@@ -83,25 +88,31 @@ static cli_exit open_client(const cli_arguments *arguments, cli_store_use use, i
     params.connections = connections;
     if (use == CLI_STORE_WRITE) params.journal = arguments->texts[CLI_OPTION_JOURNAL];
     params.application = "conversation-cli";
-    conv_error error = CONV_ERROR_INIT;
-    if (cli_chain_set(arguments, &params, &error) == CONV_OK &&
-        conv_client_open(&params, client, &error) == CONV_OK) {
+    if (cli_chain_set(arguments, &params, error) == CONV_OK &&
+        conv_client_open(&params, client, error) == CONV_OK) {
         cli_journal_note_damage(params.journal, conv_client_journal_set_aside(*client));
         return CLI_EXIT_OK;
     }
     *client = NULL;
-    cli_exit code = cli_report(CLI_PART_OPEN, &error);
-    if (strstr(error.action, "journal") != NULL)
-        hint_at_journal(&error);
+    cli_exit code = cli_report(CLI_PART_OPEN, error);
+    if (cli_is_of_journal(error))
+        hint_at_journal(error);
     else
-        hint_at_opening(arguments, use, &error);
+        hint_at_opening(arguments, use, error);
     return code;
 }
 
 cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
                         conv_client **client)
 {
-    return open_client(arguments, use, connections, NULL, client);
+    conv_error error = CONV_ERROR_INIT;
+    return cli_store_open_why(arguments, use, connections, client, &error);
+}
+
+cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, int connections,
+                            conv_client **client, conv_error *error)
+{
+    return open_client(arguments, use, connections, NULL, client, error);
 }
 
 cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *provider,
@@ -111,7 +122,8 @@ cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *
     if (code == CLI_EXIT_OK) code = cli_store_close(*client, code);
     *client = NULL;
     if (code != CLI_EXIT_OK) return code;
-    return open_client(arguments, CLI_STORE_WRITE, 1, provider, client);
+    conv_error error = CONV_ERROR_INIT;
+    return open_client(arguments, CLI_STORE_WRITE, 1, provider, client, &error);
 }
 
 cli_exit cli_store_close(conv_client *client, cli_exit code)

@@ -35,14 +35,55 @@ static int teardown(void **state)
     return 0;
 }
 
-static json_t *run_json(int code)
+static json_t *run_json_with(int code, const char *options)
 {
     json_error_t error;
-    assert_int_equal(test_run("conversation health --json --journal app.journal"), code);
+    assert_int_equal(test_run("conversation health --json %s", options), code);
     json_t *value = json_loads(test_output, 0, &error);
     if (value == NULL) fail_msg("no JSON: %s", test_output);
     return value;
 }
+
+static json_t *run_json(int code)
+{
+    return run_json_with(code, "--journal app.journal");
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+/* The check of this name, borrowed. */
+static json_t *check_of(const json_t *value, const char *name)
+{
+    size_t i;
+    json_t *check;
+    json_array_foreach(json_object_get(value, "checks"), i, check)
+    {
+        if (strcmp(text_of(check, "check"), name) == 0) return check;
+    }
+    fail_msg("no check %s in: %s", name, test_output);
+    return NULL;
+}
+
+/* That there is no client to ask is an answer of the same form. */
+static void assert_unopened(json_t *value, const char *message)
+{
+    assert_string_equal(text_of(value, "state"), "failing");
+    assert_true(json_is_true(json_object_get(value, "live")));
+    assert_true(json_is_false(json_object_get(value, "ready")));
+    json_t *check = check_of(value, "database_saves");
+    assert_string_equal(text_of(check, "state"), "failing");
+    assert_contains(text_of(check, "message"), message);
+    assert_true(json_is_null(json_object_get(check, "value")));
+    assert_true(json_is_null(json_object_get(check, "latency_us")));
+    assert_string_equal(text_of(check, "unit"), "");
+    assert_contains(test_errors, message);
+    json_decref(value);
+}
+
+#define DEAD_SERVER "--store postgresql://user:secret@127.0.0.1:1/app "
 
 static void the_exit_code_tells(void **state)
 {
@@ -80,12 +121,74 @@ static void looking_makes_no_store(void **state)
     assert_int_equal(test_run("test -e nowhere.db"), 1);
 }
 
+static void a_store_that_is_not_there_is_an_answer(void **state)
+{
+    (void)state;
+    assert_unopened(run_json_with(3, "--store sqlite:nowhere.db"), "there is no file nowhere.db");
+    assert_unopened(run_json_with(3, "--store sqlite:nowhere.db --journal j"), "nowhere.db");
+    assert_int_equal(test_run("test -e nowhere.db"), 1);
+    assert_unopened(run_json_with(3, DEAD_SERVER), "127.0.0.1");
+    assert_null(strstr(test_output, "secret"));
+    assert_int_equal(test_run("conversation health --json --store 'host=x nonsense=1'"), 2);
+    assert_string_equal(test_output, "");
+}
+
+static void a_store_without_a_schema_is_an_answer(void **state)
+{
+    (void)state;
+    if (strcmp(kind, "sqlite") == 0)
+        assert_int_equal(test_run(": >empty.db"), 0);
+    else
+        test_store_execute(kind, "DROP TABLE conversation_schema");
+    const char *options = strcmp(kind, "sqlite") == 0 ? "--store sqlite:empty.db" : "";
+    assert_unopened(run_json_with(3, options), "conversation migrate");
+}
+
+static void what_waits_is_shown_while_the_server_is_away(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation chat --provider echo --journal j " DEAD_SERVER "hi"),
+                     0);
+    json_t *value = run_json_with(3, "--journal j " DEAD_SERVER);
+    assert_true(json_is_true(json_object_get(value, "live")));
+    assert_true(json_is_false(json_object_get(value, "ready")));
+    assert_string_equal(text_of(value, "state"), "failing");
+    assert_string_equal(text_of(check_of(value, "database_saves"), "state"), "failing");
+    json_t *journal = check_of(value, "journal");
+    assert_int_equal(json_integer_value(json_object_get(journal, "value")), 1);
+    assert_contains(text_of(journal, "message"), "0 dead letters");
+    json_decref(value);
+    assert_int_equal(test_run("conversation health --journal j " DEAD_SERVER), 3);
+    assert_contains(test_output, "live, not ready\n");
+}
+
+static void a_journal_that_is_none_is_an_answer(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("mkdir j"), 0);
+    json_t *value = run_json_with(3, "--journal j");
+    assert_true(json_is_false(json_object_get(value, "live")));
+    assert_string_equal(text_of(check_of(value, "journal"), "state"), "failing");
+    assert_int_equal(json_array_size(json_object_get(value, "checks")), 1);
+    json_decref(value);
+    value = run_json_with(3, "--journal j " DEAD_SERVER);
+    assert_int_equal(json_array_size(json_object_get(value, "checks")), 2);
+    json_decref(value);
+}
+
 int main(void)
 {
+#define ON(setup, name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_exit_code_tells, setup_postgres, teardown),
-        cmocka_unit_test_setup_teardown(the_exit_code_tells, setup_sqlite, teardown),
-        cmocka_unit_test_setup_teardown(looking_makes_no_store, setup_sqlite, teardown),
+        ON(setup_postgres, the_exit_code_tells),
+        ON(setup_sqlite, the_exit_code_tells),
+        ON(setup_sqlite, looking_makes_no_store),
+        ON(setup_sqlite, a_store_that_is_not_there_is_an_answer),
+        ON(setup_postgres, a_store_without_a_schema_is_an_answer),
+        ON(setup_sqlite, a_store_without_a_schema_is_an_answer),
+        ON(setup_sqlite, what_waits_is_shown_while_the_server_is_away),
+        ON(setup_sqlite, a_journal_that_is_none_is_an_answer),
     };
+#undef ON
     return RUN_TESTS("conversation health", tests);
 }
