@@ -21,6 +21,9 @@ static const cli_column operation_columns[] = {
     {"cost USD", true, 0},     {"latency", true, 0},
 };
 
+/* A document of a session is named by both. */
+enum { DOCUMENT_COLUMN, SESSION_COLUMN };
+
 #define LIST_COLUMNS      (sizeof list_columns / sizeof list_columns[0])
 #define OPERATION_COLUMNS (sizeof operation_columns / sizeof operation_columns[0])
 
@@ -111,6 +114,8 @@ cli_document_list *cli_document_list_begin(cli_form form)
         cli_complain("list documents: out of memory");
         return NULL;
     }
+    cli_table_keep(list->table, DOCUMENT_COLUMN);
+    cli_table_keep(list->table, SESSION_COLUMN);
     list->form = form;
     if (form == CLI_FORM_JSON) fputc('[', stdout);
     if (form == CLI_FORM_CSV) print_csv_heading();

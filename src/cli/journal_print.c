@@ -26,7 +26,8 @@ static const cli_column columns[] = {
     {"reason", false, CLI_LEAST_TEXT},
 };
 
-#define COLUMN_COUNT (sizeof columns / sizeof columns[0])
+#define SESSION_COLUMN 2
+#define COLUMN_COUNT   (sizeof columns / sizeof columns[0])
 
 static json_t *usage_value(const conv_usage *usage)
 {
@@ -171,6 +172,7 @@ cli_exit cli_journal_list(const cli_arguments *arguments, conv_journal *journal)
         cli_complain("list journal: out of memory");
         return CLI_EXIT_FAILED;
     }
+    cli_table_keep(table, SESSION_COLUMN);
     cli_exit code = list_entries(arguments, journal, form, table);
     cli_table_free(table);
     return code;

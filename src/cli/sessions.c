@@ -203,6 +203,7 @@ cli_exit cli_sessions(const cli_arguments *arguments)
     if (code != CLI_EXIT_OK) return code;
     self.table = cli_table_create(columns, COLUMN_COUNT);
     if (self.table != NULL) {
+        cli_table_keep(self.table, 0);
         code = list(&self, arguments);
     } else {
         cli_complain("list sessions: out of memory");

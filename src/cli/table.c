@@ -18,6 +18,8 @@ struct cli_table {
     const cli_column *columns;
     size_t column_count;
     cli_style styles[COLUMNS_MOST];
+    bool kept[COLUMNS_MOST]; /* yields only when no other column does */
+    bool said[COLUMNS_MOST]; /* a cell of it was not absent */
     row *rows;
     size_t count;
     size_t capacity;
@@ -68,6 +70,7 @@ bool cli_table_add(cli_table *table, const conv_bytes *cells)
     for (size_t i = 0; i < table->column_count; i++) {
         added->cells[i] = shown(cells[i]);
         if (added->cells[i] == NULL) return false;
+        if (cells[i].data != NULL) table->said[i] = true;
     }
     return true;
 }
@@ -80,17 +83,28 @@ bool cli_table_rule(cli_table *table)
     return true;
 }
 
-static void measure(const cli_table *table, size_t *widths)
+/* The columns as they are printed. */
+typedef struct layout {
+    size_t shown[COLUMNS_MOST];
+    size_t count;
+    size_t widths[COLUMNS_MOST]; /* by the table's column */
+} layout;
+
+static layout measure(const cli_table *table)
 {
-    for (size_t i = 0; i < table->column_count; i++)
-        widths[i] = cli_display_width(conv_text(table->columns[i].title));
+    layout made = {.count = table->column_count};
+    for (size_t i = 0; i < table->column_count; i++) {
+        made.shown[i] = i;
+        made.widths[i] = cli_display_width(conv_text(table->columns[i].title));
+    }
     for (size_t r = 0; r < table->count; r++) {
         if (table->rows[r].rule) continue;
         for (size_t i = 0; i < table->column_count; i++) {
             size_t width = cli_display_width(conv_text(table->rows[r].cells[i]));
-            if (width > widths[i]) widths[i] = width;
+            if (width > made.widths[i]) made.widths[i] = width;
         }
     }
+    return made;
 }
 
 void cli_table_style(cli_table *table, size_t column, cli_style style)
@@ -98,33 +112,60 @@ void cli_table_style(cli_table *table, size_t column, cli_style style)
     table->styles[column] = style;
 }
 
-static size_t sum(const size_t *widths, size_t count)
+void cli_table_keep(cli_table *table, size_t column)
 {
-    size_t total = count == 0 ? 0 : (count - 1) * CLI_TABLE_GAP;
-    for (size_t i = 0; i < count; i++)
-        total += widths[i];
+    table->kept[column] = true;
+}
+
+static size_t sum(const layout *self)
+{
+    size_t total = self->count == 0 ? 0 : (self->count - 1) * CLI_TABLE_GAP;
+    for (size_t i = 0; i < self->count; i++)
+        total += self->widths[self->shown[i]];
     return total;
 }
 
 size_t cli_table_width(const cli_table *table)
 {
-    size_t widths[COLUMNS_MOST] = {0};
-    measure(table, widths);
-    return sum(widths, table->column_count);
+    layout measured = measure(table);
+    return sum(&measured);
+}
+
+/* A column of text in which nothing stands takes room from the others. */
+static void leave_out_empty(const cli_table *table, layout *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        size_t column = self->shown[i];
+        bool needed = table->said[column] || table->columns[column].least == 0 || column == 0;
+        if (needed) self->shown[count++] = column;
+    }
+    self->count = count;
+}
+
+/* The widest column that still yields, of those that are kept or of the others; NULL: none does. */
+static size_t *widest_of(const cli_table *table, layout *self, bool kept)
+{
+    size_t *widest = NULL;
+    for (size_t i = 0; i < self->count; i++) {
+        size_t column = self->shown[i];
+        size_t least = table->columns[column].least;
+        size_t *width = &self->widths[column];
+        if (least == 0 || *width <= least || table->kept[column] != kept) continue;
+        if (widest == NULL || *width > *widest) widest = width;
+    }
+    return widest;
 }
 
 /* Takes columns away from the widest that yields until the table fits, or nothing yields more. */
-static void fit(const cli_table *table, size_t *widths, size_t width)
+static void fit(const cli_table *table, layout *self, size_t width)
 {
-    while (sum(widths, table->column_count) > width) {
-        size_t widest = table->column_count;
-        for (size_t i = 0; i < table->column_count; i++) {
-            size_t least = table->columns[i].least;
-            if (least == 0 || widths[i] <= least) continue;
-            if (widest == table->column_count || widths[i] > widths[widest]) widest = i;
-        }
-        if (widest == table->column_count) return;
-        widths[widest]--;
+    if (sum(self) > width) leave_out_empty(table, self);
+    while (sum(self) > width) {
+        size_t *widest = widest_of(table, self, false);
+        if (widest == NULL) widest = widest_of(table, self, true);
+        if (widest == NULL) return;
+        --*widest;
     }
 }
 
@@ -151,32 +192,41 @@ static void print_rule(FILE *file, size_t width)
     fputc('\n', file);
 }
 
-void cli_table_print(const cli_table *table, FILE *file, size_t width)
+static void print_heading(const cli_table *table, FILE *file, const layout *self)
 {
-    size_t widths[COLUMNS_MOST] = {0};
-    size_t count = table->column_count;
-    measure(table, widths);
-    if (width > 0) fit(table, widths, width);
-
     fputs(cli_style_of(file, CLI_STYLE_BOLD), file);
-    for (size_t i = 0; i < count; i++)
-        print_cell(file, table->columns[i].title, table->columns[i].right, widths[i],
-                   i + 1 == count);
+    for (size_t i = 0; i < self->count; i++) {
+        const cli_column *column = &table->columns[self->shown[i]];
+        print_cell(file, column->title, column->right, self->widths[self->shown[i]],
+                   i + 1 == self->count);
+    }
     fputs(cli_style_of(file, CLI_STYLE_PLAIN), file);
     fputc('\n', file);
+}
+
+static void print_row(const cli_table *table, FILE *file, const layout *self, const row *printed)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        size_t column = self->shown[i];
+        bool styled = table->styles[column] != CLI_STYLE_PLAIN;
+        if (styled) fputs(cli_style_of(file, table->styles[column]), file);
+        print_cell(file, printed->cells[column], table->columns[column].right, self->widths[column],
+                   i + 1 == self->count);
+        if (styled) fputs(cli_style_of(file, CLI_STYLE_PLAIN), file);
+    }
+    fputc('\n', file);
+}
+
+void cli_table_print(const cli_table *table, FILE *file, size_t width)
+{
+    layout fitted = measure(table);
+    if (width > 0) fit(table, &fitted, width);
+    print_heading(table, file, &fitted);
     for (size_t r = 0; r < table->count; r++) {
-        const row *printed = &table->rows[r];
-        if (printed->rule) {
-            print_rule(file, sum(widths, count));
-            continue;
-        }
-        for (size_t i = 0; i < count; i++) {
-            bool styled = table->styles[i] != CLI_STYLE_PLAIN;
-            if (styled) fputs(cli_style_of(file, table->styles[i]), file);
-            print_cell(file, printed->cells[i], table->columns[i].right, widths[i], i + 1 == count);
-            if (styled) fputs(cli_style_of(file, CLI_STYLE_PLAIN), file);
-        }
-        fputc('\n', file);
+        if (table->rows[r].rule)
+            print_rule(file, sum(&fitted));
+        else
+            print_row(table, file, &fitted, &table->rows[r]);
     }
 }
 

@@ -33,10 +33,14 @@ bool cli_table_rule(cli_table *table);
 /* Shows the cells of a column in a style. */
 void cli_table_style(cli_table *table, size_t column, cli_style style);
 
+/* Cuts a column only where cutting all others does not help: an id is there to be typed again. */
+void cli_table_keep(cli_table *table, size_t column);
+
 /* Columns of the terminal that the table wants. */
 size_t cli_table_width(const cli_table *table);
 
-/* Prints title and rows in `width` columns, 0: as wide as needed. */
+/* Prints title and rows in `width` columns, 0: as wide as needed. Where that is too narrow, columns
+ * of text without any cell are left out, and then the widest are cut. */
 void cli_table_print(const cli_table *table, FILE *file, size_t width);
 
 void cli_table_free(cli_table *table); /* NULL is allowed */

@@ -96,6 +96,18 @@ static void one_is_shown_with_its_operations(void **state)
     assert_contains(test_output, "\"metadata\": null}\n");
 }
 
+static void an_id_is_whole_in_80_columns(void **state)
+{
+    (void)state;
+    test_terminal terminal;
+    assert_int_equal(test_run("mkdir files && printf handbook > files/handbook-2026.txt"), 0);
+    test_terminal_start(&terminal, 80,
+                        "conversation documents add files/handbook-2026.txt --no-color");
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    test_terminal_fits(&terminal, 80);
+    assert_contains(terminal.screen, "files/handbook-2026.txt ");
+}
+
 static void what_steers_a_terminal_is_shown_as_an_escape(void **state)
 {
     (void)state;
@@ -154,6 +166,7 @@ int main(void)
         cmocka_unit_test(other_content_of_the_same_id_is_refused),
         cmocka_unit_test(documents_are_found_by_content),
         cmocka_unit_test(one_is_shown_with_its_operations),
+        cmocka_unit_test(an_id_is_whole_in_80_columns),
         cmocka_unit_test(what_steers_a_terminal_is_shown_as_an_escape),
         cmocka_unit_test(a_deletion_says_what_it_kept),
         cmocka_unit_test(wrong_words_are_told),

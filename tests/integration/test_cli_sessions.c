@@ -116,6 +116,23 @@ static void labels_show_in_the_list(void **state)
     }
 }
 
+/* An id that is cut can't be typed again: titles, tags and users yield to it. */
+static void an_id_is_whole_in_80_columns(void **state)
+{
+    (void)state;
+    test_terminal terminal;
+    assert_int_equal(test_run(CHAT "--session release-notes-2026-11-25 --user a-user-of-some-length"
+                                   " hi && conversation sessions rename release-notes-2026-11-25"
+                                   " 'What is new in this release, and what was mended' &&"
+                                   " conversation sessions tag release-notes-2026-11-25 published"),
+                     0);
+    test_terminal_start(&terminal, 80, "conversation sessions --no-color");
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    test_terminal_fits(&terminal, 80);
+    assert_contains(terminal.screen, "release-notes-2026-11-25 ");
+    assert_contains(terminal.screen, "a-use…");
+}
+
 static void history_shows_one_branch(void **state)
 {
     (void)state;
@@ -259,6 +276,7 @@ int main(void)
         cmocka_unit_test(what_instead_of_can_not_name_is_said),
         cmocka_unit_test(summaries_are_made_and_shown),
         cmocka_unit_test(an_erasure_asks_and_shows_a_receipt),
+        cmocka_unit_test(an_id_is_whole_in_80_columns),
     };
     kind = "postgresql";
     int failed = RUN_TESTS_WITH("sessions on PostgreSQL", tests, setup, teardown);

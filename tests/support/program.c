@@ -178,3 +178,14 @@ int test_terminal_end(test_terminal *terminal)
     close(terminal->descriptor);
     return code_of(status);
 }
+
+void test_terminal_fits(const test_terminal *terminal, size_t columns)
+{
+    size_t width = 0;
+    for (const char *c = terminal->screen; *c != '\0'; c++) {
+        bool begins = (*c & 0xc0) != 0x80 && *c != '\r';
+        width = *c == '\n' ? 0 : width + (begins ? 1 : 0);
+        if (width > columns)
+            fail_msg("a line is longer than %zu columns:\n%s", columns, terminal->screen);
+    }
+}

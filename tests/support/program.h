@@ -50,4 +50,8 @@ void test_terminal_await(test_terminal *terminal, const char *text);
 /* Waits for the end; gives the exit code as test_run. */
 int test_terminal_end(test_terminal *terminal);
 
+/* No line of the screen may be longer than `columns` characters (of one column each, without
+ * colours): it would break somewhere. */
+void test_terminal_fits(const test_terminal *terminal, size_t columns);
+
 #endif

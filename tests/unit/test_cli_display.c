@@ -205,6 +205,41 @@ static void what_yields_is_cut_to_the_terminal(void **state)
                         "abc        —         7\n");
 }
 
+/* What is typed again is cut last, and a column without any cell leaves its room to the others. */
+static void an_id_yields_last(void **state)
+{
+    (void)state;
+    cli_table *table = cli_table_create(columns, 3);
+    assert_non_null(table);
+    cli_table_keep(table, 0);
+    conv_bytes cells[] = {conv_text("an-id-of-a-session"), conv_text("a long note"),
+                          conv_text("1")};
+    assert_true(cli_table_add(table, cells));
+    cli_table_print(table, begin(), 33);
+    assert_string_equal(end(), "name                note    count\n"
+                               "an-id-of-a-session  a lon…      1\n");
+    cli_table_print(table, begin(), 24);
+    assert_string_equal(end(), "name       note    count\n"
+                               "an-id-of…  a lon…      1\n");
+    cli_table_free(table);
+}
+
+static void an_empty_column_is_left_out_where_room_is_short(void **state)
+{
+    (void)state;
+    cli_table *table = cli_table_create(columns, 3);
+    assert_non_null(table);
+    conv_bytes cells[] = {conv_text("an-id-of-a-session"), conv_text(NULL), conv_text(NULL)};
+    assert_true(cli_table_add(table, cells));
+    cli_table_print(table, begin(), 31);
+    assert_string_equal(end(), "name                note  count\n"
+                               "an-id-of-a-session  —         —\n");
+    cli_table_print(table, begin(), 30);
+    assert_string_equal(end(), "name                count\n"
+                               "an-id-of-a-session      —\n");
+    cli_table_free(table);
+}
+
 static void a_cell_stays_in_its_line(void **state)
 {
     (void)state;
@@ -228,6 +263,8 @@ int main(void)
         cmocka_unit_test(a_stream_into_a_file_keeps_every_byte),
         cmocka_unit_test(columns_are_as_wide_as_their_cells),
         cmocka_unit_test(what_yields_is_cut_to_the_terminal),
+        cmocka_unit_test(an_id_yields_last),
+        cmocka_unit_test(an_empty_column_is_left_out_where_room_is_short),
         cmocka_unit_test(a_cell_stays_in_its_line),
     };
     return RUN_TESTS_WITH("display", tests, NULL, free_text);
