@@ -143,6 +143,17 @@ static void leave_out_empty(const cli_table *table, layout *self)
     self->count = count;
 }
 
+size_t cli_table_least(const cli_table *table)
+{
+    layout least = measure(table);
+    leave_out_empty(table, &least);
+    for (size_t i = 0; i < table->column_count; i++) {
+        size_t bound = table->columns[i].least;
+        if (bound > 0 && least.widths[i] > bound) least.widths[i] = bound;
+    }
+    return sum(&least);
+}
+
 /* The widest column that still yields, of those that are kept or of the others; NULL: none does. */
 static size_t *widest_of(const cli_table *table, layout *self, bool kept)
 {

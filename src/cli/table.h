@@ -39,6 +39,9 @@ void cli_table_keep(cli_table *table, size_t column);
 /* Columns of the terminal that the table wants. */
 size_t cli_table_width(const cli_table *table);
 
+/* The columns of the terminal without which it does not fit, however much is cut. */
+size_t cli_table_least(const cli_table *table);
+
 /* Prints title and rows in `width` columns, 0: as wide as needed. Where that is too narrow, columns
  * of text without any cell are left out, and then the widest are cut. */
 void cli_table_print(const cli_table *table, FILE *file, size_t width);

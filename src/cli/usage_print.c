@@ -34,6 +34,8 @@ typedef struct selection {
     cli_measure measure;
     conv_decimal most; /* what a whole bar is worth */
     size_t bar;        /* its columns; 0: there are none */
+    column left_out[COLUMN_COUNT];
+    size_t left_out_count; /* for want of room */
 } selection;
 
 bool cli_usage_add(conv_usage_total *sum, const conv_usage_total *row)
@@ -168,6 +170,59 @@ static cli_table *make_table(const cli_usage_report *report, const conv_usage_to
     return NULL;
 }
 
+/* What a narrow terminal can do without: first what a remark says as well. False if it is gone. */
+static bool leave_out(selection *selected)
+{
+    static const column order[] = {UNREPORTED, FAILED, UNPRICED, OUTPUT, INPUT};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        size_t kept = 0;
+        for (size_t k = 0; k < selected->count; k++)
+            if (selected->shown[k] != order[i]) selected->shown[kept++] = selected->shown[k];
+        if (kept == selected->count) continue;
+        selected->count = kept;
+        selected->left_out[selected->left_out_count++] = order[i];
+        return true;
+    }
+    return false;
+}
+
+static cli_table *make_fitting_table(const cli_usage_report *report, const conv_usage_total *sum,
+                                     selection *selected, cli_column columns[COLUMN_COUNT])
+{
+    size_t width = cli_terminal_width(stdout);
+    cli_table *table = make_table(report, sum, selected, columns);
+    while (table != NULL && width > 0 && cli_table_least(table) > width && leave_out(selected)) {
+        cli_table_free(table);
+        table = make_table(report, sum, selected, columns);
+    }
+    return table;
+}
+
+/* "no room for 2 unreported, 1 failed" */
+static void note_left_out(const selection *selected, const conv_usage_total *sum)
+{
+    static const char *const names[COLUMN_COUNT] = {[UNREPORTED] = "unreported",
+                                                    [FAILED] = "failed",
+                                                    [UNPRICED] = "unpriced",
+                                                    [OUTPUT] = "output",
+                                                    [INPUT] = "input"};
+    const int64_t counts[COLUMN_COUNT] = {[UNREPORTED] = sum->unreported,
+                                          [FAILED] = sum->failed,
+                                          [UNPRICED] = sum->unpriced,
+                                          [OUTPUT] = sum->output_tokens,
+                                          [INPUT] = sum->input_tokens};
+    char line[COLUMN_COUNT * CLI_FORMAT_SIZE] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < selected->left_out_count; i++) {
+        column left_out = selected->left_out[i];
+        char count[CLI_FORMAT_SIZE];
+        cli_format_count(counts[left_out], count);
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %s", i > 0 ? ", " : "",
+                                 count, names[left_out]);
+    }
+    if (used > 0) cli_note("no room for %s; --csv shows all", line);
+}
+
 /* Bars go where a terminal has room for them behind all columns. */
 static bool add_bars(selection *selected, size_t table_width)
 {
@@ -183,7 +238,7 @@ static cli_exit print_people(const cli_usage_report *report, const conv_usage_to
 {
     cli_column columns[COLUMN_COUNT];
     selection selected = choose(report->totals, sum);
-    cli_table *table = make_table(report, sum, &selected, columns);
+    cli_table *table = make_fitting_table(report, sum, &selected, columns);
     if (table != NULL && sum->records > 0 && add_bars(&selected, cli_table_width(table))) {
         cli_table_free(table);
         table = make_table(report, sum, &selected, columns);
@@ -199,6 +254,7 @@ static cli_exit print_people(const cli_usage_report *report, const conv_usage_to
                  cli_usage_bars(report->totals, report->by, selected.measure, width);
     if (report->days != NULL) cli_usage_spark(report->days, selected.measure, width);
     if (!drawn) cli_complain("sum usage: out of memory");
+    note_left_out(&selected, sum);
     if (!is_priced(sum)) cli_note("no record has a price: what they cost is unknown");
     cli_table_free(table);
     return CLI_EXIT_OK;

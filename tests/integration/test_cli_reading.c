@@ -240,10 +240,27 @@ static void usage_is_readable_in_80_columns(void **state)
                              "cost_usd = '1234.000375', status = 'failed'");
     test_terminal_start(&terminal, 80, "conversation usage --no-color");
     assert_int_equal(test_terminal_end(&terminal), 0);
+    test_terminal_fits(&terminal, 80);
     assert_contains(terminal.screen, "claude-opus-4-5-202");
+    assert_contains(terminal.screen, "no room for 1 unreported; --csv shows all");
     test_terminal_start(&terminal, 80, "conversation usage --by day --no-color");
     assert_int_equal(test_terminal_end(&terminal), 0);
+    test_terminal_fits(&terminal, 80);
     assert_contains(without_times(terminal.screen), "\n9999-99-99 ");
+    test_store_execute(kind, "UPDATE usage_logs SET cost_usd = NULL WHERE total_tokens = 34");
+    test_terminal_start(&terminal, 80, "conversation usage --no-color");
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    test_terminal_fits(&terminal, 80);
+    assert_contains(terminal.screen, "claude-opus-4-5-202");
+    assert_contains(terminal.screen, "  unpriced\r\n");
+    assert_contains(terminal.screen, "no room for 1 unreported, 3 failed; --csv shows all");
+    /* The first column alone can't make room for both. */
+    test_store_execute(kind, "UPDATE usage_logs SET model = 'claude-sonnet-4-5', "
+                             "status = 'complete'");
+    test_terminal_start(&terminal, 80, "conversation usage --no-color");
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    test_terminal_fits(&terminal, 80);
+    assert_contains(terminal.screen, "claude-sonnet-4-5 ");
 }
 
 /* More rows than a buffer holds: what is left of them must not come behind the remark. */
