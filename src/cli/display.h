@@ -34,6 +34,10 @@ size_t cli_display_line(FILE *file, conv_bytes text, size_t most);
  * the text stay, and so do blanks at the beginning of its lines. Ends with a line break. */
 void cli_display_wrapped(FILE *file, conv_bytes text, size_t width, const char *indent);
 
+/* The same in `width` columns where `column` of the first line are written already; the other lines
+ * begin below it. */
+void cli_display_hanging(FILE *file, conv_bytes text, size_t width, size_t column);
+
 /* Writes text that arrives in pieces: a character cut between two pieces is put together again. */
 typedef struct cli_stream {
     FILE *file;

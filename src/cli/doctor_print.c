@@ -12,6 +12,8 @@ static const char *verdict_name(cli_verdict verdict)
     return verdict == CLI_VERDICT_OK ? "ok" : verdict == CLI_VERDICT_WARNING ? "warning" : "failed";
 }
 
+#define TEXT_COLUMN 19
+
 static void print_finding(const char *name, const cli_finding *finding)
 {
     const char *style =
@@ -20,6 +22,11 @@ static void print_finding(const char *name, const cli_finding *finding)
                                                                        : CLI_STYLE_ERROR);
     const char *plain = cli_style_of(stdout, CLI_STYLE_PLAIN);
     printf("%-9s %s%-8s%s ", name, style, verdict_name(finding->verdict), plain);
+    size_t width = cli_terminal_width(stdout);
+    if (width > 0) {
+        cli_display_hanging(stdout, conv_text(finding->text), width, TEXT_COLUMN);
+        return;
+    }
     (void)cli_display_line(stdout, conv_text(finding->text), 0);
     putchar('\n');
 }

@@ -13,7 +13,7 @@ static const cli_column columns[] = {
     {"check", false, 0},
     {"state", false, 0},
     {"latency", true, 0},
-    {"", false, CLI_LEAST_TEXT},
+    {"", false, CLI_LEAST_WRAPPED},
 };
 
 #define COLUMN_COUNT (sizeof columns / sizeof columns[0])
@@ -100,6 +100,7 @@ static bool print_table(const conv_health *health)
     for (size_t i = 0; done && i < conv_health_check_count(health); i++)
         done = add_row(table, conv_health_check_at(health, i));
     if (done) {
+        cli_table_wrap(table);
         cli_table_print(table, stdout, cli_terminal_width(stdout));
         printf("%s, %s\n", conv_health_is_live(health) ? "live" : "not live",
                conv_health_is_ready(health) ? "ready" : "not ready");

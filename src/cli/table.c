@@ -20,6 +20,7 @@ struct cli_table {
     cli_style styles[COLUMNS_MOST];
     bool kept[COLUMNS_MOST]; /* yields only when no other column does */
     bool said[COLUMNS_MOST]; /* a cell of it was not absent */
+    bool wraps;              /* the last column */
     row *rows;
     size_t count;
     size_t capacity;
@@ -81,6 +82,11 @@ bool cli_table_rule(cli_table *table)
     if (added == NULL) return false;
     added->rule = true;
     return true;
+}
+
+void cli_table_wrap(cli_table *table)
+{
+    table->wraps = true;
 }
 
 /* The columns as they are printed. */
@@ -221,11 +227,17 @@ static void print_row(const cli_table *table, FILE *file, const layout *self, co
         size_t column = self->shown[i];
         bool styled = table->styles[column] != CLI_STYLE_PLAIN;
         if (styled) fputs(cli_style_of(file, table->styles[column]), file);
-        print_cell(file, printed->cells[column], table->columns[column].right, self->widths[column],
-                   i + 1 == self->count);
+        if (table->wraps && column + 1 == table->column_count) {
+            size_t width = sum(self);
+            cli_display_hanging(file, conv_text(printed->cells[column]), width,
+                                width - self->widths[column]);
+        } else {
+            print_cell(file, printed->cells[column], table->columns[column].right,
+                       self->widths[column], i + 1 == self->count);
+            if (i + 1 == self->count) fputc('\n', file);
+        }
         if (styled) fputs(cli_style_of(file, CLI_STYLE_PLAIN), file);
     }
-    fputc('\n', file);
 }
 
 void cli_table_print(const cli_table *table, FILE *file, size_t width)

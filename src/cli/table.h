@@ -15,8 +15,9 @@ typedef struct cli_column {
     size_t least; /* where the terminal is too narrow it is cut down to this; 0: it is never cut */
 } cli_column;
 
-#define CLI_TABLE_GAP  2 /* columns between two of the table */
-#define CLI_LEAST_TEXT 6 /* for most columns of text */
+#define CLI_TABLE_GAP     2  /* columns between two of the table */
+#define CLI_LEAST_TEXT    6  /* for most columns of text */
+#define CLI_LEAST_WRAPPED 20 /* for a column that wraps */
 
 typedef struct cli_table cli_table;
 
@@ -35,6 +36,9 @@ void cli_table_style(cli_table *table, size_t column, cli_style style);
 
 /* Cuts a column only where cutting all others does not help: an id is there to be typed again. */
 void cli_table_keep(cli_table *table, size_t column);
+
+/* The last column goes on in further lines instead of being cut. */
+void cli_table_wrap(cli_table *table);
 
 /* Columns of the terminal that the table wants. */
 size_t cli_table_width(const cli_table *table);

@@ -3,7 +3,8 @@
 
 #include "cli/display.h"
 
-#define TAB 4
+#define TAB           4
+#define INDENT_WIDEST 100
 
 typedef struct wrapper {
     FILE *file;
@@ -54,10 +55,10 @@ static void add_to_word(wrapper *self, const cli_glyph *glyph)
     self->word_width += glyph->width;
 }
 
-void cli_display_wrapped(FILE *file, conv_bytes text, size_t width, const char *indent)
+static void wrap(FILE *file, conv_bytes text, size_t width, const char *indent, bool indented)
 {
     size_t indent_width = cli_display_width(conv_text(indent));
-    wrapper self = {.file = file, .indent = indent};
+    wrapper self = {.file = file, .indent = indent, .indented = indented};
     self.width = width > indent_width + 20 ? width - indent_width : 20;
     cli_glyph glyph;
     bool was_wide = false;
@@ -78,4 +79,18 @@ void cli_display_wrapped(FILE *file, conv_bytes text, size_t width, const char *
     }
     write_word(&self);
     if (self.column > 0 || text.size == 0 || text.data[text.size - 1] != '\n') end_line(&self);
+}
+
+void cli_display_wrapped(FILE *file, conv_bytes text, size_t width, const char *indent)
+{
+    wrap(file, text, width, indent, false);
+}
+
+void cli_display_hanging(FILE *file, conv_bytes text, size_t width, size_t column)
+{
+    char indent[INDENT_WIDEST + 1];
+    size_t size = column < INDENT_WIDEST ? column : INDENT_WIDEST;
+    memset(indent, ' ', size);
+    indent[size] = '\0';
+    wrap(file, text, width, indent, true);
 }

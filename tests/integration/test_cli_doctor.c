@@ -48,6 +48,17 @@ static void all_is_well(void **state)
                                  "\"save_to_database\", \"track_usage\", \"publish\"]");
 }
 
+static void a_chain_is_broken_between_its_steps(void **state)
+{
+    (void)state;
+    test_terminal terminal;
+    assert_int_equal(test_run("conversation migrate"), 0);
+    test_terminal_start(&terminal, 80, "conversation doctor --provider echo --no-color");
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    test_terminal_fits(&terminal, 80);
+    assert_contains(terminal.screen, " → track_usage →\r\n                   publish\r\n");
+}
+
 static void a_schema_that_is_missing_is_said(void **state)
 {
     (void)state;
@@ -115,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(all_is_well),
+        WITH_STORE(a_chain_is_broken_between_its_steps),
         WITH_STORE(a_schema_that_is_missing_is_said),
         WITH_STORE(what_is_wrong_is_said_with_its_exit_code),
         WITH_STORE(the_journal_is_counted_and_not_emptied),

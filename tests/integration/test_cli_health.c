@@ -112,6 +112,19 @@ static void the_exit_code_tells(void **state)
     assert_string_equal(test_store_value(kind, "SELECT count(*) FROM usage_logs"), "0");
 }
 
+/* What is advised stands at the end of a message. */
+static void no_message_is_cut_in_80_columns(void **state)
+{
+    (void)state;
+    test_terminal terminal;
+    test_terminal_start(&terminal, 80, "conversation health --no-color");
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    test_terminal_fits(&terminal, 80);
+    assert_null(strstr(terminal.screen, "…"));
+    assert_contains(terminal.screen, "each call\r\n");
+    assert_contains(terminal.screen, "live, ready\r\n");
+}
+
 static void looking_makes_no_store(void **state)
 {
     (void)state;
@@ -182,6 +195,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON(setup_postgres, the_exit_code_tells),
         ON(setup_sqlite, the_exit_code_tells),
+        ON(setup_postgres, no_message_is_cut_in_80_columns),
+        ON(setup_sqlite, no_message_is_cut_in_80_columns),
         ON(setup_sqlite, looking_makes_no_store),
         ON(setup_sqlite, a_store_that_is_not_there_is_an_answer),
         ON(setup_postgres, a_store_without_a_schema_is_an_answer),

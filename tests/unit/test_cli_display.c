@@ -124,6 +124,15 @@ static void text_is_wrapped_between_words(void **state)
     assert_string_equal(wrapped("a\n\nb", 20, "> "), "> a\n\n> b\n");
 }
 
+static void a_hanging_text_goes_on_below_itself(void **state)
+{
+    (void)state;
+    cli_display_hanging(begin(), conv_text("one → two → three four five"), 26, 6);
+    assert_string_equal(end(), "one → two → three\n      four five\n");
+    cli_display_hanging(begin(), conv_text("one"), 26, 6);
+    assert_string_equal(end(), "one\n");
+}
+
 static void a_word_longer_than_the_line_is_cut(void **state)
 {
     (void)state;
@@ -240,6 +249,29 @@ static void an_empty_column_is_left_out_where_room_is_short(void **state)
     cli_table_free(table);
 }
 
+static void the_last_column_may_wrap(void **state)
+{
+    (void)state;
+    static const cli_column two[] = {{"check", false, 0}, {"why", false, CLI_LEAST_WRAPPED}};
+    cli_table *table = cli_table_create(two, 2);
+    assert_non_null(table);
+    cli_table_wrap(table);
+    conv_bytes long_one[] = {conv_text("schema"), conv_text("older: run `conversation migrate`")};
+    conv_bytes short_one[] = {conv_text("pool"), conv_text("idle")};
+    assert_true(cli_table_add(table, long_one));
+    assert_true(cli_table_add(table, short_one));
+    cli_table_print(table, begin(), 30);
+    assert_string_equal(end(), "check   why\n"
+                               "schema  older: run\n"
+                               "        `conversation migrate`\n"
+                               "pool    idle\n");
+    cli_table_print(table, begin(), 0);
+    assert_string_equal(end(), "check   why\n"
+                               "schema  older: run `conversation migrate`\n"
+                               "pool    idle\n");
+    cli_table_free(table);
+}
+
 static void a_cell_stays_in_its_line(void **state)
 {
     (void)state;
@@ -257,6 +289,7 @@ int main(void)
         cmocka_unit_test(stray_bytes_are_visible),
         cmocka_unit_test(a_long_line_ends_with_an_ellipsis),
         cmocka_unit_test(text_is_wrapped_between_words),
+        cmocka_unit_test(a_hanging_text_goes_on_below_itself),
         cmocka_unit_test(a_word_longer_than_the_line_is_cut),
         cmocka_unit_test(indentation_of_code_stays),
         cmocka_unit_test(a_stream_may_be_cut_anywhere),
@@ -265,6 +298,7 @@ int main(void)
         cmocka_unit_test(what_yields_is_cut_to_the_terminal),
         cmocka_unit_test(an_id_yields_last),
         cmocka_unit_test(an_empty_column_is_left_out_where_room_is_short),
+        cmocka_unit_test(the_last_column_may_wrap),
         cmocka_unit_test(a_cell_stays_in_its_line),
     };
     return RUN_TESTS_WITH("display", tests, NULL, free_text);
