@@ -250,10 +250,19 @@ static void check_journal(reading_run *run)
     bool degraded = old || full || journal->dead > 0;
     int64_t waiting = journal->exchanges + journal->usage;
     set_value(run, CONV__HEALTH_JOURNAL, waiting, "entries");
-    set(run, CONV__HEALTH_JOURNAL, degraded ? CONV_HEALTH_DEGRADED : CONV_HEALTH_OK,
-        "%lld entries wait, the oldest for %lld s; %lld dead letters; %lld bytes%s",
-        (long long)waiting, (long long)(gauges->oldest_age_us / 1000000), (long long)journal->dead,
-        (long long)journal->bytes, full ? ", nearly full" : "");
+    conv_health_state state = degraded ? CONV_HEALTH_DEGRADED : CONV_HEALTH_OK;
+    const char *filled = full ? ", nearly full" : "";
+    long long bytes = journal->bytes;
+    if (waiting > 0)
+        set(run, CONV__HEALTH_JOURNAL, state,
+            "%lld entries wait, the oldest for %lld s; %lld dead letters; %lld bytes%s",
+            (long long)waiting, (long long)(gauges->oldest_age_us / 1000000),
+            (long long)journal->dead, bytes, filled);
+    else if (journal->dead > 0)
+        set(run, CONV__HEALTH_JOURNAL, state, "nothing waits; %lld dead letters; %lld bytes%s",
+            (long long)journal->dead, bytes, filled);
+    else
+        set(run, CONV__HEALTH_JOURNAL, state, "empty; %lld bytes%s", bytes, filled);
 }
 
 static void check_tracker(reading_run *run)

@@ -95,6 +95,7 @@ static void the_exit_code_tells(void **state)
     json_t *value = run_json(0);
     assert_true(json_is_true(json_object_get(value, "ready")));
     assert_int_equal(json_array_size(json_object_get(value, "checks")), 7);
+    assert_contains(text_of(check_of(value, "journal"), "message"), "empty; ");
     json_decref(value);
 
     test_store_execute(kind, "ALTER TABLE chat_exchanges RENAME TO away");
