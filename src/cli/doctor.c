@@ -67,6 +67,17 @@ static void look_at_chain(cli_diagnosis *diagnosis, const conv_client_params *pa
     }
 }
 
+static void find_store(cli_diagnosis *diagnosis, const cli_arguments *arguments,
+                       cli_verdict verdict, const char *what)
+{
+    const char *by = cli_store_namer(arguments);
+    if (by != NULL)
+        find(&diagnosis->store, verdict, "%s, named by %s, %s",
+             cli_store_is_sqlite(arguments) ? "SQLite" : "PostgreSQL", by, what);
+    else
+        find(&diagnosis->store, verdict, "SQLite, the default file, %s", what);
+}
+
 /* Opens as a reader and without the journal, so that nothing is made, changed or brought in. */
 static void look_at_store(cli_diagnosis *diagnosis, const cli_arguments *arguments)
 {
@@ -79,20 +90,20 @@ static void look_at_store(cli_diagnosis *diagnosis, const cli_arguments *argumen
     params.schema = CONV_SCHEMA_IGNORE;
     params.connections = 1;
     params.application = "conversation-cli";
-    const char *by = cli_store_namer(arguments);
     find(&diagnosis->schema, CLI_VERDICT_WARNING, "not looked at");
     conv_status status = cli_chain_set(arguments, &params, &error);
     if (status == CONV_OK) look_at_chain(diagnosis, &params);
     if (status == CONV_OK) status = conv_client_open(&params, &client, &error);
+    if (status == CONV_UNAVAILABLE && cli_store_is_to_be_made(arguments)) {
+        find_store(diagnosis, arguments, CLI_VERDICT_WARNING,
+                   "not there yet: the first program that saves makes it");
+        return;
+    }
     if (status != CONV_OK) {
         fail(diagnosis, &diagnosis->store, cli_exit_of(CLI_PART_OPEN, status), &error);
         return;
     }
-    if (by != NULL)
-        find(&diagnosis->store, CLI_VERDICT_OK, "%s, named by %s, answers",
-             cli_store_is_sqlite(arguments) ? "SQLite" : "PostgreSQL", by);
-    else
-        find(&diagnosis->store, CLI_VERDICT_OK, "SQLite, the default file, answers");
+    find_store(diagnosis, arguments, CLI_VERDICT_OK, "answers");
     look_at_schema(diagnosis, client);
     if (conv_client_close(client, 1000, &error) != CONV_OK)
         fail(diagnosis, &diagnosis->store, CLI_EXIT_FAILED, &error);

@@ -1,8 +1,12 @@
 /* The client as the program uses it, and the wording of its failures. */
 #include "cli/store.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/chain.h"
 #include "cli/journal.h"
@@ -24,12 +28,50 @@ const char *cli_store_namer(const cli_arguments *arguments)
     return is_set("DATABASE_URL") ? "DATABASE_URL" : NULL;
 }
 
-bool cli_store_is_sqlite(const cli_arguments *arguments)
+/* NULL: nobody named one. */
+static const char *named_store(const cli_arguments *arguments)
 {
     const char *by = cli_store_namer(arguments);
-    if (by == NULL) return true;
-    const char *store = by[0] == '-' ? arguments->texts[CLI_OPTION_STORE] : getenv(by);
-    return strncmp(store, "sqlite:", 7) == 0;
+    if (by == NULL) return NULL;
+    return by[0] == '-' ? arguments->texts[CLI_OPTION_STORE] : getenv(by);
+}
+
+bool cli_store_is_sqlite(const cli_arguments *arguments)
+{
+    const char *store = named_store(arguments);
+    return store == NULL || strncmp(store, "sqlite:", 7) == 0;
+}
+
+/* The SQLite file, as the library finds it; false if it is none, or too long. */
+static bool find_file(const char *store, char path[PATH_MAX])
+{
+    static const char scheme[] = "sqlite:";
+    const char *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    int size = -1;
+    if (store != NULL && strncmp(store, scheme, sizeof scheme - 1) == 0) {
+        const char *file = store + sizeof scheme - 1;
+        size = snprintf(path, PATH_MAX, "%s", strncmp(file, "//", 2) == 0 ? file + 2 : file);
+    } else if (store == NULL && data != NULL && data[0] == '/') {
+        size = snprintf(path, PATH_MAX, "%s/conversation/conversation.db", data);
+    } else if (store == NULL && home != NULL && home[0] == '/') {
+        size = snprintf(path, PATH_MAX, "%s/.local/share/conversation/conversation.db", home);
+    }
+    return size > 0 && size < PATH_MAX;
+}
+
+bool cli_store_is_to_be_made(const cli_arguments *arguments)
+{
+    char path[PATH_MAX];
+    const char *store = named_store(arguments);
+    if (!find_file(store, path) || access(path, F_OK) == 0 || errno != ENOENT) return false;
+    /* Only of the default file the folders are made, too. */
+    do {
+        char *slash = strrchr(path, '/');
+        if (slash == NULL) return access(".", W_OK | X_OK) == 0;
+        slash[slash == path ? 1 : 0] = '\0';
+    } while (store == NULL && access(path, F_OK) != 0 && errno == ENOENT);
+    return access(path, W_OK | X_OK) == 0;
 }
 
 /* Who may not: the user of the server, one without rights to its tables, or this user to a file. */

@@ -19,6 +19,9 @@ const char *cli_store_namer(const cli_arguments *arguments);
 /* Whether what was named is an SQLite file. */
 bool cli_store_is_sqlite(const cli_arguments *arguments);
 
+/* Whether it is an SQLite file that is not there, and that the first program that saves makes. */
+bool cli_store_is_to_be_made(const cli_arguments *arguments);
+
 /* Opens the store of --store or of the environment, for writing with the journal of --journal, for
  * `connections` callers at a time. After a failure, which is reported, `client` is NULL. */
 cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,

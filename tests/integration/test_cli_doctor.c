@@ -75,13 +75,34 @@ static void what_is_wrong_is_said_with_its_exit_code(void **state)
     assert_int_equal(test_run("conversation doctor --provider recorded:none.jsonl"), 4);
     assert_contains(test_output, "provider  failed   ");
     assert_int_equal(test_run("conversation doctor --provider nobody"), 2);
-    assert_int_equal(test_run("conversation doctor --provider echo --store sqlite:none.db --json"),
-                     3);
+    assert_int_equal(
+        test_run("conversation doctor --provider echo --store sqlite:none/none.db --json"), 3);
     assert_contains(test_output, "{\"ok\": false, \"store\": {\"state\": \"failed\"");
     assert_contains(test_output,
                     "\"schema\": {\"state\": \"warning\", \"text\": \"not looked at\"");
     assert_contains(test_output, "\"steps\": [\"validate_ids\"");
+}
+
+/* No fault: a turn would make it. */
+static void a_file_that_is_not_there_yet_is_a_warning(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation doctor --provider echo --store sqlite:none.db"), 0);
+    assert_contains(test_output, "store     warning  SQLite, named by --store, not there yet: the "
+                                 "first program that saves makes it\n");
+    assert_contains(test_output, "schema    warning  not looked at\n");
     assert_int_equal(test_run("test ! -e none.db"), 0);
+    assert_int_equal(test_run("unset CONVERSATION_STORE; conversation doctor --provider echo"), 0);
+    assert_contains(test_output, "store     warning  SQLite, the default file, not there yet: ");
+    assert_int_equal(test_run("test ! -e .local"), 0);
+    assert_int_equal(test_run("unset CONVERSATION_STORE; : >data; XDG_DATA_HOME=$PWD/data "
+                              "conversation doctor --provider echo --json"),
+                     3);
+    assert_contains(test_output, "{\"ok\": false, \"store\": {\"state\": \"failed\"");
+    assert_int_equal(test_run("mkdir folder; conversation doctor --provider echo --store "
+                              "sqlite:folder"),
+                     3);
+    assert_contains(test_output, "store     failed   ");
 }
 
 static void the_journal_is_counted_and_not_emptied(void **state)
@@ -129,6 +150,7 @@ int main(void)
         WITH_STORE(a_chain_is_broken_between_its_steps),
         WITH_STORE(a_schema_that_is_missing_is_said),
         WITH_STORE(what_is_wrong_is_said_with_its_exit_code),
+        WITH_STORE(a_file_that_is_not_there_yet_is_a_warning),
         WITH_STORE(the_journal_is_counted_and_not_emptied),
         WITH_STORE(redact_keeps_texts_out),
     };
