@@ -13,7 +13,7 @@ static const cli_column columns[] = {
     {"check", false, 0},
     {"state", false, 0},
     {"latency", true, 0},
-    {"", false, CLI_LEAST_WRAPPED},
+    {"message", false, CLI_LEAST_WRAPPED},
 };
 
 #define COLUMN_COUNT (sizeof columns / sizeof columns[0])

@@ -192,14 +192,18 @@ static void pad(FILE *file, size_t count)
         fputc(' ', file);
 }
 
-static void print_cell(FILE *file, const char *text, bool right, size_t width, bool last)
+/* `owed` blanks stand before it, and are written only with a text behind them. */
+static void print_cell(FILE *file, const char *text, bool right, size_t width, size_t *owed)
 {
     size_t own = cli_display_width(conv_text(text));
     size_t blanks = own < width ? width - own : 0;
-    if (right) pad(file, blanks);
+    if (own == 0) {
+        *owed += width + CLI_TABLE_GAP;
+        return;
+    }
+    pad(file, *owed + (right ? blanks : 0));
     cli_display_line(file, conv_text(text), width);
-    if (!right && !last) pad(file, blanks);
-    if (!last) pad(file, CLI_TABLE_GAP);
+    *owed = (right ? 0 : blanks) + CLI_TABLE_GAP;
 }
 
 static void print_rule(FILE *file, size_t width)
@@ -211,11 +215,11 @@ static void print_rule(FILE *file, size_t width)
 
 static void print_heading(const cli_table *table, FILE *file, const layout *self)
 {
+    size_t owed = 0;
     fputs(cli_style_of(file, CLI_STYLE_BOLD), file);
     for (size_t i = 0; i < self->count; i++) {
         const cli_column *column = &table->columns[self->shown[i]];
-        print_cell(file, column->title, column->right, self->widths[self->shown[i]],
-                   i + 1 == self->count);
+        print_cell(file, column->title, column->right, self->widths[self->shown[i]], &owed);
     }
     fputs(cli_style_of(file, CLI_STYLE_PLAIN), file);
     fputc('\n', file);
@@ -223,21 +227,24 @@ static void print_heading(const cli_table *table, FILE *file, const layout *self
 
 static void print_row(const cli_table *table, FILE *file, const layout *self, const row *printed)
 {
+    size_t owed = 0;
+    bool ended = false;
     for (size_t i = 0; i < self->count; i++) {
         size_t column = self->shown[i];
+        const char *text = printed->cells[column];
+        size_t width = self->widths[column];
         bool styled = table->styles[column] != CLI_STYLE_PLAIN;
+        ended = table->wraps && column + 1 == table->column_count;
         if (styled) fputs(cli_style_of(file, table->styles[column]), file);
-        if (table->wraps && column + 1 == table->column_count) {
-            size_t width = sum(self);
-            cli_display_hanging(file, conv_text(printed->cells[column]), width,
-                                width - self->widths[column]);
+        if (ended) {
+            pad(file, owed);
+            cli_display_hanging(file, conv_text(text), sum(self), sum(self) - width);
         } else {
-            print_cell(file, printed->cells[column], table->columns[column].right,
-                       self->widths[column], i + 1 == self->count);
-            if (i + 1 == self->count) fputc('\n', file);
+            print_cell(file, text, table->columns[column].right, width, &owed);
         }
         if (styled) fputs(cli_style_of(file, CLI_STYLE_PLAIN), file);
     }
+    if (!ended) fputc('\n', file);
 }
 
 void cli_table_print(const cli_table *table, FILE *file, size_t width)

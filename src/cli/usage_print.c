@@ -139,21 +139,25 @@ static selection choose(const conv_usage_totals *totals, const conv_usage_total 
     return made;
 }
 
+/* Other than the column of numbers that the bars stand for. */
+static const char *bar_title(cli_measure measure)
+{
+    static const char *const titles[] = {[CLI_MEASURE_COST] = "by cost",
+                                         [CLI_MEASURE_TOKENS] = "by tokens",
+                                         [CLI_MEASURE_RECORDS] = "by records"};
+    return titles[measure];
+}
+
 /* The whole table; the titles are the caller's. NULL when out of memory. */
 static cli_table *make_table(const cli_usage_report *report, const conv_usage_total *sum,
                              const selection *selected, cli_column columns[COLUMN_COUNT])
 {
     const cli_column all[COLUMN_COUNT] = {
-        [KEY] = {report->by, false, KEY_LEAST},
-        [RECORDS] = {"records", true, 0},
-        [INPUT] = {"input", true, 0},
-        [OUTPUT] = {"output", true, 0},
-        [TOKENS] = {"tokens", true, 0},
-        [COST] = {"cost USD", true, 0},
-        [UNPRICED] = {"unpriced", true, 0},
-        [UNREPORTED] = {"unreported", true, 0},
-        [FAILED] = {"failed", true, 0},
-        [BAR] = {cli_measure_name(selected->measure), false, 0},
+        [KEY] = {report->by, false, KEY_LEAST}, [RECORDS] = {"records", true, 0},
+        [INPUT] = {"input", true, 0},           [OUTPUT] = {"output", true, 0},
+        [TOKENS] = {"tokens", true, 0},         [COST] = {"cost USD", true, 0},
+        [UNPRICED] = {"unpriced", true, 0},     [UNREPORTED] = {"unreported", true, 0},
+        [FAILED] = {"failed", true, 0},         [BAR] = {bar_title(selected->measure), false, 0},
     };
     for (size_t i = 0; i < selected->count; i++)
         columns[i] = all[selected->shown[i]];
@@ -227,7 +231,9 @@ static void note_left_out(const selection *selected, const conv_usage_total *sum
 static bool add_bars(selection *selected, size_t table_width)
 {
     size_t width = cli_terminal_width(stdout);
-    if (width < table_width + CLI_TABLE_GAP + CLI_BAR_LEAST) return false;
+    size_t title = strlen(bar_title(selected->measure));
+    size_t least = title > CLI_BAR_LEAST ? title : CLI_BAR_LEAST;
+    if (width < table_width + CLI_TABLE_GAP + least) return false;
     size_t room = width - table_width - CLI_TABLE_GAP;
     selected->bar = room < CLI_BAR_COLUMNS ? room : CLI_BAR_COLUMNS;
     selected->shown[selected->count++] = BAR;

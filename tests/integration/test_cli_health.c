@@ -90,6 +90,8 @@ static void the_exit_code_tells(void **state)
     (void)state;
     assert_int_equal(test_run("conversation health"), 0);
     assert_contains(test_output, "database_saves");
+    assert_contains(test_output, "  message\n");
+    assert_null(strstr(test_output, " \n"));
     assert_contains(test_output, "live, ready\n");
     assert_string_equal(test_errors, "");
     json_t *value = run_json(0);

@@ -49,13 +49,25 @@ static void bars_and_days_are_drawn_on_a_terminal(void **state)
 {
     (void)state;
     const char *screen = shown(80, "conversation usage --no-color");
-    assert_contains(screen, "cost USD  cost\r\n");
+    assert_contains(screen, "cost USD  by cost\r\n");
     assert_contains(screen, "     0.75  ████████████");
     assert_contains(screen, "     1.50  ████████████████████████\r\n");
     assert_contains(screen, "cost by day  2026-11-01  ▅▂ █  2026-11-04\r\n");
     assert_null(strstr(screen, "\033["));
     assert_contains(shown(80, "conversation usage"), "\033[36m");
     assert_null(strstr(shown(80, "env NO_COLOR=1 conversation usage"), "\033["));
+}
+
+static void bars_have_a_title_of_their_own(void **state)
+{
+    (void)state;
+    test_store_execute(kind, "UPDATE usage_logs SET cost_usd = NULL");
+    const char *screen = shown(80, "conversation usage --no-color");
+    assert_contains(screen, "  tokens  by tokens\r\n");
+    assert_null(strstr(screen, " \r\n"));
+    /* A terminal with room for a bar, and not for its title. */
+    screen = shown(48, "conversation usage --no-color");
+    assert_null(strstr(screen, "by tokens"));
 }
 
 /* Where the table takes the whole width the bars stand below it, and nothing is broken. */
@@ -219,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(bars_and_days_are_drawn_on_a_terminal),
+        TEST(bars_have_a_title_of_their_own),
         TEST(a_narrow_terminal_has_the_bars_below),
         TEST(nothing_is_drawn_elsewhere),
         TEST(days_are_those_of_the_zone),

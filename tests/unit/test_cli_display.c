@@ -249,6 +249,21 @@ static void an_empty_column_is_left_out_where_room_is_short(void **state)
     cli_table_free(table);
 }
 
+static void no_blanks_end_a_line(void **state)
+{
+    (void)state;
+    static const cli_column two[] = {{"day", false, 0}, {"", false, 0}};
+    cli_table *table = cli_table_create(two, 2);
+    assert_non_null(table);
+    conv_bytes bar[] = {conv_text("monday"), conv_text("##")};
+    conv_bytes none[] = {conv_text("friday"), conv_text("")};
+    assert_true(cli_table_add(table, bar));
+    assert_true(cli_table_add(table, none));
+    cli_table_print(table, begin(), 0);
+    assert_string_equal(end(), "day\nmonday  ##\nfriday\n");
+    cli_table_free(table);
+}
+
 static void the_last_column_may_wrap(void **state)
 {
     (void)state;
@@ -298,6 +313,7 @@ int main(void)
         cmocka_unit_test(what_yields_is_cut_to_the_terminal),
         cmocka_unit_test(an_id_yields_last),
         cmocka_unit_test(an_empty_column_is_left_out_where_room_is_short),
+        cmocka_unit_test(no_blanks_end_a_line),
         cmocka_unit_test(the_last_column_may_wrap),
         cmocka_unit_test(a_cell_stays_in_its_line),
     };
