@@ -27,7 +27,8 @@ typedef struct conv__group_item {
     conv_status status; /* set by the work, or by the group when it never came to that */
     conv_error error;
 
-    _Atomic uint32_t state; /* conv__group_state; from here on the group's own */
+    _Atomic uint32_t state;   /* conv__group_state; from here on the group's own */
+    int64_t patient_until_ns; /* so long it leaves a free place free while little waits */
     struct conv__group_item *previous;
     struct conv__group_item *next;
 } conv__group_item;
