@@ -435,8 +435,9 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
                           "%zu events did not reach their handlers in time", events);
     if (remaining.exchanges + remaining.usage == 0) return CONV_OK;
     return conv__fail(error, CONV_TIMEOUT, "close client",
-                      "%lld exchanges and %lld usage records wait in the journal%s%s: the next "
+                      "%lld exchange%s and %lld usage record%s wait in the journal%s%s: the next "
                       "client that opens it saves them",
-                      (long long)remaining.exchanges, (long long)remaining.usage,
+                      (long long)remaining.exchanges, remaining.exchanges == 1 ? "" : "s",
+                      (long long)remaining.usage, remaining.usage == 1 ? "" : "s",
                       cause.message[0] != '\0' ? ", because " : "", cause.message);
 }
