@@ -300,7 +300,9 @@ bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
         bool anew = saving->anew;
         saving->anew = false;
         pthread_mutex_unlock(&saving->lock);
-        if (anew || conv__deadline_passed(conv__held_until(&saving->held))) saving->left = 0;
+        if (anew || saving->held.count == 0 ||
+            conv__deadline_passed(conv__held_until(&saving->held)))
+            saving->left = 0;
         if (waiting <= saving->left) return true;
         if (called_off) return false;
         bool more = false;

@@ -30,7 +30,7 @@ struct conv__saving {
     bool has_thread;
     bool stopping;
     int64_t waiting; /* entries of the journal that wait for the store */
-    bool anew;       /* a deletion has changed which they are: the pass begins anew */
+    bool anew;       /* a deletion has changed which they are: `left` counts no more */
     bool unproven;   /* nobody has seen the store yet: it is away until somebody has */
     bool away;       /* the store is known to be away: do not let callers wait for it */
     char away_because[CONV_MESSAGE_SIZE];
