@@ -4,7 +4,6 @@
 #include <glob.h>
 #include <jansson.h>
 #include <sqlite3.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,72 +11,38 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
-#include "core/memory.h"
 #include "fault/caller.h"
 #include "fault/checker_sqlite.h"
 #include "fault/server.h"
 #include "fault/witness.h"
+#include "support/failing_memory.h"
 #include "support/library_memory.h"
 
 enum { OPENED_EACH = 16 };
 
-static atomic_long asked;
-static atomic_long failed;
-static atomic_long live;
-static long first_failure;
-static bool for_ever;
 static sqlite3_mem_methods plain;
-
-static bool is_to_fail(void)
-{
-    long number = atomic_fetch_add(&asked, 1) + 1;
-    bool fails =
-        first_failure > 0 && (number == first_failure || (for_ever && number > first_failure));
-    if (fails) atomic_fetch_add(&failed, 1);
-    return fails;
-}
-
-static void *take(size_t size)
-{
-    void *block = is_to_fail() ? NULL : malloc(size);
-    if (block != NULL) atomic_fetch_add(&live, 1);
-    return block;
-}
-
-static void *resize(void *block, size_t size)
-{
-    void *resized = is_to_fail() ? NULL : realloc(block, size);
-    if (resized != NULL && block == NULL) atomic_fetch_add(&live, 1);
-    return resized;
-}
-
-static void give_back(void *block)
-{
-    if (block != NULL) atomic_fetch_sub(&live, 1);
-    free(block);
-}
 
 static void *take_for_sqlite(int size)
 {
-    return is_to_fail() ? NULL : plain.xMalloc(size);
+    return failing_memory_fails() ? NULL : plain.xMalloc(size);
 }
 
 static void *resize_for_sqlite(void *block, int size)
 {
-    return is_to_fail() ? NULL : plain.xRealloc(block, size);
+    return failing_memory_fails() ? NULL : plain.xRealloc(block, size);
 }
 
 static void install(void)
 {
-    static const conv__memory_functions functions = {take, resize, give_back};
-    static const library_memory libpq = {take, resize, give_back};
+    static const library_memory libpq = {failing_memory_allocate, failing_memory_resize,
+                                         failing_memory_release};
     if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &plain) != SQLITE_OK) exit(99);
     sqlite3_mem_methods methods = plain;
     methods.xMalloc = take_for_sqlite;
     methods.xRealloc = resize_for_sqlite;
     if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK) exit(99);
-    conv__memory_set_functions(&functions);
-    json_set_alloc_funcs(take, give_back);
+    failing_memory_start(0, false);
+    json_set_alloc_funcs(failing_memory_allocate, failing_memory_release);
     if (library_memory_replace("libpq.so", &libpq) < 5) {
         fprintf(stderr, "libpq's own memory can't be replaced\n");
         exit(99);
@@ -151,15 +116,14 @@ static long use_client(const campaign *run, const char *url)
 /* Exit code 0: the failure was met and borne; 1: something is wrong; 2: it was not met any more. */
 static int bear(const campaign *run, const char *url)
 {
-    long before = live;
     long wrong = use_client(run, url);
-    long met = failed;
-    first_failure = 0;
+    size_t met = failing_memory_failed();
+    size_t left = failing_memory_live();
     if (wrong > 0) fprintf(stderr, "violation: %ld answers that memory does not explain\n", wrong);
-    if (live != before) fprintf(stderr, "violation: %ld blocks not given back\n", live - before);
+    if (left > 0) fprintf(stderr, "violation: %zu blocks not given back\n", left);
     if (sqlite3_memory_used() > 0)
         fprintf(stderr, "violation: SQLite holds %lld bytes\n", sqlite3_memory_used());
-    if (wrong > 0 || live != before || sqlite3_memory_used() > 0) return 1;
+    if (wrong > 0 || left > 0 || sqlite3_memory_used() > 0) return 1;
     return met > 0 ? 0 : 2;
 }
 
@@ -255,9 +219,7 @@ static bool try_one(const campaign *run, const memory_store *store, long first, 
     int status = 0;
     pid_t child = fork();
     if (child == 0) {
-        first_failure = first;
-        for_ever = always;
-        atomic_store(&asked, 0);
+        failing_memory_start((size_t)first, always);
         _exit(bear(run, store->url));
     }
     waitpid(child, &status, 0);

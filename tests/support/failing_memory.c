@@ -12,7 +12,7 @@ static atomic_size_t asked;
 static atomic_size_t failed;
 static atomic_size_t live;
 
-static bool is_to_fail(void)
+bool failing_memory_fails(void)
 {
     size_t number = atomic_fetch_add(&asked, 1) + 1;
     bool fails =
@@ -21,21 +21,21 @@ static bool is_to_fail(void)
     return fails;
 }
 
-static void *allocate(size_t size)
+void *failing_memory_allocate(size_t size)
 {
-    void *block = is_to_fail() ? NULL : malloc(size);
+    void *block = failing_memory_fails() ? NULL : malloc(size);
     if (block != NULL) atomic_fetch_add(&live, 1);
     return block;
 }
 
-static void *resize(void *block, size_t size)
+void *failing_memory_resize(void *block, size_t size)
 {
-    void *resized = is_to_fail() ? NULL : realloc(block, size);
+    void *resized = failing_memory_fails() ? NULL : realloc(block, size);
     if (resized != NULL && block == NULL) atomic_fetch_add(&live, 1);
     return resized;
 }
 
-static void release(void *block)
+void failing_memory_release(void *block)
 {
     if (block != NULL) atomic_fetch_sub(&live, 1);
     free(block);
@@ -43,7 +43,8 @@ static void release(void *block)
 
 void failing_memory_start(size_t first, bool for_ever)
 {
-    static const conv__memory_functions functions = {allocate, resize, release};
+    static const conv__memory_functions functions = {failing_memory_allocate, failing_memory_resize,
+                                                     failing_memory_release};
     first_failure = first;
     fail_for_ever = for_ever;
     atomic_store(&asked, 0);

@@ -19,6 +19,14 @@ size_t failing_memory_asked(void);
 size_t failing_memory_failed(void);
 size_t failing_memory_live(void);
 
+/* Asks for one more allocation; whether it is to fail. For the memory of other libraries. */
+bool failing_memory_fails(void);
+
+/* What the library's memory is made of meanwhile, counted the same for other libraries. */
+void *failing_memory_allocate(size_t size);
+void *failing_memory_resize(void *block, size_t size);
+void failing_memory_release(void *block);
+
 /* What is tried; it gives back all it took, whatever its answer. */
 typedef conv_status (*failing_memory_scenario)(void *context);
 
