@@ -92,25 +92,32 @@ static void write_header(conv__buffer *buffer, size_t start, conv__type type, bo
         conv__write_u32(buffer->data + start + LENGTH_SIZE * i, values[i]);
 }
 
-/* An array is: dimensions, whether it has NULLs, type, size, lower bound, then the fields. */
+/* An array is: dimensions, whether it has NULLs, type, size, lower bound, then the fields. One of
+ * NULLs only is NULL itself: beside other arrays unnest fills it up with NULLs, and a column that
+ * nobody uses costs the server nothing for each row. */
 static void append_array(conv__parameters *parameters, const conv__column *column,
                          const void *const *rows, size_t count)
 {
     conv__buffer *buffer = &parameters->data;
     size_t start = buffer->size;
     if (conv__buffer_extend(buffer, LENGTH_SIZE + ARRAY_HEADER) == NULL) return;
-    bool has_null = false;
+    size_t nulls = 0;
     for (size_t i = 0; i < count && !buffer->failed && !parameters->too_large; i++) {
         size_t field = buffer->size;
         if (column->append != NULL)
             column->append(buffer, rows[i]);
         else
             append_member(buffer, column, rows[i]);
-        if (!buffer->failed && conv__read_u32(buffer->data + field) == UINT32_MAX) has_null = true;
+        if (!buffer->failed && conv__read_u32(buffer->data + field) == UINT32_MAX) nulls++;
         parameters->too_large = buffer->size > MESSAGE_SIZE_LIMIT;
     }
     if (buffer->failed || parameters->too_large) return;
-    write_header(buffer, start, column->type, has_null, count);
+    if (nulls < count || count == 0) {
+        write_header(buffer, start, column->type, nulls > 0, count);
+    } else {
+        buffer->size = start;
+        conv__field_null(buffer);
+    }
 }
 
 void conv__parameter_int8s(conv__parameters *parameters, const int64_t *values, size_t count)

@@ -38,7 +38,7 @@ typedef struct conv__column {
     void (*append)(conv__buffer *buffer, const void *row);
 } conv__column;
 
-/* Appends one array parameter for each column, made of all rows. */
+/* Appends one array parameter for each column, made of all rows; NULL where all fields are. */
 void conv__parameter_columns(conv__parameters *parameters, const conv__column *columns,
                              size_t column_count, const void *const *rows, size_t row_count);
 
