@@ -14,17 +14,28 @@
 
 enum { INSERT_USERS, SAVE, SAVE_NEW, QUERY, STATEMENTS };
 
-/* The parameters of both ways to save, and what they are called. */
-#define INPUT_ARRAYS                                                                               \
-    "unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[],"        \
-    "  $7::text[], $8::text[], $9::text[], $10::int8[], $11::int8[], $12::int8[], $13::int8[],"    \
-    "  $14::int8[], $15::int8[], $16::int8[], $17::numeric[], $18::text[], $19::text[],"           \
-    "  $20::text[], $21::jsonb[], $22::jsonb[], $23::bytea[], $24::uuid[], $25::int8[])"
 #define INPUT_COLUMNS                                                                              \
     "created_at, user_id, user_email, service, operation, model, provider, input_tokens,"          \
     "  output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,"      \
     "  latency_ms, cost_usd, price, status, error, raw, metadata, originals, document_id,"         \
     "  processed_bytes"
+/* The parameters of both ways to save. unnest in FROM would make a table of each array first; in a
+ * SELECT list it does not. The saving of exchanges asks in FROM all the same: with its joins the
+ * planner would find a plan for one length of the arrays worth making each time. */
+#define INPUT_ROWS                                                                                 \
+    "SELECT unnest($1::uuid[]) AS log_id, unnest($2::uuid[]) AS session,"                          \
+    "  unnest($3::timestamptz[]) AS created_at, unnest($4::uuid[]) AS user_id,"                    \
+    "  unnest($5::text[]) AS user_email, unnest($6::text[]) AS service,"                           \
+    "  unnest($7::text[]) AS operation, unnest($8::text[]) AS model,"                              \
+    "  unnest($9::text[]) AS provider, unnest($10::int8[]) AS input_tokens,"                       \
+    "  unnest($11::int8[]) AS output_tokens, unnest($12::int8[]) AS total_tokens,"                 \
+    "  unnest($13::int8[]) AS cache_read_tokens, unnest($14::int8[]) AS cache_write_tokens,"       \
+    "  unnest($15::int8[]) AS reasoning_tokens, unnest($16::int8[]) AS latency_ms,"                \
+    "  unnest($17::numeric[]) AS cost_usd, unnest($18::text[]) AS price,"                          \
+    "  unnest($19::text[]) AS status, unnest($20::text[]) AS error,"                               \
+    "  unnest($21::jsonb[]) AS raw, unnest($22::jsonb[]) AS metadata,"                             \
+    "  unnest($23::bytea[]) AS originals, unnest($24::uuid[]) AS document_id,"                     \
+    "  unnest($25::int8[]) AS processed_bytes"
 
 const conv__statement conv__postgres_usage_statements[] = {
     [INSERT_USERS] = {"conv_usage_users", ACTION_SAVE, 3, false, CONV__POSTGRES_INSERT_USERS},
@@ -33,21 +44,20 @@ const conv__statement conv__postgres_usage_statements[] = {
     [SAVE] = {"conv_usage_save", ACTION_SAVE, 2 + CONV__POSTGRES_USAGE_PARAMETERS, false,
               "WITH input AS MATERIALIZED ("
               " SELECT u.*, coalesce(session, " CONV__POSTGRES_NIL ") AS session_id"
-              " FROM " INPUT_ARRAYS " WITH ORDINALITY AS u (log_id, session, " INPUT_COLUMNS
-              ", ordinal)"
+              " FROM (" INPUT_ROWS ", generate_series(1, cardinality($1::uuid[])) AS ordinal) AS u"
               "), saved AS ("
               " INSERT INTO usage_logs (log_id, session_id, " INPUT_COLUMNS ")"
               " SELECT log_id, session_id, " INPUT_COLUMNS
               " FROM input ORDER BY log_id, session_id, ordinal"
               " ON CONFLICT DO NOTHING"
               " RETURNING log_id, session_id, true AS inserted"
-              ") SELECT min(ordinal) FROM input FULL JOIN saved USING (log_id, session_id)"
+              ") SELECT min(ordinal)::int8 FROM input FULL JOIN saved USING (log_id, session_id)"
               " WHERE coalesce(inserted, false) GROUP BY log_id, session_id"},
     /* What the conflict clause and the answer of SAVE cost is a quarter of the whole. */
     [SAVE_NEW] = {"conv_usage_save_new", ACTION_SAVE, 2 + CONV__POSTGRES_USAGE_PARAMETERS, false,
                   "INSERT INTO usage_logs (log_id, session_id, " INPUT_COLUMNS ")"
                   " SELECT log_id, coalesce(session, " CONV__POSTGRES_NIL "), " INPUT_COLUMNS
-                  " FROM " INPUT_ARRAYS " AS u (log_id, session, " INPUT_COLUMNS ")"},
+                  " FROM (" INPUT_ROWS ") AS u"},
     [QUERY] = {"conv_usage_query", ACTION_QUERY, CONV__POSTGRES_FILTER_PARAMETERS + 3, true,
                "SELECT " CONV__POSTGRES_USAGE_COLUMNS ", s.external_id, s.originals, d.external_id,"
                "  d.originals"
@@ -125,7 +135,7 @@ static conv_status queue_save(conv__transaction *transaction, const conv__usage_
     if (found == NULL) qsort(records, count, sizeof *records, compare_keys);
     conv_status status = queue_users(transaction, rows, count, users, error);
     if (status != CONV_OK) return status;
-    conv__parameters parameters = {.count = 0};
+    conv__parameters parameters = conv__postgres_parameters(transaction);
     conv__parameter_columns(&parameters, ids, 2, records, count);
     conv__postgres_add_usage(&parameters, records, count);
     if (found == NULL) return queue(transaction, SAVE_NEW, &parameters, NULL, NULL, error);
