@@ -35,4 +35,8 @@ typedef conv_status (*failing_memory_scenario)(void *context);
  * without, and leave no block behind; the last one CONV_OK. Gives the number of allocations. */
 size_t failing_memory_run(failing_memory_scenario scenario, void *context);
 
+/* The same for a scenario on something that lives on and may keep so many blocks for its next use.
+ */
+size_t failing_memory_run_keeping(failing_memory_scenario scenario, void *context, size_t blocks);
+
 #endif

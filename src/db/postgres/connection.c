@@ -21,6 +21,8 @@
 
 #define SEND_BUFFER_BYTES (8 << 20)
 
+#define SPARE_BYTES ((size_t)1 << 20)
+
 /* libpq's own rule: anything else is the name of a database. */
 static bool is_connection_string(const char *conninfo)
 {
@@ -350,9 +352,29 @@ bool conv__connection_is_broken(const conv__connection *connection)
     return connection->broken;
 }
 
+conv__buffer conv__connection_take_buffer(conv__connection *connection)
+{
+    conv__buffer taken = connection->spare;
+    connection->spare = (conv__buffer){0};
+    return taken;
+}
+
+void conv__connection_keep_buffer(conv__connection *connection, conv__buffer *buffer)
+{
+    conv__buffer *spare = &connection->spare;
+    if (buffer->capacity > spare->capacity && buffer->capacity <= SPARE_BYTES) {
+        conv__buffer_free(spare);
+        *spare = *buffer;
+        conv__buffer_clear(spare);
+        *buffer = (conv__buffer){0};
+    }
+    conv__buffer_free(buffer);
+}
+
 void conv__connection_close(conv__connection *connection)
 {
     if (connection == NULL) return;
     if (connection->process == conv__process_id()) PQfinish(connection->link);
+    conv__buffer_free(&connection->spare);
     conv__release(connection);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "conversation/status.h"
+#include "core/buffer.h"
 #include "core/time.h"
 
 typedef struct conv__connection conv__connection;
@@ -35,6 +36,12 @@ CONV_WARN_UNUSED conv_status conv__connection_open(const conv__connection_params
 bool conv__connection_is_alive(conv__connection *connection);
 
 bool conv__connection_is_broken(const conv__connection *connection);
+
+/* Memory for what is to be sent, empty. It stays with the connection from one use to the next: a
+ * large one that each transaction took anew would leave its mark in the heap of each thread that
+ * leads. Keeping takes over the memory; the larger one stays, up to a limit. */
+conv__buffer conv__connection_take_buffer(conv__connection *connection);
+void conv__connection_keep_buffer(conv__connection *connection, conv__buffer *buffer);
 
 /* NULL is allowed. In a forked child the memory of ours is freed and nothing else touched: libpq
  * would end the parent's session. */

@@ -25,6 +25,7 @@ struct conv__connection {
     char last_words[256];
     const conv__statement *prepared[CONV__PREPARED_LIMIT];
     int prepared_count;
+    conv__buffer spare;
 };
 
 /* Waits until the link can be read (or written, if `write`), and says which. CONV_TIMEOUT at the

@@ -313,7 +313,7 @@ conv_status conv__postgres_save_exchanges(conv__chat_repository *chat,
     *context = (save_context){results, count};
     conv_status status = queue_users(transaction, &made, error);
     if (status != CONV_OK) return status;
-    conv__parameters parameters = {.count = 0};
+    conv__parameters parameters = conv__postgres_parameters(transaction);
     conv__parameter_columns(&parameters, exchange_columns, COUNT(exchange_columns), made.exchange,
                             count);
     conv__parameter_int8s(&parameters, made.ordinal, made.messages);

@@ -49,13 +49,22 @@ void *conv__postgres_scratch(conv__transaction *transaction, size_t size)
     return conv__arena_allocate(&inner(transaction)->scratch, size);
 }
 
+conv__parameters conv__postgres_parameters(conv__transaction *transaction)
+{
+    postgres_transaction *self = inner(transaction);
+    conv__parameters empty = {.count = 0};
+    if (self->connection != NULL) empty.data = conv__connection_take_buffer(self->connection);
+    return empty;
+}
+
 static void clear_queue(postgres_transaction *self)
 {
     while (self->first != NULL) {
         conv__operation *done = self->first;
         self->first = done->next;
+        if (self->connection != NULL)
+            conv__connection_keep_buffer(self->connection, &done->parameters.data);
         conv__parameters_free(&done->parameters);
-        conv__release(done);
     }
     self->last = &self->first;
 }
@@ -76,7 +85,7 @@ conv_status conv__postgres_queue(conv__transaction *transaction, const conv__sta
     const char *action = statement->action;
     conv_error failure = CONV_ERROR_INIT;
     conv_status status = CONV_OK;
-    conv__operation *made = conv__allocate(sizeof *made);
+    conv__operation *made = conv__arena_allocate(&self->scratch, sizeof *made);
     if (parameters->too_large) {
         status = conv__fail(&failure, CONV_LIMIT, action,
                             "the data is too large for one message to the server, which ends at "
@@ -90,7 +99,6 @@ conv_status conv__postgres_queue(conv__transaction *transaction, const conv__sta
     }
     if (status != CONV_OK) {
         conv__parameters_free(parameters);
-        conv__release(made);
         clear_queue(self);
         spoil(self, &failure);
         if (error != NULL) *error = failure;

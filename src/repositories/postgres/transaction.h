@@ -13,6 +13,10 @@ conv_status conv__postgres_begin(conv__store *store, conv__pool *pool, conv__tra
 conv_status conv__postgres_commit(conv__transaction *transaction, conv_error *error);
 void conv__postgres_rollback(conv__transaction *transaction);
 
+/* No parameters yet, in memory that the connection keeps: for those that are large again and again.
+ */
+conv__parameters conv__postgres_parameters(conv__transaction *transaction);
+
 /* Queues one execution of `statement` and takes over `parameters`, whatever the answer. Several
  * that are asked together see the same moment. CONV_NO_MEMORY; CONV_LIMIT: they are too large for
  * one message of the protocol. */
