@@ -332,59 +332,6 @@ void conv__drain_until(conv__saving *saving, int64_t deadline_ns)
     }
 }
 
-/* Takes out what the caller's exchanges have made needless; the group's work carries it along. */
-static void sweep_notes(conv__saving *saving)
-{
-    conv__journal_change nothing = {.what = CONV__JOURNAL_REMOVE};
-    nothing.entry.item_id = conv_uuid_v7();
-    pthread_mutex_lock(&saving->lock);
-    size_t count = saving->done_count;
-    pthread_mutex_unlock(&saving->lock);
-    if (count == 0) return;
-    conv_status status =
-        conv__saving_apply(saving, &nothing, 1, conv__deadline_in_ms(IDLE_MS * 5), NULL);
-    (void)status; /* the notes then stay, and the next start looks for them in the store */
-}
-
-/* Turns that an earlier process noted: those that are in the store were completed, only their note
- * outlived them. True when all were looked at. */
-static bool forget_completed_turns(conv__saving *saving)
-{
-    static const conv__journal_kind kinds[] = {CONV__JOURNAL_TURN};
-    conv__journal *journal = saving->params.journal;
-    conv__arena arena = {0};
-    bool done = true;
-    for (int64_t after = 0; done && after < saving->turns_until;) {
-        conv__journal_list list = {0};
-        int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
-        conv__transaction *transaction = NULL;
-        conv__chat_repository *chat = saving->store->chat;
-        conv__exchange_key keys[DRAIN_BATCH];
-        conv__exchange_state states[DRAIN_BATCH];
-        done = journal->functions->list(journal, kinds, 1, after, DRAIN_BATCH, deadline, &arena,
-                                        &list, NULL) == CONV_OK;
-        if (!done || list.count == 0) break;
-        for (size_t i = 0; i < list.count; i++)
-            keys[i] = (conv__exchange_key){list.entries[i].session_id, list.entries[i].item_id};
-        done = saving->store->functions->begin(saving->store, CONV__TRANSACTION_READ, deadline,
-                                               &transaction, NULL) == CONV_OK;
-        if (!done) break;
-        done = chat->functions->find_exchanges(chat, transaction, keys, list.count, states, NULL) ==
-               CONV_OK;
-        saving->store->functions->rollback(transaction);
-        for (size_t i = 0; done && i < list.count; i++) {
-            conv__journal_change change = {.what = CONV__JOURNAL_REMOVE, .entry = list.entries[i]};
-            after = list.entries[i].entry_id;
-            if (after > saving->turns_until) break;
-            if (states[i].found && states[i].status != CONV_OUTCOME_FAILED)
-                done = conv__saving_apply(saving, &change, 1, deadline, NULL) == CONV_OK;
-        }
-        conv__arena_reset(&arena);
-    }
-    conv__arena_reset(&arena);
-    return done;
-}
-
 /* Until there is something to do, or the time has come to try again what failed. */
 static bool wait_for_work(conv__saving *saving, bool failed)
 {
@@ -416,15 +363,15 @@ void *conv__drain_run(void *context)
     bool turns_known = false;
     bool failed = false;
     while (wait_for_work(saving, failed)) {
-        sweep_notes(saving);
+        conv__saving_sweep_notes(saving);
         failed = !may_try(saving);
         if (failed) continue;
         failed = !conv__saving_prove(saving);
         if (failed) continue;
-        if (!turns_known) turns_known = forget_completed_turns(saving);
+        if (!turns_known) turns_known = conv__saving_forget_completed_turns(saving);
         failed = !conv__drain_all(saving, CONV__NO_DEADLINE) ||
                  conv__saving_waiting(saving) > saving->left;
     }
-    sweep_notes(saving);
+    conv__saving_sweep_notes(saving);
     return NULL;
 }

@@ -1,5 +1,5 @@
 /* Where an exchange goes: to the store, or into the journal; and the life of the room. How the
- * journal is written stands in keep.c and changes.c, how it is drained in drain.c. */
+ * journal is written stands in keep.c and changes.c, how it is drained in drain.c and notes.c. */
 #include "saving/saving.h"
 
 #include "core/error.h"

@@ -1,4 +1,5 @@
-/* What the files around saving.c share: keep.c, changes.c, away.c and drain.c. */
+/* What the files around saving.c share: keep.c, changes.c, notes.c, away.c, forget.c and drain.c.
+ */
 #ifndef CONV__SAVING_SAVING_INTERNAL_H
 #define CONV__SAVING_SAVING_INTERNAL_H
 
@@ -56,6 +57,16 @@ CONV_WARN_UNUSED conv_status conv__saving_apply(conv__saving *saving, conv__jour
 
 /* A note has become needless; it goes with the next changes. False when out of memory. */
 bool conv__saving_forget_note(conv__saving *saving, conv__journal_key key);
+
+/* Takes needless notes out of the list, at most `limit`; gives how many. */
+size_t conv__saving_take_notes(conv__saving *saving, conv__journal_key *keys, size_t limit);
+
+/* Lets them leave the journal now if there are any: the group's work carries them along. */
+void conv__saving_sweep_notes(conv__saving *saving);
+
+/* Turns that an earlier process noted: those that are in the store were completed, only their note
+ * outlived them. True when all were looked at. */
+bool conv__saving_forget_completed_turns(conv__saving *saving);
 
 /* Waits until the journal's limits leave room, or the deadline: CONV_LIMIT. What was accepted goes
  * in whatever its size, so the limit may be passed by one record of each caller. */
