@@ -31,7 +31,8 @@ struct conv__saving {
     bool has_thread;
     bool stopping;
     int64_t waiting; /* entries of the journal that wait for the store */
-    bool anew;       /* a deletion has changed which they are: `left` counts no more */
+    int64_t left;    /* of these so many were held when all were last looked through, if no deletion
+                      * has come since */
     bool unproven;   /* nobody has seen the store yet: it is away until somebody has */
     bool away;       /* the store is known to be away: do not let callers wait for it */
     char away_because[CONV_MESSAGE_SIZE];
@@ -40,7 +41,6 @@ struct conv__saving {
     int64_t retry_at_ns;
     int64_t turns_until; /* turns up to this entry were noted by an earlier process */
     conv__held held;     /* of the thread, and of closing after it; without the lock */
-    int64_t left;        /* of what waits, so many were held when it was last looked through */
     conv__journal_key *done;
     size_t done_count;
     size_t done_capacity;
@@ -121,7 +121,8 @@ void *conv__drain_run(void *saving);
  * (false). */
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns);
 
-/* The same, again and again until the store is back or the deadline has passed. */
+/* The same, again and again until the store is back or the deadline has passed; what is held is
+ * tried once more, too. Without the thread. */
 void conv__drain_until(conv__saving *saving, int64_t deadline_ns);
 
 #endif

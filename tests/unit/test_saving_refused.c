@@ -2,7 +2,9 @@
  * others. */
 #include "support/test.h"
 
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/time.h"
@@ -138,6 +140,56 @@ static void a_save_that_a_person_must_mend_opens_no_breaker(void **state)
     assert_string_equal(cause.sqlstate, "42501");
 }
 
+static conv_status take_usage(conv__usage_repository *usage, conv__transaction *transaction,
+                              const conv__usage_row *const *rows, size_t count, bool *inserted,
+                              conv_error *error)
+{
+    (void)usage;
+    (void)transaction;
+    (void)rows;
+    (void)error;
+    for (size_t i = 0; i < count; i++)
+        inserted[i] = true;
+    return CONV_OK;
+}
+
+static int writes_of(mock_store *mock)
+{
+    pthread_mutex_lock(&mock->lock);
+    int writes = mock->writes;
+    pthread_mutex_unlock(&mock->lock);
+    return writes;
+}
+
+/* Processor time, which nothing but this program's own work makes more. */
+static void the_drain_rests_when_what_it_held_was_deleted(void **state)
+{
+    static const conv__usage_repository_functions functions = {.save = take_usage};
+    saving_fixture *test = *state;
+    conv_error error;
+    int64_t removed = 0;
+    test->mock.usage.functions = &functions;
+    conv__saving *saving = saving_open(test);
+    conv__exchange odd = saving_exchange(conv_uuid_v7());
+    mock_store_set_poison(&test->mock, odd.exchange_id, person_must_act());
+    assert_int_equal(saving_save(saving, &odd, false, NULL), CONV_OK);
+    for (int i = 0; i < 2000 && writes_of(&test->mock) < 2; i++)
+        usleep(5000);
+    assert_true(writes_of(&test->mock) >= 2); /* the caller's, and the drain's */
+    conv__saving_hold_drain(saving);
+    assert_ok(conv__saving_forget(saving, odd.session.session_id, (conv_uuid){{0}},
+                                  conv__deadline_in_ms(5000), &removed, &error),
+              error);
+    conv__saving_release_drain(saving);
+    assert_int_equal(removed, 1);
+    usleep(700000); /* it was held for half a second */
+    clock_t before = clock();
+    usleep(500000);
+    assert_true(clock() - before < CLOCKS_PER_SEC / 4);
+    assert_int_equal(saving_count(saving).usage, 0);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +197,7 @@ int main(void)
         WITH_SAVING(what_the_store_refuses_at_once_is_a_dead_letter_too),
         WITH_SAVING(what_a_person_must_mend_holds_up_its_session_alone),
         WITH_SAVING(a_save_that_a_person_must_mend_opens_no_breaker),
+        WITH_SAVING(the_drain_rests_when_what_it_held_was_deleted),
     };
     return RUN_TESTS("saving refused", tests);
 }
