@@ -19,38 +19,6 @@ typedef struct change_list {
     size_t count;
 } change_list;
 
-/* Takes the notes of committed exchanges out of the list, at most `limit`. */
-static size_t take_notes(conv__saving *saving, conv__journal_key *keys, size_t limit)
-{
-    pthread_mutex_lock(&saving->lock);
-    size_t count = saving->done_count < limit ? saving->done_count : limit;
-    if (count > 0) {
-        saving->done_count -= count;
-        memcpy(keys, saving->done + saving->done_count, count * sizeof *keys);
-    }
-    pthread_mutex_unlock(&saving->lock);
-    return count;
-}
-
-bool conv__saving_forget_note(conv__saving *saving, conv__journal_key key)
-{
-    pthread_mutex_lock(&saving->lock);
-    if (saving->done_count == saving->done_capacity) {
-        size_t capacity = saving->done_capacity == 0 ? 64 : 2 * saving->done_capacity;
-        conv__journal_key *grown = conv__resize(saving->done, capacity * sizeof *grown);
-        if (grown == NULL) {
-            pthread_mutex_unlock(&saving->lock);
-            return false;
-        }
-        saving->done = grown;
-        saving->done_capacity = capacity;
-    }
-    saving->done[saving->done_count++] = key;
-    pthread_cond_signal(&saving->wake);
-    pthread_mutex_unlock(&saving->lock);
-    return true;
-}
-
 static void fail_batch(conv__group_item **batch, size_t count, const conv_error *error)
 {
     for (size_t i = 0; i < count; i++) {
@@ -84,7 +52,7 @@ void conv__journal_apply_batch(void *context, conv__group_item **batch, size_t c
         return;
     }
     /* Removals first: a turn id that is used again is put after its old note has gone. */
-    size_t note_count = take_notes(saving, notes, NOTES_AT_ONCE);
+    size_t note_count = conv__saving_take_notes(saving, notes, NOTES_AT_ONCE);
     for (total = 0; total < note_count; total++)
         changes[total] = removal_of(notes[total]);
     for (size_t i = 0; i < count; i++) {

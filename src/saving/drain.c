@@ -41,11 +41,9 @@ static bool settle(conv__saving *saving, conv__journal_change *changes, size_t c
     pthread_mutex_lock(&saving->lock);
     saving->waiting -= settled;
     pthread_mutex_unlock(&saving->lock);
-    saving->left = 0;
     return true;
 }
 
-/* A record that can't be read does not hold up the others. */
 static bool settle_unreadable(conv__saving *saving, const conv__journal_entry *entry,
                               const conv_error *why)
 {
@@ -76,9 +74,8 @@ static bool read_next(conv__saving *saving, conv__journal_kind kind, conv__arena
                                     list, NULL) == CONV_OK;
 }
 
-/* Reads the oldest exchanges that may share a transaction and are not held. A record that can't be
- * read becomes a dead letter and does not hold up the others. False when the journal itself failed.
- */
+/* Reads the oldest exchanges that may share a transaction. A record that can't be read becomes a
+ * dead letter and does not hold up the others. False when the journal itself failed. */
 static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
 {
     if (!read_next(saving, CONV__JOURNAL_EXCHANGE, &batch->arena, &batch->list)) return false;
@@ -289,38 +286,68 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
     return settled;
 }
 
+/* Whether something waits that was not held when all was last looked through, or is held no longer.
+ * With the lock. */
+static bool has_work(const conv__saving *saving)
+{
+    return saving->waiting > saving->left || conv__deadline_passed(conv__held_until(&saving->held));
+}
+
+/* Of what waits, so many are held; gives how many wait. */
+static int64_t set_left(conv__saving *saving, int64_t left)
+{
+    pthread_mutex_lock(&saving->lock);
+    saving->left = left;
+    int64_t waiting = saving->waiting;
+    pthread_mutex_unlock(&saving->lock);
+    return waiting;
+}
+
+/* A batch of exchanges and one of usage records. When nothing was found all that waits is held: no
+ * deletion came between, and what others bring is counted after it is in the journal. */
+static bool drain_both(conv__saving *saving, int64_t deadline_ns, bool *more)
+{
+    bool more_usage = false;
+    int64_t begun_ns = conv__monotonic_ns();
+    conv__saving_hold_drain(saving);
+    int64_t waiting = set_left(saving, 0);
+    bool settled =
+        drain_some(saving, deadline_ns, more) && drain_usage(saving, deadline_ns, &more_usage);
+    *more = *more || more_usage;
+    if (settled && !*more) {
+        conv__held_forget(&saving->held, begun_ns);
+        (void)set_left(saving, waiting);
+    }
+    conv__saving_release_drain(saving);
+    return settled;
+}
+
+/* Whether the time is over; the thread's is when closing, which then drains by itself, begins. */
+static bool is_over(conv__saving *saving, int64_t deadline_ns)
+{
+    pthread_mutex_lock(&saving->lock);
+    bool stopping = saving->stopping;
+    pthread_mutex_unlock(&saving->lock);
+    return conv__deadline_passed(deadline_ns) || (stopping && deadline_ns == CONV__NO_DEADLINE);
+}
+
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
 {
-    if (conv__saving_waiting(saving) > 0 && !conv__saving_prove(saving)) return false;
-    for (;;) {
-        if (conv__deadline_passed(deadline_ns)) return false;
-        pthread_mutex_lock(&saving->lock);
-        int64_t waiting = saving->waiting;
-        bool called_off = saving->stopping && deadline_ns == CONV__NO_DEADLINE;
-        bool anew = saving->anew;
-        saving->anew = false;
-        pthread_mutex_unlock(&saving->lock);
-        if (anew || saving->held.count == 0 ||
-            conv__deadline_passed(conv__held_until(&saving->held)))
-            saving->left = 0;
-        if (waiting <= saving->left) return true;
-        if (called_off) return false;
-        bool more = false;
-        bool more_usage = false;
-        conv__saving_hold_drain(saving);
-        bool settled =
-            drain_some(saving, deadline_ns, &more) && drain_usage(saving, deadline_ns, &more_usage);
-        conv__saving_release_drain(saving);
-        if (!settled) return false;
-        if (more || more_usage) continue;
-        /* All that was counted before was in the journal, so all of that is held. */
-        saving->left = waiting;
-        return true;
+    pthread_mutex_lock(&saving->lock);
+    bool more = has_work(saving);
+    pthread_mutex_unlock(&saving->lock);
+    if (more && !conv__saving_prove(saving)) return false;
+    while (more) {
+        if (is_over(saving, deadline_ns)) return false;
+        if (!drain_both(saving, deadline_ns, &more)) return false;
     }
+    return true;
 }
 
 void conv__drain_until(conv__saving *saving, int64_t deadline_ns)
 {
+    saving->held.count = 0; /* everything is tried once more */
+    (void)set_left(saving, 0);
     while (!conv__drain_all(saving, deadline_ns)) {
         pthread_mutex_lock(&saving->lock);
         int64_t until = saving->away ? saving->retry_at_ns : conv__deadline_in_ms(IDLE_MS);
@@ -332,59 +359,6 @@ void conv__drain_until(conv__saving *saving, int64_t deadline_ns)
     }
 }
 
-/* Takes out what the caller's exchanges have made needless; the group's work carries it along. */
-static void sweep_notes(conv__saving *saving)
-{
-    conv__journal_change nothing = {.what = CONV__JOURNAL_REMOVE};
-    nothing.entry.item_id = conv_uuid_v7();
-    pthread_mutex_lock(&saving->lock);
-    size_t count = saving->done_count;
-    pthread_mutex_unlock(&saving->lock);
-    if (count == 0) return;
-    conv_status status =
-        conv__saving_apply(saving, &nothing, 1, conv__deadline_in_ms(IDLE_MS * 5), NULL);
-    (void)status; /* the notes then stay, and the next start looks for them in the store */
-}
-
-/* Turns that an earlier process noted: those that are in the store were completed, only their note
- * outlived them. True when all were looked at. */
-static bool forget_completed_turns(conv__saving *saving)
-{
-    static const conv__journal_kind kinds[] = {CONV__JOURNAL_TURN};
-    conv__journal *journal = saving->params.journal;
-    conv__arena arena = {0};
-    bool done = true;
-    for (int64_t after = 0; done && after < saving->turns_until;) {
-        conv__journal_list list = {0};
-        int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
-        conv__transaction *transaction = NULL;
-        conv__chat_repository *chat = saving->store->chat;
-        conv__exchange_key keys[DRAIN_BATCH];
-        conv__exchange_state states[DRAIN_BATCH];
-        done = journal->functions->list(journal, kinds, 1, after, DRAIN_BATCH, deadline, &arena,
-                                        &list, NULL) == CONV_OK;
-        if (!done || list.count == 0) break;
-        for (size_t i = 0; i < list.count; i++)
-            keys[i] = (conv__exchange_key){list.entries[i].session_id, list.entries[i].item_id};
-        done = saving->store->functions->begin(saving->store, CONV__TRANSACTION_READ, deadline,
-                                               &transaction, NULL) == CONV_OK;
-        if (!done) break;
-        done = chat->functions->find_exchanges(chat, transaction, keys, list.count, states, NULL) ==
-               CONV_OK;
-        saving->store->functions->rollback(transaction);
-        for (size_t i = 0; done && i < list.count; i++) {
-            conv__journal_change change = {.what = CONV__JOURNAL_REMOVE, .entry = list.entries[i]};
-            after = list.entries[i].entry_id;
-            if (after > saving->turns_until) break;
-            if (states[i].found && states[i].status != CONV_OUTCOME_FAILED)
-                done = conv__saving_apply(saving, &change, 1, deadline, NULL) == CONV_OK;
-        }
-        conv__arena_reset(&arena);
-    }
-    conv__arena_reset(&arena);
-    return done;
-}
-
 /* Until there is something to do, or the time has come to try again what failed. */
 static bool wait_for_work(conv__saving *saving, bool failed)
 {
@@ -392,9 +366,8 @@ static bool wait_for_work(conv__saving *saving, bool failed)
     int64_t until = conv__deadline_in_ms(IDLE_MS);
     if (saving->away && saving->retry_at_ns > conv__monotonic_ns()) until = saving->retry_at_ns;
     int64_t held_until = conv__held_until(&saving->held);
-    if (held_until < until) until = held_until;
-    bool nothing = saving->waiting <= saving->left && saving->done_count < DRAIN_BATCH &&
-                   !conv__deadline_passed(held_until) && !saving->anew;
+    if (held_until < until && !failed) until = held_until;
+    bool nothing = !has_work(saving) && saving->done_count < DRAIN_BATCH;
     if (!saving->stopping && (nothing || failed))
         (void)conv__condition_wait(&saving->wake, &saving->lock, until);
     bool go_on = !saving->stopping;
@@ -416,15 +389,12 @@ void *conv__drain_run(void *context)
     bool turns_known = false;
     bool failed = false;
     while (wait_for_work(saving, failed)) {
-        sweep_notes(saving);
-        failed = !may_try(saving);
+        conv__saving_sweep_notes(saving);
+        failed = !may_try(saving) || !conv__saving_prove(saving);
         if (failed) continue;
-        failed = !conv__saving_prove(saving);
-        if (failed) continue;
-        if (!turns_known) turns_known = forget_completed_turns(saving);
-        failed = !conv__drain_all(saving, CONV__NO_DEADLINE) ||
-                 conv__saving_waiting(saving) > saving->left;
+        if (!turns_known) turns_known = conv__saving_forget_completed_turns(saving);
+        failed = !conv__drain_all(saving, CONV__NO_DEADLINE);
     }
-    sweep_notes(saving);
+    conv__saving_sweep_notes(saving);
     return NULL;
 }

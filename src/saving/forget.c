@@ -60,7 +60,7 @@ conv_status conv__saving_leave_usage(conv__saving *saving, const conv__journal_e
     if (status != CONV_OK) return status;
     pthread_mutex_lock(&saving->lock);
     saving->waiting += (changes[1].unchanged ? 0 : 1) - (changes[0].unchanged ? 0 : 1);
-    saving->anew = true;
+    saving->left = 0;
     pthread_cond_signal(&saving->wake);
     pthread_mutex_unlock(&saving->lock);
     return CONV_OK;

@@ -34,6 +34,12 @@ void conv__held_release(conv__held *held, conv_uuid id)
     if (one != NULL) *one = held->all[--held->count];
 }
 
+void conv__held_forget(conv__held *held, int64_t due_ns)
+{
+    for (size_t i = held->count; i-- > 0;)
+        if (held->all[i].retry_at_ns <= due_ns) held->all[i] = held->all[--held->count];
+}
+
 void conv__held_text(const conv__held *held, char text[CONV__HELD_TEXT_SIZE])
 {
     int64_t now_ns = conv__monotonic_ns();

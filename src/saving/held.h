@@ -29,6 +29,9 @@ bool conv__held_add(conv__held *held, conv_uuid id);
 /* The store has taken it. */
 void conv__held_release(conv__held *held, conv_uuid id);
 
+/* Those that were due by then, and were not met: they have left the journal by another way. */
+void conv__held_forget(conv__held *held, int64_t due_ns);
+
 /* Those that are not to be tried yet, all at one moment: UUIDs as text, a space behind each. */
 enum { CONV__HELD_TEXT_SIZE = CONV__HELD_AT_MOST * CONV_UUID_TEXT_SIZE + 1 };
 void conv__held_text(const conv__held *held, char text[CONV__HELD_TEXT_SIZE]);

@@ -1,5 +1,5 @@
 /* Where an exchange goes: to the store, or into the journal; and the life of the room. How the
- * journal is written stands in keep.c and changes.c, how it is drained in drain.c. */
+ * journal is written stands in keep.c and changes.c, how it is drained in drain.c and notes.c. */
 #include "saving/saving.h"
 
 #include "core/error.h"
@@ -222,7 +222,6 @@ void conv__saving_close(conv__saving *saving, int64_t deadline_ns, conv__journal
         pthread_cond_signal(&saving->wake);
         unlock(saving);
         pthread_join(saving->thread, NULL);
-        saving->held.count = 0; /* everything is tried once more */
         conv__drain_until(saving, deadline_ns);
         conv_status status =
             conv__saving_count(saving, conv__deadline_in_ms(1000), remaining, NULL);

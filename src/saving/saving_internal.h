@@ -1,4 +1,5 @@
-/* What the files around saving.c share: keep.c, changes.c, away.c and drain.c. */
+/* What the files around saving.c share: keep.c, changes.c, notes.c, away.c, forget.c and drain.c.
+ */
 #ifndef CONV__SAVING_SAVING_INTERNAL_H
 #define CONV__SAVING_SAVING_INTERNAL_H
 
@@ -30,7 +31,8 @@ struct conv__saving {
     bool has_thread;
     bool stopping;
     int64_t waiting; /* entries of the journal that wait for the store */
-    bool anew;       /* a deletion has changed which they are: `left` counts no more */
+    int64_t left;    /* of these so many were held when all were last looked through, if no deletion
+                      * has come since */
     bool unproven;   /* nobody has seen the store yet: it is away until somebody has */
     bool away;       /* the store is known to be away: do not let callers wait for it */
     char away_because[CONV_MESSAGE_SIZE];
@@ -39,7 +41,6 @@ struct conv__saving {
     int64_t retry_at_ns;
     int64_t turns_until; /* turns up to this entry were noted by an earlier process */
     conv__held held;     /* of the thread, and of closing after it; without the lock */
-    int64_t left;        /* of what waits, so many were held when it was last looked through */
     conv__journal_key *done;
     size_t done_count;
     size_t done_capacity;
@@ -56,6 +57,16 @@ CONV_WARN_UNUSED conv_status conv__saving_apply(conv__saving *saving, conv__jour
 
 /* A note has become needless; it goes with the next changes. False when out of memory. */
 bool conv__saving_forget_note(conv__saving *saving, conv__journal_key key);
+
+/* Takes needless notes out of the list, at most `limit`; gives how many. */
+size_t conv__saving_take_notes(conv__saving *saving, conv__journal_key *keys, size_t limit);
+
+/* Lets them leave the journal now if there are any: the group's work carries them along. */
+void conv__saving_sweep_notes(conv__saving *saving);
+
+/* Turns that an earlier process noted: those that are in the store were completed, only their note
+ * outlived them. True when all were looked at. */
+bool conv__saving_forget_completed_turns(conv__saving *saving);
 
 /* Waits until the journal's limits leave room, or the deadline: CONV_LIMIT. What was accepted goes
  * in whatever its size, so the limit may be passed by one record of each caller. */
@@ -110,7 +121,8 @@ void *conv__drain_run(void *saving);
  * (false). */
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns);
 
-/* The same, again and again until the store is back or the deadline has passed. */
+/* The same, again and again until the store is back or the deadline has passed; what is held is
+ * tried once more, too. Without the thread. */
 void conv__drain_until(conv__saving *saving, int64_t deadline_ns);
 
 #endif

@@ -75,7 +75,6 @@ bool conv__usage_copies_add(conv__usage_copies *copies, const conv_usage *usage,
         end += text->size;
     }
     chunk->used += size;
-    copies->count++;
     copies->bytes += size;
     return true;
 }
@@ -123,7 +122,7 @@ void conv__usage_copies_clear(conv__usage_copies *copies)
     }
     release_all(chunk);
     copies->first = copies->last = NULL;
-    copies->count = copies->bytes = 0;
+    copies->bytes = 0;
 }
 
 void conv__usage_copies_free(conv__usage_copies *copies)

@@ -15,7 +15,6 @@ typedef struct conv__usage_copies {
     struct conv__usage_chunk *first;
     struct conv__usage_chunk *last;
     struct conv__usage_chunk *spare; /* emptied, to be filled again: their memory is at hand */
-    size_t count;
     size_t bytes;
 } conv__usage_copies;
 

@@ -1,6 +1,9 @@
-/* The connection is cut at each byte of a save and of a turn, in both directions, by FIN and by
- * RST: over a connection in use, and where it has to connect and prepare first. `--trials N` means
- * every N-th byte here. */
+/* The connection is cut before the first byte and behind each byte of a save and of a turn, in both
+ * directions, by FIN and by RST: over a connection in use, and where it has to connect and prepare
+ * first. `--trials N` means every N-th byte here.
+ *
+ * For that every save has as many bytes as its like: its numbers are as wide, its cost has as many
+ * digits, and nothing else passes meanwhile. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,80 +13,122 @@
 #include "fault/report.h"
 #include "fault/server.h"
 
-enum { TIMEOUT_MS = 5000, TRIES = 10, TURNS_PER_SESSION = 50 };
+enum {
+    TIMEOUT_MS = 5000,
+    TRIES = 10,
+    TURNS_PER_SESSION = 50,
+    FIRST_TURN = 1000000, /* up to five times as many all numbers are equally wide */
+    ALONE_TRIES = 30000,
+    ALONE_PAUSE_US = 1000
+};
+
+/* The parity of their numbers: see caller_save. */
+typedef enum kind { SAVE, TURN, KINDS } kind;
+
+static const char *const directions[] = {"to the server", "to the client"};
+
+/* Bytes of one save. Index: proxy_direction. */
+typedef struct length {
+    long bytes[2];
+} length;
 
 typedef struct cutting {
     campaign run;
     proxy *between;
     witness *lines;
     conv_client *client;
-    bool cold;      /* the save has to connect first */
-    uint64_t turns; /* so far */
-    long missed;    /* trials whose moment did not come */
+    bool cold;           /* what is cut has to connect first */
+    uint64_t turns;      /* the number of the latest */
+    length warm[KINDS];  /* over a connection in use, with nothing cut */
+    length whole[KINDS]; /* of what is cut */
+    long missed;         /* trials whose moment did not come */
 } cutting;
 
-static fault_turn next_turn(cutting *self)
+/* Zeros at the end do not go over the wire. */
+static bool has_all_digits(const fault_turn *turn)
 {
-    fault_turn turn = {.session = self->turns / TURNS_PER_SESSION, .turn = self->turns};
-    self->turns++;
+    return fault_usage(turn).cost_usd.low % 10 != 0;
+}
+
+static fault_turn next_turn(cutting *self, kind what)
+{
+    fault_turn turn;
+    do {
+        self->turns++;
+        turn = (fault_turn){.session = self->turns / TURNS_PER_SESSION, .turn = self->turns};
+    } while (self->turns % 2 != (uint64_t)what || !has_all_digits(&turn));
     return turn;
 }
 
-static void save(cutting *self)
+static void save(cutting *self, kind what, bool cold, const proxy_plan *plan)
 {
-    fault_turn turn = next_turn(self);
-    if (self->cold) proxy_cut_all(self->between);
+    fault_turn turn = next_turn(self, what);
+    if (cold) proxy_cut_all(self->between);
+    proxy_set(self->between, plan);
     if (caller_save(self->lines, self->client, &turn, TIMEOUT_MS, TRIES) == 0)
         self->run.violations++;
 }
 
-/* Bytes of a save, or of a turn, that nothing happens to; those before it only prepare. */
-static long measure(cutting *self, proxy_direction direction, bool turn)
+/* Saves, with nothing cut, until one passes by itself: it is as long as it is known to be, or else
+ * as the one before it. A connection that a cut has left is replaced and prepared meanwhile, and a
+ * journal becomes empty. */
+static length save_alone(cutting *self, kind what, bool cold, const length *known)
 {
-    proxy_set(self->between, &(proxy_plan){0});
-    do
-        save(self);
-    while ((self->turns % 2 == 1) != turn || self->turns < 3);
-    proxy_set(self->between, &(proxy_plan){0});
-    save(self);
-    return proxy_bytes(self->between, direction);
+    length last = known != NULL ? *known : (length){{0, 0}};
+    for (int i = 0; i < ALONE_TRIES; i++) {
+        save(self, what, cold, &(proxy_plan){0});
+        length now = {{proxy_bytes(self->between, PROXY_TO_SERVER),
+                       proxy_bytes(self->between, PROXY_TO_CLIENT)}};
+        if (now.bytes[0] > 0 && now.bytes[0] == last.bytes[0] && now.bytes[1] == last.bytes[1])
+            return now;
+        if (known == NULL) last = now;
+        usleep(ALONE_PAUSE_US);
+    }
+    fprintf(stderr, "cut: no save passes by itself, of %ld bytes %s and %ld %s\n", last.bytes[0],
+            directions[0], last.bytes[1], directions[1]);
+    exit(99);
 }
 
-static bool cut_once(cutting *self, const proxy_plan *plan, bool turn)
+static void measure(cutting *self)
 {
-    if ((self->turns % 2 == 1) != turn) self->turns++;
-    proxy_set(self->between, plan);
-    save(self);
-    /* With a journal it may be the thread that drains which comes by. */
-    for (int i = 0; i < 100 && !proxy_has_acted(self->between); i++)
-        usleep(10000);
-    return proxy_has_acted(self->between);
+    for (kind what = SAVE; what < KINDS; what++)
+        self->warm[what] = save_alone(self, what, false, NULL);
+    for (kind what = SAVE; what < KINDS; what++)
+        self->whole[what] = self->cold ? save_alone(self, what, true, NULL) : self->warm[what];
 }
 
-/* Saves differ by some bytes, and a drain may pass before the plan is set: then it is tried again.
- */
-static void try_one(cutting *self, const proxy_plan *plan, bool turn)
+static void cut(cutting *self, kind what, const proxy_plan *plan)
 {
-    for (int i = 0; i < TRIES; i++)
-        if (cut_once(self, plan, turn)) return;
+    for (int i = 0; i < TRIES; i++) {
+        save_alone(self, what, false, &self->warm[what]);
+        save(self, what, self->cold, plan);
+        if (proxy_has_acted(self->between)) return;
+    }
     self->missed++;
 }
 
-static long try_all(cutting *self)
+static long cut_all(cutting *self)
 {
     static const proxy_action actions[] = {PROXY_FIN, PROXY_RST};
     long trials = 0;
-    for (int kind = 0; kind < 4; kind++) {
-        proxy_direction direction = (proxy_direction)(kind % 2);
-        bool turn = kind / 2 == 1;
-        long bytes = measure(self, direction, turn);
-        for (size_t i = 0; i < 2; i++)
-            for (long byte = 0; byte <= bytes; byte += self->run.trials, trials++)
-                try_one(self,
-                        &(proxy_plan){.action = actions[i], .direction = direction, .byte = byte},
-                        turn);
+    for (int i = 0; i < 2 * 2 * KINDS; i++) {
+        proxy_plan plan = {.action = actions[i % 2], .direction = (proxy_direction)(i / 2 % 2)};
+        kind what = (kind)(i / 4);
+        for (; plan.byte <= self->whole[what].bytes[plan.direction]; trials++) {
+            cut(self, what, &plan);
+            plan.byte += self->run.trials;
+        }
     }
     return trials;
+}
+
+static void print_places(const cutting *self)
+{
+    static const char *const names[] = {[SAVE] = "save", [TURN] = "turn"};
+    for (kind what = SAVE; what < KINDS; what++)
+        for (int i = 0; i < 2; i++)
+            printf("  %s, %s: %ld places, tried in steps of %ld\n", names[what], directions[i],
+                   self->whole[what].bytes[i] + 1, self->run.trials);
 }
 
 static void run_part(cutting *self, server *store, const char *name, bool cold, bool journaled)
@@ -95,7 +140,8 @@ static void run_part(cutting *self, server *store, const char *name, bool cold, 
     self->lines = witness_open(self->run.lines);
     self->cold = cold;
     self->client = caller_open(&params);
-    long trials = try_all(self);
+    measure(self);
+    long trials = cut_all(self);
     proxy_set(self->between, &(proxy_plan){0});
     caller_close(self->client);
     witness_close(self->lines);
@@ -107,13 +153,14 @@ static void run_part(cutting *self, server *store, const char *name, bool cold, 
                             .drained = true};
     checker_findings findings = checker_run(&check);
     campaign_report(&self->run, name, trials, &findings);
+    print_places(self);
     server_empty(server_url(store));
     campaign_clear(&self->run);
 }
 
 int main(int argc, char **argv)
 {
-    cutting self = {.run = campaign_begin(argc, argv, (long[]){301, 16, 1})};
+    cutting self = {.run = campaign_begin(argc, argv, (long[]){301, 16, 1}), .turns = FIRST_TURN};
     server *store = server_start();
     self.between = proxy_start(server_folder(store));
     run_part(&self, store, "cut at each byte", false, false);

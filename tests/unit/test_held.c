@@ -57,12 +57,29 @@ static void too_many_are_no_matter_of_rows(void **state)
     assert_true(conv__held_add(&held, first));
 }
 
+static void those_that_were_due_and_not_met_are_forgotten(void **state)
+{
+    (void)state;
+    conv__held held = {.count = 0};
+    for (int i = 0; i < 5; i++)
+        assert_true(conv__held_add(&held, (conv_uuid){{(uint8_t)i}}));
+    held.all[1].retry_at_ns = 7;
+    held.all[3].retry_at_ns = 6;
+    held.all[4].retry_at_ns = 8;
+    conv__held_forget(&held, 7);
+    assert_int_equal(held.count, 3);
+    assert_int_equal(conv__held_until(&held), 8);
+    conv__held_forget(&held, INT64_MAX);
+    assert_int_equal(held.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_held_is_due_later_and_later),
         cmocka_unit_test(those_that_are_due_are_not_named),
         cmocka_unit_test(too_many_are_no_matter_of_rows),
+        cmocka_unit_test(those_that_were_due_and_not_met_are_forgotten),
     };
     return RUN_TESTS("held", tests);
 }

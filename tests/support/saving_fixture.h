@@ -1,0 +1,43 @@
+/* The saving room with a journal of its own, on a mocked store. */
+#ifndef TESTS_SUPPORT_SAVING_FIXTURE_H
+#define TESTS_SUPPORT_SAVING_FIXTURE_H
+
+#include "saving/saving.h"
+#include "support/mock_store.h"
+
+typedef struct saving_fixture {
+    char folder[64];
+    char path[96]; /* of the journal, which opening makes */
+    mock_store mock;
+} saving_fixture;
+
+/* For each test; *state is the fixture. One at a time. */
+int saving_setup(void **state);
+int saving_teardown(void **state);
+
+#define WITH_SAVING(test) cmocka_unit_test_setup_teardown(test, saving_setup, saving_teardown)
+
+/* Removes the journal and what lies beside it. */
+void saving_empty_folder(const saving_fixture *test);
+
+/* Opens the journal and the room; of `wanted` the limits and the proof are taken. */
+conv__saving *saving_open_with(saving_fixture *test, conv__saving_params wanted);
+conv__saving *saving_open(saving_fixture *test);
+
+/* A new exchange of one message, "hi", of the year 1970. */
+conv__exchange saving_exchange(conv_uuid session);
+
+/* Saves within five seconds; `journaled` may be NULL. */
+conv_status saving_save(conv__saving *saving, const conv__exchange *exchange, bool noted,
+                        bool *journaled);
+
+/* What is in the journal. */
+conv__journal_counts saving_count(conv__saving *saving);
+
+/* Until so many are committed; the drain has its own pace, so this only bounds a broken one. */
+void saving_wait_for_saved(saving_fixture *test, size_t wanted);
+
+/* Until neither notes nor exchanges are in the journal. */
+void saving_wait_until_empty(conv__saving *saving);
+
+#endif

@@ -1,0 +1,120 @@
+/* The journal's limits, of bytes and of age: who meets them, and how they are left again. */
+#include "support/test.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "core/time.h"
+#include "support/saving_fixture.h"
+
+static void a_full_journal_pushes_back(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error error;
+    conv__saving *saving = saving_open_with(test, (conv__saving_params){.journal_bytes = 1000});
+    conv__exchange exchange = saving_exchange(conv_uuid_v7());
+    assert_status(conv__saving_note(saving, &exchange, conv__deadline_in_ms(100), &error),
+                  CONV_LIMIT, error);
+    mock_store_set_away(&test->mock, true);
+    assert_int_equal(saving_save(saving, &exchange, false, NULL), CONV_LIMIT);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
+static void a_journal_that_was_full_has_room_once_it_is_drained(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error error;
+    conv__saving *saving = saving_open_with(test, (conv__saving_params){.journal_bytes = 90000});
+    conv_status status = CONV_OK;
+    mock_store_set_away(&test->mock, true);
+    for (int i = 0; i < 500 && status == CONV_OK; i++) {
+        conv__exchange exchange = saving_exchange(conv_uuid_v7());
+        conv__save one = {.exchange = &exchange, .deadline_ns = conv__deadline_in_ms(20)};
+        status = conv__saving_save(saving, &one, false);
+    }
+    assert_int_equal(status, CONV_LIMIT);
+    mock_store_set_away(&test->mock, false);
+    conv__exchange last = saving_exchange(conv_uuid_v7());
+    /* Waits until the drain has made room. */
+    assert_ok(conv__saving_note(saving, &last, conv__deadline_in_ms(20000), &error), error);
+    conv__saving_close(saving, conv__deadline_in_ms(20000), NULL, NULL);
+}
+
+static void what_has_waited_too_long_pushes_back(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error error;
+    conv__saving *saving = saving_open_with(test, (conv__saving_params){.journal_age_ms = 30});
+    conv__exchange first = saving_exchange(conv_uuid_v7());
+    conv__exchange second = saving_exchange(conv_uuid_v7());
+    mock_store_set_away(&test->mock, true);
+    assert_int_equal(saving_save(saving, &first, false, NULL), CONV_OK);
+    usleep(40000);
+    conv__save late = {.exchange = &second, .deadline_ns = conv__deadline_in_ms(20)};
+    assert_int_equal(conv__saving_save(saving, &late, false), CONV_LIMIT);
+    mock_store_set_away(&test->mock, false);
+    /* Waits until what is old has left. */
+    assert_ok(conv__saving_note(saving, &second, conv__deadline_in_ms(20000), &error), error);
+    assert_int_equal(mock_store_saved(&test->mock), 1);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
+static void dead_letters_keep_to_the_limit(void **state)
+{
+    saving_fixture *test = *state;
+    conv__saving *saving = saving_open_with(test, (conv__saving_params){.journal_bytes = 200000});
+    int kept = 0;
+    int refused = 0;
+    for (; refused < 2000; refused++) {
+        conv__exchange exchange = saving_exchange(conv_uuid_v7());
+        conv__save one = {.exchange = &exchange, .deadline_ns = conv__deadline_in_ms(5000)};
+        mock_store_set_poison(&test->mock, exchange.exchange_id,
+                              mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05"));
+        assert_int_equal(conv__saving_save(saving, &one, false), CONV_BAD_DATA);
+        kept += one.dead;
+    }
+    assert_true(kept > 0);
+    assert_true(kept < refused);
+    assert_int_equal(saving_count(saving).dead, kept);
+    /* Whoever finds no room hears what fills it. */
+    conv_error error;
+    conv__exchange exchange = saving_exchange(conv_uuid_v7());
+    assert_status(conv__saving_note(saving, &exchange, conv__deadline_in_ms(50), &error),
+                  CONV_LIMIT, error);
+    assert_non_null(strstr(error.message, "200000 bytes"));
+    assert_non_null(strstr(error.message, "drop the dead letters"));
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
+static void usage_records_keep_to_the_limit(void **state)
+{
+    saving_fixture *test = *state;
+    conv__saving *saving = saving_open_with(test, (conv__saving_params){.journal_bytes = 200000});
+    conv_error away = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    conv_error error = CONV_ERROR_INIT;
+    char bytes[1000] = "";
+    conv_status status = CONV_OK;
+    int kept = 0;
+    mock_store_set_away(&test->mock, true);
+    for (; status == CONV_OK && kept < 2000; kept++) {
+        conv__usage_row row = {.usage = CONV_USAGE_INIT};
+        row.usage.log_id = conv_uuid_v7();
+        conv__usage_kept one = {&row, conv_view(bytes, sizeof bytes), &away};
+        status = conv__saving_keep_usage(saving, &one, 1, conv__deadline_in_ms(5000), &error);
+    }
+    assert_status(status, CONV_LIMIT, error);
+    assert_in_range(kept, 10, 500);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_SAVING(a_full_journal_pushes_back),
+        WITH_SAVING(a_journal_that_was_full_has_room_once_it_is_drained),
+        WITH_SAVING(what_has_waited_too_long_pushes_back),
+        WITH_SAVING(dead_letters_keep_to_the_limit),
+        WITH_SAVING(usage_records_keep_to_the_limit),
+    };
+    return RUN_TESTS("saving limits", tests);
+}
