@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "cli/chat.h"
 #include "cli/display.h"
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/provider.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "conversation/summary.h"
@@ -179,7 +179,7 @@ cli_exit cli_summaries(const cli_arguments *arguments)
         cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
         return code == CLI_EXIT_OK ? cli_store_close(client, list(arguments, client, &self)) : code;
     }
-    cli_exit code = cli_chat_provider(arguments, &provider);
+    cli_exit code = cli_provider_open(arguments, &provider);
     if (code != CLI_EXIT_OK) return code;
     code = cli_store_open_existing(arguments, provider, &client);
     if (code == CLI_EXIT_OK) code = cli_store_close(client, make(arguments, client, &self));
