@@ -117,7 +117,7 @@ static void hint_at_journal(const conv_error *error)
         cli_hint("--journal names the file; without it a store that is away is an error");
 }
 
-static cli_exit open_client(const cli_arguments *arguments, cli_store_use use, int connections,
+cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, int connections,
                             conv_provider *provider, conv_client **client, conv_error *error)
 {
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
@@ -148,13 +148,7 @@ cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int c
                         conv_client **client)
 {
     conv_error error = CONV_ERROR_INIT;
-    return cli_store_open_why(arguments, use, connections, client, &error);
-}
-
-cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, int connections,
-                            conv_client **client, conv_error *error)
-{
-    return open_client(arguments, use, connections, NULL, client, error);
+    return cli_store_open_why(arguments, use, connections, NULL, client, &error);
 }
 
 cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *provider,
@@ -165,7 +159,7 @@ cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *
     *client = NULL;
     if (code != CLI_EXIT_OK) return code;
     conv_error error = CONV_ERROR_INIT;
-    return open_client(arguments, CLI_STORE_WRITE, 1, provider, client, &error);
+    return cli_store_open_why(arguments, CLI_STORE_WRITE, 1, provider, client, &error);
 }
 
 cli_exit cli_store_close(conv_client *client, cli_exit code)
