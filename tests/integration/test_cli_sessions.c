@@ -116,6 +116,27 @@ static void labels_show_in_the_list(void **state)
     }
 }
 
+static void csv_has_what_json_has(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run(CHAT "--session csv 'hello' && "
+                                   "conversation sessions tag csv 'a, b' && "
+                                   "conversation sessions tag csv 'say \"c\"'"),
+                     0);
+    assert_int_equal(test_run("conversation sessions --csv"), 0);
+    has("id,session_id,user,title,message_count,created_at,updated_at,tags,archived_at\r\n");
+    has("Z,\"[\"\"a, b\"\", \"\"say \\\"\"c\\\"\"\"\"]\",\r\n");
+    has("Z,,\r\n"); /* no tags: nothing */
+    assert_int_equal(test_run("conversation sessions archive csv && "
+                              "conversation sessions --archived --csv | sed -n 2p | tr -d '\\r' |"
+                              " sed 's/.*]\",//'"),
+                     0);
+    assert_int_equal(strlen(test_output), strlen("2026-11-23T03:44:40.123456Z\n"));
+    assert_int_equal(test_run("conversation sessions --archived --json"), 0);
+    has("\"tags\": [\"a, b\", \"say \\\"c\\\"\"]");
+    assert_int_equal(test_run("conversation sessions unarchive csv"), 0);
+}
+
 /* An id that is cut can't be typed again: titles, tags and users yield to it. */
 static void an_id_is_whole_in_80_columns(void **state)
 {
@@ -271,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_search_finds_and_shows),
         cmocka_unit_test(labels_show_in_the_list),
+        cmocka_unit_test(csv_has_what_json_has),
         cmocka_unit_test(history_shows_one_branch),
         cmocka_unit_test(a_question_is_asked_again_without_retyping),
         cmocka_unit_test(what_instead_of_can_not_name_is_said),
