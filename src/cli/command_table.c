@@ -57,11 +57,11 @@ const cli_command cli_commands[] = {
      "--json and --jsonl give the exact texts.\n",
      cli_history},
     {"sessions",
-     "[search QUERY … | rename SESSION TITLE | tag SESSION TAG | untag SESSION TAG | "
-     "archive SESSION | unarchive SESSION]",
+     "[list] | search QUERY … | rename SESSION TITLE | tag SESSION TAG | untag SESSION TAG | "
+     "archive SESSION | unarchive SESSION",
      0, 4096, BIT(USER) | BIT(SESSION) | BIT(TAG) | BIT(ARCHIVED) | BIT(LIMIT) | FORMS,
      "list, search, rename, tag and archive sessions",
-     "Without a word it lists the newest 50, or --limit N, newest change first. Ids are shown "
+     "list shows the newest 50, or --limit N, newest change first. Ids are shown "
      "as they were given. Archived sessions are left out unless --archived asks for them.\n"
      "\n"
      "search finds messages that hold all words of QUERY, newest first: \"words in quotes\" "

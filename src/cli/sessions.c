@@ -208,10 +208,11 @@ static cli_exit list(listing *self, const cli_arguments *arguments)
 }
 
 /* What is wrong about the words and options, or NULL. */
-static const char *problem_of(const cli_arguments *arguments)
+static const char *problem_of(const cli_arguments *arguments, const char *what)
 {
-    bool searches = arguments->word_count > 0 && strcmp(arguments->words[0], "search") == 0;
-    bool lists = arguments->word_count == 0;
+    bool searches = strcmp(what, "search") == 0;
+    bool lists = strcmp(what, "list") == 0;
+    if (lists && arguments->word_count > 1) return "list takes no further word";
     if (searches && arguments->word_count == 1) return "search wants a query";
     if (cli_given(arguments, CLI_OPTION_TAG) && !lists) return "--tag is for the list";
     if (cli_given(arguments, CLI_OPTION_SESSION) && !searches) return "--session is for search";
@@ -220,14 +221,14 @@ static const char *problem_of(const cli_arguments *arguments)
 
 cli_exit cli_sessions(const cli_arguments *arguments)
 {
-    const char *problem = problem_of(arguments);
+    const char *what = arguments->word_count > 0 ? arguments->words[0] : "list";
+    const char *problem = problem_of(arguments, what);
     if (problem != NULL) {
         cli_complain("sessions: %s", problem);
         return CLI_EXIT_USAGE;
     }
-    if (arguments->word_count > 0)
-        return strcmp(arguments->words[0], "search") == 0 ? cli_sessions_search(arguments)
-                                                          : cli_sessions_change(arguments);
+    if (strcmp(what, "search") == 0) return cli_sessions_search(arguments);
+    if (strcmp(what, "list") != 0) return cli_sessions_change(arguments);
     listing self = {.error = CONV_ERROR_INIT};
     if (!cli_form_of(arguments, &self.form)) return CLI_EXIT_USAGE;
     cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &self.client);

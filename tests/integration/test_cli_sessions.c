@@ -116,6 +116,20 @@ static void labels_show_in_the_list(void **state)
     }
 }
 
+static void the_list_may_be_named(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation sessions --csv >bare && conversation sessions list "
+                              "--csv | cmp - bare && test -s bare"),
+                     0);
+    assert_int_equal(test_run("conversation sessions list --user u1 --tag none --json"), 0);
+    assert_string_equal(test_output, "[]\n");
+    assert_int_equal(test_run("conversation sessions list s1"), 2);
+    assert_contains(test_errors, "sessions: list takes no further word");
+    assert_int_equal(test_run("conversation sessions list --session s1"), 2);
+    assert_int_equal(test_run("conversation sessions frobnicate --tag x"), 2);
+}
+
 static void csv_has_what_json_has(void **state)
 {
     (void)state;
@@ -292,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_search_finds_and_shows),
         cmocka_unit_test(labels_show_in_the_list),
+        cmocka_unit_test(the_list_may_be_named),
         cmocka_unit_test(csv_has_what_json_has),
         cmocka_unit_test(history_shows_one_branch),
         cmocka_unit_test(a_question_is_asked_again_without_retyping),
