@@ -12,8 +12,7 @@ typedef enum cli_store_use {
     CLI_STORE_MIGRATE /* the schema is not looked at */
 } cli_store_use;
 
-/* Who named the store, in the order in which the library looks: "--store" or a variable of the
- * environment; NULL: nobody did. */
+/* Who named the store: "--store" or a variable of the environment; NULL: nobody did. */
 const char *cli_store_namer(const cli_arguments *arguments);
 
 /* Whether what was named is an SQLite file. */
