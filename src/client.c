@@ -240,6 +240,7 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
         .announcer = {conv__client_announce, client},
         .chain = client->chain,
         .provider = params->provider,
+        .provider_calls = client->provider_calls,
         .model = model.data,
         .context_messages =
             params->context_messages != 0 ? params->context_messages : DEFAULT_CONTEXT_MESSAGES,
@@ -272,6 +273,7 @@ static conv_status set_up_summaries(conv_client *client, const conv_client_param
                           .prices = client->prices,
                           .bus = client->bus,
                           .provider = params->provider,
+                          .provider_calls = client->provider_calls,
                           .model = model.data != NULL ? model.data : conversation->model,
                           .keep_tokens = params->summary_tokens / 2,
                           .store_timeout_ms = client->store_timeout_ms,
@@ -303,6 +305,7 @@ static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_co
     conv__metrics_free(client->metrics);
     close_store(client);
     conv__prices_free(client->prices);
+    conv__provider_calls_free(client->provider_calls);
     pthread_cond_destroy(&client->idle);
     pthread_mutex_destroy(&client->lock);
     conv__arena_reset(&client->arena);
@@ -317,9 +320,11 @@ static conv_client *create(void)
     if (client == NULL) return NULL;
     client->bus = conv__bus_create();
     client->metrics = conv__metrics_create();
-    if (client->bus == NULL || client->metrics == NULL) {
+    client->provider_calls = conv__provider_calls_create();
+    if (client->bus == NULL || client->metrics == NULL || client->provider_calls == NULL) {
         conv__bus_close(client->bus, 0);
         conv__metrics_free(client->metrics);
+        conv__provider_calls_free(client->provider_calls);
         conv__release(client);
         return NULL;
     }

@@ -26,6 +26,7 @@ struct conv_client {
     conv__saving *saving;
     conv__tracker *tracker;
     conv__prices *prices;
+    conv__provider_calls *provider_calls;
     const struct conv__chain *chain;
     conv__bus *bus;         /* outlives all that emits */
     conv__metrics *metrics; /* outlives the bus */
@@ -53,6 +54,7 @@ void conv__client_leave(conv_client *client);
 
 /* What is read at the moment, from the rooms that know it. */
 conv__gauges conv__client_gauges(conv_client *client);
+conv__provider_gauges conv__client_provider_gauges(const conv_client *client);
 
 /* Tells what became of a turn: the announcer of the conversation service. */
 void conv__client_announce(void *client, const conv__announcement *announcement);

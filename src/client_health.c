@@ -2,9 +2,13 @@
 #include "client.h"
 
 #include "core/error.h"
+#include "services/provider_check.h"
 
-#define ACTION_SAVES "check saving"
-#define ACTION_READ  "read health"
+#define ACTION_SAVES    "check saving"
+#define ACTION_PROVIDER "check provider"
+#define ACTION_READ     "read health"
+
+enum { DEFAULT_PROVIDER_TIMEOUT_MS = 60000 };
 
 conv_status conv_health_check_database_saves(conv_client *client, int64_t timeout_ms,
                                              conv_save_latency *latency, conv_error *error)
@@ -16,6 +20,34 @@ conv_status conv_health_check_database_saves(conv_client *client, int64_t timeou
         status = conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_SAVES, "the timeout is negative");
     else
         status = conv__health_check_saves(client->health, timeout_ms, latency, error);
+    conv__client_leave(client);
+    return status;
+}
+
+static conv_status check_provider(conv_client *client, int64_t timeout_ms, int64_t *latency_us,
+                                  conv_error *error)
+{
+    if (timeout_ms < 0)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_PROVIDER, "the timeout is negative");
+    if (client->read_only)
+        return conv__fail(error, CONV_STATE, ACTION_PROVIDER,
+                          "the client was opened with read_only and could not record what it uses");
+    if (timeout_ms == 0) timeout_ms = DEFAULT_PROVIDER_TIMEOUT_MS;
+    conv_status status = conv__provider_check(&client->conversation, timeout_ms, latency_us, error);
+    conv__provider_gauges gauges = conv__client_provider_gauges(client);
+    conv__health_judge_provider(client->health, &gauges);
+    return status;
+}
+
+conv_status conv_health_check_provider(conv_client *client, int64_t timeout_ms, int64_t *latency_us,
+                                       conv_error *error)
+{
+    int64_t unused;
+    if (latency_us == NULL) latency_us = &unused;
+    *latency_us = CONV_UNKNOWN;
+    conv_status status = conv__client_enter(client, ACTION_PROVIDER, error);
+    if (status != CONV_OK) return status;
+    status = check_provider(client, timeout_ms, latency_us, error);
     conv__client_leave(client);
     return status;
 }

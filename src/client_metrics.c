@@ -16,6 +16,13 @@ struct conv_metrics {
     conv__buffer text;
 };
 
+conv__provider_gauges conv__client_provider_gauges(const conv_client *client)
+{
+    conv__provider_gauges gauges = {0};
+    gauges.asked = conv__provider_calls_worst(client->provider_calls, &gauges.worst);
+    return gauges;
+}
+
 conv__gauges conv__client_gauges(conv_client *client)
 {
     conv__bus_counts bus = conv__bus_count(client->bus);
@@ -26,7 +33,8 @@ conv__gauges conv__client_gauges(conv_client *client)
                            .events_waiting = bus.waiting,
                            .events_delivered = bus.delivered,
                            .events_failed = bus.failed,
-                           .events_dropped = bus.dropped};
+                           .events_dropped = bus.dropped,
+                           .provider = conv__client_provider_gauges(client)};
     gauges.has_journal =
         conv__saving_has_journal(client->saving) &&
         conv__saving_count(client->saving, conv__deadline_in_ms(JOURNAL_TIMEOUT_MS),

@@ -1,4 +1,4 @@
-/* Finding the store. Opens nothing. */
+/* Finding the store. Opens nothing, and parses no connection string. */
 #include "store_location.h"
 
 #include <errno.h>
@@ -6,11 +6,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "conversation/store.h"
 #include "core/buffer.h"
 #include "core/error.h"
 
 #define ACTION "find store"
 #define FORMS  "postgresql://..., key=value or sqlite:FILE"
+
+/* What was found; the text lives in an arena. */
+typedef struct finding {
+    const char *text;
+    const char *variable; /* that held it; NULL: none */
+    bool is_default;
+} finding;
+
+/* What is given out, and where its text lives. */
+typedef struct located {
+    conv_store_location location;
+    conv__arena arena;
+} located;
 
 static const char *set_or_null(const char *name)
 {
@@ -19,27 +33,38 @@ static const char *set_or_null(const char *name)
 }
 
 /* Makes every folder of the path up to its last slash. Private, because conversations are. */
-static conv_status make_folders(char *path, conv_error *error)
+static conv_status make_folders(const char *file, conv_error *error)
 {
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    conv__buffer path = {0};
+    conv_status status = CONV_OK;
+    conv__buffer_append_text(&path, file);
+    if (path.failed) return conv__fail_memory(error, ACTION);
+    for (char *slash = strchr(path.data + 1, '/'); slash != NULL && status == CONV_OK;
+         slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        bool failed = mkdir(path, 0700) != 0 && errno != EEXIST;
-        if (failed)
-            conv__fail(error, CONV_PERMISSION, ACTION, "the folder %s can't be made: %s", path,
-                       strerror(errno));
+        if (mkdir(path.data, 0700) != 0 && errno != EEXIST)
+            status = conv__fail(error, CONV_PERMISSION, ACTION, "the folder %s can't be made: %s",
+                                path.data, strerror(errno));
         *slash = '/';
-        if (failed) return CONV_PERMISSION;
     }
+    conv__buffer_free(&path);
+    return status;
+}
+
+static conv_status keep(conv__arena *arena, const char *text, finding *found, conv_error *error)
+{
+    conv_bytes copy;
+    if (conv__arena_copy(arena, conv_text(text), &copy) != CONV_OK)
+        return conv__fail_memory(error, ACTION);
+    found->text = copy.data;
     return CONV_OK;
 }
 
-static conv_status default_location(conv__arena *arena, bool read_only, const char **location,
-                                    conv_error *error)
+static conv_status find_default(conv__arena *arena, finding *found, conv_error *error)
 {
     const char *data = set_or_null("XDG_DATA_HOME");
     const char *home = set_or_null("HOME");
     conv__buffer path = {0};
-    conv_bytes copy;
     /* The XDG specification: a relative path in these variables is to be ignored. */
     if (data != NULL && data[0] == '/')
         conv__buffer_format(&path, "sqlite:%s/conversation/conversation.db", data);
@@ -49,16 +74,9 @@ static conv_status default_location(conv__arena *arena, bool read_only, const ch
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
                           "no store is named and there is no home folder for the default one: set "
                           "CONVERSATION_STORE");
-    conv_status status = path.failed ? conv__fail_memory(error, ACTION) : CONV_OK;
-    if (status == CONV_OK && !read_only)
-        status = make_folders(path.data + strlen("sqlite:"), error);
-    if (status == CONV_OK) {
-        status = conv__arena_copy(arena, conv__buffer_bytes(&path), &copy);
-        if (status == CONV_OK)
-            *location = copy.data;
-        else
-            conv__fail_memory(error, ACTION);
-    }
+    found->is_default = true;
+    conv_status status =
+        path.failed ? conv__fail_memory(error, ACTION) : keep(arena, path.data, found, error);
     conv__buffer_free(&path);
     return status;
 }
@@ -94,20 +112,62 @@ static conv_status check(const char *location, conv_error *error)
                       "the store is named without a scheme: use " FORMS);
 }
 
+static conv_status find(conv__arena *arena, const char *setting, finding *found, conv_error *error)
+{
+    static const char *const variables[] = {"CONVERSATION_STORE", "DATABASE_URL"};
+    const char *text = setting != NULL && setting[0] != '\0' ? setting : NULL;
+    *found = (finding){0};
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0] && text == NULL; i++) {
+        text = set_or_null(variables[i]);
+        if (text != NULL) found->variable = variables[i];
+    }
+    if (text == NULL) return find_default(arena, found, error);
+    conv_status status = check(text, error);
+    return status == CONV_OK ? keep(arena, text, found, error) : status;
+}
+
 conv_status conv__store_location(conv__arena *arena, const char *setting, bool read_only,
                                  const char **location, conv_error *error)
 {
-    const char *found = setting != NULL && setting[0] != '\0' ? setting : NULL;
-    conv_bytes copy;
-    if (found == NULL) found = set_or_null("CONVERSATION_STORE");
-    if (found == NULL) found = set_or_null("DATABASE_URL");
-    if (found == NULL) return default_location(arena, read_only, location, error);
-    conv_status status = check(found, error);
-    if (status != CONV_OK) return status;
-    if (conv__arena_copy(arena, conv_text(found), &copy) != CONV_OK)
-        return conv__fail_memory(error, ACTION);
-    *location = copy.data;
+    finding found;
+    conv_status status = find(arena, setting, &found, error);
+    if (status == CONV_OK && found.is_default && !read_only)
+        status = make_folders(conv__store_sqlite_file(found.text), error);
+    if (status == CONV_OK) *location = found.text;
+    return status;
+}
+
+conv_status conv_store_locate(const char *store, conv_store_location **location, conv_error *error)
+{
+    finding found;
+    conv__error_clear(error);
+    if (location == NULL)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                          "there is nowhere to put the location");
+    *location = NULL;
+    located *made = conv__allocate(sizeof *made);
+    if (made == NULL) return conv__fail_memory(error, ACTION);
+    conv_status status = find(&made->arena, store, &found, error);
+    if (status != CONV_OK) {
+        conv_store_location_free(&made->location);
+        return status;
+    }
+    const char *file = conv__store_sqlite_file(found.text);
+    made->location =
+        (conv_store_location){.kind = file != NULL ? CONV_STORE_SQLITE : CONV_STORE_POSTGRESQL,
+                              .variable = found.variable,
+                              .is_default = found.is_default,
+                              .file = file};
+    *location = &made->location;
     return CONV_OK;
+}
+
+void conv_store_location_free(conv_store_location *location)
+{
+    located *self = (located *)location;
+    if (self == NULL) return;
+    conv__arena_reset(&self->arena);
+    conv__release(self);
 }
 
 const char *conv__store_sqlite_file(const char *location)

@@ -47,7 +47,7 @@ typedef struct conv_client_params {
     /* Any libpq connection string (URI or key=value; PG* environment, .pgpass and service files
      * work), or "sqlite:FILE", or "sqlite::memory:". NULL: $CONVERSATION_STORE, else $DATABASE_URL,
      * else SQLite in $XDG_DATA_HOME/conversation/conversation.db (~/.local/share if unset). An
-     * empty text counts as NULL or unset. */
+     * empty text counts as NULL or unset. conv_store_locate (store.h) says which it is. */
     const char *store;
     conv_schema_policy schema;
     /* SQLite: never create or change the file. Its folder must still let this user make files, as a

@@ -21,6 +21,7 @@
 #include "search.h"
 #include "session.h"
 #include "status.h"
+#include "store.h"
 #include "summary.h"
 #include "tracking.h"
 #include "transcript.h"

@@ -44,6 +44,19 @@ CONV_WARN_UNUSED conv_status conv_health_check_database_saves(conv_client *clien
                                                               conv_save_latency *latency,
                                                               conv_error *error);
 
+/* Asks the client's provider once, with a question of a few words and outside of any session: what
+ * this costs is spent because it was asked for, and nothing else in health asks a provider. Nothing
+ * is saved but the usage record, with service "health" and operation "check". A failure makes the
+ * check "provider" degraded at once, until the provider's next answer to anybody. `timeout_ms` 0:
+ * 60000; `latency_us` receives how long the provider took, CONV_UNKNOWN if it was not asked; may be
+ * NULL; `error` may be NULL. CONV_OK: it answered. CONV_INVALID_ARGUMENT: the client has no
+ * provider, or the timeout is negative. CONV_STATE: the client was opened with read_only, or is
+ * closing or forked. Else the provider's failure, see provider.h; or, after an answer, a status of
+ * conv_track_usage. CONV_NO_MEMORY. Thread: any. Round trips: none; one request, more when the
+ * provider retries. */
+CONV_WARN_UNUSED conv_status conv_health_check_provider(conv_client *client, int64_t timeout_ms,
+                                                        int64_t *latency_us, conv_error *error);
+
 /* What to look at. Start from CONV_HEALTH_PARAMS_INIT. */
 typedef struct conv_health_params {
     size_t size;
@@ -60,9 +73,10 @@ typedef struct conv_health_params {
 typedef struct conv_health_check {
     const char *name; /* static; see conv_health_read */
     conv_health_state state;
-    int64_t value;       /* what was counted, or CONV_UNKNOWN */
+    int64_t value;       /* what was counted, or CONV_UNKNOWN; of the provider failures in a row */
     const char *unit;    /* of the value; "" without one; static */
-    int64_t latency_us;  /* how long looking took where the store was asked, or CONV_UNKNOWN */
+    int64_t latency_us;  /* how long looking took where the store was asked; of the provider how
+                            long its last call took; or CONV_UNKNOWN */
     const char *message; /* why, or what; one line, lower case, no secrets */
 } conv_health_check;
 
@@ -75,13 +89,17 @@ typedef struct conv_health conv_health;
  * (degraded: more exchanges wait than 16 transactions take along), "journal" (degraded: something
  * waits for longer than journal_age_ms, there are dead letters, or nine tenths of journal_bytes are
  * full; failing: the file can't be read; unknown without one), "tracker" (degraded: ten times as
- * many records are buffered as start a flush, and at least 1000), "provider" (configured, or
- * unknown; nobody is asked). A check whose state differs from the reading before is told as the
- * event health.changed, and so is the whole; before the first reading all counts as ok. `params`
- * NULL for the defaults; `health` receives the reading, to be freed with conv_health_free; NULL
- * after a failure; `error` may be NULL. CONV_OK: it was read, whatever it says.
- * CONV_INVALID_ARGUMENT, CONV_STATE (closing or forked), CONV_NO_MEMORY. Thread: any; one reading
- * at a time, others wait for it. Round trips: 4. */
+ * many records are buffered as start a flush, and at least 1000), "provider" (how turns and
+ * summaries got on with it, nobody is asked for this; degraded: the last three calls to one of the
+ * providers or more have failed, or the last conv_health_check_provider did, until that provider's
+ * next answer; never failing, because a turn without an answer is saved all the same; unknown: none
+ * is configured and none was asked). A call that the caller cancelled, or that ran out of memory or
+ * had wrong words, is no failure. Providers are told apart by their names. A check whose state
+ * differs from the reading before is told as the event health.changed, and so is the whole; before
+ * the first reading all counts as ok. `params` NULL for the defaults; `health` receives the
+ * reading, to be freed with conv_health_free; NULL after a failure; `error` may be NULL. CONV_OK:
+ * it was read, whatever it says. CONV_INVALID_ARGUMENT, CONV_STATE (closing or forked),
+ * CONV_NO_MEMORY. Thread: any; one reading at a time, others wait for it. Round trips: 4. */
 CONV_WARN_UNUSED conv_status conv_health_read(conv_client *client, const conv_health_params *params,
                                               conv_health **health, conv_error *error);
 
@@ -92,7 +110,8 @@ conv_health_state conv_health_overall(const conv_health *health);
  * restarting it may mend. A store that is away is no reason to restart. Thread: any. */
 bool conv_health_is_live(const conv_health *health);
 
-/* Whether it can do its work now: nothing is failing. Thread: any. */
+/* Whether it can do its work, saving, now: nothing is failing. A provider that does not answer
+ * changes nothing here. Thread: any. */
 bool conv_health_is_ready(const conv_health *health);
 
 /* Checks in the reading. Thread: any. */

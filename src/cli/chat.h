@@ -24,9 +24,6 @@ typedef struct cli_chat_state {
     bool begun; /* a turn was sent: the system message goes with the first one only */
 } cli_chat_state;
 
-/* Makes the provider that --provider names. A failure is reported. */
-cli_exit cli_chat_provider(const cli_arguments *arguments, conv_provider **provider);
-
 /* Sends one message (absent: none but the stored question) and prints the reply. SIGINT ends the
  * reply; what came is saved. */
 cli_exit cli_chat_turn(cli_chat_state *chat, conv_bytes message);

@@ -57,11 +57,11 @@ const cli_command cli_commands[] = {
      "--json and --jsonl give the exact texts.\n",
      cli_history},
     {"sessions",
-     "[search QUERY … | rename SESSION TITLE | tag SESSION TAG | untag SESSION TAG | "
-     "archive SESSION | unarchive SESSION]",
+     "[list] | search QUERY … | rename SESSION TITLE | tag SESSION TAG | untag SESSION TAG | "
+     "archive SESSION | unarchive SESSION",
      0, 4096, BIT(USER) | BIT(SESSION) | BIT(TAG) | BIT(ARCHIVED) | BIT(LIMIT) | FORMS,
      "list, search, rename, tag and archive sessions",
-     "Without a word it lists the newest 50, or --limit N, newest change first. Ids are shown "
+     "list shows the newest 50, or --limit N, newest change first. Ids are shown "
      "as they were given. Archived sessions are left out unless --archived asks for them.\n"
      "\n"
      "search finds messages that hold all words of QUERY, newest first: \"words in quotes\" "
@@ -170,13 +170,21 @@ const cli_command cli_commands[] = {
      "not asked), and the steps that a turn passes, in order. It changes nothing in the "
      "store. Exit code 0 also with warnings.\n",
      cli_doctor},
-    {"health", "", 0, 0, BIT(JOURNAL) | BIT(JSON), "look whether messages are really being saved",
+    {"health", "", 0, 0, BIT(JOURNAL) | BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(JSON),
+     "look whether messages are really being saved",
      "Saves a test exchange as real ones are, reads it back and removes it; then looks at the "
      "schema, the connections and, with --journal FILE, the journal, which no other process may "
      "have open. Nothing of the test remains.\n"
      "\n"
+     "With --provider it also asks that provider once, with a few words: this costs what they "
+     "cost, and the usage record stays (service health). A provider that fails is degraded; "
+     "saving goes on without it, so that the answer stays ready.\n"
+     "\n"
      "Exit code 0: ready; something may be degraded, which the table says. 1: not ready. 3: the "
-     "store or the journal can't be opened.\n",
+     "store or the journal can't be opened. 5: ready, but the provider that --provider names gave "
+     "no answer.\n"
+     "\n"
+     "  conversation health --provider openai --model gpt-4o-mini\n",
      cli_health},
     {"migrate", "", 0, 0, BIT(JSON), "make the store's schema, or bring it up to date",
      "May be run at any time and by several at once. A new SQLite file gets its schema by "

@@ -8,6 +8,7 @@
 #include "cli/confirm.h"
 #include "cli/display.h"
 #include "cli/document_print.h"
+#include "cli/session_check.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "conversation/document.h"
@@ -41,18 +42,17 @@ static conv_status print_pages(conv_client *client, conv_document_filter *filter
     return CONV_OK;
 }
 
-static cli_exit list_documents(const cli_arguments *arguments, cli_form form, const char *sha256)
+static cli_exit print_list(const cli_arguments *arguments, conv_client *client, cli_form form,
+                           const char *sha256)
 {
     bool more = false;
     bool limited = cli_given(arguments, CLI_OPTION_LIMIT);
-    conv_client *client = NULL;
+    cli_exit code = CLI_EXIT_OK;
     conv_error error = CONV_ERROR_INIT;
     conv_document_filter filter = CONV_DOCUMENT_FILTER_INIT;
     filter.session_id = conv_text(arguments->texts[CLI_OPTION_SESSION]);
     filter.user_id = conv_text(arguments->texts[CLI_OPTION_USER]);
     filter.sha256 = sha256;
-    cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
-    if (code != CLI_EXIT_OK) return code;
     cli_document_list *list = cli_document_list_begin(form);
     conv_status status =
         list == NULL ? CONV_NO_MEMORY
@@ -68,6 +68,16 @@ static cli_exit list_documents(const cli_arguments *arguments, cli_form form, co
         cli_note("there are no such documents");
     if (more) cli_note("there are more documents: --limit N shows more of them");
     if (code == CLI_EXIT_OK && count == 0 && sha256 != NULL) code = CLI_EXIT_NOT_FOUND;
+    return code;
+}
+
+static cli_exit list_documents(const cli_arguments *arguments, cli_form form, const char *sha256)
+{
+    conv_client *client = NULL;
+    cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
+    if (code != CLI_EXIT_OK) return code;
+    code = cli_session_check(arguments, client, arguments->texts[CLI_OPTION_SESSION]);
+    if (code == CLI_EXIT_OK) code = print_list(arguments, client, form, sha256);
     return cli_store_close(client, code);
 }
 

@@ -174,7 +174,8 @@ static cli_exit finish(exporter *self, conv_status status, const char *path)
     if (!cli_output_file_commit(&self->output)) return CLI_EXIT_FAILED;
     char text[CLI_FORMAT_SIZE];
     cli_format_count(self->written, text);
-    if (to_file) cli_note("%s %s exported", text, self->written == 1 ? "session" : "sessions");
+    if (to_file || self->written == 0)
+        cli_note("%s %s exported", text, self->written == 1 ? "session" : "sessions");
     cli_format_count(self->empty, text);
     if (self->empty > 0) cli_note("%s without messages left out", text);
     return CLI_EXIT_OK;

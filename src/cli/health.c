@@ -1,8 +1,10 @@
-/* conversation health: whether messages are being saved, and the exit code that tells. */
+/* conversation health: whether messages are being saved, and the exit code that tells. It asks a
+ * provider only where --provider names one. */
 #include "cli/commands.h"
 
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/provider.h"
 #include "cli/store.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -115,13 +117,14 @@ static bool print_table(const conv_health *health)
 static cli_exit check_existence(const cli_arguments *arguments, conv_error *error)
 {
     conv_client *client = NULL;
-    cli_exit code = cli_store_open_why(arguments, CLI_STORE_READ, 1, &client, error);
+    cli_exit code = cli_store_open_why(arguments, CLI_STORE_READ, 1, NULL, &client, error);
     return code == CLI_EXIT_OK ? cli_store_close(client, code) : code;
 }
 
 /* With a journal a client opens also while its server is away, and then tells what waits. `unready`
  * is the code of a store that is not ready. */
-static cli_exit open_client(const cli_arguments *arguments, conv_client **client, cli_exit *unready)
+static cli_exit open_client(const cli_arguments *arguments, conv_provider *provider,
+                            conv_client **client, cli_exit *unready)
 {
     conv_error errors[2] = {CONV_ERROR_INIT, CONV_ERROR_INIT};
     size_t count = 0;
@@ -133,30 +136,51 @@ static cli_exit open_client(const cli_arguments *arguments, conv_client **client
         code = CLI_EXIT_OK;
     }
     if (code == CLI_EXIT_OK)
-        code = cli_store_open_why(arguments, CLI_STORE_WRITE, 2, client, &errors[count]);
+        code = cli_store_open_why(arguments, CLI_STORE_WRITE, 2, provider, client, &errors[count]);
     if (code == CLI_EXIT_OK || code == CLI_EXIT_USAGE || !cli_given(arguments, CLI_OPTION_JSON))
         return code;
     return print_json_unopened(errors, count + 1) ? code : CLI_EXIT_FAILED;
 }
 
-cli_exit cli_health(const cli_arguments *arguments)
+/* Before the reading, which then tells what came of it. Saving counts for more than an answer. */
+static cli_exit look(const cli_arguments *arguments, conv_client *client, bool asks,
+                     cli_exit unready)
 {
-    conv_client *client = NULL;
     conv_health *health = NULL;
     conv_error error = CONV_ERROR_INIT;
-    cli_exit unready = CLI_EXIT_FAILED;
-    cli_exit code = open_client(arguments, &client, &unready);
-    if (code != CLI_EXIT_OK) return code;
-    if (conv_health_read(client, NULL, &health, &error) != CONV_OK) {
-        code = cli_report(CLI_PART_STORE, &error);
-    } else {
-        bool printed =
-            cli_given(arguments, CLI_OPTION_JSON) ? print_json(health) : print_table(health);
-        if (!printed)
-            code = CLI_EXIT_FAILED;
-        else if (!conv_health_is_ready(health))
-            code = unready;
-    }
+    conv_error unanswered = CONV_ERROR_INIT;
+    conv_status answer = asks ? conv_health_check_provider(client, 0, NULL, &unanswered) : CONV_OK;
+    if (conv_health_read(client, NULL, &health, &error) != CONV_OK)
+        return cli_report(CLI_PART_STORE, &error);
+    bool printed = cli_given(arguments, CLI_OPTION_JSON) ? print_json(health) : print_table(health);
+    bool ready = conv_health_is_ready(health);
     conv_health_free(health);
-    return cli_store_drain(arguments, client, code);
+    if (!printed) return CLI_EXIT_FAILED;
+    if (answer == CONV_OK) return ready ? CLI_EXIT_OK : unready;
+    cli_exit code = cli_report(CLI_PART_PROVIDER, &unanswered);
+    return ready ? code : unready;
+}
+
+static bool takes_options(const cli_arguments *arguments)
+{
+    if (cli_given(arguments, CLI_OPTION_PROVIDER) ||
+        (!cli_given(arguments, CLI_OPTION_MODEL) && !cli_given(arguments, CLI_OPTION_BASE_URL)))
+        return true;
+    cli_complain("health: --model and --base-url go with --provider, which asks it");
+    return false;
+}
+
+cli_exit cli_health(const cli_arguments *arguments)
+{
+    conv_provider *provider = NULL;
+    conv_client *client = NULL;
+    cli_exit unready = CLI_EXIT_FAILED;
+    if (!takes_options(arguments)) return CLI_EXIT_USAGE;
+    bool asks = cli_given(arguments, CLI_OPTION_PROVIDER);
+    cli_exit code = asks ? cli_provider_open(arguments, &provider) : CLI_EXIT_OK;
+    if (code == CLI_EXIT_OK) code = open_client(arguments, provider, &client, &unready);
+    if (client != NULL)
+        code = cli_store_drain(arguments, client, look(arguments, client, asks, unready));
+    conv_provider_free(provider);
+    return code;
 }

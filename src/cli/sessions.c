@@ -2,6 +2,7 @@
  * words stand in files of their own. */
 #include "cli/commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/format.h"
@@ -60,6 +61,14 @@ static bool add_row(listing *self, const conv_session *session)
     return false;
 }
 
+static json_t *json_tags(const conv_session *session, bool *failed)
+{
+    json_t *tags = json_array();
+    for (size_t i = 0; i < session->tag_count; i++)
+        if (json_array_append_new(tags, cli_json_text(session->tags[i])) != 0) *failed = true;
+    return tags;
+}
+
 static bool print_json(listing *self, const conv_session *session)
 {
     char id[CONV_UUID_TEXT_SIZE];
@@ -70,10 +79,7 @@ static bool print_json(listing *self, const conv_session *session)
     cli_json_add(value, &failed, "session_id", json_string(id));
     cli_json_add(value, &failed, "user", cli_json_text(session->external_user_id));
     cli_json_add(value, &failed, "title", cli_json_text(session->title));
-    json_t *tags = json_array();
-    for (size_t i = 0; i < session->tag_count; i++)
-        if (json_array_append_new(tags, cli_json_text(session->tags[i])) != 0) failed = true;
-    cli_json_add(value, &failed, "tags", tags);
+    cli_json_add(value, &failed, "tags", json_tags(session, &failed));
     cli_json_add(value, &failed, "message_count", json_integer(session->message_count));
     cli_json_add(value, &failed, "created_at", cli_json_time(session->created_us));
     cli_json_add(value, &failed, "updated_at", cli_json_time(session->updated_us));
@@ -88,14 +94,35 @@ static bool print_json(listing *self, const conv_session *session)
 
 static void csv_heading(void)
 {
-    static const char *const names[] = {
-        "id", "session_id", "user", "title", "message_count", "created_at", "updated_at"};
+    static const char *const names[] = {"id",         "session_id",    "user",
+                                        "title",      "message_count", "created_at",
+                                        "updated_at", "tags",          "archived_at"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         cli_csv_field(stdout, conv_text(names[i]), i == 0);
     cli_csv_end(stdout);
 }
 
-static void print_csv(const conv_session *session)
+/* A tag may hold whatever separates tags elsewhere: as a JSON array they can be read again. */
+static bool print_csv_tags(const conv_session *session)
+{
+    bool failed = false;
+    if (session->tag_count == 0) {
+        cli_csv_field(stdout, conv_text(NULL), false);
+        return true;
+    }
+    json_t *tags = json_tags(session, &failed);
+    char *text = failed ? NULL : json_dumps(tags, 0);
+    json_decref(tags);
+    if (text == NULL) {
+        cli_complain("list sessions: out of memory");
+        return false;
+    }
+    cli_csv_field(stdout, conv_text(text), false);
+    free(text);
+    return true;
+}
+
+static bool print_csv(const conv_session *session)
 {
     char id[CONV_UUID_TEXT_SIZE];
     char text[CLI_FORMAT_SIZE];
@@ -110,7 +137,11 @@ static void print_csv(const conv_session *session)
     cli_csv_field(stdout, conv_text(text), false);
     cli_format_timestamp(session->updated_us, text);
     cli_csv_field(stdout, conv_text(text), false);
+    if (!print_csv_tags(session)) return false;
+    cli_format_timestamp(session->archived_us, text);
+    cli_csv_field(stdout, conv_text(session->archived_us != 0 ? text : NULL), false);
     cli_csv_end(stdout);
+    return true;
 }
 
 static bool print_session(listing *self, const conv_session *session)
@@ -119,7 +150,7 @@ static bool print_session(listing *self, const conv_session *session)
     if (self->form == CLI_FORM_PEOPLE)
         ok = add_row(self, session);
     else if (self->form == CLI_FORM_CSV)
-        print_csv(session);
+        ok = print_csv(session);
     else
         ok = print_json(self, session);
     self->any = true;
@@ -177,10 +208,11 @@ static cli_exit list(listing *self, const cli_arguments *arguments)
 }
 
 /* What is wrong about the words and options, or NULL. */
-static const char *problem_of(const cli_arguments *arguments)
+static const char *problem_of(const cli_arguments *arguments, const char *what)
 {
-    bool searches = arguments->word_count > 0 && strcmp(arguments->words[0], "search") == 0;
-    bool lists = arguments->word_count == 0;
+    bool searches = strcmp(what, "search") == 0;
+    bool lists = strcmp(what, "list") == 0;
+    if (lists && arguments->word_count > 1) return "list takes no further word";
     if (searches && arguments->word_count == 1) return "search wants a query";
     if (cli_given(arguments, CLI_OPTION_TAG) && !lists) return "--tag is for the list";
     if (cli_given(arguments, CLI_OPTION_SESSION) && !searches) return "--session is for search";
@@ -189,14 +221,14 @@ static const char *problem_of(const cli_arguments *arguments)
 
 cli_exit cli_sessions(const cli_arguments *arguments)
 {
-    const char *problem = problem_of(arguments);
+    const char *what = arguments->word_count > 0 ? arguments->words[0] : "list";
+    const char *problem = problem_of(arguments, what);
     if (problem != NULL) {
         cli_complain("sessions: %s", problem);
         return CLI_EXIT_USAGE;
     }
-    if (arguments->word_count > 0)
-        return strcmp(arguments->words[0], "search") == 0 ? cli_sessions_search(arguments)
-                                                          : cli_sessions_change(arguments);
+    if (strcmp(what, "search") == 0) return cli_sessions_search(arguments);
+    if (strcmp(what, "list") != 0) return cli_sessions_change(arguments);
     listing self = {.error = CONV_ERROR_INIT};
     if (!cli_form_of(arguments, &self.form)) return CLI_EXIT_USAGE;
     cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &self.client);

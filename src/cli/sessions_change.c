@@ -55,8 +55,7 @@ cli_exit cli_sessions_change(const cli_arguments *arguments)
     while (which < CHANGES && strcmp(changes[which].name, arguments->words[0]) != 0)
         which++;
     if (which == CHANGES) {
-        cli_complain(
-            "sessions: it is search, rename, tag, untag, archive or unarchive, or nothing");
+        cli_complain("sessions: it is list, search, rename, tag, untag, archive or unarchive");
         cli_hint("`conversation help sessions` shows how");
         return CLI_EXIT_USAGE;
     }

@@ -7,6 +7,7 @@
 #include "cli/display.h"
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/session_check.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "conversation/search.h"
@@ -145,7 +146,8 @@ cli_exit cli_sessions_search(const cli_arguments *arguments)
     char *query = join(arguments);
     self.params.query = conv_text(query);
     if (query != NULL) {
-        code = run(&self);
+        code = cli_session_check(arguments, self.client, self.params.session_id);
+        if (code == CLI_EXIT_OK) code = run(&self);
     } else {
         cli_complain("search messages: out of memory");
         code = CLI_EXIT_FAILED;

@@ -2,7 +2,6 @@
 #include "cli/store.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,67 +10,57 @@
 #include "cli/chain.h"
 #include "cli/journal.h"
 #include "cli/terminal.h"
+#include "conversation/store.h"
 
 #define CLOSE_TIMEOUT_MS 2000
 
-static bool is_set(const char *name)
+/* NULL: the command line names none that could be opened, which opening it says. */
+static conv_store_location *locate(const cli_arguments *arguments)
 {
-    const char *value = getenv(name);
-    return value != NULL && value[0] != '\0';
+    conv_store_location *location = NULL;
+    (void)!conv_store_locate(arguments->texts[CLI_OPTION_STORE], &location, NULL);
+    return location;
 }
 
 const char *cli_store_namer(const cli_arguments *arguments)
 {
-    const char *store = arguments->texts[CLI_OPTION_STORE];
-    if (store != NULL && store[0] != '\0') return "--store";
-    if (is_set("CONVERSATION_STORE")) return "CONVERSATION_STORE";
-    return is_set("DATABASE_URL") ? "DATABASE_URL" : NULL;
-}
-
-/* NULL: nobody named one. */
-static const char *named_store(const cli_arguments *arguments)
-{
-    const char *by = cli_store_namer(arguments);
-    if (by == NULL) return NULL;
-    return by[0] == '-' ? arguments->texts[CLI_OPTION_STORE] : getenv(by);
+    conv_store_location *location = locate(arguments);
+    const char *by = NULL;
+    if (location != NULL && !location->is_default)
+        by = location->variable != NULL ? location->variable : "--store";
+    conv_store_location_free(location);
+    return by;
 }
 
 bool cli_store_is_sqlite(const cli_arguments *arguments)
 {
-    const char *store = named_store(arguments);
-    return store == NULL || strncmp(store, "sqlite:", 7) == 0;
+    conv_store_location *location = locate(arguments);
+    bool is_sqlite = location != NULL && location->kind == CONV_STORE_SQLITE;
+    conv_store_location_free(location);
+    return is_sqlite;
 }
 
-/* The SQLite file, as the library finds it; false if it is none, or too long. */
-static bool find_file(const char *store, char path[PATH_MAX])
+/* Whether this user may make the file, which is not there. Of the default one alone the folders are
+ * made, too. Changes the path. */
+static bool may_be_made(char *path, bool with_folders)
 {
-    static const char scheme[] = "sqlite:";
-    const char *data = getenv("XDG_DATA_HOME");
-    const char *home = getenv("HOME");
-    int size = -1;
-    if (store != NULL && strncmp(store, scheme, sizeof scheme - 1) == 0) {
-        const char *file = store + sizeof scheme - 1;
-        size = snprintf(path, PATH_MAX, "%s", strncmp(file, "//", 2) == 0 ? file + 2 : file);
-    } else if (store == NULL && data != NULL && data[0] == '/') {
-        size = snprintf(path, PATH_MAX, "%s/conversation/conversation.db", data);
-    } else if (store == NULL && home != NULL && home[0] == '/') {
-        size = snprintf(path, PATH_MAX, "%s/.local/share/conversation/conversation.db", home);
-    }
-    return size > 0 && size < PATH_MAX;
-}
-
-bool cli_store_is_to_be_made(const cli_arguments *arguments)
-{
-    char path[PATH_MAX];
-    const char *store = named_store(arguments);
-    if (!find_file(store, path) || access(path, F_OK) == 0 || errno != ENOENT) return false;
-    /* Only of the default file the folders are made, too. */
     do {
         char *slash = strrchr(path, '/');
         if (slash == NULL) return access(".", W_OK | X_OK) == 0;
         slash[slash == path ? 1 : 0] = '\0';
-    } while (store == NULL && access(path, F_OK) != 0 && errno == ENOENT);
+    } while (with_folders && access(path, F_OK) != 0 && errno == ENOENT);
     return access(path, W_OK | X_OK) == 0;
+}
+
+bool cli_store_is_to_be_made(const cli_arguments *arguments)
+{
+    conv_store_location *location = locate(arguments);
+    char *path = location != NULL && location->file != NULL ? strdup(location->file) : NULL;
+    bool is_to_be_made = path != NULL && access(path, F_OK) != 0 && errno == ENOENT &&
+                         may_be_made(path, location->is_default);
+    free(path);
+    conv_store_location_free(location);
+    return is_to_be_made;
 }
 
 /* Who may not: the user of the server, one without rights to its tables, or this user to a file. */
@@ -117,7 +106,7 @@ static void hint_at_journal(const conv_error *error)
         cli_hint("--journal names the file; without it a store that is away is an error");
 }
 
-static cli_exit open_client(const cli_arguments *arguments, cli_store_use use, int connections,
+cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, int connections,
                             conv_provider *provider, conv_client **client, conv_error *error)
 {
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
@@ -148,13 +137,7 @@ cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int c
                         conv_client **client)
 {
     conv_error error = CONV_ERROR_INIT;
-    return cli_store_open_why(arguments, use, connections, client, &error);
-}
-
-cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, int connections,
-                            conv_client **client, conv_error *error)
-{
-    return open_client(arguments, use, connections, NULL, client, error);
+    return cli_store_open_why(arguments, use, connections, NULL, client, &error);
 }
 
 cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *provider,
@@ -165,7 +148,7 @@ cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *
     *client = NULL;
     if (code != CLI_EXIT_OK) return code;
     conv_error error = CONV_ERROR_INIT;
-    return open_client(arguments, CLI_STORE_WRITE, 1, provider, client, &error);
+    return cli_store_open_why(arguments, CLI_STORE_WRITE, 1, provider, client, &error);
 }
 
 cli_exit cli_store_close(conv_client *client, cli_exit code)

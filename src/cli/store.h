@@ -12,8 +12,7 @@ typedef enum cli_store_use {
     CLI_STORE_MIGRATE /* the schema is not looked at */
 } cli_store_use;
 
-/* Who named the store, in the order in which the library looks: "--store" or a variable of the
- * environment; NULL: nobody did. */
+/* Who named the store: "--store" or a variable of the environment; NULL: nobody did. */
 const char *cli_store_namer(const cli_arguments *arguments);
 
 /* Whether what was named is an SQLite file. */
@@ -27,15 +26,16 @@ bool cli_store_is_to_be_made(const cli_arguments *arguments);
 cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
                         conv_client **client);
 
-/* The same for who tells the failure in a form of its own, too: `error` receives it. */
+/* The same for who tells the failure in a form of its own, too: `error` receives it. `provider` is
+ * the client's; NULL: none. */
 cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, int connections,
-                            conv_client **client, conv_error *error);
+                            conv_provider *provider, conv_client **client, conv_error *error);
 
 /* Whether it was the journal that could not be opened, and not the store. */
 bool cli_is_of_journal(const conv_error *error);
 
 /* Opens a store for writing that must be there: a missing SQLite file is an error and is not made.
- * `provider` is the client's; NULL: none. */
+ * `provider` likewise. */
 cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *provider,
                                  conv_client **client);
 

@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-#include "cli/chat.h"
 #include "cli/display.h"
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/provider.h"
+#include "cli/session_check.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "conversation/summary.h"
@@ -100,11 +101,10 @@ static cli_exit list(const cli_arguments *arguments, conv_client *client, printi
     bool limited = cli_given(arguments, CLI_OPTION_LIMIT);
     int64_t left = limited ? arguments->numbers[CLI_OPTION_LIMIT] : LIMIT_DEFAULT;
     bool more = true;
-    filter.session_id = arguments->texts[CLI_OPTION_SESSION];
-    if (self->whole) {
-        filter.session_id = arguments->words[1];
-        left = 1;
-    }
+    filter.session_id = self->whole ? arguments->words[1] : arguments->texts[CLI_OPTION_SESSION];
+    if (self->whole) left = 1;
+    cli_exit code = cli_session_check(arguments, client, filter.session_id);
+    if (code != CLI_EXIT_OK) return code;
     if (self->form == CLI_FORM_JSON) fputc('[', stdout);
     while (status == CONV_OK && more && left > 0) {
         conv_summary_page *page = NULL;
@@ -122,7 +122,8 @@ static cli_exit list(const cli_arguments *arguments, conv_client *client, printi
     }
     if (self->form == CLI_FORM_JSON) fputs("]\n", stdout);
     if (status != CONV_OK) return cli_report(CLI_PART_STORE, &error);
-    if (!self->any && self->form == CLI_FORM_PEOPLE) cli_note("there is no summary");
+    if (!self->any && (self->whole || self->form == CLI_FORM_PEOPLE))
+        cli_note("there is no summary");
     if (more && !self->whole) cli_note("there are more summaries: --limit N shows more of them");
     return self->whole && !self->any ? CLI_EXIT_NOT_FOUND : CLI_EXIT_OK;
 }
@@ -179,7 +180,7 @@ cli_exit cli_summaries(const cli_arguments *arguments)
         cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
         return code == CLI_EXIT_OK ? cli_store_close(client, list(arguments, client, &self)) : code;
     }
-    cli_exit code = cli_chat_provider(arguments, &provider);
+    cli_exit code = cli_provider_open(arguments, &provider);
     if (code != CLI_EXIT_OK) return code;
     code = cli_store_open_existing(arguments, provider, &client);
     if (code == CLI_EXIT_OK) code = cli_store_close(client, make(arguments, client, &self));

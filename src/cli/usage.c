@@ -6,10 +6,10 @@
 
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/session_check.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "cli/usage_print.h"
-#include "conversation/session.h"
 #include "conversation/usage.h"
 #include "conversation/zone.h"
 
@@ -79,26 +79,6 @@ static bool read_filter(const cli_arguments *arguments, conv_usage_filter *filte
     return false;
 }
 
-/* Whether nothing is known by the name in --session: a slip of the pen, not a session that cost
- * nothing. A deleted session has no more than its records, and one that made none no more than
- * itself. */
-static conv_status is_unknown(conv_client *client, const conv_usage_filter *asked, bool *unknown,
-                              conv_error *error)
-{
-    conv_usage_filter filter = CONV_USAGE_FILTER_INIT;
-    conv_usage_totals *totals = NULL;
-    conv_session_page *page = NULL;
-    filter.session_id = asked->session_id;
-    conv_status status = conv_usage_sum(client, &filter, CONV_USAGE_GROUP_SERVICE, &totals, error);
-    size_t count = status == CONV_OK ? conv_usage_totals_count(totals) : 0;
-    conv_usage_totals_free(totals);
-    if (status != CONV_OK || count > 0) return status;
-    status = conv_session_get(client, asked->session_id.data, &page, error);
-    conv_session_page_free(page);
-    *unknown = status == CONV_NOT_FOUND;
-    return *unknown ? CONV_OK : status;
-}
-
 /* On a terminal how the days went is drawn, too. */
 static conv_status ask_days(conv_client *client, const conv_usage_filter *filter, cli_form form,
                             cli_usage_report *report, conv_usage_totals **days, conv_error *error)
@@ -118,25 +98,15 @@ static cli_exit print(conv_client *client, const conv_usage_filter *filter, size
     conv_usage_totals *days = NULL;
     conv_error error = CONV_ERROR_INIT;
     cli_usage_report report = {.by = groups[group].name, .zone = filter->zone.data};
-    bool unknown = false;
     cli_exit code = CLI_EXIT_OK;
     conv_status status = conv_usage_sum(client, filter, groups[group].group, &totals, &error);
-    if (status == CONV_OK && filter->session_id.data != NULL &&
-        conv_usage_totals_count(totals) == 0)
-        status = is_unknown(client, filter, &unknown, &error);
     report.totals = totals;
-    if (status == CONV_OK && !unknown)
-        status = ask_days(client, filter, form, &report, &days, &error);
-    if (status != CONV_OK) {
+    if (status == CONV_OK) status = ask_days(client, filter, form, &report, &days, &error);
+    if (status == CONV_OK)
+        code = cli_usage_print(&report, form);
+    else
         code =
             cli_report(status == CONV_INVALID_ARGUMENT ? CLI_PART_INPUT : CLI_PART_STORE, &error);
-    } else if (unknown) {
-        cli_complain("usage: there is no session with this id, and no record of one");
-        cli_hint("`conversation sessions` lists them");
-        code = CLI_EXIT_NOT_FOUND;
-    } else {
-        code = cli_usage_print(&report, form);
-    }
     conv_usage_totals_free(totals);
     conv_usage_totals_free(days);
     return code;
@@ -155,6 +125,7 @@ cli_exit cli_usage(const cli_arguments *arguments)
     conv_client *client = NULL;
     cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
     if (code != CLI_EXIT_OK) return code;
-    code = print(client, &filter, group_of(arguments), form);
+    code = cli_session_check(arguments, client, arguments->texts[CLI_OPTION_SESSION]);
+    if (code == CLI_EXIT_OK) code = print(client, &filter, group_of(arguments), form);
     return cli_store_close(client, code);
 }

@@ -141,6 +141,15 @@ conv_status conv__health_check_saves(conv__health *health, int64_t timeout_ms,
     return status;
 }
 
+void conv__health_judge_provider(conv__health *health, const conv__provider_gauges *gauges)
+{
+    char message[MESSAGE_SIZE];
+    conv_health_state now[CONV__HEALTH_CHECKS] = {CONV_HEALTH_UNKNOWN};
+    now[CONV__HEALTH_PROVIDER] =
+        conv__provider_health(gauges, health->sources.has_provider, message);
+    remember(health, now);
+}
+
 /* What is being filled in. */
 typedef struct reading_run {
     conv__health *health;
@@ -277,9 +286,14 @@ static void check_tracker(reading_run *run)
 
 static void check_provider(reading_run *run)
 {
-    bool has = run->health->sources.has_provider;
-    set(run, CONV__HEALTH_PROVIDER, has ? CONV_HEALTH_OK : CONV_HEALTH_UNKNOWN, "%s",
-        has ? "configured; nobody was asked" : "none is configured: each turn brings its own");
+    char message[MESSAGE_SIZE];
+    const conv__provider_gauges *gauges = &run->gauges->provider;
+    conv_health_state state =
+        conv__provider_health(gauges, run->health->sources.has_provider, message);
+    set(run, CONV__HEALTH_PROVIDER, state, "%s", message);
+    if (gauges->asked == 0) return;
+    set_value(run, CONV__HEALTH_PROVIDER, gauges->worst.failures_in_row, "failures");
+    run->reading->checks[CONV__HEALTH_PROVIDER].latency_us = gauges->worst.latency_us;
 }
 
 static conv_health *create_reading(void)

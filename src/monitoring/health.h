@@ -30,6 +30,9 @@ CONV_WARN_UNUSED conv_status conv__health_check_saves(conv__health *health, int6
                                                       conv_save_latency *latency,
                                                       conv_error *error);
 
+/* Judges the providers alone, and tells what has changed. */
+void conv__health_judge_provider(conv__health *health, const conv__provider_gauges *gauges);
+
 /* See conv_health_read; `gauges` are read by the caller, right before. */
 CONV_WARN_UNUSED conv_status conv__health_read(conv__health *health,
                                                const conv_health_params *params,

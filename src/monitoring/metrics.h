@@ -6,6 +6,7 @@
 #include "conversation/metrics.h"
 #include "core/buffer.h"
 #include "monitoring/health_checks.h"
+#include "monitoring/provider_health.h"
 #include "repositories/journal.h"
 
 typedef struct conv__metrics conv__metrics;
@@ -39,6 +40,7 @@ typedef struct conv__gauges {
     int64_t events_failed;
     int64_t events_dropped;
     conv_health_state health[CONV__HEALTH_CHECKS]; /* of the last reading; unknown: no sample */
+    conv__provider_gauges provider;
 } conv__gauges;
 
 /* Appends the text; a failure sticks in the buffer. */

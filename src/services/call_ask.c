@@ -9,8 +9,7 @@
 #include "services/reply.h"
 #include "services/turn.h"
 
-#define ACTION     CONV__TURN_ACTION
-#define ACTION_ASK "ask provider"
+#define ACTION CONV__TURN_ACTION
 
 static conv_status note(conv_call *call, conv_error *error)
 {
@@ -47,22 +46,6 @@ static conv_status request_messages(conv_call *call, conv_provider_request *requ
     return CONV_OK;
 }
 
-static conv_status complete(conv_call *call, const conv_provider_request *request)
-{
-    conv_error *error = &call->answer_error;
-    if (request->timeout_ms == 0)
-        return conv__fail(error, CONV_TIMEOUT, ACTION_ASK,
-                          "the turn's deadline passed before the provider was asked");
-    conv_status status =
-        call->provider->functions->complete(call->provider, request, call->response, error);
-    if (status == CONV_OK) return status;
-    /* A provider of the application's own may have left the details empty. */
-    error->status = status;
-    if (error->message[0] == '\0')
-        conv__fail(error, status, ACTION_ASK, "%s", conv_status_text(status));
-    return status;
-}
-
 static conv_status ask_provider(conv_call *call, conv_error *error)
 {
     const conv_turn *turn = &call->turn;
@@ -78,20 +61,14 @@ static conv_status ask_provider(conv_call *call, conv_error *error)
         conv__provider_response_create(turn->on_delta, turn->delta_context, &call->response) !=
             CONV_OK)
         return conv__fail_memory(error, ACTION);
-    int64_t begun = conv__monotonic_ns();
-    call->answer = complete(call, &request);
-    call->reply->provider_us = (conv__monotonic_ns() - begun) / 1000;
+    if (request.timeout_ms == 0)
+        call->answer = conv__fail(&call->answer_error, CONV_TIMEOUT, "ask provider",
+                                  "the turn's deadline passed before the provider was asked");
+    else
+        call->answer = conv__provider_calls_ask(call->service->provider_calls, call->provider,
+                                                &request, call->response, &call->reply->provider_us,
+                                                &call->answer_error);
     return CONV_OK;
-}
-
-/* A provider that has nothing to say must mean it, by a finish reason (a recording that ends with
- * the question does); else silence would pass for an answer, and a repeat would ask nobody. */
-static void refuse_silence(conv_call *call, size_t count)
-{
-    conv_bytes reason = conv__provider_response_finish_reason(call->response);
-    if (call->answer != CONV_OK || count > 0 || reason.data != NULL) return;
-    call->answer = conv__fail(&call->answer_error, CONV_PROVIDER, ACTION_ASK,
-                              "the provider answered without any message");
 }
 
 /* Takes over the answer's messages, as far as they came. */
@@ -100,7 +77,6 @@ static conv_status take_answer(conv_call *call, conv_error *error)
     size_t count = 0;
     const conv_message *messages = conv__provider_response_messages(call->response, &count);
     conv_reply *reply = call->reply;
-    refuse_silence(call, count);
     if (conv__arena_copy(&reply->arena, conv__provider_response_finish_reason(call->response),
                          &reply->finish_reason) != CONV_OK ||
         conv__arena_copy(&reply->arena, conv__provider_response_model(call->response),

@@ -8,6 +8,7 @@
 #include "saving/saving.h"
 #include "saving/tracker.h"
 #include "services/pricing.h"
+#include "services/provider_calls.h"
 #include "services/summarizer.h"
 
 /* What became of a turn, for whoever tells others. Borrowed for the call. */
@@ -37,7 +38,8 @@ typedef struct conv__conversation {
     const conv__prices *prices;
     const struct conv__chain *chain; /* of middleware; NULL: the default one */
     conv__announcer announcer;
-    conv_provider *provider; /* NULL: a turn must bring its own */
+    conv_provider *provider;              /* NULL: a turn must bring its own */
+    conv__provider_calls *provider_calls; /* NULL: nobody remembers how they went */
     const char *model;
     int context_messages;         /* -1: none */
     int64_t context_tokens;       /* 0: no limit */

@@ -95,10 +95,10 @@ static conv_status ask_provider(making *self, conv_delta_function wanted, void *
                                            .timeout_ms = service->turn_timeout_ms,
                                            .session_id = session_id,
                                            .turn_id = turn_id};
-    int64_t begun = conv__monotonic_ns();
-    self->answer = service->provider->functions->complete(service->provider, &request,
-                                                          self->response, &self->answer_error);
-    self->usage.usage.latency_ms = (conv__monotonic_ns() - begun) / 1000000;
+    int64_t latency_us = 0;
+    self->answer = conv__provider_calls_ask(service->provider_calls, service->provider, &request,
+                                            self->response, &latency_us, &self->answer_error);
+    self->usage.usage.latency_ms = latency_us / 1000;
     return CONV_OK;
 }
 
@@ -121,10 +121,9 @@ static conv_status take_answer(making *self, conv_error *error)
         self->row.last_position = last->message.position;
         return conv__summary_to_row(arena, &self->row, error);
     }
-    if (self->answer_error.message[0] == '\0')
-        conv__fail(&self->answer_error, self->answer, "ask provider", "%s",
-                   conv_status_text(self->answer));
-    self->answer_error.status = self->answer;
+    if (self->answer_error.status != self->answer)
+        conv__fail(&self->answer_error, self->answer, "ask provider",
+                   "the provider answered without a text");
     return CONV_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "saving/report.h"
 #include "saving/tracker.h"
 #include "services/pricing.h"
+#include "services/provider_calls.h"
 
 /* What the service works with; all of it is borrowed. Defaults are filled in already. */
 typedef struct conv__summaries {
@@ -16,6 +17,7 @@ typedef struct conv__summaries {
     const conv__prices *prices;
     conv__bus *bus;
     conv_provider *provider; /* NULL: none can be made */
+    conv__provider_calls *provider_calls;
     const char *model;
     int64_t keep_tokens; /* of the last messages, which are left out */
     int64_t store_timeout_ms;

@@ -19,7 +19,8 @@ services               services saving repositories core public providers/respon
 middleware             middleware services core public
 events                 events core public libcurl libcrypto
 providers              providers core public libcurl
-monitoring             monitoring services/question.h saving repositories events/bus.h core public
+monitoring             monitoring services/question.h services/provider_calls.h saving repositories
+monitoring             events/bus.h core public
 client                 client services saving middleware events providers monitoring core public
 client                 repositories repositories/postgres repositories/sqlite db db/postgres db/sqlite
 cli                    cli public jansson

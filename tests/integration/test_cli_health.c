@@ -192,6 +192,70 @@ static void a_journal_that_is_none_is_an_answer(void **state)
     json_decref(value);
 }
 
+static void a_provider_is_asked_where_it_is_named(void **state)
+{
+    (void)state;
+    json_t *value = run_json(0);
+    json_t *check = check_of(value, "provider");
+    assert_string_equal(text_of(check, "state"), "unknown");
+    assert_true(json_is_null(json_object_get(check, "value")));
+    json_decref(value);
+    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM usage_logs"), "0");
+
+    value = run_json_with(0, "--provider echo --journal app.journal");
+    check = check_of(value, "provider");
+    assert_string_equal(text_of(check, "state"), "ok");
+    assert_contains(text_of(check, "message"), "echo: 1 call, 0 failed; last answer at 20");
+    assert_int_equal(json_integer_value(json_object_get(check, "value")), 0);
+    assert_string_equal(text_of(check, "unit"), "failures");
+    assert_true(json_is_integer(json_object_get(check, "latency_us")));
+    json_decref(value);
+    assert_int_equal(test_run("conversation health --provider echo"), 0);
+    assert_contains(test_output, "provider        ok");
+    assert_string_equal(test_errors, "");
+    assert_int_equal(test_run("conversation usage --by service --csv"), 0);
+    assert_contains(test_output, "health,2,0,0,");
+    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_sessions"), "0");
+}
+
+static void a_provider_that_fails_leaves_the_store_ready(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation health --provider recorded:/dev/null"), 5);
+    assert_contains(test_output, "live, ready\n");
+    assert_contains(test_errors, "the recording has no turn");
+    json_t *value =
+        run_json_with(5, "--provider openai --model m --base-url http://127.0.0.1:1/v1");
+    assert_string_equal(text_of(value, "state"), "degraded");
+    assert_true(json_is_true(json_object_get(value, "live")));
+    assert_true(json_is_true(json_object_get(value, "ready")));
+    json_t *check = check_of(value, "provider");
+    assert_string_equal(text_of(check, "state"), "degraded");
+    assert_contains(text_of(check, "message"), "openai: 1 call, 1 failed; no answer yet; last");
+    assert_contains(text_of(check, "message"), "127.0.0.1");
+    json_decref(value);
+    /* Saving counts for more. */
+    test_store_execute(kind, "ALTER TABLE chat_exchanges RENAME TO away");
+    assert_int_equal(test_run("conversation health --provider recorded:/dev/null"), 1);
+    assert_contains(test_output, "live, not ready\n");
+}
+
+static void a_provider_that_can_not_be_made_is_said(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation health --model m"), 2);
+    assert_string_equal(test_errors, "conversation: health: --model and --base-url go with "
+                                     "--provider, which asks it\n");
+    assert_int_equal(test_run("conversation health --provider nobody"), 2);
+    assert_contains(test_errors, "health: --provider is openai, echo or recorded:FILE");
+    assert_int_equal(test_run("conversation health --provider openai"), 2);
+    assert_contains(test_errors, "health: no model");
+    assert_int_equal(test_run("conversation health --provider openai --model m"), 5);
+    assert_contains(test_errors, "OPENAI_API_KEY is not set");
+    assert_string_equal(test_output, "");
+    assert_int_equal(test_run("conversation health --provider recorded:none.jsonl"), 4);
+}
+
 int main(void)
 {
 #define ON(setup, name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -206,6 +270,11 @@ int main(void)
         ON(setup_sqlite, a_store_without_a_schema_is_an_answer),
         ON(setup_sqlite, what_waits_is_shown_while_the_server_is_away),
         ON(setup_sqlite, a_journal_that_is_none_is_an_answer),
+        ON(setup_postgres, a_provider_is_asked_where_it_is_named),
+        ON(setup_sqlite, a_provider_is_asked_where_it_is_named),
+        ON(setup_postgres, a_provider_that_fails_leaves_the_store_ready),
+        ON(setup_sqlite, a_provider_that_fails_leaves_the_store_ready),
+        ON(setup_sqlite, a_provider_that_can_not_be_made_is_said),
     };
 #undef ON
     return RUN_TESTS("conversation health", tests);

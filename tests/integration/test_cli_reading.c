@@ -185,8 +185,8 @@ static void sessions_are_listed_without_their_texts(void **state)
                         "conversation: there are more sessions: --limit N shows more of them\n");
     assert_int_equal(test_run("conversation sessions --csv | sed -n '1p;3p'"), 0);
     assert_contains(test_output,
-                    "id,session_id,user,title,message_count,created_at,updated_at\r\nsupport-42,"
-                    "f119c983-4b70-5d0c-8545-3a92d58416a0,user-123,,7,");
+                    "id,session_id,user,title,message_count,created_at,updated_at,tags,archived_at"
+                    "\r\nsupport-42,f119c983-4b70-5d0c-8545-3a92d58416a0,user-123,,7,");
     assert_int_equal(test_run("conversation sessions --user nobody"), 0);
     assert_string_equal(test_output, "");
     assert_string_equal(test_errors, "conversation: there are no sessions\n");

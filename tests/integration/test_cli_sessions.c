@@ -116,6 +116,41 @@ static void labels_show_in_the_list(void **state)
     }
 }
 
+static void the_list_may_be_named(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation sessions --csv >bare && conversation sessions list "
+                              "--csv | cmp - bare && test -s bare"),
+                     0);
+    assert_int_equal(test_run("conversation sessions list --user u1 --tag none --json"), 0);
+    assert_string_equal(test_output, "[]\n");
+    assert_int_equal(test_run("conversation sessions list s1"), 2);
+    assert_contains(test_errors, "sessions: list takes no further word");
+    assert_int_equal(test_run("conversation sessions list --session s1"), 2);
+    assert_int_equal(test_run("conversation sessions frobnicate --tag x"), 2);
+}
+
+static void csv_has_what_json_has(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run(CHAT "--session csv 'hello' && "
+                                   "conversation sessions tag csv 'a, b' && "
+                                   "conversation sessions tag csv 'say \"c\"'"),
+                     0);
+    assert_int_equal(test_run("conversation sessions --csv"), 0);
+    has("id,session_id,user,title,message_count,created_at,updated_at,tags,archived_at\r\n");
+    has("Z,\"[\"\"a, b\"\", \"\"say \\\"\"c\\\"\"\"\"]\",\r\n");
+    has("Z,,\r\n"); /* no tags: nothing */
+    assert_int_equal(test_run("conversation sessions archive csv && "
+                              "conversation sessions --archived --csv | sed -n 2p | tr -d '\\r' |"
+                              " sed 's/.*]\",//'"),
+                     0);
+    assert_int_equal(strlen(test_output), strlen("2026-11-23T03:44:40.123456Z\n"));
+    assert_int_equal(test_run("conversation sessions --archived --json"), 0);
+    has("\"tags\": [\"a, b\", \"say \\\"c\\\"\"]");
+    assert_int_equal(test_run("conversation sessions unarchive csv"), 0);
+}
+
 /* An id that is cut can't be typed again: titles, tags and users yield to it. */
 static void an_id_is_whole_in_80_columns(void **state)
 {
@@ -245,6 +280,70 @@ static void summaries_are_made_and_shown(void **state)
     assert_int_equal(test_run("conversation summaries list --model m"), 2);
 }
 
+/* One that is deleted has its records still, and so can be told from a slip of the pen. */
+static void a_session_that_is_not_there_is_an_error_everywhere(void **state)
+{
+    (void)state;
+    static const char *const choosing[] = {
+        "sessions search --session $S hello",
+        "sessions search --session $S --json hello",
+        "summaries --session $S",
+        "summaries list --session $S --json",
+        "usage --session $S",
+        "usage --session $S --by day --csv",
+        "documents --session $S",
+        "documents list --session $S --json",
+    };
+    static const char *const naming[] = {
+        "history $S",
+        "history --json $S",
+        "export --session $S",
+        "delete --yes $S",
+        "summaries show $S",
+        "summaries show --json $S",
+        "summaries make --provider echo $S",
+        "sessions tag $S x",
+        "sessions archive $S",
+        "sessions rename $S new",
+        "documents show --session $S d",
+    };
+    assert_int_equal(test_run(CHAT "--session gone hello && conversation delete gone --yes"), 0);
+    for (size_t i = 0; i < sizeof choosing / sizeof choosing[0]; i++) {
+        assert_int_equal(test_run("S=nope; conversation %s", choosing[i]), 4);
+        assert_string_equal(test_output, "");
+        assert_contains(test_errors, ": there is no session with this id, and no record of one\n"
+                                     "hint: `conversation sessions` lists them\n");
+        assert_int_equal(test_run("S=gone; conversation %s", choosing[i]), 0);
+        assert_int_equal(test_run("S=s1; conversation %s", choosing[i]), 0);
+    }
+    for (size_t i = 0; i < sizeof naming / sizeof naming[0]; i++) {
+        assert_int_equal(test_run("S=nope; conversation %s", naming[i]), 4);
+        assert_string_equal(test_output, "");
+        assert_contains(test_errors, "conversation: ");
+        assert_int_equal(test_run("S=gone; conversation %s", naming[i]), 4);
+        assert_contains(test_errors, "conversation: ");
+    }
+    assert_int_equal(test_run("printf x >x && conversation documents find x --session nope"), 4);
+    assert_contains(test_errors, "documents: there is no session with this id");
+}
+
+/* A user exists by what is theirs. */
+static void a_user_of_whom_there_is_nothing_chooses_nothing(void **state)
+{
+    (void)state;
+    static const char *const choosing[] = {"sessions --user nobody",
+                                           "sessions search --user nobody hello",
+                                           "documents --user nobody", "export --user nobody"};
+    for (size_t i = 0; i < sizeof choosing / sizeof choosing[0]; i++) {
+        assert_int_equal(test_run("conversation %s", choosing[i]), 0);
+        assert_string_equal(test_output, "");
+        assert_contains(test_errors, "conversation: ");
+    }
+    assert_int_equal(test_run("conversation usage --user nobody --json"), 0);
+    has("\"rows\": [], \"total\": {\"records\": 0");
+    assert_int_equal(test_run("conversation erase --user nobody --yes"), 4);
+}
+
 static void an_erasure_asks_and_shows_a_receipt(void **state)
 {
     (void)state;
@@ -271,10 +370,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_search_finds_and_shows),
         cmocka_unit_test(labels_show_in_the_list),
+        cmocka_unit_test(the_list_may_be_named),
+        cmocka_unit_test(csv_has_what_json_has),
         cmocka_unit_test(history_shows_one_branch),
         cmocka_unit_test(a_question_is_asked_again_without_retyping),
         cmocka_unit_test(what_instead_of_can_not_name_is_said),
         cmocka_unit_test(summaries_are_made_and_shown),
+        cmocka_unit_test(a_session_that_is_not_there_is_an_error_everywhere),
+        cmocka_unit_test(a_user_of_whom_there_is_nothing_chooses_nothing),
         cmocka_unit_test(an_erasure_asks_and_shows_a_receipt),
         cmocka_unit_test(an_id_is_whole_in_80_columns),
     };
