@@ -97,13 +97,16 @@ static size_t take_batch(conv__async *async, submission **batch)
 }
 
 /* One deadline for all: exchanges of a session must not overtake each other because one was late.
- */
+ * What waited long behind others gets a second more than it asked for, and not one for each batch
+ * before it. */
 static void save_batch(conv__async *async, submission **batch, size_t count, int64_t latest_ns)
 {
     conv__save *saves[CONV__SAVE_MANY];
     int64_t least = conv__deadline_in_ms(LEAST_MS);
-    int64_t deadline = batch[0]->save.deadline_ns;
-    if (deadline < least) deadline = least;
+    int64_t asked = batch[0]->save.deadline_ns;
+    int64_t deadline = asked < least ? least : asked;
+    if (deadline > asked + LEAST_MS * INT64_C(1000000))
+        deadline = asked + LEAST_MS * INT64_C(1000000);
     if (deadline > latest_ns) deadline = latest_ns;
     for (size_t i = 0; i < count; i++) {
         saves[i] = &batch[i]->save;

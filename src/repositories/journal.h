@@ -75,8 +75,8 @@ typedef struct conv__journal_functions {
                         conv__journal_list *list, conv_error *error);
 
     /* The oldest of one kind, without those whose session, or for usage records whose own id, is in
-     * `held`: UUIDs as text, a space behind each. */
-    conv_status (*next)(conv__journal *journal, conv__journal_kind kind, const char *held,
+     * `held`: a JSON array of UUIDs. */
+    conv_status (*next)(conv__journal *journal, conv__journal_kind kind, conv_bytes held,
                         size_t limit, int64_t deadline_ns, conv__arena *arena,
                         conv__journal_list *list, conv_error *error);
 

@@ -14,7 +14,7 @@ void conv__saving_store_away(conv__saving *saving, const conv_error *why)
     snprintf(saving->away_because, sizeof saving->away_because, "%s", why->message);
     saving->failure = *why;
     /* Many callers hear of one failure; it counts once. */
-    if (!saving->away || conv__deadline_passed(saving->retry_at_ns)) {
+    if (!saving->away || saving->trying || conv__deadline_passed(saving->retry_at_ns)) {
         int64_t pause_ms = BASE_MS;
         for (int i = 0; i < saving->failures && pause_ms < LIMIT_MS; i++)
             pause_ms *= 2;
@@ -23,6 +23,7 @@ void conv__saving_store_away(conv__saving *saving, const conv_error *why)
         pause_ms -= (int64_t)conv__retry_random() % (pause_ms / 4);
         saving->failures++;
         saving->away = true;
+        saving->trying = false;
         saving->retry_at_ns = conv__deadline_in_ms(pause_ms);
         pthread_cond_signal(&saving->wake);
     }
@@ -47,20 +48,70 @@ void conv__saving_cause(conv__saving *saving, conv_error *cause)
 void conv__saving_store_back(conv__saving *saving)
 {
     pthread_mutex_lock(&saving->lock);
-    saving->away = false;
-    saving->failures = 0;
+    if (saving->away) {
+        saving->away = saving->trying = false;
+        saving->failures = 0;
+        pthread_cond_signal(&saving->wake);
+    }
     pthread_mutex_unlock(&saving->lock);
+}
+
+/* With the lock, as the next two. */
+static bool is_paused(const conv__saving *saving)
+{
+    return saving->away && !conv__deadline_passed(saving->retry_at_ns);
+}
+
+static bool is_away(const conv__saving *saving, const char *action, conv_error *error)
+{
+    bool away = saving->unproven || is_paused(saving);
+    if (away)
+        conv__fail(error, CONV_UNAVAILABLE, action, "the store is away%s%s",
+                   saving->away_because[0] != '\0' ? ": " : "", saving->away_because);
+    return away;
+}
+
+static void begin_trying(conv__saving *saving)
+{
+    if (!saving->away) return;
+    saving->trying = true;
+    saving->retry_at_ns = conv__deadline_in_ms(saving->params.store_timeout_ms);
 }
 
 bool conv__saving_is_away(conv__saving *saving, const char *action, conv_error *error)
 {
     pthread_mutex_lock(&saving->lock);
-    bool away = saving->unproven || (saving->away && !conv__deadline_passed(saving->retry_at_ns));
-    if (away)
-        conv__fail(error, CONV_UNAVAILABLE, action, "the store is away%s%s",
-                   saving->away_because[0] != '\0' ? ": " : "", saving->away_because);
+    bool away = is_away(saving, action, error);
     pthread_mutex_unlock(&saving->lock);
     return away;
+}
+
+bool conv__saving_may_try(conv__saving *saving, const char *action, conv_error *error)
+{
+    pthread_mutex_lock(&saving->lock);
+    bool may = !is_away(saving, action, error);
+    if (may) begin_trying(saving);
+    pthread_mutex_unlock(&saving->lock);
+    return may;
+}
+
+bool conv__saving_may_drain(conv__saving *saving)
+{
+    pthread_mutex_lock(&saving->lock);
+    bool may = !is_paused(saving);
+    if (may) begin_trying(saving);
+    pthread_mutex_unlock(&saving->lock);
+    return may;
+}
+
+void conv__saving_not_tried(conv__saving *saving)
+{
+    pthread_mutex_lock(&saving->lock);
+    if (saving->trying) {
+        saving->trying = false;
+        saving->retry_at_ns = conv__monotonic_ns();
+    }
+    pthread_mutex_unlock(&saving->lock);
 }
 
 bool conv__saving_prove(conv__saving *saving)

@@ -63,7 +63,6 @@ static conv_status look_up(conv__store *store, int64_t deadline, const conv__exc
 void conv__save_compare(conv__save *save, const conv__exchange_state *state)
 {
     const conv__exchange *exchange = save->exchange;
-    bool own = conv_uuid_compare(state->log_id, exchange->usage.usage.log_id) == 0;
     bool same =
         memcmp(state->request_hash, exchange->request_hash, sizeof state->request_hash) == 0 &&
         (!save->compare_reply ||
@@ -75,7 +74,7 @@ void conv__save_compare(conv__save *save, const conv__exchange_state *state)
         return;
     }
     save->status = CONV_OK;
-    save->repeated = !own;
+    save->repeated = true;
 }
 
 /* Asks in a second transaction what is stored under the keys that were not new: in the first one an
@@ -104,8 +103,12 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
     for (size_t i = 0; status == CONV_OK && i < count; i++) {
         if (states[i].found) {
             conv__save_compare(saves[i], &states[i]);
+            bool own =
+                saves[i]->status == CONV_OK && (unknown || saves[i]->resumed) &&
+                conv_uuid_compare(states[i].log_id, saves[i]->exchange->usage.usage.log_id) == 0;
             /* An earlier COMMIT of this call had arrived after all. */
-            saves[i]->fresh = unknown && saves[i]->status == CONV_OK && !saves[i]->repeated;
+            saves[i]->fresh = own && unknown;
+            if (own) saves[i]->repeated = false;
             continue;
         }
         /* Deleted between the two transactions. */

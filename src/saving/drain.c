@@ -66,12 +66,15 @@ typedef struct drain_batch {
 static bool read_next(conv__saving *saving, conv__journal_kind kind, conv__arena *arena,
                       conv__journal_list *list)
 {
-    char held[CONV__HELD_TEXT_SIZE];
+    conv__buffer held = {0};
     conv__journal *journal = saving->params.journal;
-    conv__held_text(&saving->held, held);
-    return journal->functions->next(journal, kind, held, DRAIN_BATCH,
-                                    conv__deadline_in_ms(saving->params.store_timeout_ms), arena,
-                                    list, NULL) == CONV_OK;
+    int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
+    conv__held_append(&saving->held, &held);
+    bool read = !held.failed &&
+                journal->functions->next(journal, kind, conv__buffer_bytes(&held), saving->at_once,
+                                         deadline, arena, list, NULL) == CONV_OK;
+    conv__buffer_free(&held);
+    return read;
 }
 
 /* Reads the oldest exchanges that may share a transaction. A record that can't be read becomes a
@@ -90,6 +93,7 @@ static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadlin
         if (exchange->replaces_failed && batch->count > 0) break;
         batch->saves[batch->count] =
             (conv__save){.exchange = exchange,
+                         .resumed = true,
                          .compare_reply = entry->compare_reply,
                          .deadline_ns = transaction_deadline(saving, deadline_ns)};
         batch->order[batch->count] = &batch->saves[batch->count];
@@ -314,6 +318,11 @@ static bool drain_both(conv__saving *saving, int64_t deadline_ns, bool *more)
     bool settled =
         drain_some(saving, deadline_ns, more) && drain_usage(saving, deadline_ns, &more_usage);
     *more = *more || more_usage;
+    /* A batch that a slow store can't take in time is tried in halves. */
+    if (!settled && saving->at_once > 1)
+        saving->at_once /= 2;
+    else if (settled && saving->at_once < DRAIN_BATCH)
+        saving->at_once *= 2;
     if (settled && !*more) {
         conv__held_forget(&saving->held, begun_ns);
         (void)set_left(saving, waiting);
@@ -333,6 +342,7 @@ static bool is_over(conv__saving *saving, int64_t deadline_ns)
 
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
 {
+    if (saving->at_once == 0) saving->at_once = DRAIN_BATCH;
     pthread_mutex_lock(&saving->lock);
     bool more = has_work(saving);
     pthread_mutex_unlock(&saving->lock);
@@ -375,14 +385,6 @@ static bool wait_for_work(conv__saving *saving, bool failed)
     return go_on;
 }
 
-static bool may_try(conv__saving *saving)
-{
-    pthread_mutex_lock(&saving->lock);
-    bool may = !saving->away || saving->retry_at_ns <= conv__monotonic_ns();
-    pthread_mutex_unlock(&saving->lock);
-    return may;
-}
-
 void *conv__drain_run(void *context)
 {
     conv__saving *saving = context;
@@ -390,10 +392,11 @@ void *conv__drain_run(void *context)
     bool failed = false;
     while (wait_for_work(saving, failed)) {
         conv__saving_sweep_notes(saving);
-        failed = !may_try(saving) || !conv__saving_prove(saving);
+        failed = !conv__saving_may_drain(saving) || !conv__saving_prove(saving);
         if (failed) continue;
         if (!turns_known) turns_known = conv__saving_forget_completed_turns(saving);
         failed = !conv__drain_all(saving, CONV__NO_DEADLINE);
+        conv__saving_not_tried(saving);
     }
     conv__saving_sweep_notes(saving);
     return NULL;

@@ -1,6 +1,7 @@
 /* See held.h. */
 #include "saving/held.h"
 
+#include "core/memory.h"
 #include "core/time.h"
 
 enum { BASE_MS = 500, LIMIT_MS = 10000 };
@@ -12,14 +13,26 @@ static conv__held_one *find(conv__held *held, conv_uuid id)
     return NULL;
 }
 
+static conv__held_one *append(conv__held *held, conv_uuid id)
+{
+    if (held->count == CONV__HELD_AT_MOST) return NULL;
+    if (held->count == held->capacity) {
+        size_t capacity = held->capacity == 0 ? 16 : 2 * held->capacity;
+        conv__held_one *grown = conv__resize(held->all, capacity * sizeof *grown);
+        if (grown == NULL) return NULL;
+        held->all = grown;
+        held->capacity = capacity;
+    }
+    conv__held_one *one = &held->all[held->count++];
+    *one = (conv__held_one){.id = id};
+    return one;
+}
+
 bool conv__held_add(conv__held *held, conv_uuid id)
 {
     conv__held_one *one = find(held, id);
-    if (one == NULL) {
-        if (held->count == CONV__HELD_AT_MOST) return false;
-        one = &held->all[held->count++];
-        *one = (conv__held_one){.id = id};
-    }
+    if (one == NULL) one = append(held, id);
+    if (one == NULL) return false;
     int64_t pause_ms = BASE_MS;
     for (int i = 0; i < one->failures && pause_ms < LIMIT_MS; i++)
         pause_ms *= 2;
@@ -40,16 +53,19 @@ void conv__held_forget(conv__held *held, int64_t due_ns)
         if (held->all[i].retry_at_ns <= due_ns) held->all[i] = held->all[--held->count];
 }
 
-void conv__held_text(const conv__held *held, char text[CONV__HELD_TEXT_SIZE])
+void conv__held_append(const conv__held *held, conv__buffer *json)
 {
     int64_t now_ns = conv__monotonic_ns();
+    const char *before = "[\"";
     for (size_t i = 0; i < held->count; i++) {
+        char text[CONV_UUID_TEXT_SIZE];
         if (held->all[i].retry_at_ns <= now_ns) continue;
         conv_uuid_format(held->all[i].id, text);
-        text += CONV_UUID_TEXT_SIZE - 1;
-        *text++ = ' ';
+        conv__buffer_append_text(json, before);
+        conv__buffer_append_text(json, text);
+        before = "\",\"";
     }
-    *text = '\0';
+    conv__buffer_append_text(json, before[0] == '[' ? "[]" : "\"]");
 }
 
 int64_t conv__held_until(const conv__held *held)
@@ -58,4 +74,10 @@ int64_t conv__held_until(const conv__held *held)
     for (size_t i = 0; i < held->count; i++)
         if (held->all[i].retry_at_ns < first) first = held->all[i].retry_at_ns;
     return first;
+}
+
+void conv__held_free(conv__held *held)
+{
+    conv__release(held->all);
+    *held = (conv__held){0};
 }

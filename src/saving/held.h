@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 #include "conversation/uuid.h"
+#include "core/buffer.h"
 
-enum { CONV__HELD_AT_MOST = 128 };
+enum { CONV__HELD_AT_MOST = 16384 };
 
 typedef struct conv__held_one {
     conv_uuid id; /* of a session, or of a usage record */
@@ -17,13 +18,15 @@ typedef struct conv__held_one {
     int failures;
 } conv__held_one;
 
+/* Zero is empty. */
 typedef struct conv__held {
-    conv__held_one all[CONV__HELD_AT_MOST];
+    conv__held_one *all;
     size_t count;
+    size_t capacity;
 } conv__held;
 
 /* Holds it for half a second, twice as long after each failure, at most 10 s. False when there are
- * too many: then it is no matter of a few rows any more. */
+ * too many, then it is no matter of rows any more, or no memory. */
 bool conv__held_add(conv__held *held, conv_uuid id);
 
 /* The store has taken it. */
@@ -32,11 +35,12 @@ void conv__held_release(conv__held *held, conv_uuid id);
 /* Those that were due by then, and were not met: they have left the journal by another way. */
 void conv__held_forget(conv__held *held, int64_t due_ns);
 
-/* Those that are not to be tried yet, all at one moment: UUIDs as text, a space behind each. */
-enum { CONV__HELD_TEXT_SIZE = CONV__HELD_AT_MOST * CONV_UUID_TEXT_SIZE + 1 };
-void conv__held_text(const conv__held *held, char text[CONV__HELD_TEXT_SIZE]);
+/* Appends those that are not to be tried yet, all at one moment: a JSON array of UUIDs. */
+void conv__held_append(const conv__held *held, conv__buffer *json);
 
 /* When the first of them is to be tried; CONV__NO_DEADLINE: none is held. */
 int64_t conv__held_until(const conv__held *held);
+
+void conv__held_free(conv__held *held);
 
 #endif

@@ -10,6 +10,7 @@
 #include "saving/retry.h"
 #include "saving/saving_internal.h"
 
+#define ACTION_SAVE    "save exchange"
 #define ACTION_JOURNAL "write journal"
 
 enum { JOURNAL_BATCH = 512, JOURNAL_BATCH_BYTES = 8 << 20, JOURNAL_QUEUE = 65536 };
@@ -43,24 +44,26 @@ int64_t conv__saving_waiting(conv__saving *saving)
 static bool must_wait(conv__saving *saving, const conv__save *save)
 {
     conv__journal *journal = saving->params.journal;
-    if (conv__saving_is_away(saving, "save exchange", NULL)) return true;
-    if (conv__saving_waiting(saving) == 0) return false;
-    bool waits = true;
-    conv_status status = journal->functions->waits(journal, save->exchange->session.session_id,
-                                                   save->deadline_ns, &waits, NULL);
-    return status != CONV_OK || waits;
+    bool waits = conv__saving_is_away(saving, ACTION_SAVE, NULL);
+    if (!waits && conv__saving_waiting(saving) > 0 &&
+        journal->functions->waits(journal, save->exchange->session.session_id, save->deadline_ns,
+                                  &waits, NULL) != CONV_OK)
+        waits = true;
+    return waits || !conv__saving_may_try(saving, ACTION_SAVE, NULL);
 }
 
 /* What the store answered, in the presence of a journal: nothing of what was accepted may be gone.
  */
 static conv_status settle(conv__saving *saving, conv__save *save, bool noted)
 {
-    if (save->status != CONV_OK && conv__saving_may_wait(&save->error)) {
+    bool waits = save->status != CONV_OK && conv__saving_may_wait(&save->error);
+    if (waits && !conv__failure_of_row(&save->error))
+        conv__saving_store_away(saving, &save->error);
+    else
+        conv__saving_store_back(saving);
+    if (waits) {
         conv_error cause = save->error;
-        if (conv__failure_of_row(&cause))
-            conv__saving_failed(saving, &cause);
-        else
-            conv__saving_store_away(saving, &cause);
+        conv__saving_failed(saving, &cause);
         return conv__saving_keep(saving, save, &cause);
     }
     bool refused = save->status != CONV_OK && save->error.recovery == CONV_RECOVERY_REJECT;
@@ -90,6 +93,17 @@ conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted
     return status;
 }
 
+/* One behind an exchange of its session that is on its way to the store must go there, too: in the
+ * journal it would stand before it, should the store fail. */
+static bool goes_along(const conv__save *save, conv__save *const *batch, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (conv_uuid_compare(batch[i]->exchange->session.session_id,
+                              save->exchange->session.session_id) == 0)
+            return true;
+    return false;
+}
+
 void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count)
 {
     conv__save *batch[CONV__SAVE_MANY]; /* a copy, because saving reorders it */
@@ -98,7 +112,8 @@ void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size
     int64_t begun = conv__monotonic_ns();
     size_t together = 0;
     for (size_t i = 0; i < count; i++) {
-        kept[i] = has_journal && must_wait(saving, saves[i]);
+        kept[i] =
+            has_journal && must_wait(saving, saves[i]) && !goes_along(saves[i], batch, together);
         if (kept[i])
             saves[i]->status = conv__saving_keep(saving, saves[i], NULL);
         else
@@ -157,6 +172,7 @@ static void destroy(conv__saving *saving)
     pthread_mutex_destroy(&saving->draining);
     pthread_mutex_destroy(&saving->lock);
     conv__release(saving->done);
+    conv__held_free(&saving->held);
     conv__release(saving);
 }
 

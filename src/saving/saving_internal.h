@@ -35,11 +35,13 @@ struct conv__saving {
                       * has come since */
     bool unproven;   /* nobody has seen the store yet: it is away until somebody has */
     bool away;       /* the store is known to be away: do not let callers wait for it */
+    bool trying;     /* somebody asks it now; retry_at_ns is when another one may */
     char away_because[CONV_MESSAGE_SIZE];
     conv_error failure; /* the latest of what waits */
     int failures;
     int64_t retry_at_ns;
     int64_t turns_until; /* turns up to this entry were noted by an earlier process */
+    size_t at_once;      /* that the drain takes; of the thread, as what follows */
     conv__held held;     /* of the thread, and of closing after it; without the lock */
     conv__journal_key *done;
     size_t done_count;
@@ -91,8 +93,11 @@ bool conv__saving_prove(conv__saving *saving);
 /* Remembers why something waits. */
 void conv__saving_failed(conv__saving *saving, const conv_error *why);
 
-/* The store has answered again. */
-void conv__saving_store_back(conv__saving *saving);
+/* conv__saving_may_try for the thread, to which a store that nobody has seen yet is not away. */
+bool conv__saving_may_drain(conv__saving *saving);
+
+/* Who might have tried has not asked the store after all. */
+void conv__saving_not_tried(conv__saving *saving);
 
 /* Entries of the journal that wait for the store. */
 int64_t conv__saving_waiting(conv__saving *saving);

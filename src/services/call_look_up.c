@@ -50,7 +50,7 @@ static conv_status read_from_store(conv_call *call, conv_error *error)
     conv__saving *saving = call->service->saving;
     int64_t begun = conv__monotonic_ns();
     int64_t deadline = conv__deadline_in_ms(call->service->store_timeout_ms);
-    if (conv__saving_is_away(saving, "read context", error))
+    if (!conv__saving_may_try(saving, "read context", error))
         return conv__fail(
             error, CONV_UNAVAILABLE, "read context",
             "nothing was accepted, try again later: the turn's context can't be read, %s",
@@ -61,6 +61,8 @@ static conv_status read_from_store(conv_call *call, conv_error *error)
     call->reply->store_us += (conv__monotonic_ns() - begun) / 1000;
     if (status != CONV_OK && conv__saving_has_journal(saving) && conv__saving_may_wait(error))
         conv__saving_store_away(saving, error);
+    else
+        conv__saving_store_back(saving);
     return status;
 }
 

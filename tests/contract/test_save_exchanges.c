@@ -150,9 +150,25 @@ static void what_is_no_call_is_refused(void **state)
     assert_int_equal(count("chat_exchanges"), before);
 }
 
+/* Also when the application names the usage record itself, so that both have the same. */
+static void the_second_with_a_log_id_of_its_own_is_a_repeat(void **state)
+{
+    (void)state;
+    conv_exchange exchange = make("s", "turn");
+    exchange.usage.log_id = conv_uuid_v7();
+    for (int repeat = 0; repeat < 2; repeat++) {
+        conv_reply *reply = NULL;
+        assert_ok(conv_save_exchange(client, &exchange, &reply, &error), error);
+        assert_int_equal(conv_reply_is_repeat(reply), repeat == 1);
+        conv_reply_free(reply);
+    }
+    assert_int_equal(count("usage_logs"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_second_with_a_log_id_of_its_own_is_a_repeat),
         cmocka_unit_test(all_are_saved_in_order_and_once),
         cmocka_unit_test(those_behind_an_invalid_one_are_not_saved),
         cmocka_unit_test(a_conflict_is_told_and_keeps_none_back),

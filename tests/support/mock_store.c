@@ -18,6 +18,13 @@ conv_error mock_error(conv_status status, conv_recovery recovery, const char *sq
     return error;
 }
 
+void mock_store_set_most(mock_store *mock, size_t exchanges)
+{
+    pthread_mutex_lock(&mock->lock);
+    mock->most = exchanges;
+    pthread_mutex_unlock(&mock->lock);
+}
+
 void mock_store_set_poison(mock_store *mock, conv_uuid exchange_id, conv_error error)
 {
     pthread_mutex_lock(&mock->lock);
@@ -91,8 +98,11 @@ static conv_status save(conv__chat_repository *chat, conv__transaction *transact
 {
     mock_store *mock = of(transaction->store);
     (void)chat;
-    (void)error;
     mock->saves++;
+    if (mock->most > 0 && count > mock->most) {
+        *error = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+        return error->status;
+    }
     if (count > mock->largest_batch) mock->largest_batch = count;
     for (size_t i = 0; i < count; i++) {
         results[i] = (conv__save_result){!mock->not_inserted, 1, false};

@@ -44,6 +44,7 @@ typedef struct mock_store {
     bool deleted;                  /* what find_deleted gives for everything */
     conv_uuid poison;              /* a batch with this exchange fails in its commit: */
     conv_error poison_error;
+    size_t most;                      /* larger batches find the store away; 0: none does */
     void (*on_commit)(void *context); /* called first thing in each commit */
     void *commit_context;
 
@@ -61,6 +62,9 @@ void mock_store_set_away(mock_store *mock, bool away);
 
 /* Makes every batch with this exchange fail, while other threads use the mock. */
 void mock_store_set_poison(mock_store *mock, conv_uuid exchange_id, conv_error error);
+
+/* Makes larger batches than this fail, while other threads use the mock. */
+void mock_store_set_most(mock_store *mock, size_t exchanges);
 
 /* Committed so far, read while other threads use the mock. */
 size_t mock_store_saved(mock_store *mock);

@@ -22,27 +22,32 @@ static void what_is_held_is_due_later_and_later(void **state)
     }
     assert_true(pause > INT64_C(8000000000));
     assert_int_equal(held.count, 1);
+    conv__held_free(&held);
+}
+
+static void assert_named(const conv__held *held, const char *expected)
+{
+    conv__buffer json = {0};
+    conv__held_append(held, &json);
+    assert_string_equal(json.data, expected);
+    conv__buffer_free(&json);
 }
 
 static void those_that_are_due_are_not_named(void **state)
 {
     (void)state;
     conv__held held = {.count = 0};
-    char text[CONV__HELD_TEXT_SIZE];
-    conv__held_text(&held, text);
-    assert_string_equal(text, "");
+    assert_named(&held, "[]");
     assert_true(conv__held_add(&held, first));
     assert_true(conv__held_add(&held, second));
-    conv__held_text(&held, text);
-    assert_string_equal(text, "01000000-0000-0000-0000-000000000000 "
-                              "02000000-0000-0000-0000-000000000000 ");
+    assert_named(&held, "[\"01000000-0000-0000-0000-000000000000\","
+                        "\"02000000-0000-0000-0000-000000000000\"]");
     held.all[0].retry_at_ns = conv__monotonic_ns();
-    conv__held_text(&held, text);
-    assert_string_equal(text, "02000000-0000-0000-0000-000000000000 ");
+    assert_named(&held, "[\"02000000-0000-0000-0000-000000000000\"]");
     conv__held_release(&held, second);
     conv__held_release(&held, second);
-    conv__held_text(&held, text);
-    assert_string_equal(text, "");
+    assert_named(&held, "[]");
+    conv__held_free(&held);
 }
 
 static void too_many_are_no_matter_of_rows(void **state)
@@ -55,6 +60,7 @@ static void too_many_are_no_matter_of_rows(void **state)
     assert_true(conv__held_add(&held, held.all[5].id));
     conv__held_release(&held, held.all[5].id);
     assert_true(conv__held_add(&held, first));
+    conv__held_free(&held);
 }
 
 static void those_that_were_due_and_not_met_are_forgotten(void **state)
@@ -71,6 +77,7 @@ static void those_that_were_due_and_not_met_are_forgotten(void **state)
     assert_int_equal(conv__held_until(&held), 8);
     conv__held_forget(&held, INT64_MAX);
     assert_int_equal(held.count, 0);
+    conv__held_free(&held);
 }
 
 int main(void)

@@ -65,7 +65,8 @@ const conv__sqlite_statement conv__sqlite_journal_statements[] = {
     [SELECT_PAGE] = {"SELECT " COLUMNS " FROM journal WHERE entry_id > ?1"
                      " AND kind IN (?2, ?3, ?4, ?5) ORDER BY entry_id LIMIT ?6"},
     [SELECT_NOT_HELD] = {"SELECT " COLUMNS " FROM journal WHERE kind = ?1 AND"
-                         " instr(?2, CASE kind WHEN 'usage' THEN item_id ELSE session_id END) = 0"
+                         " CASE kind WHEN 'usage' THEN item_id ELSE session_id END"
+                         " NOT IN (SELECT value FROM json_each(?2))"
                          " ORDER BY entry_id LIMIT ?3"},
     [SELECT_ONE] = {"SELECT " COLUMNS " FROM journal WHERE item_id = ?1 AND session_id = ?2"},
     [SELECT_WAITS] = {"SELECT 1 FROM journal WHERE session_id = ?1 AND kind = 'exchange' LIMIT 1"},
@@ -270,7 +271,7 @@ static conv_status list(conv__journal *journal, const conv__journal_kind *kinds,
     return end_read(journal, &query, error);
 }
 
-static conv_status next(conv__journal *journal, conv__journal_kind kind, const char *held,
+static conv_status next(conv__journal *journal, conv__journal_kind kind, conv_bytes held,
                         size_t limit, int64_t deadline_ns, conv__arena *arena,
                         conv__journal_list *result, conv_error *error)
 {
@@ -280,7 +281,7 @@ static conv_status next(conv__journal *journal, conv__journal_kind kind, const c
     if (status != CONV_OK) return status;
     prepare(&query, journal, SELECT_NOT_HELD, ACTION_READ);
     conv__sqlite_bind_text(&query, conv_text(kind_names[kind]));
-    conv__sqlite_bind_text(&query, conv_text(held));
+    conv__sqlite_bind_text(&query, held);
     read_list(&query, limit, arena, result);
     return end_read(journal, &query, error);
 }

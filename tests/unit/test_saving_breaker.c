@@ -1,0 +1,110 @@
+/* The circuit breaker: who may ask a store that was away, and what the others do meanwhile. */
+#include "support/test.h"
+
+#include <unistd.h>
+
+#include "core/time.h"
+#include "support/saving_fixture.h"
+
+/* The pause after a first failure is 100 ms; whoever asks then is the one that tries. */
+static void wait_until_one_may_try(conv__saving *saving)
+{
+    for (int i = 0; i < 2000 && !conv__saving_may_try(saving, "test", NULL); i++)
+        usleep(5000);
+}
+
+static void one_alone_tries_a_store_that_was_away(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error away = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    conv__saving *saving = saving_open(test);
+    assert_true(conv__saving_may_try(saving, "test", NULL));
+    assert_true(conv__saving_may_try(saving, "test", NULL));
+    conv__saving_store_away(saving, &away);
+    wait_until_one_may_try(saving);
+    assert_true(conv__saving_is_away(saving, "test", NULL));
+    assert_false(conv__saving_may_try(saving, "test", NULL));
+    conv__saving_store_away(saving, &away); /* it was, still */
+    assert_true(conv__saving_is_away(saving, "test", NULL));
+    wait_until_one_may_try(saving);
+    conv__saving_store_back(saving);
+    assert_false(conv__saving_is_away(saving, "test", NULL));
+    assert_true(conv__saving_may_try(saving, "test", NULL));
+    assert_true(conv__saving_may_try(saving, "test", NULL));
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
+static void a_caller_that_is_answered_opens_the_store_to_all(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error away = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    conv__saving *saving = saving_open(test);
+    conv__saving_store_away(saving, &away);
+    bool journaled = true;
+    for (int i = 0; i < 2000 && journaled; i++) {
+        conv__exchange exchange = saving_exchange(conv_uuid_v7());
+        assert_int_equal(saving_save(saving, &exchange, false, &journaled), CONV_OK);
+        usleep(5000);
+    }
+    assert_false(journaled);
+    assert_false(conv__saving_is_away(saving, "test", NULL));
+    conv__saving_close(saving, conv__deadline_in_ms(20000), NULL, NULL);
+}
+
+/* The first is the one that tries; the second must not stand in the journal before it. */
+static void two_of_a_session_keep_their_order_when_the_first_tries(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error away = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    conv__saving *saving = saving_open(test);
+    conv__exchange exchanges[2];
+    conv__save saves[2];
+    conv__save *both[] = {&saves[0], &saves[1]};
+    exchanges[0] = saving_exchange(conv_uuid_v7());
+    exchanges[1] = saving_exchange(exchanges[0].session.session_id);
+    mock_store_set_away(&test->mock, true);
+    conv__saving_store_away(saving, &away);
+    while (conv__saving_is_away(saving, "test", NULL))
+        usleep(1000);
+    for (int i = 0; i < 2; i++)
+        saves[i] = (conv__save){
+            .exchange = &exchanges[i], .in_order = true, .deadline_ns = conv__deadline_in_ms(5000)};
+    conv__saving_save_many(saving, both, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(saves[i].status, CONV_OK);
+        assert_true(saves[i].journaled);
+    }
+    mock_store_set_away(&test->mock, false);
+    saving_wait_for_saved(test, 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(conv_uuid_compare(test->mock.saved_ids[i], exchanges[i].exchange_id), 0);
+    conv__saving_close(saving, conv__deadline_in_ms(20000), NULL, NULL);
+}
+
+/* A store that takes nothing in time but small batches. */
+static void a_slow_store_is_drained_in_small_batches(void **state)
+{
+    saving_fixture *test = *state;
+    conv__saving *saving = saving_open(test);
+    mock_store_set_away(&test->mock, true);
+    for (int i = 0; i < 20; i++) {
+        conv__exchange exchange = saving_exchange(conv_uuid_v7());
+        assert_int_equal(saving_save(saving, &exchange, false, NULL), CONV_OK);
+    }
+    mock_store_set_most(&test->mock, 3);
+    mock_store_set_away(&test->mock, false);
+    saving_wait_for_saved(test, 20);
+    saving_wait_until_empty(saving);
+    conv__saving_close(saving, conv__deadline_in_ms(20000), NULL, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_SAVING(one_alone_tries_a_store_that_was_away),
+        WITH_SAVING(a_caller_that_is_answered_opens_the_store_to_all),
+        WITH_SAVING(two_of_a_session_keep_their_order_when_the_first_tries),
+        WITH_SAVING(a_slow_store_is_drained_in_small_batches),
+    };
+    return RUN_TESTS("saving breaker", tests);
+}
