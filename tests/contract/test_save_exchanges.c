@@ -168,11 +168,11 @@ static void the_second_with_a_log_id_of_its_own_is_a_repeat(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_second_with_a_log_id_of_its_own_is_a_repeat),
         cmocka_unit_test(all_are_saved_in_order_and_once),
         cmocka_unit_test(those_behind_an_invalid_one_are_not_saved),
         cmocka_unit_test(a_conflict_is_told_and_keeps_none_back),
         cmocka_unit_test(what_is_no_call_is_refused),
+        cmocka_unit_test(the_second_with_a_log_id_of_its_own_is_a_repeat),
     };
     return RUN_TESTS_WITH("save exchanges", tests, setup, teardown);
 }
