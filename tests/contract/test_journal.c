@@ -290,6 +290,30 @@ static void an_interrupted_turn_can_be_completed_later(void **state)
     assert_int_equal(rows("usage_logs"), 1);
 }
 
+/* The ids of turns and of usage records are the application's to choose. */
+static void a_usage_record_may_have_the_id_of_a_turn(void **state)
+{
+    (void)state;
+    conv_error error;
+    size_t pending = 1;
+    conv_client *client = open_client();
+    test_store_execute(kind, TAKE_AWAY);
+    save(client, "both", "turn-1", NULL, CONV_SAVED_JOURNALED);
+    conv_usage usage = CONV_USAGE_INIT;
+    usage.service = conv_text("search");
+    usage.session_id = conv_text("both");
+    usage.log_id = conv_uuid_ensure(conv_text("turn-1"));
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    assert_ok(conv_track_flush(client, 5000, &pending, &error), error);
+    assert_int_equal(pending, 0);
+    close_with_rest(client);
+    test_store_execute(kind, BRING_BACK);
+    drain();
+    assert_int_equal(rows("chat_exchanges"), 1);
+    assert_int_equal(rows("usage_logs"), 2);
+    assert_int_equal(rows("usage_logs WHERE service = 'search'"), 1);
+}
+
 static void a_turn_that_was_saved_after_all_stays_as_it_is(void **state)
 {
     (void)state;
@@ -431,6 +455,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(what_waits_is_shown_as_it_was_said),
         TEST(an_interrupted_turn_can_be_completed_later),
+        TEST(a_usage_record_may_have_the_id_of_a_turn),
         TEST(a_turn_that_was_saved_after_all_stays_as_it_is),
         TEST(a_dead_letter_says_why_and_can_be_sent_again),
         TEST(pages_follow_each_other),
