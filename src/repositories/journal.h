@@ -35,7 +35,7 @@ typedef struct conv__journal_entry {
 
 /* One change. What was acknowledged is never replaced by what comes later under its ids:
  * PUT replaces a turn, and keeps its entry_id, so that an exchange keeps the place of the turn that
- *   it came from; a dead letter replaces the entry with the same record, and the other way.
+ *   it came from, but not its time: what was deleted before it was accepted does not concern it; a dead letter replaces the entry with the same record, and the other way.
  * REPLACE also replaces an exchange.
  * REMOVE takes out the entry of this kind and, unless `record` is absent, with this record.
  * The ids of exchanges and those of usage records are apart from each other.

@@ -35,6 +35,32 @@ static conv_status find(conv__journal *journal, conv_uuid session, conv_uuid ite
                                     arena, entry, NULL);
 }
 
+static void what_replaces_a_turn_has_its_place_and_a_time_of_its_own(void **state)
+{
+    char *set_aside = NULL;
+    conv__arena arena = {0};
+    conv__journal_entry entry;
+    conv__journal *journal = open_journal(*state, &set_aside);
+    conv__journal_change change = {.what = CONV__JOURNAL_PUT,
+                                   .entry = {.kind = CONV__JOURNAL_TURN,
+                                             .session_id = conv_uuid_v7(),
+                                             .item_id = conv_uuid_v7(),
+                                             .record = conv_text("E"),
+                                             .created_us = 1000000}};
+    apply(journal, &change);
+    change.entry.kind = CONV__JOURNAL_EXCHANGE;
+    change.entry.created_us = 2000000;
+    apply(journal, &change);
+    assert_int_equal(
+        find(journal, change.entry.session_id, change.entry.item_id, false, &arena, &entry),
+        CONV_OK);
+    assert_int_equal(entry.kind, CONV__JOURNAL_EXCHANGE);
+    assert_int_equal(entry.entry_id, 1);
+    assert_int_equal(entry.created_us, 2000000);
+    conv__arena_reset(&arena);
+    journal->functions->close(journal);
+}
+
 static conv__usage_row usage_of(conv_uuid session, conv_uuid log_id, int64_t tokens)
 {
     conv__usage_row row = {.session_id = session, .usage = CONV_USAGE_INIT};
@@ -262,6 +288,7 @@ static void an_older_journal_that_is_damaged_is_rescued(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_SAVING(what_replaces_a_turn_has_its_place_and_a_time_of_its_own),
         WITH_SAVING(a_usage_record_leaves_the_turn_with_its_id_alone),
         WITH_SAVING(an_exchange_leaves_room_for_a_usage_record_with_its_id),
         WITH_SAVING(another_record_with_the_same_log_id_is_not_lost_in_silence),

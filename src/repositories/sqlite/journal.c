@@ -48,7 +48,7 @@ enum {
     " created_at, is_usage) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                           \
     " ON CONFLICT (item_id, session_id, is_usage) DO UPDATE SET kind = excluded.kind,"             \
     " compare_reply = excluded.compare_reply, record = excluded.record,"                           \
-    " sqlstate = excluded.sqlstate, reason = excluded.reason"
+    " sqlstate = excluded.sqlstate, reason = excluded.reason, created_at = excluded.created_at"
 
 const conv__sqlite_statement conv__sqlite_journal_statements[] = {
     [PUT] = {UPSERT " WHERE journal.kind = 'turn'"
