@@ -187,7 +187,8 @@ static conv_status apply(conv__journal *journal, conv__journal_change *changes, 
     if (status != CONV_OK && failure.outcome_unknown)
         status = apply_once(journal, changes, count, deadline_ns, &failure);
     if (status != CONV_OK && error != NULL) *error = failure;
-    return status;
+    return conv__sqlite_journal_name_file(((conv__sqlite_journal *)journal)->path, ACTION_WRITE,
+                                          status, error);
 }
 
 conv_status conv__sqlite_journal_take_over(conv__journal *journal, const conv__journal_entry *entry,
