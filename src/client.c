@@ -84,6 +84,11 @@ static conv_status open_store(conv_client *client, const conv_client_params *par
         conv__store_location(&client->arena, params->store, params->read_only, &location, error);
     if (status != CONV_OK) return status;
     const char *file = conv__store_sqlite_file(location);
+    if (file != NULL && params->journal != NULL && conv__store_is_same_file(file, params->journal))
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                          "%s is the store's own file and can't be its journal: name another file "
+                          "for the journal",
+                          params->journal);
     if (file != NULL) {
         conv__sqlite_params sqlite = {
             .path = file, .read_only = params->read_only, .create = !params->read_only};

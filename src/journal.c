@@ -28,6 +28,12 @@ int64_t conv__journal_deadline(void)
     return conv__deadline_in_ms(TIMEOUT_MS);
 }
 
+static conv_status apply(conv_journal *journal, conv__journal_change *change, conv_error *error)
+{
+    return journal->entries->functions->apply(journal->entries, change, 1, conv__journal_deadline(),
+                                              error);
+}
+
 /* What is no whole record becomes a dead letter. */
 static conv_status take_damaged(conv_journal *journal, conv_bytes bytes, conv_error *error)
 {
@@ -35,8 +41,7 @@ static conv_status take_damaged(conv_journal *journal, conv_bytes bytes, conv_er
     conv__journal_change change = {.what = CONV__JOURNAL_PUT};
     conv__fail(&why, CONV_BAD_DATA, ACTION_OPEN, "a part of the usage spool is damaged");
     conv__journal_make_damaged(&change.entry, bytes, &why);
-    return journal->entries->functions->apply(journal->entries, &change, 1,
-                                              conv__journal_deadline(), error);
+    return apply(journal, &change, error);
 }
 
 static conv_status take_record(conv_journal *journal, conv_bytes record, bool *damaged,
@@ -51,10 +56,18 @@ static conv_status take_record(conv_journal *journal, conv_bytes record, bool *d
                                    .entry = {.kind = CONV__JOURNAL_USAGE,
                                              .session_id = row.session_id,
                                              .item_id = row.usage.log_id,
+                                             .is_usage = true,
                                              .record = record,
                                              .created_us = row.usage.created_us}};
-    return journal->entries->functions->apply(journal->entries, &change, 1,
-                                              conv__journal_deadline(), error);
+    bool again = true;
+    while (status == CONV_OK && again) {
+        status = apply(journal, &change, error);
+        again = status == CONV_OK && change.unchanged;
+        if (again)
+            status = conv__journal_settle_usage(journal->entries, &change, conv__journal_deadline(),
+                                                &again, error);
+    }
+    return status;
 }
 
 static conv_status take_spool(conv_journal *journal, const char *path, conv_error *error)
@@ -204,12 +217,6 @@ conv_status conv__journal_find_entry(conv_journal *journal, int64_t entry_id, co
                           (long long)entry_id);
     *entry = list.entries[0];
     return CONV_OK;
-}
-
-static conv_status apply(conv_journal *journal, conv__journal_change *change, conv_error *error)
-{
-    return journal->entries->functions->apply(journal->entries, change, 1, conv__journal_deadline(),
-                                              error);
 }
 
 /* What is known of a turn that broke off: the question, and that there is no answer. */

@@ -177,3 +177,34 @@ const char *conv__store_sqlite_file(const char *location)
     const char *file = location + sizeof scheme - 1;
     return strncmp(file, "//", 2) == 0 ? file + 2 : file;
 }
+
+static const char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+static bool stat_folder(const char *path, struct stat *status)
+{
+    conv__buffer folder = {0};
+    const char *base = base_of(path);
+    if (base == path)
+        conv__buffer_append_text(&folder, ".");
+    else
+        conv__buffer_append(&folder, path, (size_t)(base - path));
+    bool found = !folder.failed && stat(folder.data, status) == 0;
+    conv__buffer_free(&folder);
+    return found;
+}
+
+bool conv__store_is_same_file(const char *one, const char *other)
+{
+    struct stat first;
+    struct stat second;
+    bool there = stat(one, &first) == 0;
+    if (there != (stat(other, &second) == 0)) return false;
+    if (!there && (strcmp(base_of(one), base_of(other)) != 0 || !stat_folder(one, &first) ||
+                   !stat_folder(other, &second)))
+        return false;
+    return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}

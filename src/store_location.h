@@ -2,6 +2,8 @@
 #ifndef CONV__STORE_LOCATION_H
 #define CONV__STORE_LOCATION_H
 
+#include <stdbool.h>
+
 #include "conversation/status.h"
 #include "core/memory.h"
 
@@ -16,5 +18,8 @@ CONV_WARN_UNUSED conv_status conv__store_location(conv__arena *arena, const char
 
 /* The file of "sqlite:FILE" or "sqlite://FILE", or NULL: then libpq understands the location. */
 const char *conv__store_sqlite_file(const char *location);
+
+/* Whether both paths lead to one file, or would when it is made. */
+bool conv__store_is_same_file(const char *one, const char *other);
 
 #endif

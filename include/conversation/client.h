@@ -67,8 +67,8 @@ typedef struct conv_client_params {
     int context_messages;    /* history sent along with a turn: -1 none; 1 to 10000; 50 */
     const char *application; /* fallback_application_name; "conversation" */
     /* A local file that keeps what was accepted while the store is away, and turns under way; made
-     * if it is not there; each process needs one of its own. NULL: none, then a store that is away
-     * is an error of the call. */
+     * if it is not there; each process needs one of its own, and it can't be the store's file.
+     * NULL: none, then a store that is away is an error of the call. */
     const char *journal;
     conv_journal_sync journal_sync;
     /* Of what is in it at most, dead letters included; 1 GiB. At the limit calls wait, then get
@@ -105,7 +105,7 @@ typedef struct conv_client_params {
  * store is back. `params` settings, NULL for all defaults; `client` receives the handle, to be
  * given back with conv_client_close, NULL after a failure; `error` may be NULL.
  * CONV_INVALID_ARGUMENT: a setting is out of range, the connection string or a price is malformed,
- * or the steps of `chain` can't work in that order.
+ * the steps of `chain` can't work in that order, or the journal is the store's own SQLite file.
  * CONV_UNAVAILABLE: no server there, or no such SQLite file with read_only. CONV_PERMISSION: wrong
  * password, missing right, unreadable file. CONV_NOT_FOUND: no such database. CONV_STATE: the
  * schema is missing or older (run `conversation migrate`), newer than this library or made by

@@ -73,12 +73,16 @@ const cli_command cli_commands[] = {
      "  conversation sessions --tag urgent\n",
      cli_sessions},
     {"summaries", "[list] | show SESSION | make SESSION", 0, 2,
-     BIT(SESSION) | BIT(LIMIT) | BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(JSON) |
-         BIT(JSONL),
+     BIT(SESSION) | BIT(LIMIT) | BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(JOURNAL) |
+         BIT(JSON) | BIT(JSONL),
      "list, show and make summaries of sessions",
      "list shows the newest 50, or --limit N, of all sessions or of --session; show the latest "
      "one of a session with its key points. make asks the provider for a new one now, which "
      "covers what the latest does not; its usage record is saved with it (service summary).\n"
+     "\n"
+     "With --journal what waits there is saved, too, and the usage record is not lost when the "
+     "store goes away after the provider has answered; a summary itself is stored or not, and "
+     "never waits.\n"
      "\n"
      "  conversation summaries make support-42 --model gpt-4o-mini\n",
      cli_summaries},

@@ -159,6 +159,7 @@ static const char *problem_of(const cli_arguments *arguments, const char *what)
     if ((makes || shows) != (arguments->word_count == 2))
         return makes || shows ? "show and make want a session" : "list takes --session ID";
     if (asks && !makes) return "--provider, --model and --base-url are for make";
+    if (cli_given(arguments, CLI_OPTION_JOURNAL) && !makes) return "--journal is for make";
     if (cli_given(arguments, CLI_OPTION_SESSION) && (makes || shows))
         return "--session is for list";
     return NULL;
@@ -183,7 +184,8 @@ cli_exit cli_summaries(const cli_arguments *arguments)
     cli_exit code = cli_provider_open(arguments, &provider);
     if (code != CLI_EXIT_OK) return code;
     code = cli_store_open_existing(arguments, provider, &client);
-    if (code == CLI_EXIT_OK) code = cli_store_close(client, make(arguments, client, &self));
+    if (code == CLI_EXIT_OK)
+        code = cli_store_drain(arguments, client, make(arguments, client, &self));
     conv_provider_free(provider);
     return code;
 }

@@ -25,6 +25,7 @@ typedef struct conv__journal_entry {
     conv__journal_kind kind;
     conv_uuid session_id;
     conv_uuid item_id;  /* the exchange's or the usage record's id */
+    bool is_usage;      /* which of the two; a dead letter keeps it */
     bool compare_reply; /* see conv__save */
     conv_bytes record;  /* see saving/record.h */
     char sqlstate[6];   /* why it is dead */
@@ -34,13 +35,14 @@ typedef struct conv__journal_entry {
 
 /* One change. What was acknowledged is never replaced by what comes later under its ids:
  * PUT replaces a turn, and keeps its entry_id, so that an exchange keeps the place of the turn that
- *   it came from; a dead letter replaces the entry with the same record, and the other way.
+ *   it came from, but not its time: what was deleted before it was accepted does not concern it; a dead letter replaces the entry with the same record, and the other way.
  * REPLACE also replaces an exchange.
  * REMOVE takes out the entry of this kind and, unless `record` is absent, with this record.
+ * The ids of exchanges and those of usage records are apart from each other.
  * Where the ids hold anything else, nothing is changed and `unchanged` says so. */
 typedef struct conv__journal_change {
     enum { CONV__JOURNAL_PUT, CONV__JOURNAL_REPLACE, CONV__JOURNAL_REMOVE } what;
-    conv__journal_entry entry; /* for REMOVE the two ids, kind and record */
+    conv__journal_entry entry; /* for REMOVE the two ids, is_usage, kind and record */
     bool unchanged;            /* output */
 } conv__journal_change;
 
@@ -86,8 +88,8 @@ typedef struct conv__journal_functions {
 
     /* CONV_NOT_FOUND. */
     conv_status (*find)(conv__journal *journal, conv_uuid session_id, conv_uuid item_id,
-                        int64_t deadline_ns, conv__arena *arena, conv__journal_entry *entry,
-                        conv_error *error);
+                        bool is_usage, int64_t deadline_ns, conv__arena *arena,
+                        conv__journal_entry *entry, conv_error *error);
 
     conv_status (*count)(conv__journal *journal, int64_t deadline_ns, conv__journal_counts *counts,
                          conv_error *error);

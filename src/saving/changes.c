@@ -35,6 +35,15 @@ static conv__journal_change removal_of(conv__journal_key key)
                                             .item_id = key.item_id}};
 }
 
+static void keep_notes(conv__saving *saving, const change_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const conv__journal_entry *entry = &list->changes[i].entry;
+        if (list->changes[i].what == CONV__JOURNAL_PUT && entry->kind == CONV__JOURNAL_TURN)
+            conv__saving_note_again(saving, (conv__journal_key){entry->session_id, entry->item_id});
+    }
+}
+
 void conv__journal_apply_batch(void *context, conv__group_item **batch, size_t count)
 {
     conv__saving *saving = context;
@@ -51,13 +60,15 @@ void conv__journal_apply_batch(void *context, conv__group_item **batch, size_t c
         fail_batch(batch, count, &error);
         return;
     }
-    /* Removals first: a turn id that is used again is put after its old note has gone. */
+    /* Removals first: a turn id that is used again is put after its old note has gone. Those that
+     * are left for a later batch must not find the new note. */
     size_t note_count = conv__saving_take_notes(saving, notes, NOTES_AT_ONCE);
     for (total = 0; total < note_count; total++)
         changes[total] = removal_of(notes[total]);
     for (size_t i = 0; i < count; i++) {
         const change_list *list = batch[i]->subject;
         memcpy(changes + total, list->changes, list->count * sizeof *changes);
+        keep_notes(saving, list);
         total += list->count;
         if (batch[i]->deadline_ns < deadline) deadline = batch[i]->deadline_ns;
         batch[i]->status = CONV_OK;

@@ -50,6 +50,7 @@ conv_status conv__saving_leave_usage(conv__saving *saving, const conv__journal_e
          .entry = {.kind = CONV__JOURNAL_USAGE,
                    .session_id = exchange->usage.session_id,
                    .item_id = exchange->usage.usage.log_id,
+                   .is_usage = true,
                    .record = conv__buffer_bytes(&record),
                    .created_us = entry->created_us}},
     };

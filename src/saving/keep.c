@@ -12,6 +12,8 @@
 #define ACTION         "save exchange"
 #define ACTION_JOURNAL "write journal"
 
+#define USAGE_CONFLICT "another usage record with the same log id was kept before"
+
 enum { KEEP_MS = 1000 }; /* what was accepted gets so long for the disk, deadline or not */
 
 static void count_waiting_up(conv__saving *saving, int64_t more)
@@ -57,8 +59,8 @@ static conv_status compare_with_kept(conv__saving *saving, conv__save *save, int
     conv__journal_entry entry = {0};
     conv__exchange kept = {0};
     conv_status status = journal->functions->find(journal, save->exchange->session.session_id,
-                                                  save->exchange->exchange_id, deadline_ns, &arena,
-                                                  &entry, &save->error);
+                                                  save->exchange->exchange_id, false, deadline_ns,
+                                                  &arena, &entry, &save->error);
     *again = status == CONV_NOT_FOUND; /* drained meanwhile */
     if (status == CONV_OK && entry.kind == CONV__JOURNAL_DEAD)
         status = conv__fail(&save->error, CONV_BAD_DATA, ACTION,
@@ -128,15 +130,35 @@ void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why)
     memcpy(entry->sqlstate, why->sqlstate, sizeof entry->sqlstate);
 }
 
+/* Whether the letter that the journal has under these ids says the same. */
+static bool is_dead_already(conv__saving *saving, const conv__exchange *exchange,
+                            int64_t deadline_ns)
+{
+    conv__journal *journal = saving->params.journal;
+    conv__arena arena = {0};
+    conv__journal_entry entry = {0};
+    conv__exchange kept = {0};
+    bool same =
+        journal->functions->find(journal, exchange->session.session_id, exchange->exchange_id,
+                                 false, deadline_ns, &arena, &entry, NULL) == CONV_OK &&
+        entry.kind == CONV__JOURNAL_DEAD &&
+        conv__record_read_exchange(&arena, entry.record, &kept, NULL) == CONV_OK &&
+        memcmp(kept.request_hash, exchange->request_hash, sizeof kept.request_hash) == 0 &&
+        memcmp(kept.reply_hash, exchange->reply_hash, sizeof kept.reply_hash) == 0;
+    conv__arena_reset(&arena);
+    return same;
+}
+
 bool conv__saving_keep_dead(conv__saving *saving, conv__save *save)
 {
     conv_error refusal = save->error;
     conv__journal_change change = {.entry.compare_reply = save->compare_reply};
     conv__journal_make_dead(&change.entry, &refusal);
     /* The caller hears of the refusal, so letters must not fill the disk. */
+    int64_t deadline = conv__deadline_in_ms(KEEP_MS);
     if (!conv__saving_has_room(saving)) return false;
-    if (put(saving, &change, save->exchange, conv__deadline_in_ms(KEEP_MS), NULL) != CONV_OK)
-        return false;
+    if (put(saving, &change, save->exchange, deadline, NULL) != CONV_OK) return false;
+    if (change.unchanged && !is_dead_already(saving, save->exchange, deadline)) return false;
     conv__fail(&save->error, refusal.status, ACTION,
                "%s; it is kept as a dead letter in the journal", refusal.message);
     save->error.recovery = refusal.recovery;
@@ -155,8 +177,8 @@ conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id, conv_u
     conv_error details = CONV_ERROR_INIT;
     *found = false;
     if (journal == NULL || conv__saving_waiting(saving) == 0) return CONV_OK;
-    conv_status status = journal->functions->find(journal, session_id, exchange_id, deadline_ns,
-                                                  arena, &entry, &details);
+    conv_status status = journal->functions->find(journal, session_id, exchange_id, false,
+                                                  deadline_ns, arena, &entry, &details);
     if (status == CONV_NOT_FOUND) return CONV_OK;
     if (status == CONV_OK && entry.kind == CONV__JOURNAL_EXCHANGE) {
         status = conv__record_read_exchange(arena, entry.record, exchange, &details);
@@ -172,10 +194,69 @@ static conv__journal_change usage_change(const conv__usage_kept *one)
                                    .entry = {.kind = CONV__JOURNAL_USAGE,
                                              .session_id = one->row->session_id,
                                              .item_id = one->row->usage.log_id,
+                                             .is_usage = true,
                                              .record = one->record,
                                              .created_us = conv__now_us()}};
     if (!conv__saving_may_wait(one->cause)) conv__journal_make_dead(&change.entry, one->cause);
     return change;
+}
+
+/* What the library itself sets at each call, the time, is no difference. */
+static bool is_same_usage(conv_bytes kept, conv_bytes record)
+{
+    conv__usage_row row;
+    conv__usage_row other;
+    conv__buffer bytes = {0};
+    if (conv_bytes_equal(kept, record)) return true;
+    if (conv__record_read_usage(kept, &row, NULL) != CONV_OK ||
+        conv__record_read_usage(record, &other, NULL) != CONV_OK)
+        return false;
+    row.usage.created_us = other.usage.created_us;
+    conv__record_append_usage(&bytes, &row);
+    bool same = !bytes.failed && conv_bytes_equal(conv__buffer_bytes(&bytes), record);
+    conv__buffer_free(&bytes);
+    return same;
+}
+
+conv_status conv__journal_settle_usage(conv__journal *journal, conv__journal_change *change,
+                                       int64_t deadline_ns, bool *again, conv_error *error)
+{
+    conv__arena arena = {0};
+    conv__journal_entry kept = {0};
+    conv_error details = CONV_ERROR_INIT;
+    conv__journal_entry *entry = &change->entry;
+    conv_uuid own_id = conv_uuid_v5(conv_uuid_namespace_dns(), entry->record);
+    *again = false;
+    if (conv_uuid_compare(entry->item_id, own_id) == 0) return CONV_OK; /* that letter is there */
+    conv_status status = journal->functions->find(journal, entry->session_id, entry->item_id, true,
+                                                  deadline_ns, &arena, &kept, &details);
+    if (status == CONV_NOT_FOUND) { /* drained meanwhile */
+        *again = true;
+        status = CONV_OK;
+    } else if (status == CONV_OK && !is_same_usage(kept.record, entry->record)) {
+        *again = true;
+        entry->item_id = own_id;
+        if (entry->kind != CONV__JOURNAL_DEAD) {
+            entry->kind = CONV__JOURNAL_DEAD;
+            entry->reason = conv_text(USAGE_CONFLICT);
+        }
+    }
+    conv__arena_reset(&arena);
+    if (status != CONV_OK && error != NULL) *error = details;
+    return status;
+}
+
+static conv_status settle_usage(conv__saving *saving, conv__journal_change *change,
+                                int64_t deadline_ns, conv_error *error)
+{
+    conv_status status = CONV_OK;
+    for (bool again = true; status == CONV_OK && again && change->unchanged;) {
+        status =
+            conv__journal_settle_usage(saving->params.journal, change, deadline_ns, &again, error);
+        if (status == CONV_OK && again)
+            status = conv__saving_apply(saving, change, 1, deadline_ns, error);
+    }
+    return status;
 }
 
 conv_status conv__saving_keep_usage(conv__saving *saving, const conv__usage_kept *kept,
@@ -192,10 +273,12 @@ conv_status conv__saving_keep_usage(conv__saving *saving, const conv__usage_kept
     conv_status status = conv__saving_wait_for_room(saving, deadline_ns, error);
     if (status == CONV_OK) status = conv__saving_apply(saving, changes, count, deadline_ns, error);
     int64_t more = 0;
-    for (size_t i = 0; status == CONV_OK && i < count; i++) {
-        if (changes[i].entry.kind == CONV__JOURNAL_DEAD) continue;
-        if (!changes[i].unchanged) more++;
-        if (!conv__failure_of_row(kept[i].cause)) conv__saving_store_away(saving, kept[i].cause);
+    bool applied = status == CONV_OK;
+    for (size_t i = 0; applied && i < count; i++) {
+        if (status == CONV_OK) status = settle_usage(saving, &changes[i], deadline_ns, error);
+        if (changes[i].entry.kind == CONV__JOURNAL_USAGE && !changes[i].unchanged) more++;
+        if (conv__saving_may_wait(kept[i].cause) && !conv__failure_of_row(kept[i].cause))
+            conv__saving_store_away(saving, kept[i].cause);
     }
     count_waiting_up(saving, more);
     conv__release(changes);

@@ -32,11 +32,26 @@ size_t conv__saving_take_notes(conv__saving *saving, conv__journal_key *keys, si
     pthread_mutex_lock(&saving->lock);
     size_t count = saving->done_count < limit ? saving->done_count : limit;
     if (count > 0) {
+        memcpy(keys, saving->done, count * sizeof *keys);
         saving->done_count -= count;
-        memcpy(keys, saving->done + saving->done_count, count * sizeof *keys);
+        memmove(saving->done, saving->done + count, saving->done_count * sizeof *keys);
     }
     pthread_mutex_unlock(&saving->lock);
     return count;
+}
+
+void conv__saving_note_again(conv__saving *saving, conv__journal_key key)
+{
+    size_t left = 0;
+    pthread_mutex_lock(&saving->lock);
+    for (size_t i = 0; i < saving->done_count; i++) {
+        const conv__journal_key *done = &saving->done[i];
+        if (conv_uuid_compare(done->item_id, key.item_id) != 0 ||
+            conv_uuid_compare(done->session_id, key.session_id) != 0)
+            saving->done[left++] = *done;
+    }
+    saving->done_count = left;
+    pthread_mutex_unlock(&saving->lock);
 }
 
 void conv__saving_sweep_notes(conv__saving *saving)

@@ -90,10 +90,20 @@ typedef struct conv__usage_kept {
     const conv_error *cause; /* one that may pass: it waits; else it is a dead letter */
 } conv__usage_kept;
 
-/* Keeps them in the journal, all or none. CONV_UNAVAILABLE without a journal. */
+/* Keeps them in the journal. After a failure some may be in it, and all may be given again: a
+ * record that is there already is kept once, and another one under the same log id becomes a dead
+ * letter. CONV_UNAVAILABLE without a journal. */
 CONV_WARN_UNUSED conv_status conv__saving_keep_usage(conv__saving *saving,
                                                      const conv__usage_kept *kept, size_t count,
                                                      int64_t deadline_ns, conv_error *error);
+
+/* What becomes of a usage record whose change was left out because the journal has its log id.
+ * `again`: the change is to be applied once more, perhaps as a dead letter now, under an id of its
+ * own. Else the journal holds the same record. */
+CONV_WARN_UNUSED conv_status conv__journal_settle_usage(conv__journal *journal,
+                                                        conv__journal_change *change,
+                                                        int64_t deadline_ns, bool *again,
+                                                        conv_error *error);
 
 /* Makes a dead letter of bytes that should have been a record; borrows both. */
 void conv__journal_make_damaged(conv__journal_entry *entry, conv_bytes bytes,

@@ -60,8 +60,11 @@ CONV_WARN_UNUSED conv_status conv__saving_apply(conv__saving *saving, conv__jour
 /* A note has become needless; it goes with the next changes. False when out of memory. */
 bool conv__saving_forget_note(conv__saving *saving, conv__journal_key key);
 
-/* Takes needless notes out of the list, at most `limit`; gives how many. */
+/* Takes needless notes out of the list, the oldest first, at most `limit`; gives how many. */
 size_t conv__saving_take_notes(conv__saving *saving, conv__journal_key *keys, size_t limit);
+
+/* The turn is noted once more: what was to become of its earlier note is forgotten. */
+void conv__saving_note_again(conv__saving *saving, conv__journal_key key);
 
 /* Lets them leave the journal now if there are any: the group's work carries them along. */
 void conv__saving_sweep_notes(conv__saving *saving);

@@ -138,9 +138,11 @@ static conv_status make_usage(making *self, conv_error *error)
     if (conv__arena_copy(arena, model, &self->row.model) != CONV_OK)
         return conv__fail_memory(error, ACTION);
     conv_uuid_format(self->session_id, session_id);
+    usage.session_id = conv_text(session_id);
+    if (conv__arena_copy(&self->scratch, usage.session_id, &usage.session_id) != CONV_OK)
+        return conv__fail_memory(error, ACTION);
     usage.log_id = self->row.log_id;
     usage.created_us = self->row.created_us;
-    usage.session_id = conv_text(session_id);
     usage.user_id = self->session.sessions[0].external_user_id;
     usage.service = conv_text("summary");
     usage.operation = conv_text("summarize");
@@ -162,11 +164,10 @@ static conv_status keep(making *self, conv_error *error)
                   conv__deadline_in_ms(self->service->store_timeout_ms), save, NULL, self, error);
     if (status != CONV_OK) {
         conv_error unused;
-        conv_usage usage = self->usage.usage;
         conv_status tracked = conv__usage_from_row(&self->usage, &unused);
         if (tracked == CONV_OK)
-            tracked =
-                conv__tracker_take(self->service->tracker, &usage, self->service->prices, &unused);
+            tracked = conv__tracker_take(self->service->tracker, &self->usage.usage,
+                                         self->service->prices, &unused);
         (void)tracked; /* the caller hears of the store's failure */
         return status;
     }

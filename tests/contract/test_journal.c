@@ -290,6 +290,57 @@ static void an_interrupted_turn_can_be_completed_later(void **state)
     assert_int_equal(rows("usage_logs"), 1);
 }
 
+/* What is said after the deletion is not deleted, though the same turn was noted before. */
+static void a_turn_of_a_deleted_session_may_be_said_again(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_reply *reply = NULL;
+    conv_client *client = NULL;
+    conv_turn turn = the_turn();
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = url;
+    params.provider = echo;
+    assert_ok(conv_client_open(&params, &client, &error), error);
+    save(client, "cut short", "turn-0", NULL, CONV_SAVED_COMMITTED);
+    interrupt_a_turn();
+    assert_ok(conv_session_delete(client, "cut short", NULL, &error), error);
+    assert_ok(conv_client_close(client, 0, &error), error);
+    client = open_client();
+    test_store_execute(kind, "ALTER TABLE usage_logs RENAME TO usage_away");
+    assert_ok(conv_process_message(client, &turn, &reply, &error), error);
+    assert_int_equal(conv_reply_saved(reply), CONV_SAVED_JOURNALED);
+    conv_reply_free(reply);
+    close_with_rest(client);
+    test_store_execute(kind, "ALTER TABLE usage_away RENAME TO usage_logs");
+    drain();
+    assert_int_equal(rows("chat_messages"), 2);
+}
+
+/* The ids of turns and of usage records are the application's to choose. */
+static void a_usage_record_may_have_the_id_of_a_turn(void **state)
+{
+    (void)state;
+    conv_error error;
+    size_t pending = 1;
+    conv_client *client = open_client();
+    test_store_execute(kind, TAKE_AWAY);
+    save(client, "both", "turn-1", NULL, CONV_SAVED_JOURNALED);
+    conv_usage usage = CONV_USAGE_INIT;
+    usage.service = conv_text("search");
+    usage.session_id = conv_text("both");
+    usage.log_id = conv_uuid_ensure(conv_text("turn-1"));
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    assert_ok(conv_track_flush(client, 5000, &pending, &error), error);
+    assert_int_equal(pending, 0);
+    close_with_rest(client);
+    test_store_execute(kind, BRING_BACK);
+    drain();
+    assert_int_equal(rows("chat_exchanges"), 1);
+    assert_int_equal(rows("usage_logs"), 2);
+    assert_int_equal(rows("usage_logs WHERE service = 'search'"), 1);
+}
+
 static void a_turn_that_was_saved_after_all_stays_as_it_is(void **state)
 {
     (void)state;
@@ -431,6 +482,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(what_waits_is_shown_as_it_was_said),
         TEST(an_interrupted_turn_can_be_completed_later),
+        TEST(a_turn_of_a_deleted_session_may_be_said_again),
+        TEST(a_usage_record_may_have_the_id_of_a_turn),
         TEST(a_turn_that_was_saved_after_all_stays_as_it_is),
         TEST(a_dead_letter_says_why_and_can_be_sent_again),
         TEST(pages_follow_each_other),

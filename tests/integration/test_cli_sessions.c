@@ -280,6 +280,30 @@ static void summaries_are_made_and_shown(void **state)
     assert_int_equal(test_run("conversation summaries list --model m"), 2);
 }
 
+/* What was paid for is not lost where the store can't take it any more. */
+static void a_summary_that_was_paid_for_is_counted(void **state)
+{
+    (void)state;
+    static const char records[] = "SELECT count(*) FROM usage_logs WHERE service = 'summary'";
+    assert_int_equal(test_run(CHAT "--session paid hello"), 0);
+    int before = atoi(test_store_value(kind, records));
+    test_store_execute(kind, "ALTER TABLE usage_logs RENAME TO usage_away");
+    assert_true(test_run("conversation summaries make paid --provider echo --journal j.db") != 0);
+    assert_contains(test_errors, "1 usage record wait");
+    test_store_execute(kind, "ALTER TABLE usage_away RENAME TO usage_logs");
+    assert_int_equal(test_run("conversation journal retry --journal j.db"), 0);
+    assert_int_equal(atoi(test_store_value(kind, records)), before + 1);
+    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM usage_logs JOIN chat_sessions"
+                                               " USING (session_id) WHERE service = 'summary'"
+                                               " AND external_id = 'paid'"),
+                        "1");
+    assert_int_equal(test_run("conversation summaries make paid --provider echo --journal j.db"),
+                     0);
+    has("paid  up to #");
+    assert_int_equal(test_run("conversation summaries show paid --journal j.db"), 2);
+    assert_int_equal(test_run("conversation delete paid --yes"), 0);
+}
+
 /* One that is deleted has its records still, and so can be told from a slip of the pen. */
 static void a_session_that_is_not_there_is_an_error_everywhere(void **state)
 {
@@ -376,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_question_is_asked_again_without_retyping),
         cmocka_unit_test(what_instead_of_can_not_name_is_said),
         cmocka_unit_test(summaries_are_made_and_shown),
+        cmocka_unit_test(a_summary_that_was_paid_for_is_counted),
         cmocka_unit_test(a_session_that_is_not_there_is_an_error_everywhere),
         cmocka_unit_test(a_user_of_whom_there_is_nothing_chooses_nothing),
         cmocka_unit_test(an_erasure_asks_and_shows_a_receipt),

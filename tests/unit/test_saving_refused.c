@@ -37,8 +37,8 @@ static void poison_becomes_a_dead_letter_and_holds_up_nobody(void **state)
     conv_error error;
     assert_ok(conv__sqlite_journal_open(test->path, false, &set_aside, &journal, &error), error);
     assert_ok(journal->functions->find(journal, exchanges[2].session.session_id,
-                                       exchanges[2].exchange_id, conv__deadline_in_ms(5000), &arena,
-                                       &entry, &error),
+                                       exchanges[2].exchange_id, false, conv__deadline_in_ms(5000),
+                                       &arena, &entry, &error),
               error);
     assert_int_equal(entry.kind, CONV__JOURNAL_DEAD);
     assert_string_equal(entry.sqlstate, "22P05");

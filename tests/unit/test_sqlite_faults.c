@@ -286,6 +286,10 @@ static void test_only_the_level_for_power_syncs_the_journal(void **state)
             journal->functions->apply(journal, &change, 1, conv__deadline_in_ms(5000), &error);
         assert_int_equal(failing_disk_has_failed(), unsynced == 0);
         assert_int_equal(status == CONV_OK, unsynced == 1);
+        if (status != CONV_OK) {
+            assert_string_equal(error.action, "write journal");
+            assert_non_null(strstr(error.message, name));
+        }
         failing_disk_start(FAILING_DISK_SYNC, 0, 0, false);
         journal->functions->close(journal);
         remove(name);

@@ -145,6 +145,42 @@ static void other_forms_are_postgresql_or_memory(void **state)
     assert_file(":memory:");
 }
 
+static void try_journal(const char *store, const char *journal, conv_status wanted)
+{
+    conv_error error;
+    conv_client *client = NULL;
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    params.store = store;
+    params.journal = journal;
+    conv_status status = conv_client_open(&params, &client, &error);
+    if (wanted == CONV_OK) {
+        assert_ok(status, error);
+        assert_ok(conv_client_close(client, 1000, &error), error);
+        return;
+    }
+    assert_status(status, wanted, error);
+    assert_contains(error.message, journal);
+    assert_contains(error.message, "name another file");
+}
+
+static void the_store_is_not_its_own_journal(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"own.db", "./own.db", "folder/../own.db", "link/own.db"};
+    assert_int_equal(mkdir("folder", 0700), 0);
+    assert_int_equal(symlink(".", "link"), 0);
+    for (int there = 0; there < 2; there++) {
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+            try_journal("sqlite:own.db", names[i], CONV_INVALID_ARGUMENT);
+        assert_int_equal(access("own.db", F_OK), there == 0 ? -1 : 0);
+        try_journal("sqlite:own.db", there == 0 ? "journal.db" : "folder/own.db", CONV_OK);
+    }
+    assert_int_equal(link("own.db", "hard.db"), 0);
+    assert_int_equal(symlink("own.db", "soft.db"), 0);
+    try_journal("sqlite:own.db", "hard.db", CONV_INVALID_ARGUMENT);
+    try_journal("sqlite:own.db", "soft.db", CONV_INVALID_ARGUMENT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -154,6 +190,7 @@ int main(void)
         TEST(a_client_opens_what_was_located),
         TEST(what_names_no_store_is_refused_without_repeating_it),
         TEST(other_forms_are_postgresql_or_memory),
+        TEST(the_store_is_not_its_own_journal),
     };
     return RUN_TESTS("store location", tests);
 }

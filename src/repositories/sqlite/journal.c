@@ -34,15 +34,21 @@ enum {
     SELECT_COUNTS
 };
 
-#define COLUMNS                                                                                    \
-    "entry_id, kind, session_id, item_id, compare_reply, record, sqlstate, reason, created_at"
+#define COLUMNS_OF(is_usage)                                                                       \
+    "entry_id, kind, session_id, item_id, compare_reply, record, sqlstate, reason, created_at,"    \
+    " " is_usage
+#define COLUMNS COLUMNS_OF("is_usage")
+
+/* A damaged file is read as it is, and may be older than the column. */
+#define COLUMNS_OF_ANY                                                                             \
+    COLUMNS_OF("kind = 'usage' OR (kind = 'dead' AND substr(record, 1, 1) = x'55')")
 
 #define UPSERT                                                                                     \
     "INSERT INTO journal (kind, session_id, item_id, compare_reply, record, sqlstate, reason,"     \
-    " created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                         \
-    " ON CONFLICT (item_id, session_id) DO UPDATE SET kind = excluded.kind,"                       \
+    " created_at, is_usage) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                           \
+    " ON CONFLICT (item_id, session_id, is_usage) DO UPDATE SET kind = excluded.kind,"             \
     " compare_reply = excluded.compare_reply, record = excluded.record,"                           \
-    " sqlstate = excluded.sqlstate, reason = excluded.reason"
+    " sqlstate = excluded.sqlstate, reason = excluded.reason, created_at = excluded.created_at"
 
 const conv__sqlite_statement conv__sqlite_journal_statements[] = {
     [PUT] = {UPSERT " WHERE journal.kind = 'turn'"
@@ -50,13 +56,13 @@ const conv__sqlite_statement conv__sqlite_journal_statements[] = {
                     " AND journal.record = excluded.record)"},
     [REPLACE] = {UPSERT " WHERE journal.kind IN ('turn', 'exchange')"},
     [REMOVE] = {"DELETE FROM journal WHERE item_id = ?1 AND session_id = ?2 AND kind = ?3"
-                " AND (?4 IS NULL OR record = ?4)"},
+                " AND (?4 IS NULL OR record = ?4) AND is_usage = ?5"},
     [TAKE_OVER] = {"INSERT INTO journal (kind, session_id, item_id, compare_reply, record,"
-                   " sqlstate, reason, created_at, entry_id)"
-                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING"},
-    [SELECT_NEXT] = {"SELECT " COLUMNS " FROM journal NOT INDEXED WHERE entry_id > ?1"
+                   " sqlstate, reason, created_at, is_usage, entry_id)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING"},
+    [SELECT_NEXT] = {"SELECT " COLUMNS_OF_ANY " FROM journal NOT INDEXED WHERE entry_id > ?1"
                      " ORDER BY entry_id LIMIT 1"},
-    [SELECT_PREVIOUS] = {"SELECT " COLUMNS " FROM journal NOT INDEXED WHERE entry_id < ?1"
+    [SELECT_PREVIOUS] = {"SELECT " COLUMNS_OF_ANY " FROM journal NOT INDEXED WHERE entry_id < ?1"
                          " ORDER BY entry_id DESC LIMIT 1"},
     [SELECT_GREATEST] = {"SELECT entry_id FROM journal NOT INDEXED ORDER BY entry_id DESC LIMIT 1"},
     [SELECT_COUNTER] = {"SELECT seq FROM sqlite_sequence WHERE name = 'journal'"},
@@ -68,7 +74,8 @@ const conv__sqlite_statement conv__sqlite_journal_statements[] = {
                          " CASE kind WHEN 'usage' THEN item_id ELSE session_id END"
                          " NOT IN (SELECT value FROM json_each(?2))"
                          " ORDER BY entry_id LIMIT ?3"},
-    [SELECT_ONE] = {"SELECT " COLUMNS " FROM journal WHERE item_id = ?1 AND session_id = ?2"},
+    [SELECT_ONE] = {"SELECT " COLUMNS " FROM journal WHERE item_id = ?1 AND session_id = ?2"
+                    " AND is_usage = ?3"},
     [SELECT_WAITS] = {"SELECT 1 FROM journal WHERE session_id = ?1 AND kind = 'exchange' LIMIT 1"},
     [SELECT_OLDEST] = {"SELECT min(created_at) FROM ("
                        " SELECT * FROM (SELECT created_at FROM journal WHERE kind = 'exchange'"
@@ -113,6 +120,7 @@ static void bind_entry(conv__sqlite_query *query, const conv__journal_entry *ent
     conv__sqlite_bind_text(query, conv_text(entry->sqlstate[0] != '\0' ? entry->sqlstate : NULL));
     conv__sqlite_bind_text(query, entry->reason);
     conv__sqlite_bind_time(query, entry->created_us);
+    conv__sqlite_bind_integer(query, entry->is_usage);
 }
 
 static conv_status put(conv__journal *journal, conv__journal_change *change, conv_error *error)
@@ -137,6 +145,7 @@ static conv_status remove_entry(conv__journal *journal, conv__journal_change *ch
     conv__sqlite_bind_uuid_or_nil(&query, entry->session_id);
     conv__sqlite_bind_text(&query, conv_text(kind_names[entry->kind]));
     conv__sqlite_bind_blob(&query, entry->record);
+    conv__sqlite_bind_integer(&query, entry->is_usage);
     conv_status status = conv__sqlite_execute(&query, &changed, error);
     change->unchanged = changed == 0;
     return status;
@@ -179,7 +188,8 @@ static conv_status apply(conv__journal *journal, conv__journal_change *changes, 
     if (status != CONV_OK && failure.outcome_unknown)
         status = apply_once(journal, changes, count, deadline_ns, &failure);
     if (status != CONV_OK && error != NULL) *error = failure;
-    return status;
+    return conv__sqlite_journal_name_file(((conv__sqlite_journal *)journal)->path, ACTION_WRITE,
+                                          status, error);
 }
 
 conv_status conv__sqlite_journal_take_over(conv__journal *journal, const conv__journal_entry *entry,
@@ -220,7 +230,8 @@ static void read_entry(conv__sqlite_query *query, conv__arena *arena, conv__jour
                                    .session_id = conv__sqlite_uuid(query, 2),
                                    .item_id = conv__sqlite_uuid(query, 3),
                                    .compare_reply = conv__sqlite_integer(query, 4) != 0,
-                                   .created_us = conv__sqlite_time(query, 8)};
+                                   .created_us = conv__sqlite_time(query, 8),
+                                   .is_usage = conv__sqlite_integer(query, 9) != 0};
     read_kind(query, 1, &entry->kind);
     if (sqlstate.size < sizeof entry->sqlstate && sqlstate.size > 0)
         memcpy(entry->sqlstate, sqlstate.data, sqlstate.size);
@@ -312,8 +323,8 @@ static conv_status oldest(conv__journal *journal, int64_t deadline_ns, int64_t *
 }
 
 static conv_status find(conv__journal *journal, conv_uuid session_id, conv_uuid item_id,
-                        int64_t deadline_ns, conv__arena *arena, conv__journal_entry *entry,
-                        conv_error *error)
+                        bool is_usage, int64_t deadline_ns, conv__arena *arena,
+                        conv__journal_entry *entry, conv_error *error)
 {
     conv__sqlite_query query;
     conv_status status = begin_read(journal, deadline_ns, error);
@@ -321,6 +332,7 @@ static conv_status find(conv__journal *journal, conv_uuid session_id, conv_uuid 
     prepare(&query, journal, SELECT_ONE, ACTION_READ);
     conv__sqlite_bind_uuid(&query, item_id);
     conv__sqlite_bind_uuid_or_nil(&query, session_id);
+    conv__sqlite_bind_integer(&query, is_usage);
     bool found = conv__sqlite_step(&query);
     if (found) read_entry(&query, arena, entry);
     status = end_read(journal, &query, error);

@@ -38,6 +38,10 @@ CONV_WARN_UNUSED conv_status conv__sqlite_journal_rescue(const char *path, bool 
                                                          conv__journal **journal, char **set_aside,
                                                          conv_error *error);
 
+/* Whichever part failed, it is the journal, and this file; the rest of the error stays. */
+conv_status conv__sqlite_journal_name_file(const char *path, const char *action, conv_status status,
+                                           conv_error *error);
+
 /* Opens the file and looks at every entry. CONV_BAD_DATA: it is damaged. */
 CONV_WARN_UNUSED conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced,
                                                             conv__journal **journal,

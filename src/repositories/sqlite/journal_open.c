@@ -120,15 +120,17 @@ static conv_status refuse_foreign(const char *path, conv_error *error)
                              "%s is no journal, and nothing was changed: name another file", path);
 }
 
-/* Whichever part fails, it is the journal, and this file. */
-static conv_status name_file(const char *path, conv_status status, conv_error *error)
+conv_status conv__sqlite_journal_name_file(const char *path, const char *action, conv_status status,
+                                           conv_error *error)
 {
     if (status == CONV_OK || error == NULL) return status;
     conv_error why = *error;
     bool named = strstr(why.message, path) != NULL;
-    conv__fail(error, why.status, ACTION, "%s%s%s", named ? "" : path, named ? "" : ": ",
+    conv__fail(error, why.status, action, "%s%s%s", named ? "" : path, named ? "" : ": ",
                why.message);
     error->recovery = why.recovery;
+    error->outcome_unknown = why.outcome_unknown;
+    memcpy(error->sqlstate, why.sqlstate, sizeof error->sqlstate);
     return status;
 }
 
@@ -147,5 +149,5 @@ conv_status conv__sqlite_journal_open(const char *path, bool unsynced, char **se
     if (status == CONV_BAD_DATA)
         status = conv__sqlite_journal_rescue(path, unsynced, journal, set_aside, &why);
     if (status != CONV_OK && error != NULL) *error = why;
-    return name_file(path, status, error);
+    return conv__sqlite_journal_name_file(path, ACTION, status, error);
 }
