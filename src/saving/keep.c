@@ -24,18 +24,24 @@ static void count_waiting_up(conv__saving *saving, int64_t more)
     pthread_mutex_unlock(&saving->lock);
 }
 
-/* What kind of change is set in `change` already. */
+/* What kind of change is set in `change` already; `record` holds its bytes. */
+static conv_status describe(conv__journal_change *change, const conv__exchange *exchange,
+                            conv__buffer *record, conv_error *error)
+{
+    conv__record_append_exchange(record, exchange);
+    change->entry.session_id = exchange->session.session_id;
+    change->entry.item_id = exchange->exchange_id;
+    change->entry.record = conv__buffer_bytes(record);
+    change->entry.created_us = conv__now_us(); /* accepted; the exchange itself may be an old one */
+    return record->failed ? conv__fail_memory(error, ACTION_JOURNAL) : CONV_OK;
+}
+
 static conv_status put(conv__saving *saving, conv__journal_change *change,
                        const conv__exchange *exchange, int64_t deadline_ns, conv_error *error)
 {
     conv__buffer record = {0};
-    conv__record_append_exchange(&record, exchange);
-    change->entry.session_id = exchange->session.session_id;
-    change->entry.item_id = exchange->exchange_id;
-    change->entry.record = conv__buffer_bytes(&record);
-    change->entry.created_us = conv__now_us(); /* accepted; the exchange itself may be an old one */
-    conv_status status = record.failed ? conv__fail_memory(error, ACTION_JOURNAL)
-                                       : conv__saving_apply(saving, change, 1, deadline_ns, error);
+    conv_status status = describe(change, exchange, &record, error);
+    if (status == CONV_OK) status = conv__saving_apply(saving, change, 1, deadline_ns, error);
     conv__buffer_free(&record);
     return status;
 }
@@ -85,14 +91,49 @@ static conv_status compare_with_kept(conv__saving *saving, conv__save *save, int
     return save->status = *again ? CONV_OK : status;
 }
 
+/* The caller's deadline went by waiting for the store; the disk gets a second of its own. */
+static int64_t disk_deadline(const conv__save *save)
+{
+    int64_t deadline = conv__deadline_in_ms(KEEP_MS);
+    return save->deadline_ns > deadline ? save->deadline_ns : deadline;
+}
+
+static conv__journal_change new_change(const conv__save *save)
+{
+    return (conv__journal_change){
+        .entry = {.kind = CONV__JOURNAL_EXCHANGE, .compare_reply = save->compare_reply}};
+}
+
+static void mark_first(conv__save *save)
+{
+    save->repeated = false;
+    save->fresh = true;
+}
+
+static conv_status mark_kept(conv__save *save, const conv_error *cause)
+{
+    save->journaled = true;
+    save->cause = cause != NULL ? cause->status : CONV_UNAVAILABLE;
+    if (cause != NULL) memcpy(save->cause_sqlstate, cause->sqlstate, sizeof save->cause_sqlstate);
+    conv__error_clear(&save->error);
+    return save->status = CONV_OK;
+}
+
+static conv_status mark_lost(conv__save *save, const conv_error *cause, const conv_error *error)
+{
+    conv__fail(&save->error, error->status, ACTION,
+               "the store can't save it (%s), nor the journal: %s",
+               cause != NULL ? cause->message : "it is away", error->message);
+    save->error.recovery = error->recovery;
+    save->error.outcome_unknown = cause != NULL && cause->outcome_unknown;
+    return save->status = error->status;
+}
+
 conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv_error *cause)
 {
     conv_error error = CONV_ERROR_INIT;
-    /* The caller's deadline went by waiting for the store; the disk gets a second of its own. */
-    int64_t deadline = conv__deadline_in_ms(KEEP_MS);
-    if (save->deadline_ns > deadline) deadline = save->deadline_ns;
-    conv__journal_change change = {
-        .entry = {.kind = CONV__JOURNAL_EXCHANGE, .compare_reply = save->compare_reply}};
+    int64_t deadline = disk_deadline(save);
+    conv__journal_change change = new_change(save);
     conv_status status = conv__saving_wait_for_room(saving, deadline, &error);
     for (bool again = true; status == CONV_OK && again;) {
         bool replaces = change.what == CONV__JOURNAL_REPLACE;
@@ -100,27 +141,58 @@ conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv
         status = put(saving, &change, save->exchange, deadline, &error);
         if (status == CONV_OK && !change.unchanged) {
             count_waiting_up(saving, replaces ? 0 : 1);
-            save->repeated = false;
-            save->fresh = true;
+            mark_first(save);
         } else if (status == CONV_OK) {
             change.what = CONV__JOURNAL_PUT;
             status = compare_with_kept(saving, save, deadline, &change, &again);
             if (status != CONV_OK) return status;
         }
     }
-    if (status == CONV_OK) {
-        save->journaled = true;
-        save->cause = cause != NULL ? cause->status : CONV_UNAVAILABLE;
-        if (cause != NULL)
-            memcpy(save->cause_sqlstate, cause->sqlstate, sizeof save->cause_sqlstate);
-        conv__error_clear(&save->error);
-        return save->status = CONV_OK;
+    return status == CONV_OK ? mark_kept(save, cause) : mark_lost(save, cause, &error);
+}
+
+/* All in one write of the journal; what it has already is left to conv__saving_keep. */
+static conv_status put_many(conv__saving *saving, conv__save *const *saves, size_t count,
+                            conv__journal_change *changes, conv__buffer *records, conv_error *error)
+{
+    int64_t deadline = disk_deadline(saves[0]);
+    int64_t more = 0;
+    conv_status status = conv__saving_wait_for_room(saving, deadline, error);
+    for (size_t i = 0; status == CONV_OK && i < count; i++) {
+        changes[i] = new_change(saves[i]);
+        status = describe(&changes[i], saves[i]->exchange, &records[i], error);
     }
-    conv__fail(&save->error, status, ACTION, "the store can't save it (%s), nor the journal: %s",
-               cause != NULL ? cause->message : "it is away", error.message);
-    save->error.recovery = error.recovery;
-    save->error.outcome_unknown = cause != NULL && cause->outcome_unknown;
-    return save->status = status;
+    if (status == CONV_OK) status = conv__saving_apply(saving, changes, count, deadline, error);
+    for (size_t i = 0; status == CONV_OK && i < count; i++)
+        if (!changes[i].unchanged) more++;
+    if (more > 0) count_waiting_up(saving, more);
+    return status;
+}
+
+void conv__saving_keep_many(conv__saving *saving, conv__save *const *saves,
+                            const conv_error *const *causes, size_t count)
+{
+    conv_error error = CONV_ERROR_INIT;
+    if (count == 0) return;
+    conv__journal_change *changes = conv__allocate(count * sizeof *changes);
+    conv__buffer *records = conv__allocate(count * sizeof *records);
+    conv_status status = changes == NULL || records == NULL
+                             ? conv__fail_memory(&error, ACTION_JOURNAL)
+                             : put_many(saving, saves, count, changes, records, &error);
+    for (size_t i = 0; i < count; i++) {
+        if (status != CONV_OK) {
+            (void)mark_lost(saves[i], causes[i], &error);
+        } else if (changes[i].unchanged) {
+            saves[i]->status = conv__saving_keep(saving, saves[i], causes[i]);
+        } else {
+            mark_first(saves[i]);
+            (void)mark_kept(saves[i], causes[i]);
+        }
+    }
+    for (size_t i = 0; records != NULL && i < count; i++)
+        conv__buffer_free(&records[i]);
+    conv__release(records);
+    conv__release(changes);
 }
 
 void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why)

@@ -2,6 +2,8 @@
  * journal is written stands in keep.c and changes.c, how it is drained in drain.c and notes.c. */
 #include "saving/saving.h"
 
+#include <string.h>
+
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/thread.h"
@@ -52,20 +54,22 @@ static bool must_wait(conv__saving *saving, const conv__save *save)
     return waits || !conv__saving_may_try(saving, ACTION_SAVE, NULL);
 }
 
-/* What the store answered, in the presence of a journal: nothing of what was accepted may be gone.
- */
-static conv_status settle(conv__saving *saving, conv__save *save, bool noted)
+/* Tells the breaker what the store answered, in the presence of a journal; whether the exchange is
+ * to be kept for another try. */
+static bool hear(conv__saving *saving, const conv__save *save)
 {
     bool waits = save->status != CONV_OK && conv__saving_may_wait(&save->error);
     if (waits && !conv__failure_of_row(&save->error))
         conv__saving_store_away(saving, &save->error);
     else
         conv__saving_store_back(saving);
-    if (waits) {
-        conv_error cause = save->error;
-        conv__saving_failed(saving, &cause);
-        return conv__saving_keep(saving, save, &cause);
-    }
+    if (waits) conv__saving_failed(saving, &save->error);
+    return waits;
+}
+
+/* What need not wait: nothing of what was accepted may be gone. */
+static conv_status settle(conv__saving *saving, conv__save *save, bool noted)
+{
     bool refused = save->status != CONV_OK && save->error.recovery == CONV_RECOVERY_REJECT;
     if (refused) (void)conv__saving_keep_dead(saving, save); /* else its note is all there is */
     conv__journal_key key = {save->exchange->session.session_id, save->exchange->exchange_id};
@@ -78,7 +82,9 @@ static conv_status save_or_keep(conv__saving *saving, conv__save *save, bool not
     if (saving->params.journal == NULL) return conv__writer_save(saving->writer, save);
     if (must_wait(saving, save)) return conv__saving_keep(saving, save, NULL);
     save->status = conv__writer_save(saving->writer, save);
-    return settle(saving, save, noted);
+    if (!hear(saving, save)) return settle(saving, save, noted);
+    conv_error cause = save->error;
+    return conv__saving_keep(saving, save, &cause);
 }
 
 conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted)
@@ -93,35 +99,66 @@ conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted
     return status;
 }
 
-/* One behind an exchange of its session that is on its way to the store must go there, too: in the
- * journal it would stand before it, should the store fail. */
-static bool goes_along(const conv__save *save, conv__save *const *batch, size_t count)
+static bool has_session(conv__save *const *saves, size_t count, const conv__save *save)
 {
     for (size_t i = 0; i < count; i++)
-        if (conv_uuid_compare(batch[i]->exchange->session.session_id,
+        if (conv_uuid_compare(saves[i]->exchange->session.session_id,
                               save->exchange->session.session_id) == 0)
             return true;
     return false;
 }
 
-void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count)
+/* Parts those that go to the store from those that go into the journal. What stands behind another
+ * of its session goes the same way: should the store fail, it would else stand before it. */
+static size_t part(conv__saving *saving, conv__save *const *saves, size_t count, conv__save **batch,
+                   conv__save **kept)
 {
-    conv__save *batch[CONV__SAVE_MANY]; /* a copy, because saving reorders it */
-    bool kept[CONV__SAVE_MANY] = {false};
-    bool has_journal = saving->params.journal != NULL;
-    int64_t begun = conv__monotonic_ns();
     size_t together = 0;
+    size_t apart = 0;
     for (size_t i = 0; i < count; i++) {
-        kept[i] =
-            has_journal && must_wait(saving, saves[i]) && !goes_along(saves[i], batch, together);
-        if (kept[i])
-            saves[i]->status = conv__saving_keep(saving, saves[i], NULL);
+        bool keeps = saving->params.journal != NULL &&
+                     ((apart > 0 && has_session(kept, apart, saves[i])) ||
+                      (must_wait(saving, saves[i]) && !has_session(batch, together, saves[i])));
+        if (keeps)
+            kept[apart++] = saves[i];
         else
             batch[together++] = saves[i];
     }
-    if (together > 0) conv__writer_save_many(saving->writer, batch, together);
-    for (size_t i = 0; has_journal && i < count; i++)
-        if (!kept[i]) saves[i]->status = settle(saving, saves[i], false);
+    return together;
+}
+
+/* Those that the store did not take for now, in the order in which they came. */
+static void settle_many(conv__saving *saving, conv__save *const *saves, size_t count)
+{
+    conv__save *waiting[CONV__SAVE_MANY];
+    const conv_error *causes[CONV__SAVE_MANY];
+    size_t waits = 0;
+    for (size_t i = 0; i < count; i++)
+        if (hear(saving, saves[i]))
+            waiting[waits++] = saves[i];
+        else
+            (void)settle(saving, saves[i], false);
+    conv_error *copies = conv__allocate(waits * sizeof *copies);
+    for (size_t i = 0; i < waits; i++) {
+        if (copies != NULL) copies[i] = waiting[i]->error;
+        causes[i] = copies != NULL ? &copies[i] : NULL;
+    }
+    conv__saving_keep_many(saving, waiting, causes, waits);
+    conv__release(copies);
+}
+
+void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count)
+{
+    static const conv_error *const away[CONV__SAVE_MANY];
+    conv__save *batch[CONV__SAVE_MANY];
+    conv__save *sent[CONV__SAVE_MANY]; /* a copy, because saving reorders it */
+    conv__save *kept[CONV__SAVE_MANY];
+    int64_t begun = conv__monotonic_ns();
+    size_t together = part(saving, saves, count, batch, kept);
+    conv__saving_keep_many(saving, kept, away, count - together);
+    memcpy(sent, batch, together * sizeof *sent);
+    if (together > 0) conv__writer_save_many(saving->writer, sent, together);
+    if (saving->params.journal != NULL) settle_many(saving, batch, together);
     int64_t store_us = (conv__monotonic_ns() - begun) / 1000;
     for (size_t i = 0; i < count; i++)
         conv__report_save(saving->params.bus, saves[i], store_us, CONV__REPORT_APART);

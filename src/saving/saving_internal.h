@@ -86,6 +86,10 @@ bool conv__saving_has_room(const conv__saving *saving);
 CONV_WARN_UNUSED conv_status conv__saving_keep(conv__saving *saving, conv__save *save,
                                                const conv_error *cause);
 
+/* The same for several, in their order and in one write; `causes` is one for each. */
+void conv__saving_keep_many(conv__saving *saving, conv__save *const *saves,
+                            const conv_error *const *causes, size_t count);
+
 /* Keeps an exchange that the store refused as a dead letter; says so in save->error. False when
  * that failed, too. */
 bool conv__saving_keep_dead(conv__saving *saving, conv__save *save);
