@@ -27,7 +27,8 @@ typedef enum conv_journal_kind {
                              open: a turn that was interrupted, without an answer */
     CONV_JOURNAL_EXCHANGE, /* waits for the store */
     CONV_JOURNAL_USAGE,    /* a usage record that waits for the store */
-    CONV_JOURNAL_DEAD      /* an exchange or a usage record that the store refused for good */
+    CONV_JOURNAL_DEAD /* an exchange or a usage record that the store refused for good, or a usage
+                         record whose log id another one has that was kept before */
 } conv_journal_kind;
 
 /* One entry. Belongs to the page it came from. */
