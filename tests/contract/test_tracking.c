@@ -345,6 +345,11 @@ static void what_a_turn_has_counted_is_not_counted_again(void **state)
     assert_ok(conv_track_usage(client, conv_reply_usage(reply), &error), error);
     assert_ok(conv_track_flush(client, 5000, NULL, &error), error);
     assert_int_equal(count(), before + 1);
+    conv_usage elsewhere = *conv_reply_usage(reply); /* the key is both ids */
+    elsewhere.session_id = conv_text(NULL);
+    assert_ok(conv_track_usage(client, &elsewhere, &error), error);
+    assert_ok(conv_track_flush(client, 5000, NULL, &error), error);
+    assert_int_equal(count(), before + 2);
     conv_reply_free(reply);
     assert_ok(conv_client_close(client, 5000, &error), error);
     conv_provider_free(params.provider);
