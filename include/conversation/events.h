@@ -43,7 +43,8 @@ extern "C" {
       "it waited in the journal, and its session or user was deleted; its usage record stays")     \
     X(USAGE_RECORDED, "usage.recorded", "a record that belongs to no exchange is in the store")    \
     X(USAGE_FLUSHED, "usage.flushed", "the tracker brought `record_count` records to the store")   \
-    X(USAGE_FAILED, "usage.failed", "the store refused a record for good; it is a dead letter")    \
+    X(USAGE_FAILED, "usage.failed",                                                                \
+      "the store refused a record for good; `dead`: it is a dead letter, else it is gone")         \
     X(DOCUMENT_REGISTERED, "document.registered", "it is in the store; usage.recorded follows")    \
     X(DOCUMENT_PROCESSED, "document.processed",                                                    \
       "an operation on it is in the store; its usage.recorded follows")                            \

@@ -20,7 +20,8 @@ typedef struct conv_client conv_client;
 
 #define CONV_UNKNOWN (-1) /* a count that nobody reported; stored as NULL, never as 0 */
 
-/* One record. Token kinds follow OpenTelemetry's GenAI conventions: `input_tokens` includes what
+/* One record; its key is log_id together with session_id, so that the same two are stored, and
+ * counted, once. Token kinds follow OpenTelemetry's GenAI conventions: `input_tokens` includes what
  * was read from and written to a cache, `output_tokens` includes reasoning. As input: start from
  * CONV_USAGE_INIT; texts are borrowed for the call. As output: everything lives as long as the
  * handle it came from. */

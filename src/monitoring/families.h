@@ -21,7 +21,8 @@ typedef enum conv__family_type {
     X(OPERATION_DURATION, "gen_ai_client_operation_duration_seconds", HISTOGRAM, "seconds",        \
       "How long the provider or the operation took; error_type says how it ended otherwise.")      \
     X(SAVE_FAILURES, "conversation_save_failures", COUNTER, "saves",                               \
-      "Exchanges that the store did not take, by cause and by what became of them.")               \
+      "Exchanges that the store did not take, and tracked records that it refused, by cause and "  \
+      "by what became of them.")                                                                   \
     X(EVENTS, "conversation_events", COUNTER, "events", "Events told, by kind.")                   \
     X(TURNS, "conversation_turns", COUNTER, "turns",                                               \
       "Answers of conv_process_message, by status.")                                               \

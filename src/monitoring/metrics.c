@@ -71,6 +71,13 @@ static void count_usage(conv__metrics *metrics, const conv_event *event)
     pthread_mutex_unlock(&metrics->lock);
 }
 
+static void count_failure(conv__metrics *metrics, const conv_event *event,
+                          conv__save_outcome outcome)
+{
+    size_t cause = (size_t)conv__cause_of(event->status, event->sqlstate);
+    count(metrics, CONV__CELL_FAILURES + cause * CONV__SAVE_OUTCOMES + outcome, 1);
+}
+
 static void count_save(conv__metrics *metrics, const conv_event *event, conv__save_outcome outcome)
 {
     if (event->store_us >= 0)
@@ -80,8 +87,7 @@ static void count_save(conv__metrics *metrics, const conv_event *event, conv__sa
     /* What was refused before anybody tried to save it is no failure of saving. */
     if (outcome == CONV__SAVE_SAVED || (event->store_us < 0 && outcome == CONV__SAVE_FAILED))
         return;
-    size_t cause = (size_t)conv__cause_of(event->status, event->sqlstate);
-    count(metrics, CONV__CELL_FAILURES + cause * CONV__SAVE_OUTCOMES + outcome, 1);
+    count_failure(metrics, event, outcome);
 }
 
 void conv__metrics_observe(void *context, const conv_event *event)
@@ -102,6 +108,9 @@ void conv__metrics_observe(void *context, const conv_event *event)
         break;
     case CONV_EVENT_USAGE_RECORDED:
         count_usage(metrics, event);
+        break;
+    case CONV_EVENT_USAGE_FAILED:
+        count_failure(metrics, event, event->dead ? CONV__SAVE_DEAD : CONV__SAVE_FAILED);
         break;
     default:
         break;

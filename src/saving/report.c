@@ -131,7 +131,7 @@ void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool throu
     set_usage(&event, save->row);
     event.through_journal = through_journal;
     if (failed) set_failure(&event, save->status, &save->error);
-    event.dead = failed;
+    event.dead = failed && (through_journal || save->dead);
     conv__bus_post(bus, &event);
 }
 

@@ -28,7 +28,8 @@ void conv__report_drained(conv__bus *bus, const conv__save *save);
 /* Of one that has left it unsaved, because what it belongs to was deleted. */
 void conv__report_dropped(conv__bus *bus, const conv__exchange *exchange);
 
-/* Of a usage record that is in the store, or that has become a dead letter. */
+/* Of a usage record that is in the store, or that it refused for good: what comes from the journal
+ * is then a dead letter in it. */
 void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool through_journal);
 
 /* Of a usage record that was committed by the caller's own transaction, with a change of its

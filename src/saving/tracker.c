@@ -1,9 +1,11 @@
 /* Buffering usage records. Two halves: callers fill one while the other one is on its way to the
  * store, each with a spool of its own, so that a spool is emptied only when all that is in it has
- * arrived. What a record becomes is worked out in the flush, but for what the spool needs. */
+ * arrived. Without a spool, what a person must mend is set aside, so that both halves go on. What a
+ * record becomes is worked out in the flush, but for what the spool needs. */
 #include "saving/tracker.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/thread.h"
@@ -16,15 +18,16 @@
 
 /* After a flush the thread looks for more by itself, so many times, before it sleeps until a caller
  * wakes it: waking costs the caller more than all the rest. */
-enum { HALVES = CONV__SPOOLS, RETRY_MS = 1000, NAP_MS = 1, NAPS = 20 };
+enum { HALVES = CONV__SPOOLS, RETRY_MS = 1000, RETRY_HELD_MS = 10000, NAP_MS = 1, NAPS = 20 };
 
 typedef conv__tracker_half half;
 
 struct conv__tracker {
     conv__tracker_params params;
-    pthread_mutex_t lock;  /* of the half being filled and of what follows */
-    pthread_mutex_t flush; /* one flush at a time; taken before `lock` */
+    pthread_mutex_t lock; /* of the half being filled, of all numbers, and of what follows */
     pthread_cond_t wake;
+    pthread_cond_t flushed; /* a flush has ended */
+    bool flushing;          /* one at a time; the half that is not filled, and `held`, are its */
     pthread_t thread;
     bool has_thread;
     bool stopping;
@@ -32,6 +35,11 @@ struct conv__tracker {
     half halves[HALVES];
     half *filling;
     int64_t flush_at_ns; /* when the oldest record of the filling half is due */
+    half held;           /* set aside */
+    conv_error held_because;
+    int64_t retry_held_at_ns;
+    size_t refused; /* records that are gone since that was last told */
+    conv_error refusal;
 };
 
 static conv_status encode(conv__arena *arena, const conv__tracker *tracker, const conv_usage *usage,
@@ -50,11 +58,11 @@ static conv_status encode(conv__arena *arena, const conv__tracker *tracker, cons
     return status;
 }
 
-static conv_status no_room(const half *filling, conv_error *error)
+static conv_status no_room(const conv__tracker *tracker, conv_error *error)
 {
     return conv__fail(error, CONV_LIMIT, ACTION,
                       "%zu usage records are buffered already and the store does not take them",
-                      filling->records);
+                      tracker->filling->records + tracker->held.records);
 }
 
 /* With the lock held, once the record is in the half. */
@@ -73,7 +81,7 @@ static conv_status add_frame(conv__tracker *tracker, conv_bytes frame, conv_erro
 {
     half *filling = tracker->filling;
     if (filling->frames.size + frame.size > tracker->params.buffer_bytes)
-        return no_room(filling, error);
+        return no_room(tracker, error);
     /* Memory first: what the caller is told was not taken must not come back from the spool. */
     size_t before = filling->frames.size;
     conv_status status = CONV_OK;
@@ -99,8 +107,8 @@ static conv_status take_copy(conv__tracker *tracker, const conv_usage *usage, co
     size_t size = conv__usage_copy_size(usage);
     pthread_mutex_lock(&tracker->lock);
     conv__usage_copies *copies = &tracker->filling->copies;
-    if (copies->bytes + size > tracker->params.buffer_bytes)
-        status = no_room(tracker->filling, error);
+    if (copies->bytes + tracker->held.copies.bytes + size > tracker->params.buffer_bytes)
+        status = no_room(tracker, error);
     else if (!conv__usage_copies_add(copies, usage, prices))
         status = conv__fail_memory(error, ACTION);
     else
@@ -131,30 +139,77 @@ static half *other_half(conv__tracker *tracker)
     return tracker->filling == &tracker->halves[0] ? &tracker->halves[1] : &tracker->halves[0];
 }
 
-/* With the flush lock held: saves a half that nobody fills, and empties it. */
-static conv_status flush_half(conv__tracker *tracker, half *full, int64_t deadline_ns,
-                              int64_t *flushed, conv_error *error)
+/* One flush at a time: waits for the one under way. False when the deadline has passed. */
+static bool begin_flush(conv__tracker *tracker, int64_t deadline_ns)
 {
-    if (full->records == 0) return CONV_OK;
-    conv_status status =
-        conv__tracker_half_save(&tracker->params, full, deadline_ns, flushed, error);
-    if (status == CONV_OK && full->spool.descriptor >= 0)
-        status = conv__spool_clear(&full->spool, error);
-    full->tried = status != CONV_OK;
-    if (status != CONV_OK) return status;
-    conv__buffer_clear(&full->frames);
-    conv__usage_copies_clear(&full->copies);
     pthread_mutex_lock(&tracker->lock);
-    full->records = 0;
+    bool free = true;
+    while (free && tracker->flushing)
+        free = conv__condition_wait(&tracker->flushed, &tracker->lock, deadline_ns);
+    if (free) tracker->flushing = true;
     pthread_mutex_unlock(&tracker->lock);
+    return free;
+}
+
+static void end_flush(conv__tracker *tracker)
+{
+    pthread_mutex_lock(&tracker->lock);
+    tracker->flushing = false;
+    pthread_cond_signal(&tracker->flushed);
+    pthread_mutex_unlock(&tracker->lock);
+}
+
+/* With the lock held. */
+static size_t count(const conv__tracker *tracker)
+{
+    return tracker->halves[0].records + tracker->halves[1].records + tracker->held.records;
+}
+
+/* With the lock held, after a flush of `from` that the store has answered: what is held goes to the
+ * others, and the half is empty; of those themselves only what is held still stays. */
+static conv_status set_aside(conv__tracker *tracker, half *from, size_t records, conv_error *error)
+{
+    conv__usage_copies rest = {0};
+    if (records > 0 && !conv__tracker_half_rest(from, &rest))
+        return conv__fail_memory(error, ACTION);
+    conv__tracker_half_clear(from);
+    from->records = 0;
+    conv__usage_copies_join(&tracker->held.copies, &rest);
+    tracker->held.records += records;
+    tracker->held.tried = true;
     return CONV_OK;
 }
 
-conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, size_t *pending,
-                                conv_error *error)
+/* Within a flush: saves a half that nobody fills, or what is held. */
+static conv_status flush_half(conv__tracker *tracker, half *full, int64_t deadline_ns,
+                              conv__flushed *flushed, conv_error *error)
 {
-    int64_t flushed = 0;
-    pthread_mutex_lock(&tracker->flush);
+    if (full->records == 0) return CONV_OK;
+    size_t before = flushed->settled;
+    size_t held = flushed->held;
+    conv_status status =
+        conv__tracker_half_save(&tracker->params, full, deadline_ns, flushed, error);
+    size_t settled = flushed->settled - before;
+    held = flushed->held - held;
+    if (status == CONV_OK && full->spool.descriptor >= 0)
+        status = conv__spool_clear(&full->spool, error);
+    pthread_mutex_lock(&tracker->lock);
+    full->tried = true;
+    if (status == CONV_OK) {
+        status = set_aside(tracker, full, held, error);
+        if (full != &tracker->held) full->tried = status != CONV_OK;
+    }
+    /* Never 0 while something is left to do: a damaged spool may hold more than was counted. */
+    if (status != CONV_OK) full->records = settled < full->records ? full->records - settled : 1;
+    pthread_mutex_unlock(&tracker->lock);
+    return status;
+}
+
+static conv_status flush_all(conv__tracker *tracker, int64_t deadline_ns, bool with_held,
+                             conv_error *error)
+{
+    conv__flushed flushed = {0};
+    bool had_held = tracker->held.records > 0;
     /* What an earlier flush left behind first: records keep their order. */
     conv_status status = flush_half(tracker, other_half(tracker), deadline_ns, &flushed, error);
     if (status == CONV_OK) {
@@ -164,18 +219,63 @@ conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, siz
         pthread_mutex_unlock(&tracker->lock);
         status = flush_half(tracker, full, deadline_ns, &flushed, error);
     }
+    /* What can't go yet last: it holds up nobody else. */
+    if (status == CONV_OK && had_held && with_held)
+        status = flush_half(tracker, &tracker->held, deadline_ns, &flushed, error);
     pthread_mutex_lock(&tracker->lock);
-    if (pending != NULL) *pending = tracker->halves[0].records + tracker->halves[1].records;
+    if (with_held || !had_held) tracker->retry_held_at_ns = conv__deadline_in_ms(RETRY_HELD_MS);
+    if (flushed.held > 0) tracker->held_because = flushed.held_because;
+    if (flushed.refused > 0) tracker->refusal = flushed.refusal;
+    tracker->refused += flushed.refused;
     pthread_mutex_unlock(&tracker->lock);
-    pthread_mutex_unlock(&tracker->flush);
-    conv__report_flush(conv__saving_bus(tracker->params.saving), flushed);
+    conv__report_flush(conv__saving_bus(tracker->params.saving), flushed.stored);
+    return status;
+}
+
+static conv_status tell(conv_error *error, const conv_error *why, size_t records, const char *what)
+{
+    conv__fail(error, why->status, ACTION, "%s: %zu, the last one because %s", what, records,
+               why->message);
+    if (error == NULL) return why->status;
+    error->recovery = why->recovery;
+    memcpy(error->sqlstate, why->sqlstate, sizeof error->sqlstate);
+    return why->status;
+}
+
+/* With the lock held, after a flush that the store has answered: what became of single records. */
+static conv_status tell_records(conv__tracker *tracker, conv_error *error)
+{
+    size_t refused = tracker->refused;
+    tracker->refused = 0;
+    if (refused > 0)
+        return tell(error, &tracker->refusal, refused,
+                    "usage records that the store refused for good and no journal keeps");
+    if (tracker->held.records > 0)
+        return tell(error, &tracker->held_because, tracker->held.records,
+                    "usage records that wait in memory until a person has mended the cause");
+    return CONV_OK;
+}
+
+conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, size_t *pending,
+                                conv_error *error)
+{
+    bool begun = begin_flush(tracker, deadline_ns);
+    conv_status status =
+        begun ? flush_all(tracker, deadline_ns, true, error)
+              : conv__fail(error, CONV_TIMEOUT, ACTION,
+                           "another flush was still waiting for the store when the time was up");
+    pthread_mutex_lock(&tracker->lock);
+    if (pending != NULL) *pending = count(tracker);
+    if (status == CONV_OK) status = tell_records(tracker, error);
+    pthread_mutex_unlock(&tracker->lock);
+    if (begun) end_flush(tracker);
     return status;
 }
 
 size_t conv__tracker_buffered(conv__tracker *tracker)
 {
     pthread_mutex_lock(&tracker->lock);
-    size_t buffered = tracker->halves[0].records + tracker->halves[1].records;
+    size_t buffered = count(tracker);
     pthread_mutex_unlock(&tracker->lock);
     return buffered;
 }
@@ -184,10 +284,12 @@ size_t conv__tracker_buffered(conv__tracker *tracker)
 static int64_t due_at(conv__tracker *tracker, int64_t retry_at_ns)
 {
     const half *filling = tracker->filling;
+    int64_t held_at_ns = tracker->held.records > 0 ? tracker->retry_held_at_ns : CONV__NO_DEADLINE;
     if (retry_at_ns != 0) return retry_at_ns;
     if (other_half(tracker)->records > 0) return 0; /* by a flush that failed, or a process */
-    if (filling->records == 0) return CONV__NO_DEADLINE;
-    return filling->records >= tracker->params.flush_records ? 0 : tracker->flush_at_ns;
+    if (filling->records == 0) return held_at_ns;
+    if (filling->records >= tracker->params.flush_records) return 0;
+    return held_at_ns < tracker->flush_at_ns ? held_at_ns : tracker->flush_at_ns;
 }
 
 /* Until a flush is due; false when it is time to stop. */
@@ -209,14 +311,21 @@ static bool wait_until_due(conv__tracker *tracker, bool failed)
     return go_on;
 }
 
+static bool flush_by_itself(conv__tracker *tracker)
+{
+    int64_t deadline_ns = conv__deadline_in_ms(tracker->params.store_timeout_ms);
+    if (!begin_flush(tracker, deadline_ns)) return false;
+    bool with_held = conv__deadline_passed(tracker->retry_held_at_ns);
+    conv_status status = flush_all(tracker, deadline_ns, with_held, NULL);
+    end_flush(tracker);
+    return status == CONV_OK;
+}
+
 static void *run(void *context)
 {
-    conv__tracker *tracker = context;
     bool failed = false;
-    while (wait_until_due(tracker, failed)) {
-        int64_t deadline = conv__deadline_in_ms(tracker->params.store_timeout_ms);
-        failed = conv__tracker_flush(tracker, deadline, NULL, NULL) != CONV_OK;
-    }
+    while (wait_until_due(context, failed))
+        failed = !flush_by_itself(context);
     return NULL;
 }
 
@@ -245,14 +354,12 @@ static conv_status open_spools(conv__tracker *tracker, conv_error *error)
 
 static void destroy(conv__tracker *tracker)
 {
-    for (int i = 0; i < HALVES; i++) {
-        conv__buffer_free(&tracker->halves[i].frames);
-        conv__usage_copies_free(&tracker->halves[i].copies);
-        conv__spool_close(&tracker->halves[i].spool);
-    }
+    for (int i = 0; i < HALVES; i++)
+        conv__tracker_half_free(&tracker->halves[i]);
+    conv__tracker_half_free(&tracker->held);
     pthread_cond_destroy(&tracker->wake);
+    pthread_cond_destroy(&tracker->flushed);
     pthread_mutex_destroy(&tracker->lock);
-    pthread_mutex_destroy(&tracker->flush);
     conv__release(tracker);
 }
 
@@ -265,9 +372,10 @@ conv_status conv__tracker_create(const conv__tracker_params *params, conv__track
     made->params = *params;
     made->filling = &made->halves[0];
     made->halves[0].spool.descriptor = made->halves[1].spool.descriptor = -1;
+    made->held.spool.descriptor = -1;
     pthread_mutex_init(&made->lock, NULL);
-    pthread_mutex_init(&made->flush, NULL);
     conv__condition_init(&made->wake);
+    conv__condition_init(&made->flushed);
     conv_status status = open_spools(made, error);
     if (status == CONV_OK && !conv__thread_start(&made->thread, run, made))
         status = conv__fail(error, CONV_NO_MEMORY, ACTION, "no thread can be started");
@@ -282,7 +390,6 @@ conv_status conv__tracker_create(const conv__tracker_params *params, conv__track
 
 size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns, bool *spooled)
 {
-    size_t pending = 0;
     *spooled = false;
     if (tracker == NULL) return 0;
     pthread_mutex_lock(&tracker->lock);
@@ -290,8 +397,8 @@ size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns, bool *sp
     pthread_cond_signal(&tracker->wake);
     pthread_mutex_unlock(&tracker->lock);
     pthread_join(tracker->thread, NULL);
-    conv_status status = conv__tracker_flush(tracker, deadline_ns, &pending, NULL);
-    if (status == CONV_OK) pending = 0;
+    if (begin_flush(tracker, deadline_ns)) (void)flush_all(tracker, deadline_ns, true, NULL);
+    size_t pending = count(tracker) + tracker->refused;
     *spooled = tracker->params.spool != NULL;
     destroy(tracker);
     return pending;

@@ -10,6 +10,7 @@
 #include "core/time.h"
 #include "saving/record.h"
 #include "saving/report.h"
+#include "saving/retry.h"
 #include "saving/usage_batch.h"
 
 #define ACTION "track usage"
@@ -23,21 +24,23 @@ typedef struct flush_batch {
     conv__usage_save *saves;
     conv__usage_kept *kept;
     conv_bytes *records; /* absent without a spool: there is no journal to keep them in either */
+    size_t *places;      /* in the half */
     size_t count;
 } flush_batch;
 
 /* What the threads of one flush share. The lock is held for all but the waiting for the store. */
 typedef struct flush {
     const conv__tracker_params *params;
-    const conv__tracker_half *half;
+    conv__tracker_half *half;
     int64_t deadline_ns;
     size_t capacity; /* of a batch */
     pthread_mutex_t lock;
     size_t position; /* in the frames */
     conv__usage_place place;
+    size_t next; /* the place of the next record */
     bool begun;
     bool ended; /* all are read */
-    int64_t flushed;
+    conv__flushed *flushed;
     conv_status status;
     conv_error error;
 } flush;
@@ -49,8 +52,9 @@ static bool make_batch(flush *self, flush_batch *batch)
     batch->saves = conv__allocate(count * sizeof *batch->saves);
     batch->kept = conv__allocate(count * sizeof *batch->kept);
     batch->records = conv__allocate(count * sizeof *batch->records);
+    batch->places = conv__allocate(count * sizeof *batch->places);
     return batch->rows != NULL && batch->saves != NULL && batch->kept != NULL &&
-           batch->records != NULL;
+           batch->records != NULL && batch->places != NULL;
 }
 
 static void free_batch(flush_batch *batch)
@@ -60,6 +64,22 @@ static void free_batch(flush_batch *batch)
     conv__release(batch->saves);
     conv__release(batch->kept);
     conv__release(batch->records);
+    conv__release(batch->places);
+}
+
+/* Takes the record that was read into the batch, unless an earlier flush has settled it. */
+static bool take(flush *self, flush_batch *batch)
+{
+    conv__buffer *settled = &self->half->settled;
+    size_t place = self->next++;
+    if (place == settled->size) conv__buffer_append(settled, "", 1);
+    if (settled->failed) {
+        settled->failed = false;
+        self->status = conv__fail_memory(&self->error, ACTION);
+        return false;
+    }
+    if (settled->data[place] == 0) batch->places[batch->count++] = place;
+    return true;
 }
 
 /* What the spool gave back and is no whole record is not dropped in silence: it becomes a dead
@@ -76,10 +96,7 @@ static bool read_frame(flush *self, flush_batch *batch)
             conv__fail(&why, CONV_BAD_DATA, ACTION, "a part of the usage spool is damaged");
     else
         self->status = conv__record_read_usage(*record, &batch->rows[batch->count], &why);
-    if (self->status == CONV_OK) {
-        batch->count++;
-        return true;
-    }
+    if (self->status == CONV_OK) return take(self, batch);
     if (self->status == CONV_NO_MEMORY) {
         self->error = why;
         return false;
@@ -99,8 +116,7 @@ static bool read_copy(flush *self, flush_batch *batch)
     self->params->finish(copy->prices, &usage);
     self->status =
         conv__usage_to_row(&batch->arena, &usage, &batch->rows[batch->count], &self->error);
-    if (self->status == CONV_OK) batch->count++;
-    return self->status == CONV_OK;
+    return self->status == CONV_OK && take(self, batch);
 }
 
 /* The next records; none at the end or after a failure. */
@@ -137,7 +153,7 @@ static void offer(const flush *self, flush_batch *batch)
     }
 }
 
-/* What the store did not take goes into the journal, as waiting or as dead letters. */
+/* With a journal: what the store did not take goes into it, as waiting or as dead letters. */
 static conv_status keep(const flush *self, flush_batch *batch, conv_error *error)
 {
     size_t count = 0;
@@ -158,17 +174,58 @@ static conv_status keep(const flush *self, flush_batch *batch, conv_error *error
                                    error);
 }
 
-/* What is in the store now, and what has become a dead letter. */
-static void tell(flush *self, const flush_batch *batch, bool kept)
+static void settle(flush *self, size_t place)
+{
+    self->half->settled.data[place] = 1;
+    self->flushed->settled++;
+}
+
+/* Without a journal: what the store refuses for good is gone, and what a person must mend is left
+ * where it is; neither holds up the others. */
+static conv_status part_with(flush *self, const flush_batch *batch, conv_error *error)
+{
+    conv_status status = CONV_OK;
+    conv__flushed *flushed = self->flushed;
+    for (size_t i = 0; i < batch->count; i++) {
+        const conv__usage_save *save = &batch->saves[i];
+        if (save->status == CONV_OK) continue;
+        if (save->status == CONV_NO_MEMORY || !conv__failure_of_row(&save->error)) {
+            status = save->status;
+            *error = save->error;
+        } else if (conv__saving_may_wait(&save->error)) {
+            flushed->held++;
+            flushed->held_because = save->error;
+        } else {
+            flushed->refused++;
+            flushed->refusal = save->error;
+            settle(self, batch->places[i]);
+            conv__report_usage(conv__saving_bus(self->params->saving), save, false);
+        }
+    }
+    return status;
+}
+
+/* Settles and tells what is in the store now, and with `kept` what has gone into the journal. */
+static void settle_saved(flush *self, flush_batch *batch, bool kept)
 {
     conv__bus *bus = conv__saving_bus(self->params->saving);
     for (size_t i = 0; i < batch->count; i++) {
-        const conv__usage_save *save = &batch->saves[i];
-        bool stored = save->status == CONV_OK && save->fresh;
-        bool dead = save->status != CONV_OK && kept && !conv__saving_may_wait(&save->error);
-        if (stored) self->flushed++;
-        if (stored || dead) conv__report_usage(bus, save, false);
+        conv__usage_save *save = &batch->saves[i];
+        bool stored = save->status == CONV_OK;
+        if (!stored && !kept) continue;
+        settle(self, batch->places[i]);
+        save->dead = !stored && !conv__saving_may_wait(&save->error);
+        if (stored && save->fresh) self->flushed->stored++;
+        if (save->dead || (stored && save->fresh)) conv__report_usage(bus, save, false);
     }
+}
+
+static conv_status settle_batch(flush *self, flush_batch *batch, conv_error *error)
+{
+    bool spooled = self->half->spool.descriptor >= 0;
+    conv_status status = spooled ? keep(self, batch, error) : part_with(self, batch, error);
+    settle_saved(self, batch, spooled && status == CONV_OK);
+    return status;
 }
 
 static void *work(void *context)
@@ -185,8 +242,7 @@ static void *work(void *context)
         pthread_mutex_unlock(&self->lock);
         offer(self, &batch);
         pthread_mutex_lock(&self->lock);
-        conv_status status = keep(self, &batch, &error);
-        tell(self, &batch, status == CONV_OK);
+        conv_status status = settle_batch(self, &batch, &error);
         if (status != CONV_OK && self->status == CONV_OK) {
             self->status = status;
             self->error = error;
@@ -197,14 +253,14 @@ static void *work(void *context)
     return NULL;
 }
 
-conv_status conv__tracker_half_save(const conv__tracker_params *params,
-                                    const conv__tracker_half *half, int64_t deadline_ns,
-                                    int64_t *flushed, conv_error *error)
+conv_status conv__tracker_half_save(const conv__tracker_params *params, conv__tracker_half *half,
+                                    int64_t deadline_ns, conv__flushed *flushed, conv_error *error)
 {
     flush self = {.params = params,
                   .half = half,
                   .deadline_ns = deadline_ns,
                   .capacity = half->records < BATCH ? half->records : BATCH,
+                  .flushed = flushed,
                   .error = CONV_ERROR_INIT};
     pthread_t helpers[FLUSHERS_MOST];
     int started = 0;
@@ -218,7 +274,35 @@ conv_status conv__tracker_half_save(const conv__tracker_params *params,
     while (started > 0)
         pthread_join(helpers[--started], NULL);
     pthread_mutex_destroy(&self.lock);
-    *flushed += self.flushed;
     if (self.status != CONV_OK && error != NULL) *error = self.error;
     return self.status;
+}
+
+bool conv__tracker_half_rest(const conv__tracker_half *half, conv__usage_copies *rest)
+{
+    conv__usage_place place = {0};
+    const conv__usage_copy *copy;
+    *rest = (conv__usage_copies){0};
+    for (size_t i = 0; (copy = conv__usage_copies_next(&half->copies, &place)) != NULL; i++) {
+        if (i < half->settled.size && half->settled.data[i] != 0) continue;
+        if (conv__usage_copies_add(rest, &copy->usage, copy->prices)) continue;
+        conv__usage_copies_free(rest);
+        return false;
+    }
+    return true;
+}
+
+void conv__tracker_half_clear(conv__tracker_half *half)
+{
+    conv__buffer_clear(&half->frames);
+    conv__buffer_clear(&half->settled);
+    conv__usage_copies_clear(&half->copies);
+}
+
+void conv__tracker_half_free(conv__tracker_half *half)
+{
+    conv__buffer_free(&half->frames);
+    conv__buffer_free(&half->settled);
+    conv__usage_copies_free(&half->copies);
+    conv__spool_close(&half->spool);
 }

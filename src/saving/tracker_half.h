@@ -10,17 +10,38 @@
 typedef struct conv__tracker_half {
     conv__usage_copies copies; /* without a spool */
     conv__buffer frames;       /* with one: what is in it */
-    size_t records;
-    bool tried; /* some may be in the store */
+    size_t records;            /* for which something is left to do */
+    bool tried;                /* some may be in the store */
+    conv__buffer settled;      /* a byte for each record, in order, as far as they were read: 1 when
+                                * it is in the store or the journal, or was refused */
     conv__spool spool;
 } conv__tracker_half;
 
-/* Brings all into the store, or else the journal; adds to `flushed` what the store has now. Changes
- * nothing of the half: after a failure all are brought again. The statuses of
- * conv__tracker_flush. */
+/* What a flush did. Zero is nothing. */
+typedef struct conv__flushed {
+    int64_t stored; /* records that the store has now, and had not before */
+    size_t settled; /* records for which nothing is left to do */
+    size_t refused; /* of these: by the store, for good, and there is no journal to keep them in */
+    size_t held;    /* records that wait until a person has mended something; without a journal */
+    conv_error refusal;
+    conv_error held_because;
+} conv__flushed;
+
+/* Brings what is not settled into the store, or else the journal; adds to `flushed`. CONV_OK: all
+ * are settled but those held. A failure is of the store or the journal as a whole. `records` is
+ * left to the caller: to be lowered by what was settled. */
 CONV_WARN_UNUSED conv_status conv__tracker_half_save(const conv__tracker_params *params,
-                                                     const conv__tracker_half *half,
-                                                     int64_t deadline_ns, int64_t *flushed,
-                                                     conv_error *error);
+                                                     conv__tracker_half *half, int64_t deadline_ns,
+                                                     conv__flushed *flushed, conv_error *error);
+
+/* Copies what a flush without a spool has left unsettled. False when out of memory; then `rest` is
+ * empty. */
+CONV_WARN_UNUSED bool conv__tracker_half_rest(const conv__tracker_half *half,
+                                              conv__usage_copies *rest);
+
+/* Empties a half without a spool, or one whose spool is empty. It keeps its memory. */
+void conv__tracker_half_clear(conv__tracker_half *half);
+
+void conv__tracker_half_free(conv__tracker_half *half);
 
 #endif

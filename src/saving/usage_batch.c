@@ -15,6 +15,14 @@ static void fail_all(conv__usage_save *saves, size_t count, const conv_error *er
     }
 }
 
+/* One that failed for all of them, or NULL. */
+static const conv__usage_save *find_away(const conv__usage_save *saves, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (saves[i].status != CONV_OK && !conv__failure_of_row(&saves[i].error)) return &saves[i];
+    return NULL;
+}
+
 static conv_status transact(conv__store *store, const conv__usage_row *const *rows, size_t count,
                             bool tried, bool *inserted, int64_t deadline_ns, conv_error *error)
 {
@@ -46,7 +54,12 @@ static void save_rows(conv__store *store, conv__usage_save *saves, const conv__u
         if (conv__failure_of_row(&error) && count > 1) {
             size_t half = count / 2;
             save_rows(store, saves, rows, inserted, half, true, deadline_ns);
-            save_rows(store, saves + half, rows + half, inserted, count - half, true, deadline_ns);
+            const conv__usage_save *away = find_away(saves, half);
+            if (away != NULL)
+                fail_all(saves + half, count - half, &away->error);
+            else
+                save_rows(store, saves + half, rows + half, inserted, count - half, true,
+                          deadline_ns);
             return;
         }
         if (!conv__retry_after(&error, failures, conv__retry_random(), &pause_ms) ||

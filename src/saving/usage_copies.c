@@ -94,6 +94,19 @@ const conv__usage_copy *conv__usage_copies_next(const conv__usage_copies *copies
     return copy;
 }
 
+void conv__usage_copies_join(conv__usage_copies *copies, conv__usage_copies *from)
+{
+    if (from->first == NULL) return;
+    if (copies->last != NULL)
+        copies->last->next = from->first;
+    else
+        copies->first = from->first;
+    copies->last = from->last;
+    copies->bytes += from->bytes;
+    from->first = from->last = NULL;
+    from->bytes = 0;
+}
+
 static void release_all(struct conv__usage_chunk *chunk)
 {
     while (chunk != NULL) {

@@ -42,6 +42,9 @@ size_t conv__usage_copy_size(const conv_usage *usage);
 const conv__usage_copy *conv__usage_copies_next(const conv__usage_copies *copies,
                                                 conv__usage_place *place);
 
+/* Moves all of `from` behind those of `copies`; it needs no memory. */
+void conv__usage_copies_join(conv__usage_copies *copies, conv__usage_copies *from);
+
 void conv__usage_copies_clear(conv__usage_copies *copies); /* keeps some memory */
 void conv__usage_copies_free(conv__usage_copies *copies);
 

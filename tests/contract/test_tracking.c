@@ -345,6 +345,11 @@ static void what_a_turn_has_counted_is_not_counted_again(void **state)
     assert_ok(conv_track_usage(client, conv_reply_usage(reply), &error), error);
     assert_ok(conv_track_flush(client, 5000, NULL, &error), error);
     assert_int_equal(count(), before + 1);
+    conv_usage elsewhere = *conv_reply_usage(reply); /* the key is both ids */
+    elsewhere.session_id = conv_text(NULL);
+    assert_ok(conv_track_usage(client, &elsewhere, &error), error);
+    assert_ok(conv_track_flush(client, 5000, NULL, &error), error);
+    assert_int_equal(count(), before + 2);
     conv_reply_free(reply);
     assert_ok(conv_client_close(client, 5000, &error), error);
     conv_provider_free(params.provider);
@@ -401,6 +406,101 @@ static void the_journal_takes_no_more_than_its_limit(void **state)
     assert_int_equal(count(), before + tracked);
 }
 
+/* A trigger that refuses each record of the operation "poison". */
+static void set_poison(bool set, const char *sqlstate)
+{
+    char sql[512];
+    bool postgres = strcmp(kind, "postgresql") == 0;
+    if (!set)
+        snprintf(sql, sizeof sql, "DROP TRIGGER poison%s", postgres ? " ON usage_logs" : "");
+    else if (postgres)
+        snprintf(sql, sizeof sql,
+                 "CREATE OR REPLACE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                 " RAISE EXCEPTION USING ERRCODE = '%s', MESSAGE = 'poison'; END $$;"
+                 "CREATE TRIGGER poison BEFORE INSERT ON usage_logs FOR EACH ROW"
+                 " WHEN (NEW.operation = 'poison') EXECUTE FUNCTION poison()",
+                 sqlstate);
+    else
+        snprintf(sql, sizeof sql,
+                 "CREATE TRIGGER poison BEFORE INSERT ON usage_logs WHEN NEW.operation = 'poison'"
+                 " BEGIN SELECT RAISE(ABORT, 'poison'); END");
+    test_store_execute(kind, sql);
+}
+
+static void track_with_poison(conv_client *client)
+{
+    conv_error error;
+    conv_usage usage = embedding();
+    track(client, 4);
+    usage.operation = conv_text("poison");
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    track(client, 4);
+}
+
+static conv_status keep_failure(void *context, const conv_event *event)
+{
+    *(conv_event *)context = *event;
+    return CONV_OK;
+}
+
+static void a_refused_record_is_told_and_holds_up_no_other(void **state)
+{
+    (void)state;
+    size_t pending = 99;
+    conv_error error;
+    conv_event failure = {0};
+    conv_metrics *metrics = NULL;
+    uint64_t subscription = 0;
+    int64_t before = count();
+    conv_client *client = open_client(false, 1000);
+    conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
+    params.kinds = CONV_EVENT_SET(CONV_EVENT_USAGE_FAILED);
+    params.handler = keep_failure;
+    params.context = &failure;
+    assert_ok(conv_event_subscribe(client, &params, &subscription, &error), error);
+    set_poison(true, "22023");
+    track_with_poison(client);
+    assert_status(conv_track_flush(client, 30000, &pending, &error), CONV_BAD_DATA, error);
+    assert_int_equal(error.recovery, CONV_RECOVERY_REJECT);
+    assert_int_equal(pending, 0);
+    assert_int_equal(count(), before + 8);
+    track(client, 3);
+    assert_ok(conv_track_flush(client, 30000, &pending, &error), error);
+    assert_int_equal(count(), before + 11);
+    assert_ok(conv_metrics_read(client, CONV_METRICS_PROMETHEUS, &metrics, &error), error);
+    const char *failed = strstr(conv_metrics_text(metrics), "conversation_save_failures_total{");
+    assert_non_null(failed);
+    assert_non_null(strstr(failed, "result=\"failed\"} 1\n"));
+    conv_metrics_free(metrics);
+    set_poison(false, NULL);
+    assert_ok(conv_client_close(client, 30000, &error), error);
+    assert_int_equal(failure.kind, CONV_EVENT_USAGE_FAILED);
+    assert_string_equal(failure.operation, "poison");
+    assert_int_equal(failure.status, CONV_BAD_DATA);
+    assert_false(failure.dead);
+}
+
+static void what_a_person_must_mend_holds_up_no_other(void **state)
+{
+    (void)state;
+    size_t pending = 0;
+    conv_error error;
+    int64_t before = count();
+    if (strcmp(kind, "postgresql") != 0) return; /* SQLite knows no such failure of a single row */
+    conv_client *client = open_client(false, 1000);
+    set_poison(true, "42501");
+    for (int round = 1; round <= 2; round++) {
+        track_with_poison(client);
+        assert_status(conv_track_flush(client, 30000, &pending, &error), CONV_PERMISSION, error);
+        assert_int_equal(error.recovery, CONV_RECOVERY_OPERATOR);
+        assert_int_equal(pending, round);
+        assert_int_equal(count(), before + 8 * round);
+    }
+    set_poison(false, NULL);
+    assert_ok(conv_client_close(client, 30000, &error), error);
+    assert_int_equal(count(), before + 18);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +517,8 @@ int main(void)
         cmocka_unit_test(what_a_turn_has_counted_is_not_counted_again),
         cmocka_unit_test(flushing_says_how_many_are_not_safe),
         cmocka_unit_test(the_journal_takes_no_more_than_its_limit),
+        cmocka_unit_test(a_refused_record_is_told_and_holds_up_no_other),
+        cmocka_unit_test(what_a_person_must_mend_holds_up_no_other),
     };
     return RUN_TESTS_WITH("tracking", tests, setup, teardown);
 }

@@ -1,12 +1,14 @@
 /* One exchange among 1,000 that the server refuses, for each SQLSTATE of class 22 and the other
  * codes that reject data: the 999 others are stored. Where a caller waits, it hears of it; where
  * there is a journal, it becomes a dead letter, too. And one that a person must mend first: it
- * waits with its session, the others are stored meanwhile. `--trials N`: every N-th code. */
+ * waits with its session, the others are stored meanwhile. The same of tracked usage records,
+ * without a journal and with one. `--trials N`: every N-th code. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/tracking.h"
 #include "fault/caller.h"
 #include "fault/proxy.h"
 #include "fault/report.h"
@@ -87,18 +89,23 @@ static long save_all(poisoning *self)
     return wrong;
 }
 
-static void set_poison(poisoning *self, server *store)
+static void set_trigger(const poisoning *self, server *store, const char *table, const char *column)
 {
     char sql[512];
     snprintf(
         sql, sizeof sql,
         "CREATE OR REPLACE FUNCTION fault_poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " IF NEW.content LIKE 's%% v%d b%%' THEN RAISE EXCEPTION USING ERRCODE = '%s', MESSAGE ="
+        " IF NEW.%s LIKE 's%% v%d b%%' THEN RAISE EXCEPTION USING ERRCODE = '%s', MESSAGE ="
         " 'poison', CONSTRAINT = 'fault_check'; END IF; RETURN NEW; END $$;"
-        "CREATE OR REPLACE TRIGGER fault_poison BEFORE INSERT ON chat_messages FOR EACH ROW"
+        "CREATE OR REPLACE TRIGGER fault_poison BEFORE INSERT ON %s FOR EACH ROW"
         " EXECUTE FUNCTION fault_poison()",
-        POISON_VARIANT, self->code);
+        column, POISON_VARIANT, self->code, table);
     if (!server_execute(server_url(store), sql)) exit(99);
+}
+
+static void set_poison(poisoning *self, server *store)
+{
+    set_trigger(self, store, "chat_messages", "content");
     self->poison = fault_random(&self->run.random) % EXCHANGES;
 }
 
@@ -206,6 +213,98 @@ static void mend_all(poisoning *self, server *store)
     campaign_report(&self->run, "one row among 1,000 that a person must mend", trials, &sum);
 }
 
+/* How a flush of the records must end that has tried them all. */
+static bool is_flushed(const poisoning *self, conv_recovery recovery, size_t waiting)
+{
+    size_t pending = 0;
+    conv_error error = CONV_ERROR_INIT;
+    conv_status status = conv_track_flush(self->client, TIMEOUT_MS, &pending, &error);
+    bool refused = recovery != CONV_RECOVERY_NONE;
+    return pending == waiting && (status != CONV_OK) == refused && error.recovery == recovery &&
+           (!refused || strcmp(error.sqlstate, self->code) == 0);
+}
+
+/* Tracks the records; true when as many are stored, and told, as should be. With `mended` the
+ * trigger is taken away at last. */
+static bool track_all(poisoning *self, server *store, bool journaled, bool mended)
+{
+    bool right = true;
+    for (uint64_t i = 0; i < EXCHANGES; i++) {
+        fault_turn turn = {
+            .session = i % SESSIONS, .turn = i, .variant = i == self->poison ? POISON_VARIANT : 0};
+        if (witness_track(self->lines, self->client, &turn, journaled, NULL) != CONV_OK)
+            right = false;
+    }
+    if (journaled)
+        right = is_flushed(self, CONV_RECOVERY_NONE, 0) && right;
+    else if (mended)
+        right = is_flushed(self, CONV_RECOVERY_OPERATOR, 1) && right;
+    else
+        right = is_flushed(self, CONV_RECOVERY_REJECT, 0) && right;
+    if (server_number(server_url(store), "SELECT count(*) FROM usage_logs") != EXCHANGES - 1)
+        right = false;
+    if (!server_execute(server_url(store), "DROP TRIGGER fault_poison ON usage_logs")) exit(99);
+    return (!mended || is_flushed(self, CONV_RECOVERY_NONE, 0)) && right;
+}
+
+static checker_findings track_one(poisoning *self, server *store, bool journaled, bool mended)
+{
+    caller_params params = {.store = server_url(store),
+                            .journal = journaled ? self->run.journal : NULL,
+                            .connections = 4,
+                            .timeout_ms = TIMEOUT_MS};
+    const char *journals[] = {self->run.journal};
+    checker_params check = {.lines = self->run.lines,
+                            .store = server_url(store),
+                            .journals = journals,
+                            .journal_count = journaled ? 1 : 0,
+                            .drained = true,
+                            .dead = journaled ? 1 : 0};
+    set_trigger(self, store, "usage_logs", "operation");
+    self->poison = fault_random(&self->run.random) % EXCHANGES;
+    self->lines = witness_open(self->run.lines);
+    self->client = caller_open(&params);
+    bool right = track_all(self, store, journaled, mended);
+    caller_close(self->client);
+    witness_close(self->lines);
+    checker_findings findings = checker_run(&check);
+    if (!right || findings.stored != (mended ? EXCHANGES : EXCHANGES - 1)) {
+        fprintf(stderr,
+                "violation: %s: records were flushed otherwise than documented, %ld stored\n",
+                self->code, findings.stored);
+        findings.wrong++;
+    }
+    server_empty(server_url(store));
+    campaign_clear(&self->run);
+    return findings;
+}
+
+static void track_each(poisoning *self, server *store)
+{
+    static const char *const names[] = {"one poison row among 1,000 usage records",
+                                        "one poison row among 1,000 usage records, journal"};
+    for (int journaled = 0; journaled < 2; journaled++) {
+        checker_findings sum = {0};
+        long trials = 0;
+        for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i += (size_t)self->run.trials) {
+            self->code = codes[i];
+            checker_findings one = track_one(self, store, journaled != 0, false);
+            add(&sum, &one);
+            trials++;
+        }
+        campaign_report(&self->run, names[journaled], trials, &sum);
+    }
+    checker_findings sum = {0};
+    long trials = 0;
+    for (size_t i = 0; i < sizeof to_mend / sizeof to_mend[0]; i++, trials++) {
+        self->code = to_mend[i];
+        checker_findings one = track_one(self, store, false, true);
+        add(&sum, &one);
+    }
+    campaign_report(&self->run, "one row among 1,000 usage records that a person must mend", trials,
+                    &sum);
+}
+
 int main(int argc, char **argv)
 {
     poisoning self = {.run = campaign_begin(argc, argv, (long[]){20, 1, 1})};
@@ -226,6 +325,7 @@ int main(int argc, char **argv)
         campaign_report(&self.run, names[taken], trials, &sum);
     }
     mend_all(&self, store);
+    track_each(&self, store);
     proxy_stop(between);
     server_remove(store);
     return campaign_end(&self.run);

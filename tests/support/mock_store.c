@@ -25,10 +25,10 @@ void mock_store_set_most(mock_store *mock, size_t exchanges)
     pthread_mutex_unlock(&mock->lock);
 }
 
-void mock_store_set_poison(mock_store *mock, conv_uuid exchange_id, conv_error error)
+void mock_store_set_poison(mock_store *mock, conv_uuid id, conv_error error)
 {
     pthread_mutex_lock(&mock->lock);
-    mock->poison = exchange_id;
+    mock->poison = id;
     mock->poison_error = error;
     pthread_mutex_unlock(&mock->lock);
 }
@@ -92,6 +92,14 @@ static void rollback(conv__transaction *transaction)
     pthread_mutex_unlock(&mock->lock);
 }
 
+static void take_id(mock_store *mock, conv_uuid id)
+{
+    if (!conv_uuid_is_nil(mock->poison) && conv_uuid_compare(mock->poison, id) == 0)
+        mock->pending_poison = true;
+    if (!mock->not_inserted && mock->pending_count < MOCK_STORE_SAVED)
+        mock->pending_ids[mock->pending_count++] = id;
+}
+
 static conv_status save(conv__chat_repository *chat, conv__transaction *transaction,
                         const conv__exchange *const *exchanges, size_t count,
                         conv__save_result *results, conv_error *error)
@@ -107,11 +115,21 @@ static conv_status save(conv__chat_repository *chat, conv__transaction *transact
     for (size_t i = 0; i < count; i++) {
         results[i] = (conv__save_result){!mock->not_inserted, 1, false};
         mock->last = *exchanges[i];
-        if (!conv_uuid_is_nil(mock->poison) &&
-            conv_uuid_compare(mock->poison, exchanges[i]->exchange_id) == 0)
-            mock->pending_poison = true;
-        if (!mock->not_inserted && mock->pending_count < MOCK_STORE_SAVED)
-            mock->pending_ids[mock->pending_count++] = exchanges[i]->exchange_id;
+        take_id(mock, exchanges[i]->exchange_id);
+    }
+    return CONV_OK;
+}
+
+static conv_status save_usage(conv__usage_repository *usage, conv__transaction *transaction,
+                              const conv__usage_row *const *rows, size_t count, bool *inserted,
+                              conv_error *error)
+{
+    mock_store *mock = of(transaction->store);
+    (void)usage;
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        inserted[i] = !mock->not_inserted;
+        take_id(mock, rows[i]->usage.log_id);
     }
     return CONV_OK;
 }
@@ -205,6 +223,8 @@ void mock_store_init(mock_store *mock)
                                                          .remove_failed = remove_failed,
                                                          .find_exchanges = find_exchanges,
                                                          .read_turn = read_turn};
+    static const conv__usage_repository_functions usage = {.save = save_usage,
+                                                           .save_new = save_usage};
     static const conv__session_repository_functions sessions = {.find_deleted = find_deleted};
     memset(mock, 0, sizeof *mock);
     pthread_mutex_init(&mock->lock, NULL);
@@ -214,4 +234,5 @@ void mock_store_init(mock_store *mock)
     mock->store.sessions = &mock->sessions;
     mock->sessions.functions = &sessions;
     mock->chat.functions = &chat;
+    mock->usage.functions = &usage;
 }

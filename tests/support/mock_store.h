@@ -29,7 +29,8 @@ typedef struct mock_store {
     int lookups;
     int turn_reads;
     size_t largest_batch;
-    conv_uuid saved_ids[MOCK_STORE_SAVED]; /* exchange ids of committed saves, in order */
+    conv_uuid saved_ids[MOCK_STORE_SAVED]; /* of committed saves, in order: of the exchange, or the
+                                              log id of a usage record that came alone */
     size_t saved_count;
     conv__exchange last; /* shallow: look at values, not behind pointers */
     conv__turn_query last_query;
@@ -42,7 +43,7 @@ typedef struct mock_store {
     bool existing_is_last;         /* the stored one is the very attempt saved last */
     conv__turn_state turn_state;   /* what read_turn gives */
     bool deleted;                  /* what find_deleted gives for everything */
-    conv_uuid poison;              /* a batch with this exchange fails in its commit: */
+    conv_uuid poison;              /* a batch with this exchange, or record, fails in its commit: */
     conv_error poison_error;
     size_t most;                      /* larger batches find the store away; 0: none does */
     void (*on_commit)(void *context); /* called first thing in each commit */
@@ -60,8 +61,8 @@ void mock_store_init(mock_store *mock);
 /* Makes every begin fail, or not, while other threads use the mock. */
 void mock_store_set_away(mock_store *mock, bool away);
 
-/* Makes every batch with this exchange fail, while other threads use the mock. */
-void mock_store_set_poison(mock_store *mock, conv_uuid exchange_id, conv_error error);
+/* Makes every batch with this exchange, or usage record, fail, while other threads use the mock. */
+void mock_store_set_poison(mock_store *mock, conv_uuid id, conv_error error);
 
 /* Makes larger batches than this fail, while other threads use the mock. */
 void mock_store_set_most(mock_store *mock, size_t exchanges);
