@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db/sqlite/decimal_sum.h"
-
 static char sqlite_folder[64];
 static char sqlite_url[128];
 static char postgres_name[64];
@@ -112,8 +110,6 @@ static sqlite3 *sqlite_connect(void)
     if (sqlite3_open(sqlite_url + strlen("sqlite:"), &database) != SQLITE_OK)
         die("opening", sqlite_url);
     sqlite3_busy_timeout(database, 10000);
-    /* What SQLite's own shell has, too: the view daily_usage_summary wants it. */
-    if (conv__decimal_sum_register(database) != SQLITE_OK) die("opening", sqlite_url);
     return database;
 }
 
