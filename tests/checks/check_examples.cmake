@@ -36,6 +36,8 @@ check_example(documents
     "^upload complete: 50 bytes\nparse complete: 50 bytes\nembed complete: 50 bytes\nsearch interrupted: -1 bytes\n$")
 check_example(event_loop
     "^5 exchanges saved\n$")
+check_example(event_queue
+    "^shows 1 tokens\n6 exchanges saved; 4 events wait, 2 were dropped\nshows 4 tokens\nshows 5 tokens\nshows 6 tokens\n$")
 check_example(events
     "\"session\\.created\".*\"exchange\\.saved\".*\"exchange\\.saved\".*2 exchanges saved\n$")
 check_example(health
@@ -46,10 +48,20 @@ check_example(middleware
     "^count > rate_limit > redact > validate_ids > polite > time_limit > provider > save_to_database > track_usage > publish\nsaved    Where is \\[redacted:order\\]\\? Write to \\[redacted:email\\]\nrefused  invalid argument: please do not shout\nsaved    Please\\.\nrefused  limit: .*\n2 answered, 2 not\n$")
 check_example(own_provider
     "assistant  Forty-two.*assistant  Forty-two.*56 tokens, 0\\.000012 USD\n$")
+check_example(sessions
+    "^listed thanks: no title, 4 messages\narchived order-4711: A late order, 2 messages #shipping\ndeleted: 1 session, 2 messages; kept: 1 usage records\nagain: there is no session with this id\nerased: 1 session, 4 messages; kept: 3 usage records\nthe ledger has 3 records of somebody\n$")
 check_example(streaming
     "interrupted: \"Say all of this again.*\" is saved in session [0-9a-f-]+\n$")
 check_example(summaries
     "told 1 messages.*told 3 messages.*summary: An order is late\\.\nI was told 2 messages\\.\n$")
+check_example(webhook
+    "^session\\.created, signed by you\nexchange\\.saved, signed by you\n$")
+
+# Of PostgreSQL alone: SQLite has nothing like NOTIFY.
+add_example(notify ${CMAKE_SOURCE_DIR}/examples/notify.c)
+run_example(notify postgresql
+    "^{[^\n]*\"event\":\"session\\.created\"[^\n]*}\n{[^\n]*\"event\":\"exchange\\.saved\"[^\n]*}\n$"
+    $<TARGET_FILE:with_database> $<TARGET_FILE:example_notify>)
 
 # The first program that anybody reads names its store and takes no argument. A copy that names none
 # takes the one of $CONVERSATION_STORE.
