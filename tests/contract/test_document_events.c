@@ -156,13 +156,13 @@ static void what_fails_is_not_told(void **state)
     register_one(CONV_CONFLICT, 1);
     assert_int_equal(told_count, 2);
     conv_operation *operation = begin("parse");
-    document_execute(TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     assert_int_not_equal(conv_operation_end(operation, NULL, &document_error), CONV_OK);
     conv_document_params params = document_params("another", "a session");
     assert_int_not_equal(conv_document_register(teller, &params, NULL, &document_error), CONV_OK);
     assert_int_not_equal(
         conv_document_delete(teller, "a document", "a session", NULL, &document_error), CONV_OK);
-    document_execute(BRING_BACK);
+    contract_execute(BRING_BACK);
     assert_int_equal(told_count, 2);
     end(operation, CONV_OK);
     assert_ok(conv_operation_free(operation, &document_error), document_error);
@@ -205,9 +205,9 @@ static void those_that_go_with_their_session_are_told_each(void **state)
     register_as("another", "a session", NULL);
     register_as("a document", "elsewhere", "ann");
     told_count = 0;
-    document_execute(TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     assert_int_not_equal(conv_session_delete(teller, "a session", NULL, &document_error), CONV_OK);
-    document_execute(BRING_BACK);
+    contract_execute(BRING_BACK);
     assert_int_equal(told_count, 0);
     assert_ok(conv_session_delete(teller, "a session", &receipt, &document_error), document_error);
     assert_int_equal(receipt.documents, 2);

@@ -2,6 +2,7 @@
 
 #include <libpq-fe.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,4 +147,25 @@ const char *test_store_value(const char *kind, const char *sql)
     sqlite3_finalize(statement);
     sqlite3_close(database);
     return value;
+}
+
+void contract_execute(const char *sql)
+{
+    test_store_execute(test_store_kind(), sql);
+}
+
+const char *contract_value(const char *sql)
+{
+    return test_store_value(test_store_kind(), sql);
+}
+
+long contract_count(const char *format, ...)
+{
+    char sql[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(sql, sizeof sql, format, arguments);
+    va_end(arguments);
+    if (size < 0 || (size_t)size >= sizeof sql) die(format, "the statement is too long");
+    return strtol(contract_value(sql), NULL, 10);
 }
