@@ -2,8 +2,6 @@
  * whatever they do, a turn is there whole or not at all, and others go on. */
 #include "support/test.h"
 
-#include <unistd.h>
-
 #include "conversation/conversation.h"
 #include "support/contract_client.h"
 #include "support/program.h"
@@ -85,18 +83,6 @@ static void assert_rows(const char *table, const char *condition, long wanted)
     assert_int_equal(contract_count("SELECT count(*) FROM %s %s", table, condition), wanted);
 }
 
-/* What was saved is forgotten with the journal's next group of changes. */
-static void assert_journal_is_empty(void)
-{
-    conv_error error;
-    conv_journal_counts counts = {.turns = 1};
-    for (int i = 0; i < 4000 && counts.turns > 0; i++) {
-        assert_ok(conv_client_journal_count(client, &counts, &error), error);
-        if (counts.turns > 0) usleep(5000);
-    }
-    assert_int_equal(counts.turns + counts.exchanges + counts.usage + counts.dead, 0);
-}
-
 /* The same turn, when the step behaves, is saved once. */
 static void assert_it_goes_on(void)
 {
@@ -107,7 +93,7 @@ static void assert_it_goes_on(void)
     assert_rows("chat_exchanges", "", 1);
     assert_rows("chat_messages", "WHERE status = 'complete'", 2);
     assert_rows("usage_logs", "WHERE status = 'complete'", 1);
-    assert_journal_is_empty();
+    contract_client_await_empty_journal(client);
 }
 
 static void forgetting_before_the_provider_leaves_nothing(void **state)
@@ -120,7 +106,7 @@ static void forgetting_before_the_provider_leaves_nothing(void **state)
     assert_rows("chat_sessions", "", 0);
     assert_rows("chat_exchanges", "", 0);
     assert_rows("usage_logs", "", 0);
-    assert_journal_is_empty();
+    contract_client_await_empty_journal(client);
     assert_it_goes_on();
 }
 
@@ -134,7 +120,7 @@ static void forgetting_to_save_keeps_question_and_cost(void **state)
     assert_rows("chat_exchanges", "WHERE status = 'failed'", 1);
     assert_rows("chat_messages", "", 1);
     assert_rows("usage_logs", "WHERE status = 'failed'", 1);
-    assert_journal_is_empty();
+    contract_client_await_empty_journal(client);
     assert_it_goes_on();
 }
 
@@ -149,7 +135,7 @@ static void calling_twice_asks_and_saves_once(void **state)
         assert_contains(error.message, "careless");
         assert_rows("chat_exchanges", "", 1);
         assert_rows("usage_logs", "", 1);
-        assert_journal_is_empty();
+        contract_client_await_empty_journal(client);
         assert_it_goes_on();
         contract_execute("DELETE FROM chat_messages; DELETE FROM chat_exchanges;"
                          " DELETE FROM chat_sessions; DELETE FROM usage_logs");

@@ -4,6 +4,9 @@
 #include "support/test.h"
 
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "conversation/journal.h"
 
 static const char *url;
 static char folder[64];
@@ -58,6 +61,17 @@ conv_client *contract_client_open(const conv_client_params *params)
     conv_error error = CONV_ERROR_INIT;
     assert_ok(conv_client_open(params, &client, &error), error);
     return client;
+}
+
+void contract_client_await_empty_journal(conv_client *client)
+{
+    conv_error error = CONV_ERROR_INIT;
+    conv_journal_counts counts = {.turns = 1};
+    for (int i = 0; i < 4000 && counts.turns > 0; i++) {
+        assert_ok(conv_client_journal_count(client, &counts, &error), error);
+        if (counts.turns > 0) usleep(5000);
+    }
+    assert_int_equal(counts.turns + counts.exchanges + counts.usage + counts.dead, 0);
 }
 
 void contract_client_close(conv_client **client)

@@ -22,6 +22,10 @@ conv_client_params contract_client_params(void);
 
 conv_client *contract_client_open(const conv_client_params *params);
 
+/* What was saved is forgotten with the journal's next group of changes: waits for that, twenty
+ * seconds at most. */
+void contract_client_await_empty_journal(conv_client *client);
+
 /* Nothing may be left waiting; `*client` is NULL afterwards, and may be before. */
 void contract_client_close(conv_client **client);
 
