@@ -1,8 +1,8 @@
-/* Edits a question, asks for another answer, and finds both again. */
+/* Edits a question, reads both branches, and finds what was said in either.
+ * Usage: branches [STORE] */
+#include <conversation/conversation.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "conversation/conversation.h"
 
 static conv_error error;
 
@@ -43,12 +43,12 @@ static conv_uuid print_branch(conv_client *client, conv_uuid last)
     return first;
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     conv_client *client = NULL;
     conv_uuid none = {{0}};
-    params.store = "sqlite:branches.db";
+    params.store = count > 1 ? arguments[1] : "sqlite:branches.db";
     check(conv_provider_echo(&params.provider, &error));
     check(conv_client_open(&params, &client, &error));
 

@@ -31,7 +31,8 @@ static conv_status run(conv_client *client, int *saved, conv_error *error)
     counter.context = saved;
     conv_status status = conv_event_subscribe(client, &counter, &number, error);
 
-    /* Another host gets them signed and in order, and slows nobody: see conv_event_webhook. */
+    /* Handlers that are slow, on another host or in another process: event_queue.c, webhook.c,
+     * notify.c. */
     conv_event_log log = CONV_EVENT_LOG_INIT;
     log.file = stdout;
     if (status == CONV_OK) status = conv_event_subscribe_log(client, &log, &number, error);

@@ -1,10 +1,10 @@
 /* Goes on with a long session within a small context: the provider makes a summary of what was said
- * before. The provider is a function here; yours would be conv_provider_openai. */
+ * before. The provider is a function here; yours would be conv_provider_openai.
+ * Usage: summaries [STORE] */
+#include <conversation/conversation.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "conversation/conversation.h"
 
 static conv_error error;
 
@@ -41,11 +41,11 @@ static void say(conv_client *client, const char *text)
     conv_reply_free(reply);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     conv_client *client = NULL;
-    params.store = "sqlite:summaries.db";
+    params.store = count > 1 ? arguments[1] : "sqlite:summaries.db";
     params.context_tokens = 200; /* what is told of the history; summary_tokens = 1000 would let
                                     turns ask for summaries by themselves */
     check(conv_provider_callback("example", answer, NULL, &params.provider, &error));

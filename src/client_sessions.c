@@ -66,8 +66,9 @@ static conv_status delete_session(conv_client *client, const char *session_id,
                                   conv_delete_receipt *receipt, conv_error *error)
 {
     conv_delete_receipt counts = {0};
-    conv_status status =
-        conv__session_delete(client->saving, deadline_of(client), session_id, &counts, error);
+    conv__document_listener listener = conv__client_listener(client);
+    conv_status status = conv__session_delete(client->saving, &listener, deadline_of(client),
+                                              session_id, &counts, error);
     if (receipt != NULL) *receipt = counts;
     if (counts.sessions + counts.documents + counts.journal > 0)
         conv__client_tell_session(client, CONV_EVENT_SESSION_DELETED,
@@ -85,8 +86,9 @@ static conv_status erase_user(conv_client *client, const char *user_id, conv_era
                               conv_error *error)
 {
     conv_erase_receipt made = {.pseudonym = {{0}}};
-    conv_status status = conv__user_erase(client->saving, client->tracker, deadline_of(client),
-                                          user_id, &made, error);
+    conv__document_listener listener = conv__client_listener(client);
+    conv_status status = conv__user_erase(client->saving, client->tracker, &listener,
+                                          deadline_of(client), user_id, &made, error);
     if (receipt != NULL) *receipt = made;
     if (!conv_uuid_is_nil(made.pseudonym)) {
         conv_event event = conv__event_make(CONV_EVENT_USER_ERASED);

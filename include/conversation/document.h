@@ -136,9 +136,9 @@ typedef struct conv_document_receipt {
 
 /* Deletes a document, and records the operation "delete", in one transaction. `session_id` as in
  * conv_document_get; `receipt` may be NULL. The id may then be registered anew. Told as
- * document.deleted and usage.recorded, after the commit. CONV_NOT_FOUND: there is none; nothing was
- * recorded. Else as conv_document_register. Thread: any.
- * Round trips: 2. */
+ * document.deleted and usage.recorded, after the commit. Those of a whole session, or of a user,
+ * go by conv_session_delete and conv_user_erase. CONV_NOT_FOUND: there is none; nothing was
+ * recorded. Else as conv_document_register. Thread: any. Round trips: 2. */
 CONV_WARN_UNUSED conv_status conv_document_delete(conv_client *client, const char *document_id,
                                                   const char *session_id,
                                                   conv_document_receipt *receipt,

@@ -29,9 +29,9 @@ extern "C" {
     X(SESSION_UPDATED, "session.updated", "title, tags, metadata or archive were set")             \
     X(SESSION_BRANCHED, "session.branched", "by an exchange that named what it goes on after")     \
     X(SESSION_SUMMARIZED, "session.summarized", "a new summary of it is in the store")             \
-    X(SESSION_DELETED, "session.deleted", "with all its messages")                                 \
+    X(SESSION_DELETED, "session.deleted", "with all its messages; each of its documents before")   \
     X(USER_ERASED, "user.erased",                                                                  \
-      "all that a user said; the sessions that went with it are not told one by one")              \
+      "all that a user said; each document that went with it before, its sessions not one by one") \
     X(EXCHANGE_SAVED, "exchange.saved", "committed in the store, with its usage record")           \
     X(EXCHANGE_FAILED, "exchange.failed",                                                          \
       "neither in the store nor waiting in the journal: refused by a step or the provider, or "    \
@@ -48,7 +48,8 @@ extern "C" {
     X(DOCUMENT_REGISTERED, "document.registered", "it is in the store; usage.recorded follows")    \
     X(DOCUMENT_PROCESSED, "document.processed",                                                    \
       "an operation on it is in the store; its usage.recorded follows")                            \
-    X(DOCUMENT_DELETED, "document.deleted", "its row is gone; usage.recorded follows")             \
+    X(DOCUMENT_DELETED, "document.deleted",                                                        \
+      "its row is gone: usage.recorded follows, or its session or user went, and then theirs")     \
     X(HEALTH_CHANGED, "health.changed", "a check answers otherwise than the time before")
 
 typedef enum conv_event_kind {

@@ -32,10 +32,8 @@ typedef struct conv_refresh_params {
  * UTC) up to date with the ledger. It costs what was saved since the last time, not the history;
  * readers and writers go on meanwhile. Nothing calls it by itself: the application does, or a timer
  * that runs `conversation usage refresh`. On PostgreSQL the view shows what was committed before
- * the last refresh. On SQLite it is exact at any moment, and a refresh makes reading it fast; it
- * needs the function decimal_sum, which this library and the shell `sqlite3` have. Other programs
- * read usage_logs, or usage_hourly, which holds what was there at the last refresh: both have plain
- * columns, with costs as decimal text.
+ * the last refresh. On SQLite it is exact at any moment, and a refresh makes reading it fast; its
+ * costs are decimal numbers as text, as in every table there.
  * conv_usage_sum never needs it: it asks the ledger.
  * `params` may be NULL; `hours` receives how many rows of hour, service and operation changed, may
  * be NULL; `error` may be NULL. CONV_INVALID_ARGUMENT: params not begun with its macro, a negative

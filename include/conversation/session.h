@@ -128,7 +128,8 @@ typedef struct conv_delete_receipt {
  * in one transaction. What waits for it in this client's journal goes too, and the store remembers
  * that the session was deleted and when: a journal of another process drops what it accepted for it
  * before, by its clock, and its usage record alone goes to the store. What is accepted later begins
- * the session anew. Bytes in the database's own files go when it uses their space again. `receipt`
+ * the session anew. Bytes in the database's own files go when it uses their space again. Each
+ * document is told as document.deleted (events.h): what it is made of is kept elsewhere. `receipt`
  * may be NULL. CONV_NOT_FOUND: there is none, neither in the store nor in the journal, and no
  * document of it. Else as conv_session_create; after CONV_UNAVAILABLE with error->outcome_unknown
  * ask again. Thread: any. Round trips: 1. */
@@ -148,7 +149,8 @@ typedef struct conv_erase_receipt {
  * any field; their metadata, which is the application's, stays. This client's buffered usage is
  * saved before, what its journal holds of the user goes, and other processes' journals drop it when
  * they are drained; a usage record that still waits there gets a random id. What other processes
- * have only buffered (tracker_interval_ms) comes later, under the old id.
+ * have only buffered (tracker_interval_ms) comes later, under the old id. Documents are told as by
+ * conv_session_delete.
  * `user_id` any string; `receipt` may be NULL. CONV_INVALID_ARGUMENT: no user id. CONV_NOT_FOUND:
  * nothing of this user is there. Else as conv_session_delete. Thread: any. Round trips: 2. */
 CONV_WARN_UNUSED conv_status conv_user_erase(conv_client *client, const char *user_id,

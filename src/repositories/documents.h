@@ -51,6 +51,19 @@ typedef struct conv__removed_document {
     int64_t usage_records; /* of operations on it */
 } conv__removed_document;
 
+/* One that went with its session or its user. */
+typedef struct conv__gone_document {
+    conv__document_key key;
+    conv_uuid user_id; /* nil: nobody */
+} conv__gone_document;
+
+/* Those of one deletion. */
+typedef struct conv__gone_documents {
+    conv__arena *arena; /* where `rows` are put; the caller's */
+    conv__gone_document *rows;
+    size_t count;
+} conv__gone_documents;
+
 /* As in chat.h: what answers at once takes its memory from the arena, other writes may be queued
  * until commit. */
 typedef struct conv__document_repository_functions {
@@ -78,10 +91,10 @@ typedef struct conv__document_repository_functions {
                           const conv__document_key *key, conv__removed_document *removed,
                           conv_error *error);
 
-    /* All of a session; `count` is valid after commit. */
+    /* All of a session; `gone` is valid after commit. */
     conv_status (*remove_session)(conv__document_repository *documents,
                                   conv__transaction *transaction, conv_uuid session_id,
-                                  int64_t *count, conv_error *error);
+                                  conv__gone_documents *gone, conv_error *error);
 } conv__document_repository_functions;
 
 struct conv__document_repository {

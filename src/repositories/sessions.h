@@ -9,6 +9,7 @@
 
 #include "conversation/session.h"
 #include "repositories/chat.h"
+#include "repositories/documents.h"
 #include "repositories/store.h"
 
 /* Which branch, and what of it. */
@@ -56,10 +57,12 @@ typedef struct conv__session_repository_functions {
                                  conv_uuid session_id, conv__arena *arena, conv__message_list *list,
                                  conv_error *error);
 
-    /* `receipt` is valid after commit; all zero: there was nothing of this user. */
+    /* `receipt` and `gone`, the documents that went along, are valid after commit; all zero: there
+     * was nothing of this user. */
     conv_status (*erase_user)(conv__session_repository *sessions, conv__transaction *transaction,
                               conv_uuid user_id, conv_uuid pseudonym, int64_t erased_us,
-                              conv_delete_receipt *receipt, conv_error *error);
+                              conv_delete_receipt *receipt, conv__gone_documents *gone,
+                              conv_error *error);
 
     /* deleted[i]: the session or the user of items[i] was deleted after it was accepted. */
     conv_status (*find_deleted)(conv__session_repository *sessions, conv__transaction *transaction,

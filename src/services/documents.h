@@ -21,7 +21,8 @@ typedef enum conv__document_change {
  * call. */
 typedef struct conv__document_news {
     conv__document_change change;
-    const conv__usage_row *usage; /* of the operation; names the document */
+    const conv__usage_row *usage; /* of the operation; names the document. One that went with its
+                                     session or user has no record, and this nothing but names */
     bool recorded;                /* that record was not in the store before */
 } conv__document_news;
 

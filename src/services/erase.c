@@ -16,6 +16,7 @@ typedef struct erase_work {
     int64_t deleted_us;
     bool committed;
     conv_delete_receipt receipt;
+    conv__gone_documents gone;
 } erase_work;
 
 static conv_status delete_session(conv__transaction *transaction, conv__arena *arena, void *context,
@@ -24,12 +25,12 @@ static conv_status delete_session(conv__transaction *transaction, conv__arena *a
     erase_work *work = context;
     conv__chat_repository *chat = transaction->store->chat;
     conv__document_repository *documents = transaction->store->documents;
-    (void)arena;
+    work->gone = (conv__gone_documents){.arena = arena};
     conv_status status = chat->functions->delete_session(chat, transaction, work->session_id,
                                                          work->deleted_us, &work->receipt, error);
     if (status != CONV_OK) return status;
     return documents->functions->remove_session(documents, transaction, work->session_id,
-                                                &work->receipt.documents, error);
+                                                &work->gone, error);
 }
 
 static conv_status erase_user(conv__transaction *transaction, conv__arena *arena, void *context,
@@ -37,43 +38,66 @@ static conv_status erase_user(conv__transaction *transaction, conv__arena *arena
 {
     erase_work *work = context;
     conv__session_repository *sessions = transaction->store->sessions;
-    (void)arena;
+    work->gone = (conv__gone_documents){.arena = arena};
     return sessions->functions->erase_user(sessions, transaction, work->user_id, work->pseudonym,
-                                           work->deleted_us, &work->receipt, error);
+                                           work->deleted_us, &work->receipt, &work->gone, error);
+}
+
+/* Each by itself: what a document is made of is kept elsewhere, by somebody who must hear of it. */
+static void tell_documents(const conv__document_listener *listener,
+                           const conv__gone_documents *gone)
+{
+    for (size_t i = 0; i < gone->count; i++) {
+        const conv__gone_document *one = &gone->rows[i];
+        const conv__usage_row nothing_used = {.usage = CONV_USAGE_INIT,
+                                              .document_id = one->key.document_id,
+                                              .session_id = one->key.session_id,
+                                              .user = {.id = one->user_id}};
+        listener->hear(listener->context,
+                       &(conv__document_news){CONV__DOCUMENT_DELETED, &nothing_used, false});
+    }
 }
 
 /* Nothing is drained meanwhile, so that what is on its way to the store arrives before the deletion
  * or is found in the journal after it. */
-static conv_status erase(conv__saving *saving, int64_t deadline_ns, conv__question question,
-                         erase_work *work, conv_error *error)
+static conv_status erase(conv__saving *saving, const conv__document_listener *listener,
+                         int64_t deadline_ns, conv__question question, erase_work *work,
+                         conv_error *error)
 {
+    conv__arena arena = {0};
     conv__saving_hold_drain(saving);
     work->deleted_us = conv__now_us();
     conv_status status = conv__ask(conv__saving_store(saving), CONV__ASK_WRITE_ONCE, deadline_ns,
-                                   question, NULL, work, error);
+                                   question, &arena, work, error);
     work->committed = status == CONV_OK;
-    if (status == CONV_OK)
+    if (work->committed) {
+        work->receipt.documents = (int64_t)work->gone.count;
         status = conv__saving_forget(saving, work->session_id, work->user_id, deadline_ns,
                                      &work->receipt.journal, error);
+    }
     conv__saving_release_drain(saving);
+    if (work->committed) tell_documents(listener, &work->gone);
+    conv__arena_reset(&arena);
     return status;
 }
 
-conv_status conv__session_delete(conv__saving *saving, int64_t deadline_ns, const char *session_id,
+conv_status conv__session_delete(conv__saving *saving, const conv__document_listener *listener,
+                                 int64_t deadline_ns, const char *session_id,
                                  conv_delete_receipt *receipt, conv_error *error)
 {
     static const char action[] = "delete session";
     if (session_id == NULL)
         return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no session id was given");
     erase_work work = {.session_id = conv_uuid_ensure(conv_text(session_id))};
-    conv_status status = erase(saving, deadline_ns, delete_session, &work, error);
+    conv_status status = erase(saving, listener, deadline_ns, delete_session, &work, error);
     if (work.committed && receipt != NULL) *receipt = work.receipt;
     if (status != CONV_OK) return status;
     if (work.receipt.sessions + work.receipt.documents + work.receipt.journal > 0) return CONV_OK;
     return conv__fail(error, CONV_NOT_FOUND, action, "there is no session with this id");
 }
 
-conv_status conv__user_erase(conv__saving *saving, conv__tracker *tracker, int64_t deadline_ns,
+conv_status conv__user_erase(conv__saving *saving, conv__tracker *tracker,
+                             const conv__document_listener *listener, int64_t deadline_ns,
                              const char *user_id, conv_erase_receipt *receipt, conv_error *error)
 {
     static const char action[] = "erase user";
@@ -83,7 +107,7 @@ conv_status conv__user_erase(conv__saving *saving, conv__tracker *tracker, int64
                        .pseudonym = conv_uuid_v4()};
     /* A buffered record would come with the user's id later. */
     conv_status status = conv__tracker_flush(tracker, deadline_ns, NULL, error);
-    if (status == CONV_OK) status = erase(saving, deadline_ns, erase_user, &work, error);
+    if (status == CONV_OK) status = erase(saving, listener, deadline_ns, erase_user, &work, error);
     const conv_delete_receipt *counts = &work.receipt;
     bool found = counts->sessions + counts->messages + counts->documents + counts->usage_kept +
                      counts->journal >

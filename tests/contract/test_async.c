@@ -9,61 +9,32 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
 enum { THREADS = 8, EACH = 40, MOST_HELD = 4096 };
 
-static const char *kind;
-static const char *url;
 static conv_client *client;
-static char folder[64];
-static char journal[96];
 
-static void open_client(const char *file)
+static void open_client(const char *journal)
 {
-    conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
-    params.journal = file;
-    params.store_timeout_ms = 120000; /* not what is tested here, and machines differ */
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    conv_client_params params = contract_client_params();
+    params.journal = journal;
+    client = contract_client_open(&params);
 }
 
 static int setup(void **state)
 {
-    (void)state;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(journal, sizeof journal, "%s/journal.db", folder);
+    if (contract_client_setup(state) != 0) return -1;
     open_client(NULL);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    char command[128];
-    (void)state;
     (void)conv_client_close(client, 30000, NULL);
     client = NULL;
-    test_store_drop(kind);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
-static void close_client(void)
-{
-    conv_error error;
-    conv_client *closing = client;
-    client = NULL;
-    assert_ok(conv_client_close(closing, 60000, &error), error);
-}
-
-static long count(const char *sql)
-{
-    return strtol(test_store_value(kind, sql), NULL, 10);
+    return contract_client_teardown(state);
 }
 
 /* No assertion: any thread may call it. */
@@ -158,12 +129,13 @@ static void closing_saves_all_that_was_submitted(void **state)
 {
     (void)state;
     submit_from_threads();
-    close_client(); /* most are pending still */
+    contract_client_close(&client); /* most are pending still */
     assert_int_equal(atomic_load(&bad), 0);
     assert_int_equal(atomic_load(&good), THREADS * EACH);
-    assert_int_equal(count("SELECT count(*) FROM chat_exchanges"), THREADS * EACH);
-    assert_int_equal(count("SELECT count(*) FROM usage_logs"), THREADS * EACH);
-    assert_int_equal(count("SELECT sum(message_count) FROM chat_sessions"), 2 * THREADS * EACH);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), THREADS * EACH);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), THREADS * EACH);
+    assert_int_equal(contract_count("SELECT sum(message_count) FROM chat_sessions"),
+                     2 * THREADS * EACH);
     assert_in_order();
 }
 
@@ -198,7 +170,7 @@ static void a_descriptor_says_when_results_are_there(void **state)
     }
     assert_int_equal(poll(&readable, 1, 0), 0);
     assert_status(conv_async_next(client, &result, &error), CONV_NOT_FOUND, error);
-    assert_int_equal(count("SELECT count(*) FROM chat_exchanges"), 10);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), 10);
 }
 
 static void each_gets_its_own_result(void **state)
@@ -223,7 +195,7 @@ static void each_gets_its_own_result(void **state)
         assert_int_equal(result.saved, which == 2 ? CONV_SAVED_NOT : CONV_SAVED_COMMITTED);
         assert_int_equal(result.repeat, which == 1);
     }
-    assert_int_equal(count("SELECT count(*) FROM chat_exchanges"), 2);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), 2);
 }
 
 static void what_can_not_be_saved_is_refused_at_once(void **state)
@@ -281,10 +253,10 @@ static void a_full_queue_pushes_back(void **state)
     pthread_mutex_unlock(&gate);
     params.timeout_ms = 60000; /* waits for room */
     assert_ok(submit("full", NULL, "text", &params, &error), error);
-    close_client();
+    contract_client_close(&client);
     assert_int_equal(atomic_load(&refused), 1);
     assert_int_equal(atomic_load(&passed), MOST_HELD + 1);
-    assert_int_equal(count("SELECT count(*) FROM chat_exchanges"), MOST_HELD + 1);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), MOST_HELD + 1);
     open_client(NULL);
 }
 
@@ -294,10 +266,10 @@ static void what_the_store_misses_waits_in_the_journal(void **state)
     conv_error error;
     conv_async_result result;
     int descriptor = -1;
-    close_client();
-    open_client(journal);
+    contract_client_close(&client);
+    open_client(contract_client_journal());
     assert_ok(conv_async_descriptor(client, &descriptor, &error), error);
-    test_store_execute(kind, "ALTER TABLE chat_exchanges RENAME TO away");
+    contract_execute("ALTER TABLE chat_exchanges RENAME TO away");
     for (int i = 0; i < EACH; i++)
         assert_int_equal(submit_fleeting(0, i, NULL), CONV_OK);
     for (int i = 0; i < EACH; i++) {
@@ -312,10 +284,10 @@ static void what_the_store_misses_waits_in_the_journal(void **state)
     client = NULL;
     assert_status(conv_client_close(closing, 2000, &error), CONV_TIMEOUT, error);
     assert_non_null(strstr(error.message, "80 exchanges"));
-    test_store_execute(kind, "ALTER TABLE away RENAME TO chat_exchanges");
-    open_client(journal);
-    close_client();
-    assert_int_equal(count("SELECT count(*) FROM chat_exchanges"), 2 * EACH);
+    contract_execute("ALTER TABLE away RENAME TO chat_exchanges");
+    open_client(contract_client_journal());
+    contract_client_close(&client);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), 2 * EACH);
     open_client(NULL);
     for (int i = 0; i < 2; i++) {
         conv_history *history = NULL;
@@ -338,8 +310,8 @@ static void nobody_has_to_collect(void **state)
     conv_error error;
     for (int i = 0; i < 5; i++)
         assert_ok(submit("lonely", NULL, "text", NULL, &error), error);
-    close_client();
-    assert_int_equal(count("SELECT count(*) FROM chat_exchanges"), 5);
+    contract_client_close(&client);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), 5);
     open_client(NULL);
 }
 

@@ -2,12 +2,10 @@
  * turn is told of its session, and what a linear session stays. */
 #include "support/test.h"
 
-#include <stdlib.h>
-
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
-static const char *kind;
 static conv_client *client;
 static conv_provider *witness;
 static char told[512]; /* the texts of the last request, with '|' between */
@@ -35,32 +33,20 @@ static conv_status answer(void *context, const conv_provider_request *request,
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    kind = test_store_kind();
-    params.store = test_store_create(kind);
-    params.schema = CONV_SCHEMA_MIGRATE;
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_callback("witness", answer, NULL, &witness, &error), error);
+    conv_client_params params = contract_client_params();
     params.provider = witness;
-    params.store_timeout_ms = 120000;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    client = contract_client_open(&params);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    conv_error error;
-    assert_ok(conv_client_close(client, 5000, &error), error);
+    contract_client_close(&client);
     conv_provider_free(witness);
-    test_store_drop(kind);
-    return 0;
-}
-
-static long count(const char *sql)
-{
-    return strtol(test_store_value(kind, sql), NULL, 10);
+    return contract_client_teardown(state);
 }
 
 static conv_turn turn_of(const char *session, const char *text)
@@ -159,7 +145,7 @@ static void a_linear_session_stays_what_it_is(void **state)
     turn.after = message_at("linear", 4);
     run(&turn, "C");
     assert_string_equal(told, "a|A|b|B|c");
-    assert_int_equal(count("SELECT count(*) FROM chat_branches"), 0);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_branches"), 0);
     assert_string_equal(branch_of("linear", nobody), "a|A|b|B|c|C");
     assert_string_equal(branch_of("linear", message_at("linear", 3)), "a|A|b");
     assert_string_equal(leaves_of("linear"), "C");
@@ -186,8 +172,8 @@ static void an_edited_question_begins_a_branch(void **state)
     assert_string_equal(branch_of("edit", nobody), "a|A|b|B|c|C|e|E");
     assert_string_equal(branch_of("edit", message_at("edit", 10)), "a|A|b2|B2|d|D");
     assert_string_equal(leaves_of("edit"), "D|E");
-    assert_int_equal(count("SELECT message_count FROM chat_sessions WHERE external_id = 'edit'"),
-                     12);
+    assert_int_equal(
+        contract_count("SELECT message_count FROM chat_sessions WHERE external_id = 'edit'"), 12);
     conv_history_params params = CONV_HISTORY_PARAMS_INIT;
     params.session_id = "edit";
     params.branch = true;
@@ -240,16 +226,16 @@ static void another_answer_needs_no_question(void **state)
     assert_string_equal(leaves_of("again"), "B|B2|B3");
     say("again", "c", "C");
     assert_string_equal(told, "a|A|b|B3|c");
-    assert_int_equal(count("SELECT message_count FROM chat_sessions WHERE external_id = 'again'"),
-                     8);
+    assert_int_equal(
+        contract_count("SELECT message_count FROM chat_sessions WHERE external_id = 'again'"), 8);
     /* The provider fails: there is nothing to save. */
     conv_reply *reply = NULL;
     conv_error error;
     reply_text = NULL;
     assert_status(conv_process_message(client, &turn, &reply, &error), CONV_PROVIDER, error);
     assert_null(reply);
-    assert_int_equal(count("SELECT message_count FROM chat_sessions WHERE external_id = 'again'"),
-                     8);
+    assert_int_equal(
+        contract_count("SELECT message_count FROM chat_sessions WHERE external_id = 'again'"), 8);
 }
 
 /* A failed attempt goes when its turn is repeated; what was said after it stays on its branch. */

@@ -7,46 +7,32 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
-static const char *kind;
-static const char *url;
 static conv_client *client;
 static conv_provider *echo;
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     conv_price price = {.model = "echo-1", .input = "1.5", .output = "2"};
-    kind = test_store_kind();
-    url = test_store_create(kind);
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_echo(&echo, &error), error);
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
+    conv_client_params params = contract_client_params();
     params.provider = echo;
     params.model = "echo-1";
     params.prices = &price;
     params.price_count = 1;
-    params.store_timeout_ms = 120000; /* not what is tested here, and machines differ */
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    client = contract_client_open(&params);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    conv_error error;
-    assert_ok(conv_client_close(client, 5000, &error), error);
+    contract_client_close(&client);
     conv_provider_free(echo);
-    test_store_drop(kind);
-    return 0;
-}
-
-static int64_t count(const char *sql)
-{
-    return strtoll(test_store_value(kind, sql), NULL, 10);
+    return contract_client_teardown(state);
 }
 
 static conv_reply *say(const char *session, const char *turn_id, const char *text)
@@ -70,17 +56,17 @@ static void a_turn_leaves_two_messages_and_one_usage_record(void **state)
     assert_string_equal(conv_reply_text(reply), "Hello there");
     assert_int_equal(conv_reply_saved(reply), CONV_SAVED_COMMITTED);
     conv_reply_free(reply);
-    assert_int_equal(count("SELECT count(*) FROM chat_messages"), 2);
-    assert_int_equal(count("SELECT count(*) FROM usage_logs"), 1);
-    assert_int_equal(count("SELECT count(*) FROM chat_sessions"), 1);
-    assert_int_equal(count("SELECT message_count FROM chat_sessions"), 2);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_messages"), 2);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), 1);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_sessions"), 1);
+    assert_int_equal(contract_count("SELECT message_count FROM chat_sessions"), 2);
     /* uuid.uuid5(uuid.NAMESPACE_DNS, "test-session") and likewise "user-123" */
-    assert_string_equal(test_store_value(kind, "SELECT session_id FROM chat_sessions"),
+    assert_string_equal(contract_value("SELECT session_id FROM chat_sessions"),
                         "d2113e7f-186d-5342-908a-af6bd486c306");
-    assert_string_equal(test_store_value(kind, "SELECT user_id FROM usage_logs"),
+    assert_string_equal(contract_value("SELECT user_id FROM usage_logs"),
                         "3a1b8473-3492-5076-98f9-b2dfa6d37933");
-    assert_string_equal(test_store_value(kind, "SELECT external_id FROM chat_users"), "user-123");
-    assert_string_equal(test_store_value(kind, "SELECT cost_usd FROM usage_logs"), "0.000007");
+    assert_string_equal(contract_value("SELECT external_id FROM chat_users"), "user-123");
+    assert_string_equal(contract_value("SELECT cost_usd FROM usage_logs"), "0.000007");
 }
 
 static void the_second_turn_sees_the_first(void **state)
@@ -119,8 +105,8 @@ static void a_repeated_turn_adds_nothing(void **state)
 {
     (void)state;
     conv_reply *first = say("repeat", "turn-1", "once");
-    int64_t messages = count("SELECT count(*) FROM chat_messages");
-    int64_t records = count("SELECT count(*) FROM usage_logs");
+    int64_t messages = contract_count("SELECT count(*) FROM chat_messages");
+    int64_t records = contract_count("SELECT count(*) FROM usage_logs");
     conv_reply *second = say("repeat", "turn-1", "once");
     assert_false(conv_reply_is_repeat(first));
     assert_true(conv_reply_is_repeat(second));
@@ -130,8 +116,8 @@ static void a_repeated_turn_adds_nothing(void **state)
     assert_int_equal(
         conv_decimal_compare(conv_reply_usage(first)->cost_usd, conv_reply_usage(second)->cost_usd),
         0);
-    assert_int_equal(count("SELECT count(*) FROM chat_messages"), messages);
-    assert_int_equal(count("SELECT count(*) FROM usage_logs"), records);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_messages"), messages);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), records);
     conv_reply_free(first);
     conv_reply_free(second);
     conv_turn turn = CONV_TURN_INIT;
@@ -386,27 +372,27 @@ static void wrong_schemas_are_refused_with_what_to_do(void **state)
     conv_error error;
     conv_client *other = NULL;
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = url;
-    test_store_execute(kind, "INSERT INTO conversation_schema (version, name) VALUES "
-                             "(29990101000000, 'from_the_future')");
+    params.store = contract_client_url();
+    contract_execute("INSERT INTO conversation_schema (version, name) VALUES "
+                     "(29990101000000, 'from_the_future')");
     assert_status(conv_client_open(&params, &other, &error), CONV_STATE, error);
     assert_non_null(strstr(error.message, "newer"));
     assert_null(other);
-    test_store_execute(kind, "DELETE FROM conversation_schema WHERE version = 29990101000000");
+    contract_execute("DELETE FROM conversation_schema WHERE version = 29990101000000");
     assert_ok(conv_client_open(&params, &other, &error), error);
     assert_ok(conv_client_close(other, 1000, &error), error);
-    test_store_execute(kind, "CREATE TABLE kept AS SELECT * FROM conversation_schema;"
-                             "DELETE FROM conversation_schema; INSERT INTO conversation_schema"
-                             " (version, name) VALUES (20200101000000, 'an_old_one')");
+    contract_execute("CREATE TABLE kept AS SELECT * FROM conversation_schema;"
+                     "DELETE FROM conversation_schema; INSERT INTO conversation_schema"
+                     " (version, name) VALUES (20200101000000, 'an_old_one')");
     assert_status(conv_client_open(&params, &other, &error), CONV_STATE, error);
     assert_non_null(strstr(error.message, "conversation migrate"));
-    test_store_execute(kind, "DELETE FROM conversation_schema;"
-                             "INSERT INTO conversation_schema SELECT * FROM kept");
-    test_store_execute(kind, "UPDATE conversation_schema SET checksum = 'aaaa'");
+    contract_execute("DELETE FROM conversation_schema;"
+                     "INSERT INTO conversation_schema SELECT * FROM kept");
+    contract_execute("UPDATE conversation_schema SET checksum = 'aaaa'");
     assert_status(conv_client_open(&params, &other, &error), CONV_STATE, error);
     assert_non_null(strstr(error.message, "in another form"));
-    test_store_execute(kind, "DELETE FROM conversation_schema;"
-                             "INSERT INTO conversation_schema SELECT * FROM kept; DROP TABLE kept");
+    contract_execute("DELETE FROM conversation_schema;"
+                     "INSERT INTO conversation_schema SELECT * FROM kept; DROP TABLE kept");
 }
 
 int main(void)

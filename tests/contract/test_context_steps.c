@@ -3,15 +3,13 @@
 #include "support/test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
 #define ADDRESS "ann@example.com"
 
-static const char *kind;
-static const char *url;
 static conv_provider *provider;
 static conv_middleware *redact;
 static conv_middleware *watcher;
@@ -63,10 +61,8 @@ static conv_status watch(void *context, conv_call *call, conv_next *next, conv_e
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    kind = test_store_kind();
-    url = test_store_create(kind);
+    if (contract_client_setup(state) != 0) return -1;
     context_instead = NULL;
     assert_ok(conv_provider_callback("witness", answer, NULL, &provider, &error), error);
     assert_ok(conv_middleware_redact(NULL, &redact, &error), error);
@@ -76,20 +72,16 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     conv_middleware_free(watcher);
     conv_middleware_free(redact);
     conv_provider_free(provider);
-    test_store_drop(kind);
-    return 0;
+    return contract_client_teardown(state);
 }
 
 /* `steps`: redact and watcher before the built-in ones, as many as are wanted. */
 static conv_client *open_client(size_t steps, int64_t context_tokens)
 {
-    conv_client *client = NULL;
-    conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_client_params params = contract_client_params();
     conv_middleware *const chain[] = {watcher,
                                       redact,
                                       conv_middleware_validate_ids(),
@@ -97,21 +89,11 @@ static conv_client *open_client(size_t steps, int64_t context_tokens)
                                       conv_middleware_save_to_database(),
                                       conv_middleware_track_usage(),
                                       conv_middleware_publish()};
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
     params.provider = provider;
-    params.store_timeout_ms = 60000;
     params.context_tokens = context_tokens;
     params.chain = chain + (2 - steps);
     params.chain_count = sizeof chain / sizeof chain[0] - (2 - steps);
-    assert_ok(conv_client_open(&params, &client, &error), error);
-    return client;
-}
-
-static void close_client(conv_client *client)
-{
-    conv_error error;
-    assert_ok(conv_client_close(client, 20000, &error), error);
+    return contract_client_open(&params);
 }
 
 static void say(conv_client *client, const char *text, conv_uuid instead_of)
@@ -158,8 +140,8 @@ static void steps_see_and_change_the_branch(void **state)
     say(client, "four", message_at(client, 2));
     assert_string_equal(watched, "one [redacted:email]|yes|");
     assert_string_equal(told, "something else, see [redacted:email]|four|");
-    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_messages"), "11");
-    close_client(client);
+    assert_string_equal(contract_value("SELECT count(*) FROM chat_messages"), "11");
+    contract_client_close(&client);
 }
 
 /* Both were saved before the step was there. */
@@ -175,14 +157,14 @@ static void redact_reaches_the_summary_and_what_follows(void **state)
     conv_summary_page_free(page);
     say(client, "two " ADDRESS, nobody);
     assert_non_null(strstr(told, "write to " ADDRESS));
-    close_client(client);
+    contract_client_close(&client);
     client = open_client(2, 10000);
     say(client, "three", nobody);
     assert_non_null(strstr(watched, "write to " ADDRESS));
     assert_null(strstr(watched, "one|"));
     assert_null(strstr(told, ADDRESS));
     assert_non_null(strstr(told, "write to [redacted:email]|two [redacted:email]|yes|three|"));
-    close_client(client);
+    contract_client_close(&client);
 }
 
 int main(void)

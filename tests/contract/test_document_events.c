@@ -25,7 +25,8 @@ static void look(const conv_event *event)
     conv_document_page *page = NULL;
     conv_uuid_format(event->document_id, id);
     conv_uuid_format(event->session_id, session);
-    conv_status status = conv_document_get(document_client, id, session, &page, NULL);
+    conv_status status = conv_document_get(
+        document_client, id, conv_uuid_is_nil(event->session_id) ? NULL : session, &page, NULL);
     bool gone = event->kind == CONV_EVENT_DOCUMENT_DELETED;
     if (status != (gone ? CONV_NOT_FOUND : CONV_OK)) untrue++;
     if (status == CONV_OK) {
@@ -65,6 +66,11 @@ static int teardown(void **state)
     return conv_client_close(closing, 5000, NULL) == CONV_OK ? 0 : -1;
 }
 
+static bool is_id(conv_uuid id, const char *text)
+{
+    return conv_uuid_compare(id, conv_uuid_ensure(conv_text(text))) == 0;
+}
+
 static void assert_told(int index, conv_event_kind kind, const char *operation)
 {
     char text[CONV_EVENT_TEXT_SIZE];
@@ -73,11 +79,9 @@ static void assert_told(int index, conv_event_kind kind, const char *operation)
     conv_event_format(event, text, sizeof text);
     if (event->kind != kind || strcmp(event->operation, operation) != 0)
         fail_msg("not %s of %s, but %s", conv_event_kind_name(kind), operation, text);
-    assert_int_equal(
-        conv_uuid_compare(event->document_id, conv_uuid_ensure(conv_text("a document"))), 0);
-    assert_int_equal(conv_uuid_compare(event->session_id, conv_uuid_ensure(conv_text("a session"))),
-                     0);
-    assert_int_equal(conv_uuid_compare(event->user_id, conv_uuid_ensure(conv_text("ann"))), 0);
+    assert_true(is_id(event->document_id, "a document"));
+    assert_true(is_id(event->session_id, "a session"));
+    assert_true(is_id(event->user_id, "ann"));
     assert_string_equal(event->service, "documents");
     assert_null(strstr(text, "contract.pdf"));
     assert_null(strstr(text, "a document"));
@@ -152,18 +156,93 @@ static void what_fails_is_not_told(void **state)
     register_one(CONV_CONFLICT, 1);
     assert_int_equal(told_count, 2);
     conv_operation *operation = begin("parse");
-    document_execute(TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     assert_int_not_equal(conv_operation_end(operation, NULL, &document_error), CONV_OK);
     conv_document_params params = document_params("another", "a session");
     assert_int_not_equal(conv_document_register(teller, &params, NULL, &document_error), CONV_OK);
     assert_int_not_equal(
         conv_document_delete(teller, "a document", "a session", NULL, &document_error), CONV_OK);
-    document_execute(BRING_BACK);
+    contract_execute(BRING_BACK);
     assert_int_equal(told_count, 2);
     end(operation, CONV_OK);
     assert_ok(conv_operation_free(operation, &document_error), document_error);
     assert_int_equal(told_count, 4);
     assert_change(2, CONV_EVENT_DOCUMENT_PROCESSED, "parse");
+    assert_int_equal(untrue, 0);
+}
+
+static void register_as(const char *id, const char *session_id, const char *user_id)
+{
+    conv_document_params params = document_params(id, session_id);
+    params.user_id = user_id;
+    assert_ok(conv_document_register(teller, &params, NULL, &document_error), document_error);
+}
+
+/* Told once, with nothing but its names. */
+static void assert_gone(const char *id, const char *session_id, const char *user_id)
+{
+    int found = 0;
+    for (int i = 0; i < told_count; i++) {
+        const conv_event *event = &told[i];
+        if (event->kind != CONV_EVENT_DOCUMENT_DELETED || !is_id(event->document_id, id) ||
+            !is_id(event->session_id, session_id))
+            continue;
+        found++;
+        assert_true(is_id(event->user_id, user_id));
+        assert_true(conv_uuid_is_nil(event->log_id));
+        assert_string_equal(event->operation, "");
+        assert_true(event->input_tokens == CONV_UNKNOWN);
+        assert_false(event->priced);
+    }
+    assert_int_equal(found, 1);
+}
+
+static void those_that_go_with_their_session_are_told_each(void **state)
+{
+    (void)state;
+    conv_delete_receipt receipt;
+    register_as("a document", "a session", "ann");
+    register_as("another", "a session", NULL);
+    register_as("a document", "elsewhere", "ann");
+    told_count = 0;
+    contract_execute(TAKE_AWAY);
+    assert_int_not_equal(conv_session_delete(teller, "a session", NULL, &document_error), CONV_OK);
+    contract_execute(BRING_BACK);
+    assert_int_equal(told_count, 0);
+    assert_ok(conv_session_delete(teller, "a session", &receipt, &document_error), document_error);
+    assert_int_equal(receipt.documents, 2);
+    assert_int_equal(told_count, 3);
+    assert_gone("a document", "a session", "ann");
+    assert_gone("another", "a session", NULL);
+    assert_int_equal(told[2].kind, CONV_EVENT_SESSION_DELETED);
+    assert_int_equal(untrue, 0);
+    assert_status(conv_session_delete(teller, "a session", NULL, &document_error), CONV_NOT_FOUND,
+                  document_error);
+    assert_int_equal(told_count, 3);
+}
+
+static void those_that_go_with_their_user_are_told_each(void **state)
+{
+    (void)state;
+    conv_erase_receipt receipt;
+    conv_session_params session = CONV_SESSION_PARAMS_INIT;
+    conv_session_page *page = NULL;
+    session.session_id = "ann's session";
+    session.user_id = "ann";
+    assert_ok(conv_session_create(teller, &session, &page, &document_error), document_error);
+    conv_session_page_free(page);
+    register_as("a document", "ann's session", "bob");
+    register_as("another", "a session", "ann");
+    register_as("a third", NULL, "ann");
+    register_as("a document", "a session", "bob");
+    told_count = 0;
+    assert_ok(conv_user_erase(teller, "ann", &receipt, &document_error), document_error);
+    assert_int_equal(receipt.removed.documents, 3);
+    assert_int_equal(told_count, 4);
+    assert_gone("a document", "ann's session", "bob");
+    assert_gone("another", "a session", "ann");
+    assert_gone("a third", NULL, "ann");
+    assert_int_equal(told[3].kind, CONV_EVENT_USER_ERASED);
     assert_int_equal(untrue, 0);
 }
 
@@ -238,6 +317,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_change_is_told_once_and_after_it_is_true),
         TEST(what_fails_is_not_told),
+        TEST(those_that_go_with_their_session_are_told_each),
+        TEST(those_that_go_with_their_user_are_told_each),
         TEST(without_its_document_only_the_record_is_told),
         TEST(the_metrics_count_their_records),
     };

@@ -271,26 +271,40 @@ static void a_removed_one_is_gone_and_nothing_else(void **state)
     assert_true(insert_one("going", "removal", 2));
 }
 
+static void assert_gone(const conv__gone_document *gone, const char *id, const char *user)
+{
+    conv__document_key key = key_of(id, "all gone");
+    assert_int_equal(conv_uuid_compare(gone->key.document_id, key.document_id), 0);
+    assert_int_equal(conv_uuid_compare(gone->key.session_id, key.session_id), 0);
+    assert_int_equal(conv_uuid_compare(gone->user_id, conv_uuid_ensure(conv_text(user))), 0);
+}
+
 static void a_session_takes_its_documents_along(void **state)
 {
     (void)state;
     conv__store *store = contract_store();
-    int64_t count = -1;
+    conv__gone_documents gone = {.arena = &arena};
     conv_uuid session_id = conv_uuid_ensure(conv_text("all gone"));
-    assert_true(insert_one("one", "all gone", 1));
+    conv_document_params owned = params_of("one", "all gone", 1);
+    owned.user_id = "owner";
+    conv__document_row row = make_row(&owned);
+    assert_true(insert(&row));
     assert_true(insert_one("two", "all gone", 1));
     assert_true(insert_one("one", NULL, 1));
     conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
     assert_ok(store->documents->functions->remove_session(store->documents, transaction, session_id,
-                                                          &count, &error),
+                                                          &gone, &error),
               error);
-    int64_t none = -1; /* no session is no session of anybody's */
+    conv__gone_documents none = {.arena = &arena}; /* no session is no session of anybody's */
     assert_ok(store->documents->functions->remove_session(
                   store->documents, transaction, conv_uuid_ensure(conv_text(NULL)), &none, &error),
               error);
     assert_ok(store->functions->commit(transaction, &error), error);
-    assert_true(count == 2);
-    assert_true(none == 0);
+    assert_int_equal(gone.count, 2);
+    assert_int_equal(none.count, 0);
+    size_t one = conv_uuid_is_nil(gone.rows[0].user_id) ? 1 : 0;
+    assert_gone(&gone.rows[one], "one", "owner");
+    assert_gone(&gone.rows[1 - one], "two", NULL);
     assert_true(read_one("one", NULL).created_us == 1);
     assert_int_equal(contract_count("SELECT count(*) FROM chat_documents WHERE session_id = '%s'",
                                     contract_uuid(session_id)),

@@ -2,70 +2,30 @@
  * and that no journal brings it back. */
 #include "support/test.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
 #define TAKE_AWAY  "ALTER TABLE chat_exchanges RENAME TO away"
 #define BRING_BACK "ALTER TABLE away RENAME TO chat_exchanges"
 
-static const char *kind;
-static const char *url;
-static char folder[64];
-
-static int setup(void **state)
-{
-    (void)state;
-    conv_error error;
-    conv_client *client = NULL;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
-    assert_ok(conv_client_open(&params, &client, &error), error);
-    assert_ok(conv_client_close(client, 0, &error), error);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char command[128];
-    (void)state;
-    test_store_drop(kind);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
 /* `journal` is the name of its file, or NULL. */
 static conv_client *open_client(const char *journal)
 {
-    conv_client *client = NULL;
-    conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_client_params params = contract_client_params();
     char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, journal != NULL ? journal : "");
-    params.store = url;
+    snprintf(path, sizeof path, "%s/%s", contract_client_folder(), journal != NULL ? journal : "");
     params.journal = journal != NULL ? path : NULL;
     params.tracker_records = 1000;
-    params.store_timeout_ms = 60000;
-    assert_ok(conv_client_open(&params, &client, &error), error);
-    return client;
+    return contract_client_open(&params);
 }
 
-static void close_client(conv_client *client)
+static void drain(const char *journal)
 {
-    conv_error error;
-    assert_ok(conv_client_close(client, 20000, &error), error);
-}
-
-static long count(const char *sql)
-{
-    return strtol(test_store_value(kind, sql), NULL, 10);
+    conv_client *client = open_client(journal);
+    contract_client_close(&client);
 }
 
 static void save(conv_client *client, const char *session, const char *user, const char *question,
@@ -140,7 +100,7 @@ static void tags_come_and_go(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_status(conv_session_tag(client, "tagged", bad[i], &error), CONV_INVALID_ARGUMENT,
                       error);
-    close_client(client);
+    contract_client_close(&client);
 }
 
 static void the_archive_is_left_out_unless_asked_for(void **state)
@@ -166,7 +126,7 @@ static void the_archive_is_left_out_unless_asked_for(void **state)
     assert_ok(conv_session_archive(client, "away", false, &error), error);
     assert_int_equal(listed(client, "archivist", NULL, CONV_ARCHIVED_NOT), 2);
     assert_status(conv_session_archive(client, "no such", true, &error), CONV_NOT_FOUND, error);
-    close_client(client);
+    contract_client_close(&client);
 }
 
 /* What waits in this client's own journal, and in another's that is drained later. */
@@ -177,14 +137,14 @@ static void a_deleted_session_does_not_come_back(void **state)
     conv_delete_receipt receipt;
     conv_client *own = open_client("own.db");
     conv_client *other = open_client("other.db");
-    long ledger = count("SELECT count(*) FROM usage_logs");
+    long ledger = contract_count("SELECT count(*) FROM usage_logs");
     save(own, "gone", "u", "a", CONV_SAVED_COMMITTED);
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     save(own, "gone", "u", "b", CONV_SAVED_JOURNALED);
     save(other, "gone", "u", "c", CONV_SAVED_JOURNALED);
     save(other, "stays", "u", "d", CONV_SAVED_JOURNALED);
     (void)!conv_client_close(other, 0, &error);
-    test_store_execute(kind, "ALTER TABLE away RENAME TO chat_exchanges");
+    contract_execute("ALTER TABLE away RENAME TO chat_exchanges");
     conv_status status = CONV_OK;
     do /* its store is back when the drain has noticed */
         status = conv_session_delete(own, "gone", &receipt, &error);
@@ -193,19 +153,22 @@ static void a_deleted_session_does_not_come_back(void **state)
     assert_int_equal(receipt.sessions, 1);
     /* What waited was dropped, or drained just before. */
     assert_int_equal(receipt.journal * 2 + receipt.messages, 4);
-    close_client(own);
-    assert_int_equal(count("SELECT count(*) FROM chat_sessions WHERE external_id = 'gone'"), 0);
-    close_client(open_client("other.db"));
-    assert_int_equal(count("SELECT count(*) FROM chat_sessions WHERE external_id = 'gone'"), 0);
-    assert_int_equal(count("SELECT count(*) FROM chat_messages WHERE content = 'c'"), 0);
-    assert_int_equal(count("SELECT count(*) FROM usage_logs"), ledger + 4);
-    assert_int_equal(count("SELECT count(*) FROM chat_sessions WHERE external_id = 'stays'"), 1);
+    contract_client_close(&own);
+    assert_int_equal(
+        contract_count("SELECT count(*) FROM chat_sessions WHERE external_id = 'gone'"), 0);
+    drain("other.db");
+    assert_int_equal(
+        contract_count("SELECT count(*) FROM chat_sessions WHERE external_id = 'gone'"), 0);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_messages WHERE content = 'c'"), 0);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), ledger + 4);
+    assert_int_equal(
+        contract_count("SELECT count(*) FROM chat_sessions WHERE external_id = 'stays'"), 1);
     /* What is accepted later begins it anew. */
     own = open_client("own.db");
     save(own, "gone", "u", "e", CONV_SAVED_COMMITTED);
-    assert_int_equal(count("SELECT message_count FROM chat_sessions WHERE external_id = 'gone'"),
-                     2);
-    close_client(own);
+    assert_int_equal(
+        contract_count("SELECT message_count FROM chat_sessions WHERE external_id = 'gone'"), 2);
+    contract_client_close(&own);
 }
 
 static void an_erased_user_leaves_nothing_but_the_ledger(void **state)
@@ -231,51 +194,51 @@ static void an_erased_user_leaves_nothing_but_the_ledger(void **state)
     usage.user_email = conv_text("e@example.com");
     usage.total_tokens = 5;
     assert_ok(conv_track_usage(client, &usage, &error), error);
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     save(other, "third", "erased", "axolotl", CONV_SAVED_JOURNALED);
     (void)!conv_client_close(other, 0, &error);
-    test_store_execute(kind, BRING_BACK);
-    long records = count("SELECT count(*) FROM usage_logs");
-    long tokens = count("SELECT sum(total_tokens) FROM usage_logs");
+    contract_execute(BRING_BACK);
+    long records = contract_count("SELECT count(*) FROM usage_logs");
+    long tokens = contract_count("SELECT sum(total_tokens) FROM usage_logs");
 
     assert_ok(conv_user_erase(client, "erased", &receipt, &error), error);
     assert_int_equal(receipt.removed.sessions, 2);
     assert_int_equal(receipt.removed.messages, 6);
     assert_int_equal(receipt.removed.exchanges, 3);
     assert_int_equal(receipt.removed.usage_kept, 4);
-    close_client(client);
-    close_client(open_client("other.db"));
+    contract_client_close(&client);
+    drain("other.db");
 
     /* The tracked one, and the one of the exchange that only the journal had. */
-    assert_int_equal(count("SELECT count(*) FROM usage_logs"), records + 2);
-    assert_int_equal(count("SELECT sum(total_tokens) FROM usage_logs"), tokens + 5 + 7);
-    assert_int_equal(count("SELECT count(*) FROM usage_logs WHERE user_email LIKE 'e@%'"), 0);
-    char sql[256];
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), records + 2);
+    assert_int_equal(contract_count("SELECT sum(total_tokens) FROM usage_logs"), tokens + 5 + 7);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE user_email LIKE 'e@%%'"),
+                     0);
     char id[CONV_UUID_TEXT_SIZE];
     conv_uuid_format(receipt.pseudonym, id);
-    snprintf(sql, sizeof sql,
-             "SELECT count(*) FROM usage_logs WHERE user_id = '%s' AND user_email IS NULL"
-             " AND originals IS NULL",
-             id);
-    assert_int_equal(count(sql), 4);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE user_id = '%s'"
+                                    " AND user_email IS NULL AND originals IS NULL",
+                                    id),
+                     4);
     conv_uuid_format(conv_uuid_ensure(conv_text("erased")), id);
     static const char *const tables[] = {"usage_logs", "chat_messages", "chat_sessions",
                                          "chat_users"};
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE user_id = '%s'", tables[i], id);
-        assert_int_equal(count(sql), 0);
-    }
-    assert_int_equal(count("SELECT message_count FROM chat_sessions WHERE external_id = 'theirs'"),
-                     2);
-    assert_int_equal(count("SELECT count(*) FROM chat_messages WHERE content LIKE '%axolotl%'"), 1);
-    assert_int_equal(count("SELECT count(*) FROM chat_session_tags WHERE tag = 'a tag'"), 0);
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        assert_int_equal(
+            contract_count("SELECT count(*) FROM %s WHERE user_id = '%s'", tables[i], id), 0);
+    assert_int_equal(
+        contract_count("SELECT message_count FROM chat_sessions WHERE external_id = 'theirs'"), 2);
+    assert_int_equal(
+        contract_count("SELECT count(*) FROM chat_messages WHERE content LIKE '%%axolotl%%'"), 1);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_session_tags WHERE tag = 'a tag'"),
+                     0);
     client = open_client(NULL);
     assert_ok(conv_search(client, &params, &page, &error), error);
     assert_int_equal(conv_search_page_count(page), 1);
     conv_search_page_free(page);
     assert_status(conv_user_erase(client, "erased", NULL, &error), CONV_NOT_FOUND, error);
     assert_status(conv_user_erase(client, NULL, NULL, &error), CONV_INVALID_ARGUMENT, error);
-    close_client(client);
+    contract_client_close(&client);
 }
 
 int main(void)
@@ -286,5 +249,5 @@ int main(void)
         cmocka_unit_test(a_deleted_session_does_not_come_back),
         cmocka_unit_test(an_erased_user_leaves_nothing_but_the_ledger),
     };
-    return RUN_TESTS_WITH("erase", tests, setup, teardown);
+    return RUN_TESTS_WITH("erase", tests, contract_client_setup, contract_client_teardown);
 }

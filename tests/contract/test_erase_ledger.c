@@ -2,13 +2,10 @@
  * daily summary, the ledger and the sessions go on agreeing. */
 #include "support/test.h"
 
-#include <stdlib.h>
-
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
-static const char *kind;
-static const char *url;
 static conv_provider *echo;
 static conv_client *client;
 
@@ -28,33 +25,20 @@ static conv_status summarize(void *context, const conv_provider_request *request
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    kind = test_store_kind();
-    url = test_store_create(kind);
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_callback("summarizer", summarize, NULL, &echo, &error), error);
-    params.store = url;
+    conv_client_params params = contract_client_params();
     params.provider = echo;
-    params.schema = CONV_SCHEMA_MIGRATE;
-    params.store_timeout_ms = 60000;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    client = contract_client_open(&params);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    conv_error error;
-    assert_ok(conv_client_close(client, 20000, &error), error);
+    contract_client_close(&client);
     conv_provider_free(echo);
-    test_store_drop(kind);
-    return 0;
-}
-
-static long count(const char *sql)
-{
-    return strtol(test_store_value(kind, sql), NULL, 10);
+    return contract_client_teardown(state);
 }
 
 static void save(const char *session, const char *user)
@@ -114,9 +98,7 @@ static void assert_agrees(void)
 /* What daily_usage_summary and the ledger say; the view is refreshed on PostgreSQL alone. */
 static long summed(const char *of)
 {
-    char sql[128];
-    snprintf(sql, sizeof sql, "SELECT coalesce(sum(%s), 0) FROM daily_usage_summary", of);
-    return count(sql);
+    return contract_count("SELECT coalesce(sum(%s), 0) FROM daily_usage_summary", of);
 }
 
 static void a_deleted_session_leaves_its_sums(void **state)
@@ -133,7 +115,7 @@ static void a_deleted_session_leaves_its_sums(void **state)
     add_document("d-1", "stays", "u");
     refresh();
     assert_agrees();
-    long records = count("SELECT count(*) FROM usage_logs");
+    long records = contract_count("SELECT count(*) FROM usage_logs");
     long tokens = summed("total_tokens");
     assert_ok(conv_session_delete(client, "ends", &receipt, &error), error);
     assert_int_equal(receipt.sessions, 1);
@@ -145,11 +127,11 @@ static void a_deleted_session_leaves_its_sums(void **state)
     assert_agrees();
     refresh();
     assert_agrees();
-    assert_int_equal(count("SELECT count(*) FROM usage_logs"), records);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), records);
     assert_int_equal(summed("count"), records);
     assert_int_equal(summed("total_tokens"), tokens);
-    assert_int_equal(count("SELECT count(*) FROM chat_documents"), 1);
-    assert_int_equal(count("SELECT count(*) FROM chat_sessions_summary"), 0);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_documents"), 1);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_sessions_summary"), 0);
     /* Nothing but a document: it is deleted, too, and its upload stays. */
     add_document("d-3", "never begun", "u");
     assert_ok(conv_session_delete(client, "never begun", &receipt, &error), error);
@@ -177,9 +159,9 @@ static void an_erased_user_leaves_the_sums_of_nobody(void **state)
     add_document("e-4", "shared", "host");
     refresh();
     assert_agrees();
-    long records = count("SELECT count(*) FROM usage_logs");
+    long records = contract_count("SELECT count(*) FROM usage_logs");
     long tokens = summed("total_tokens");
-    long documents = count("SELECT count(*) FROM chat_documents");
+    long documents = contract_count("SELECT count(*) FROM chat_documents");
     assert_ok(conv_user_erase(client, "erased", &receipt, &error), error);
     assert_int_equal(receipt.removed.sessions, 1);
     assert_int_equal(receipt.removed.messages, 6);
@@ -190,19 +172,17 @@ static void an_erased_user_leaves_the_sums_of_nobody(void **state)
     assert_agrees();
     refresh();
     assert_agrees();
-    assert_int_equal(count("SELECT count(*) FROM usage_logs"), records);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), records);
     assert_int_equal(summed("count"), records);
     assert_int_equal(summed("total_tokens"), tokens);
-    assert_int_equal(count("SELECT count(*) FROM chat_documents"), documents - 3);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_documents"), documents - 3);
     char id[CONV_UUID_TEXT_SIZE];
-    char sql[160];
     conv_uuid_format(conv_uuid_ensure(conv_text("erased")), id);
     static const char *const tables[] = {"usage_logs", "chat_messages", "chat_sessions",
                                          "chat_users", "chat_documents"};
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE user_id = '%s'", tables[i], id);
-        assert_int_equal(count(sql), 0);
-    }
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        assert_int_equal(
+            contract_count("SELECT count(*) FROM %s WHERE user_id = '%s'", tables[i], id), 0);
     /* A user of whom there is nothing but a document. */
     add_document("e-5", "shared", "uploader");
     assert_ok(conv_user_erase(client, "uploader", &receipt, &error), error);
@@ -210,8 +190,7 @@ static void an_erased_user_leaves_the_sums_of_nobody(void **state)
     assert_int_equal(receipt.removed.usage_kept, 1);
     assert_agrees();
     conv_uuid_format(receipt.pseudonym, id);
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM usage_logs WHERE user_id = '%s'", id);
-    assert_int_equal(count(sql), 1);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE user_id = '%s'", id), 1);
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/program.h"
 #include "support/store.h"
 
@@ -21,10 +22,6 @@
 
 enum { KEPT = 256 };
 
-static const char *kind;
-static const char *url;
-static char folder[64];
-static char journal[96];
 static char lines[96];
 static FILE *log_file;
 static conv_provider *echo;
@@ -85,19 +82,17 @@ static void wait_for(conv_event_kind wanted, int count)
 static void open_client(bool with_journal)
 {
     conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_client_params params = contract_client_params();
     conv_subscription_params subscription = CONV_SUBSCRIPTION_PARAMS_INIT;
     conv_event_log log = CONV_EVENT_LOG_INIT;
     uint64_t number = 0;
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
     params.provider = echo;
     params.context_messages = -1;
     params.tracker_records = 1000;
     params.chain = chain;
     params.chain_count = chain_count;
-    if (with_journal) params.journal = journal;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    if (with_journal) params.journal = contract_client_journal();
+    client = contract_client_open(&params);
     subscription.handler = hear;
     assert_ok(conv_event_subscribe(client, &subscription, &number, &error), error);
     log.file = log_file;
@@ -106,14 +101,9 @@ static void open_client(bool with_journal)
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(journal, sizeof journal, "%s/journal.db", folder);
-    snprintf(lines, sizeof lines, "%s/events.jsonl", folder);
+    if (contract_client_setup(state) != 0) return -1;
+    snprintf(lines, sizeof lines, "%s/events.jsonl", contract_client_folder());
     log_file = fopen(lines, "w");
     assert_non_null(log_file);
     assert_ok(conv_provider_echo(&echo, &error), error);
@@ -125,25 +115,13 @@ static int setup(void **state)
     return 0;
 }
 
-static void close_client(void)
-{
-    conv_error error;
-    conv_client *closing = client;
-    client = NULL;
-    assert_ok(conv_client_close(closing, 60000, &error), error);
-}
-
 static int teardown(void **state)
 {
-    char command[128];
-    (void)state;
     (void)conv_client_close(client, 30000, NULL);
     client = NULL;
     conv_provider_free(echo);
     fclose(log_file);
-    test_store_drop(kind);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return contract_client_teardown(state);
 }
 
 static conv_status ask(const char *session, const char *turn_id, conv_saved *saved,
@@ -183,7 +161,7 @@ static void a_turn_is_told_once_and_after_it_is_true(void **state)
     assert_string_equal(event->service, "chat");
     assert_string_equal(event->provider, "echo");
     assert_false(event->through_journal);
-    close_client();
+    contract_client_close(&client);
 }
 
 static void sessions_are_told(void **state)
@@ -208,7 +186,7 @@ static void sessions_are_told(void **state)
     assert_status(conv_session_delete(client, "s-2", NULL, &error), CONV_NOT_FOUND, error);
     assert_int_equal(count_of(CONV_EVENT_SESSION_DELETED), 1);
     assert_int_equal(first_of(CONV_EVENT_SESSION_DELETED)->message_count, 2);
-    close_client();
+    contract_client_close(&client);
 }
 
 static void a_refused_exchange_is_told_with_its_reason(void **state)
@@ -216,15 +194,15 @@ static void a_refused_exchange_is_told_with_its_reason(void **state)
     (void)state;
     conv_error error;
     open_client(false);
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     assert_int_not_equal(ask("s-3", NULL, NULL, &error), CONV_OK);
-    test_store_execute(kind, BRING_BACK);
+    contract_execute(BRING_BACK);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_FAILED), 1);
     const conv_event *event = first_of(CONV_EVENT_EXCHANGE_FAILED);
     assert_int_equal(event->status, error.status);
     assert_string_equal(event->sqlstate, error.sqlstate);
     assert_int_equal(told_count, 1);
-    close_client();
+    contract_client_close(&client);
 }
 
 static void an_outage_is_journaled_then_recovered_and_saved_once(void **state)
@@ -233,17 +211,17 @@ static void an_outage_is_journaled_then_recovered_and_saved_once(void **state)
     conv_error error;
     conv_saved saved = CONV_SAVED_NOT;
     open_client(true);
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     for (int i = 0; i < 3; i++) {
         assert_ok(ask("s-4", NULL, &saved, &error), error);
         assert_int_equal(saved, CONV_SAVED_JOURNALED);
     }
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_JOURNALED), 3);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), 0);
-    test_store_execute(kind, BRING_BACK);
+    contract_execute(BRING_BACK);
     wait_for(CONV_EVENT_EXCHANGE_SAVED, 3);
     wait_for(CONV_EVENT_EXCHANGE_RECOVERED, 3);
-    close_client();
+    contract_client_close(&client);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), 3);
     assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
     assert_true(first_of(CONV_EVENT_EXCHANGE_SAVED)->through_journal);
@@ -269,13 +247,13 @@ static void tracked_usage_is_told_when_it_is_in_the_store(void **state)
     assert_ok(conv_track_usage(client, &usage, &error), error); /* the same record */
     assert_ok(conv_track_flush(client, 30000, &pending, &error), error);
     usage.log_id = conv_uuid_v7();
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     assert_ok(conv_track_usage(client, &usage, &error), error);
     assert_ok(conv_track_flush(client, 30000, &pending, &error), error); /* into the journal */
     assert_int_equal(count_of(CONV_EVENT_USAGE_RECORDED), 1);
-    test_store_execute(kind, BRING_BACK);
+    contract_execute(BRING_BACK);
     wait_for(CONV_EVENT_USAGE_RECORDED, 2);
-    close_client();
+    contract_client_close(&client);
     assert_int_equal(told_count, 3);
     const conv_event *event = first_of(CONV_EVENT_USAGE_RECORDED);
     assert_int_equal(event->input_tokens, 12);
@@ -292,10 +270,10 @@ static void the_log_has_a_line_for_each_and_no_text(void **state)
     open_client(true);
     for (int i = 0; i < 5; i++)
         assert_ok(ask("s-5", NULL, NULL, &error), error);
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     assert_ok(ask("s-5", NULL, NULL, &error), error);
-    test_store_execute(kind, BRING_BACK);
-    close_client();
+    contract_execute(BRING_BACK);
+    contract_client_close(&client);
     char *text = test_read_file(lines, &size);
     for (size_t i = 0; i < size; i++)
         newlines += text[i] == '\n';
@@ -322,7 +300,7 @@ static void submitted_exchanges_are_told_too(void **state)
     }
     wait_for(CONV_EVENT_EXCHANGE_SAVED, 20);
     assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
-    close_client();
+    contract_client_close(&client);
 }
 
 static conv_status close_within(void *context, const conv_event *event)
@@ -345,7 +323,7 @@ static void a_handler_can_not_close_the_client(void **state)
     assert_ok(conv_event_subscribe(client, &params, &number, &error), error);
     assert_ok(ask("s-7", NULL, NULL, &error), error);
     assert_int_equal(closed, CONV_STATE);
-    close_client();
+    contract_client_close(&client);
 }
 
 static void wrong_settings_are_refused(void **state)
@@ -376,10 +354,11 @@ static void wrong_settings_are_refused(void **state)
     assert_status(conv_event_subscribe_webhook(client, &webhook, &number, &error),
                   CONV_INVALID_ARGUMENT, error);
     assert_status(conv_event_subscribe_notify(client, &notify, &number, &error),
-                  strcmp(kind, "sqlite") == 0 ? CONV_STATE : CONV_INVALID_ARGUMENT, error);
+                  strcmp(test_store_kind(), "sqlite") == 0 ? CONV_STATE : CONV_INVALID_ARGUMENT,
+                  error);
     assert_status(conv_event_unsubscribe(client, 99, &error), CONV_NOT_FOUND, error);
     assert_status(conv_event_count(client, 99, &counts, &error), CONV_NOT_FOUND, error);
-    close_client();
+    contract_client_close(&client);
 }
 
 static void without_publish_a_turn_is_counted_and_told_to_nobody(void **state)
@@ -398,7 +377,7 @@ static void without_publish_a_turn_is_counted_and_told_to_nobody(void **state)
     assert_ok(conv_metrics_read(client, CONV_METRICS_PROMETHEUS, &metrics, &error), error);
     assert_contains(conv_metrics_text(metrics), "{event=\"exchange.saved\"} 1\n");
     conv_metrics_free(metrics);
-    close_client();
+    contract_client_close(&client);
 }
 
 static conv_status refuse(void *context, conv_call *call, conv_next *next, conv_error *error)
@@ -429,7 +408,7 @@ static void a_turn_that_a_step_refuses_is_told_as_failed(void **state)
     assert_int_equal(event->status, CONV_PERMISSION);
     assert_int_equal(conv_uuid_compare(event->session_id, conv_uuid_ensure(conv_text("s-9"))), 0);
     assert_int_equal(event->store_us, CONV_UNKNOWN);
-    close_client();
+    contract_client_close(&client);
     conv_middleware_free(guard);
 }
 
@@ -473,7 +452,7 @@ static void sixteen_threads_subscribe_save_and_end(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, subscribe_save_end, &failures), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    close_client();
+    contract_client_close(&client);
     assert_int_equal(failures, 0);
     assert_int_equal(told_count, 2 * THREADS * ROUNDS); /* each with a session of its own */
 }

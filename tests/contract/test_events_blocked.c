@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
 enum { THREADS = 4, EACH = 25 };
@@ -84,24 +85,14 @@ static void save_on_threads(void)
 
 static int setup(void **state)
 {
-    (void)state;
-    conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = test_store_create(test_store_kind());
-    params.schema = CONV_SCHEMA_MIGRATE;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    if (contract_client_setup(state) != 0) return -1;
+    conv_client_params params = contract_client_params();
+    client = contract_client_open(&params);
     atomic_store(&entered, 0);
     atomic_store(&heard, 0);
     atomic_store(&released, 0);
     atomic_store(&failures, 0);
     pthread_mutex_lock(&held);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_store_drop(test_store_kind());
     return 0;
 }
 
@@ -164,7 +155,7 @@ static void a_synchronous_one_holds_up_its_own_call_alone(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, contract_client_teardown)
     const struct CMUnitTest tests[] = {
         TEST(on_a_thread_of_its_own_it_holds_up_nobody),
         TEST(a_synchronous_one_holds_up_its_own_call_alone),

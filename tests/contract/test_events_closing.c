@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
 enum { THREADS = 16, ROUNDS = 8, DELIVERIES = 4 };
@@ -134,24 +135,19 @@ static void sixteen_threads_go_on_while_the_client_is_closed(void **state)
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_callback("waiting", answer, NULL, &provider, &error), error);
-    params.store = test_store_create(test_store_kind());
-    params.schema = CONV_SCHEMA_MIGRATE;
+    conv_client_params params = contract_client_params();
     params.provider = provider;
-    params.store_timeout_ms = 120000;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    client = contract_client_open(&params);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     conv_provider_free(provider);
-    test_store_drop(test_store_kind());
-    return 0;
+    return contract_client_teardown(state);
 }
 
 int main(void)

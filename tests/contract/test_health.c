@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/program.h"
 #include "support/store.h"
 
@@ -27,8 +28,6 @@
 
 enum { KEPT = 64 };
 
-static const char *kind;
-static const char *url;
 static conv_provider *echo;
 static conv_client *client;
 static conv_event told[KEPT];
@@ -49,35 +48,23 @@ static void open_client(const char *journal, bool read_only)
 {
     conv_error error;
     uint64_t number = 0;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_client_params params = contract_client_params();
     conv_subscription_params subscription = CONV_SUBSCRIPTION_PARAMS_INIT;
-    params.store = url;
-    params.schema = read_only ? CONV_SCHEMA_DEFAULT : CONV_SCHEMA_MIGRATE;
+    if (read_only) params.schema = CONV_SCHEMA_DEFAULT;
     params.provider = echo;
     params.journal = journal;
     params.read_only = read_only;
     params.context_messages = -1;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    client = contract_client_open(&params);
     subscription.handler = hear;
     assert_ok(conv_event_subscribe(client, &subscription, &number, &error), error);
     told_count = 0;
 }
 
-static void close_client(void)
-{
-    conv_error error;
-    conv_client *closing = client;
-    client = NULL;
-    assert_ok(conv_client_close(closing, 30000, &error), error);
-}
-
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    test_program_setup(NULL);
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_echo(&echo, &error), error);
     open_client(NULL, false);
     return 0;
@@ -85,26 +72,23 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     (void)conv_client_close(client, 30000, NULL);
     client = NULL;
     conv_provider_free(echo);
-    test_program_teardown();
-    test_store_drop(kind);
-    return 0;
+    return contract_client_teardown(state);
 }
 
 static bool is_sqlite(void)
 {
-    return strcmp(kind, "sqlite") == 0;
+    return strcmp(test_store_kind(), "sqlite") == 0;
 }
 
 static long rows(void)
 {
-    return strtol(test_store_value(kind, "SELECT (SELECT count(*) FROM chat_sessions) +"
-                                         " (SELECT count(*) FROM chat_exchanges) +"
-                                         " (SELECT count(*) FROM chat_messages) +"
-                                         " (SELECT count(*) FROM usage_logs)"),
+    return strtol(contract_value("SELECT (SELECT count(*) FROM chat_sessions) +"
+                                 " (SELECT count(*) FROM chat_exchanges) +"
+                                 " (SELECT count(*) FROM chat_messages) +"
+                                 " (SELECT count(*) FROM usage_logs)"),
                   NULL, 10);
 }
 
@@ -185,8 +169,8 @@ static void a_healthy_client_is_live_and_ready(void **state)
                      is_sqlite() ? CONV_HEALTH_UNKNOWN : CONV_HEALTH_OK);
     conv_health_free(health);
     assert_int_equal(rows(), 0);
-    assert_string_equal(test_store_value(kind, "SELECT (SELECT count(*) FROM chat_deletions) +"
-                                               " (SELECT count(*) FROM chat_search_queue)"),
+    assert_string_equal(contract_value("SELECT (SELECT count(*) FROM chat_deletions) +"
+                                       " (SELECT count(*) FROM chat_search_queue)"),
                         "0");
     assert_int_equal(told_count, 0);
 }
@@ -198,7 +182,7 @@ static void a_broken_store_is_seen_within_one_check_and_so_is_its_repair(void **
     conv_metrics *metrics = NULL;
     for (int round = 0; round < 2; round++) {
         told_count = 0;
-        test_store_execute(kind, TAKE_AWAY);
+        contract_execute(TAKE_AWAY);
         conv_health *health = read_health();
         assert_int_equal(check_of(health, "database_saves")->state, CONV_HEALTH_FAILING);
         assert_int_equal(conv_health_overall(health), CONV_HEALTH_FAILING);
@@ -212,7 +196,7 @@ static void a_broken_store_is_seen_within_one_check_and_so_is_its_repair(void **
         assert_contains(conv_metrics_text(metrics),
                         "\nconversation_health_ok{check=\"database_saves\"} 0\n");
         conv_metrics_free(metrics);
-        test_store_execute(kind, BRING_BACK);
+        contract_execute(BRING_BACK);
         health = read_health();
         assert_true(conv_health_is_ready(health));
         conv_health_free(health);
@@ -228,14 +212,14 @@ static void the_single_check_says_why_and_tells_as_well(void **state)
     (void)state;
     conv_error error;
     conv_save_latency latency;
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     conv_status status = conv_health_check_database_saves(client, 5000, &latency, &error);
     assert_int_not_equal(status, CONV_OK);
     assert_int_equal(error.status, status);
     assert_true(error.message[0] != '\0');
     assert_int_equal(latency.write_us, CONV_UNKNOWN);
     assert_told(0, "database_saves", CONV_HEALTH_OK, CONV_HEALTH_FAILING);
-    test_store_execute(kind, BRING_BACK);
+    contract_execute(BRING_BACK);
     assert_ok(conv_health_check_database_saves(client, 0, NULL, &error), error);
     assert_told(2, "database_saves", CONV_HEALTH_FAILING, CONV_HEALTH_OK);
 }
@@ -245,17 +229,17 @@ static void what_could_not_be_removed_goes_with_the_next_check_or_the_client(voi
     (void)state;
     conv_error error;
     for (int round = 0; round < 2; round++) {
-        test_store_execute(kind, is_sqlite() ? FORBID_SQLITE : FORBID_POSTGRES);
+        contract_execute(is_sqlite() ? FORBID_SQLITE : FORBID_POSTGRES);
         assert_int_not_equal(conv_health_check_database_saves(client, 0, NULL, &error), CONV_OK);
         assert_int_equal(rows(), 5);
         /* It does not pile up. */
         assert_int_not_equal(conv_health_check_database_saves(client, 0, NULL, &error), CONV_OK);
         assert_int_equal(rows(), 5);
-        test_store_execute(kind, is_sqlite() ? ALLOW_SQLITE : ALLOW_POSTGRES);
+        contract_execute(is_sqlite() ? ALLOW_SQLITE : ALLOW_POSTGRES);
         if (round == 0)
             assert_ok(conv_health_check_database_saves(client, 0, NULL, &error), error);
         else
-            close_client();
+            contract_client_close(&client);
         assert_int_equal(rows(), 0);
     }
 }
@@ -265,7 +249,7 @@ static void a_reader_is_not_asked_to_save(void **state)
     (void)state;
     conv_error error;
     if (!is_sqlite()) return;
-    close_client();
+    contract_client_close(&client);
     open_client(NULL, true);
     assert_status(conv_health_check_database_saves(client, 0, NULL, &error), CONV_STATE, error);
     conv_health *health = read_health();
@@ -281,10 +265,10 @@ static void a_journal_that_waits_too_long_is_degraded(void **state)
     conv_error error;
     conv_health *health = NULL;
     conv_health_params params = CONV_HEALTH_PARAMS_INIT;
-    close_client();
-    open_client("journal.db", false);
+    contract_client_close(&client);
+    open_client(contract_client_journal(), false);
     assert_int_equal(state_of("journal"), CONV_HEALTH_OK);
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     assert_ok(ask(&error), error);
     params.journal_age_ms = 1;
     usleep(5000);
@@ -293,12 +277,12 @@ static void a_journal_that_waits_too_long_is_degraded(void **state)
     assert_int_equal(check_of(health, "journal")->value, 1);
     assert_true(conv_health_is_live(health));
     conv_health_free(health);
-    test_store_execute(kind, BRING_BACK);
+    contract_execute(BRING_BACK);
     /* The test exchange never waits in the journal. */
     for (int i = 0; i < 2000 && state_of("journal") != CONV_HEALTH_OK; i++)
         usleep(10000);
     assert_int_equal(state_of("journal"), CONV_HEALTH_OK);
-    close_client();
+    contract_client_close(&client);
     assert_int_equal(rows(), 5);
 }
 

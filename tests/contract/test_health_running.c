@@ -3,49 +3,27 @@
  * one check, ok within one, and nothing that was accepted is missing. */
 #include "support/health_watch.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "support/program.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 #include "support/test.h"
 
 #define TAKE_AWAY  "ALTER TABLE chat_messages RENAME TO away"
 #define BRING_BACK "ALTER TABLE away RENAME TO chat_messages"
 
-static const char *kind;
-static const char *url;
-
-static int setup(void **state)
-{
-    (void)state;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    test_program_setup(NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_program_teardown();
-    test_store_drop(kind);
-    return 0;
-}
-
 static void assert_exchanges(long wanted)
 {
-    assert_int_equal(
-        strtol(test_store_value(kind, "SELECT count(*) FROM chat_exchanges"), NULL, 10), wanted);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), wanted);
 }
 
 static void break_and_repair_a_table(const char *journal)
 {
-    health_watch_start(url, journal);
+    health_watch_start(contract_client_url(), journal);
     for (int round = 0; round < 3; round++) {
-        test_store_execute(kind, TAKE_AWAY);
+        contract_execute(TAKE_AWAY);
         health_watch_broken();
-        test_store_execute(kind, BRING_BACK);
+        contract_execute(BRING_BACK);
         health_watch_repaired();
     }
     assert_exchanges(health_watch_stop());
@@ -60,7 +38,7 @@ static void a_table_that_goes_and_comes_back(void **state)
 static void a_table_that_goes_and_comes_back_with_a_journal(void **state)
 {
     (void)state;
-    break_and_repair_a_table("journal.db");
+    break_and_repair_a_table(contract_client_journal());
 }
 
 /* SQLite itself would go on writing into a file that nobody finds any more. */
@@ -68,10 +46,10 @@ static void a_file_that_goes_and_comes_back(void **state)
 {
     (void)state;
     char elsewhere[256];
-    const char *path = url + strlen("sqlite:");
-    if (strcmp(kind, "sqlite") != 0) return;
+    const char *path = contract_client_url() + strlen("sqlite:");
+    if (strcmp(test_store_kind(), "sqlite") != 0) return;
     snprintf(elsewhere, sizeof elsewhere, "%s.elsewhere", path);
-    health_watch_start(url, "journal.db");
+    health_watch_start(contract_client_url(), contract_client_journal());
     for (int round = 0; round < 3; round++) {
         assert_int_equal(rename(path, elsewhere), 0);
         health_watch_broken();
@@ -83,7 +61,8 @@ static void a_file_that_goes_and_comes_back(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, contract_client_setup, contract_client_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_table_that_goes_and_comes_back),
         TEST(a_table_that_goes_and_comes_back_with_a_journal),

@@ -3,11 +3,11 @@
 #include "support/test.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
 /* As an operator's mistake would have it: what is needed for saving goes, and comes back. */
@@ -16,47 +16,31 @@
 #define BRING_BACK                                                                                 \
     "ALTER TABLE away RENAME TO chat_exchanges; ALTER TABLE usage_away RENAME TO usage_logs"
 
-static const char *kind;
-static const char *url;
-static char folder[64];
-static char path[96];
 static conv_provider *echo;
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    conv_client *client = NULL;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/journal.db", folder);
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_echo(&echo, &error), error);
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
-    assert_ok(conv_client_open(&params, &client, &error), error);
-    assert_ok(conv_client_close(client, 0, &error), error);
+    conv_client_params params = contract_client_params();
+    conv_client *client = contract_client_open(&params);
+    contract_client_close(&client);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    char command[128];
-    (void)state;
     conv_provider_free(echo);
-    test_store_drop(kind);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return contract_client_teardown(state);
 }
 
 static conv_status try_open(conv_provider *provider, conv_client **client, conv_error *error)
 {
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = url;
+    params.store = contract_client_url();
     params.provider = provider;
-    params.journal = path;
+    params.journal = contract_client_journal();
     params.context_messages = -1;
     params.tracker_records = 1000;
     return conv_client_open(&params, client, error);
@@ -74,7 +58,7 @@ static conv_journal *open_journal(void)
 {
     conv_journal *journal = NULL;
     conv_error error;
-    assert_ok(conv_journal_open(path, &journal, &error), error);
+    assert_ok(conv_journal_open(contract_client_journal(), &journal, &error), error);
     return journal;
 }
 
@@ -88,9 +72,7 @@ static conv_journal_counts count_of(conv_journal *journal)
 
 static long rows(const char *table)
 {
-    char sql[128];
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
-    return strtol(test_store_value(kind, sql), NULL, 10);
+    return contract_count("SELECT count(*) FROM %s", table);
 }
 
 static void save(conv_client *client, const char *session, const char *turn, const char *title,
@@ -145,7 +127,7 @@ static void what_waits_is_shown_as_it_was_said(void **state)
     conv_error error;
     conv_journal_counts counts;
     conv_client *client = open_client();
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     save(client, "caf\xc3\xa9", "turn-1", "title", CONV_SAVED_JOURNALED);
     save(client, NULL, "turn-2", NULL, CONV_SAVED_JOURNALED);
     conv_usage usage = CONV_USAGE_INIT;
@@ -158,7 +140,8 @@ static void what_waits_is_shown_as_it_was_said(void **state)
     assert_true(counts.oldest_us > 0);
     assert_true(counts.bytes > 0);
     conv_journal *journal = NULL;
-    assert_status(conv_journal_open(path, &journal, &error), CONV_STATE, error);
+    assert_status(conv_journal_open(contract_client_journal(), &journal, &error), CONV_STATE,
+                  error);
     assert_null(journal);
     close_with_rest(client);
 
@@ -201,7 +184,7 @@ static void what_waits_is_shown_as_it_was_said(void **state)
     assert_status(conv_journal_get(journal, first, &page, &error), CONV_NOT_FOUND, error);
     assert_null(page);
     conv_journal_close(journal);
-    test_store_execute(kind, BRING_BACK);
+    contract_execute(BRING_BACK);
     drain();
     assert_int_equal(rows("chat_exchanges"), 1);
     assert_int_equal(rows("usage_logs"), 2);
@@ -351,7 +334,7 @@ static void a_turn_that_was_saved_after_all_stays_as_it_is(void **state)
     conv_client *client = NULL;
     conv_reply *reply = NULL;
     conv_turn turn = the_turn();
-    params.store = url;
+    params.store = contract_client_url();
     params.provider = echo;
     assert_ok(conv_client_open(&params, &client, &error), error);
     assert_ok(conv_process_message(client, &turn, &reply, &error), error);
@@ -371,15 +354,15 @@ static void a_turn_that_was_saved_after_all_stays_as_it_is(void **state)
 
 static void refuse_poison(bool refuse)
 {
-    if (strcmp(kind, "sqlite") == 0)
-        test_store_execute(
-            kind, refuse ? "CREATE TRIGGER refuse BEFORE INSERT ON chat_sessions WHEN NEW.title = "
-                           "'poison' BEGIN SELECT RAISE(ABORT, 'poison'); END"
-                         : "DROP TRIGGER refuse");
+    if (strcmp(test_store_kind(), "sqlite") == 0)
+        contract_execute(
+            refuse ? "CREATE TRIGGER refuse BEFORE INSERT ON chat_sessions WHEN NEW.title = "
+                     "'poison' BEGIN SELECT RAISE(ABORT, 'poison'); END"
+                   : "DROP TRIGGER refuse");
     else
-        test_store_execute(kind, refuse ? "ALTER TABLE chat_sessions ADD CONSTRAINT refuse CHECK "
-                                          "(title <> 'poison')"
-                                        : "ALTER TABLE chat_sessions DROP CONSTRAINT refuse");
+        contract_execute(refuse ? "ALTER TABLE chat_sessions ADD CONSTRAINT refuse CHECK "
+                                  "(title <> 'poison')"
+                                : "ALTER TABLE chat_sessions DROP CONSTRAINT refuse");
 }
 
 static void a_dead_letter_says_why_and_can_be_sent_again(void **state)
@@ -387,11 +370,11 @@ static void a_dead_letter_says_why_and_can_be_sent_again(void **state)
     (void)state;
     conv_error error;
     conv_client *client = open_client();
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     save(client, "good", "turn-1", "fine", CONV_SAVED_JOURNALED);
     save(client, "bad", "turn-2", "poison", CONV_SAVED_JOURNALED);
     close_with_rest(client);
-    test_store_execute(kind, BRING_BACK);
+    contract_execute(BRING_BACK);
     refuse_poison(true);
     drain();
     assert_int_equal(rows("chat_exchanges"), 1);
@@ -402,7 +385,7 @@ static void a_dead_letter_says_why_and_can_be_sent_again(void **state)
     const conv_journal_entry *entry = conv_journal_page_entry(page, 0);
     assert_bytes(entry->session_id, "bad");
     assert_true(entry->reason.size > 0);
-    if (strcmp(kind, "postgresql") == 0) assert_string_equal(entry->sqlstate, "23514");
+    if (strcmp(test_store_kind(), "postgresql") == 0) assert_string_equal(entry->sqlstate, "23514");
     refuse_poison(false);
     assert_ok(conv_journal_retry(journal, entry->entry_id, &error), error);
     conv_journal_page_free(page);
@@ -422,11 +405,11 @@ static void pages_follow_each_other(void **state)
     enum { ENTRIES = 21 };
     conv_error error;
     conv_client *client = open_client();
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     for (int i = 0; i < ENTRIES; i++)
         save(client, "pages", NULL, NULL, CONV_SAVED_JOURNALED);
     close_with_rest(client);
-    test_store_execute(kind, BRING_BACK);
+    contract_execute(BRING_BACK);
     conv_journal *journal = open_journal();
     conv_journal_filter filter = CONV_JOURNAL_FILTER_INIT;
     filter.limit = 10;
@@ -459,15 +442,16 @@ static void what_is_no_journal_is_said(void **state)
     (void)state;
     conv_error error;
     conv_journal *journal = NULL;
-    assert_status(conv_journal_open(path, &journal, &error), CONV_NOT_FOUND, error);
+    assert_status(conv_journal_open(contract_client_journal(), &journal, &error), CONV_NOT_FOUND,
+                  error);
     assert_status(conv_journal_open("", &journal, &error), CONV_INVALID_ARGUMENT, error);
     assert_status(conv_journal_open(NULL, &journal, &error), CONV_INVALID_ARGUMENT, error);
     assert_null(journal);
-    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_not_equal(access(contract_client_journal(), F_OK), 0);
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     conv_client *client = NULL;
     conv_journal_counts counts = {.dead = 7};
-    params.store = url;
+    params.store = contract_client_url();
     assert_ok(conv_client_open(&params, &client, &error), error);
     assert_ok(conv_client_journal_count(client, &counts, &error), error);
     assert_int_equal(counts.dead, 0);

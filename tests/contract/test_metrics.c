@@ -6,46 +6,39 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/program.h"
 #include "support/store.h"
 
 #define TAKE_AWAY  "ALTER TABLE chat_exchanges RENAME TO away"
 #define BRING_BACK "ALTER TABLE away RENAME TO chat_exchanges"
 
-static const char *kind;
-static const char *url;
 static conv_provider *echo;
 static conv_client *client;
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
     static const conv_price prices[] = {{.model = "priced", .input = "0.15", .output = "0.60"}};
-    kind = test_store_kind();
-    url = test_store_create(kind);
+    if (contract_client_setup(state) != 0) return -1;
     test_program_setup(NULL);
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_client_params params = contract_client_params();
     assert_ok(conv_provider_echo(&echo, &error), error);
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
     params.provider = echo;
-    params.journal = "journal.db";
+    params.journal = contract_client_journal();
     params.prices = prices;
     params.price_count = 1;
     params.context_messages = -1;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    client = contract_client_open(&params);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     (void)conv_client_close(client, 30000, NULL);
     conv_provider_free(echo);
     test_program_teardown();
-    test_store_drop(kind);
-    return 0;
+    return contract_client_teardown(state);
 }
 
 static void ask(const char *model)
@@ -105,7 +98,7 @@ static void assert_value(const char *all, const char *name, const char *sql)
     conv_decimal wanted;
     value_of(all, name, value, sizeof value);
     assert_int_equal(conv_decimal_parse(conv_text(value), &got), CONV_OK);
-    const char *stored = test_store_value(kind, sql);
+    const char *stored = contract_value(sql);
     assert_int_equal(conv_decimal_parse(conv_text(stored), &wanted), CONV_OK);
     if (conv_decimal_compare(got, wanted) != 0)
         fail_msg("%s is %s, but the store has %s", name, value, stored);
@@ -119,7 +112,7 @@ static void metrics_agree_with_the_store(void **state)
     track("0.000025");
     track(NULL);
     /* Two of them through the journal. */
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     ask("priced");
     ask("priced");
     char *text = read_text(CONV_METRICS_PROMETHEUS);
@@ -127,7 +120,7 @@ static void metrics_agree_with_the_store(void **state)
     assert_contains(text, "\nconversation_store_away 1\n");
     assert_contains(text, "result=\"journaled\"} ");
     free(text);
-    test_store_execute(kind, BRING_BACK);
+    contract_execute(BRING_BACK);
     for (int i = 0; i < 2000; i++) {
         text = read_text(CONV_METRICS_PROMETHEUS);
         bool done = strstr(text, "{event=\"exchange.saved\"} 5\n") != NULL;

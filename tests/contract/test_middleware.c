@@ -2,12 +2,13 @@
  * whatever its steps do, and many threads may pass one chain. */
 #include "support/test.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
+#include "support/folder.h"
 #include "support/store.h"
 
 #define ADDRESS "ann.secret@example.org"
@@ -15,10 +16,6 @@
 
 enum { THREADS = 16, TURNS = 12 };
 
-static const char *kind;
-static const char *url;
-static char folder[64];
-static char journal[96];
 static conv_middleware *redact;
 
 /* What the provider got and does; one at a time. */
@@ -28,59 +25,27 @@ static const char *failure;
 static bool journal_was_clean;
 static int asked;
 
-static bool file_holds(const char *path, const char *text)
+static bool journal_holds(const char *text)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) return false;
-    char *bytes = NULL;
-    size_t size = 0;
-    char piece[65536];
-    for (size_t got; (got = fread(piece, 1, sizeof piece, file)) > 0; size += got) {
-        bytes = realloc(bytes, size + got);
-        memcpy(bytes + size, piece, got);
-    }
-    fclose(file);
-    bool found = bytes != NULL && memmem(bytes, size, text, strlen(text)) != NULL;
-    free(bytes);
-    return found;
-}
-
-static bool folder_holds(const char *path, const char *text)
-{
-    DIR *directory = opendir(path);
-    bool found = false;
-    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
-        char name[512];
-        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        if (entry->d_type == DT_REG && file_holds(name, text)) found = true;
-    }
-    if (directory != NULL) closedir(directory);
-    return found;
-}
-
-static long count(const char *sql)
-{
-    return strtol(test_store_value(kind, sql), NULL, 10);
+    return folder_holds(contract_client_folder(), text);
 }
 
 /* Looks at every column of every table, the bytes beside the texts included. */
 static bool store_holds(const char *text)
 {
-    char sql[512];
-    if (strcmp(kind, "sqlite") == 0) {
+    if (strcmp(test_store_kind(), "sqlite") == 0) {
         char path[256];
-        snprintf(path, sizeof path, "%s", url + strlen("sqlite:"));
+        snprintf(path, sizeof path, "%s", contract_client_url() + strlen("sqlite:"));
         *strrchr(path, '/') = '\0';
         return folder_holds(path, text);
     }
     const char *tables[] = {"chat_sessions", "chat_messages", "chat_exchanges", "chat_users",
                             "usage_logs"};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        snprintf(sql, sizeof sql,
-                 "SELECT count(*) FROM %s t WHERE t::text LIKE '%%%s%%' OR t::text LIKE '%%' ||"
-                 " encode('%s'::bytea, 'hex') || '%%'",
-                 tables[i], text, text);
-        if (count(sql) > 0) return true;
+        if (contract_count("SELECT count(*) FROM %s t WHERE t::text LIKE '%%%s%%' OR t::text LIKE"
+                           " '%%' || encode('%s'::bytea, 'hex') || '%%'",
+                           tables[i], text, text) > 0)
+            return true;
     }
     return false;
 }
@@ -97,8 +62,8 @@ static conv_status answer(void *context, const conv_provider_request *request,
         size_t used = strlen(seen);
         snprintf(seen + used, sizeof seen - used, "%.*s|", (int)text.size, text.data);
     }
-    journal_was_clean = !folder_holds(folder, ADDRESS) && !folder_holds(folder, CARD) &&
-                        folder_holds(folder, "[redacted:email]");
+    journal_was_clean =
+        !journal_holds(ADDRESS) && !journal_holds(CARD) && journal_holds("[redacted:email]");
     for (const char *at = reply_text; *at != '\0'; at++) {
         conv_status status = conv_provider_response_delta(response, conv_view(at, 1));
         if (status != CONV_OK) return status;
@@ -112,18 +77,12 @@ static conv_provider *provider;
 
 static conv_client *open_client(conv_middleware *const *chain, size_t steps, bool with_journal)
 {
-    conv_client *client = NULL;
-    conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
+    conv_client_params params = contract_client_params();
     params.provider = provider;
-    params.journal = with_journal ? journal : NULL;
-    params.store_timeout_ms = 120000;
+    params.journal = with_journal ? contract_client_journal() : NULL;
     params.chain = chain;
     params.chain_count = steps;
-    assert_ok(conv_client_open(&params, &client, &error), error);
-    return client;
+    return contract_client_open(&params);
 }
 
 #define OPEN(with_journal, ...)                                                                    \
@@ -137,36 +96,20 @@ static conv_client *open_client(conv_middleware *const *chain, size_t steps, boo
 #define TRACK    conv_middleware_track_usage()
 #define PUBLISH  conv_middleware_publish()
 
-static void close_client(conv_client *client)
-{
-    conv_error error;
-    assert_ok(conv_client_close(client, 20000, &error), error);
-}
-
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(journal, sizeof journal, "%s/journal.db", folder);
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_callback("fake", answer, NULL, &provider, &error), error);
     assert_ok(conv_middleware_redact(NULL, &redact, &error), error);
-    close_client(open_client(NULL, 0, false));
     return 0;
 }
 
 static int teardown(void **state)
 {
-    char command[128];
-    (void)state;
     conv_provider_free(provider);
     conv_middleware_free(redact);
-    test_store_drop(kind);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return contract_client_teardown(state);
 }
 
 static int reset(void **state)
@@ -200,8 +143,8 @@ static void assert_nowhere(void)
     assert_false(store_holds(ADDRESS));
     assert_false(store_holds("ann.secret"));
     assert_false(store_holds(CARD));
-    assert_false(folder_holds(folder, "ann.secret"));
-    assert_false(folder_holds(folder, CARD));
+    assert_false(journal_holds("ann.secret"));
+    assert_false(journal_holds(CARD));
 }
 
 static void what_is_redacted_is_nowhere(void **state)
@@ -222,10 +165,10 @@ static void what_is_redacted_is_nowhere(void **state)
     assert_string_equal(seen, "[{\"type\":\"text\",\"text\":\"I am [redacted:email]\"}]|"
                               "Charge [redacted:card] and write to [redacted:email]|");
     assert_true(journal_was_clean);
-    close_client(client);
+    contract_client_close(&client);
     assert_nowhere();
-    assert_int_equal(count("SELECT count(*) FROM chat_messages"), 3);
-    assert_string_equal(test_store_value(kind, "SELECT title FROM chat_sessions"),
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_messages"), 3);
+    assert_string_equal(contract_value("SELECT title FROM chat_sessions"),
                         "About [redacted:email]");
 }
 
@@ -237,16 +180,16 @@ static void nor_in_a_journal_that_waits(void **state)
     conv_reply *reply = NULL;
     conv_error error;
     turn.context_messages = -1;
-    test_store_execute(kind, "ALTER TABLE chat_exchanges RENAME TO away");
+    contract_execute("ALTER TABLE chat_exchanges RENAME TO away");
     assert_ok(conv_process_message(client, &turn, &reply, &error), error);
     assert_int_equal(conv_reply_saved(reply), CONV_SAVED_JOURNALED);
     conv_reply_free(reply);
-    assert_false(folder_holds(folder, "ann.secret"));
-    assert_true(folder_holds(folder, "[redacted:card]"));
-    test_store_execute(kind, "ALTER TABLE away RENAME TO chat_exchanges");
-    close_client(client);
+    assert_false(journal_holds("ann.secret"));
+    assert_true(journal_holds("[redacted:card]"));
+    contract_execute("ALTER TABLE away RENAME TO chat_exchanges");
+    contract_client_close(&client);
     assert_nowhere();
-    assert_int_equal(count("SELECT count(*) FROM chat_exchanges"), 2);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), 2);
 }
 
 static char deltas[256];
@@ -279,7 +222,7 @@ static void deltas_come_by_lines_and_redacted(void **state)
         assert_string_equal(deltas, wanted[i]);
         conv_reply_free(reply);
     }
-    close_client(client);
+    contract_client_close(&client);
     assert_false(store_holds("ann.secret"));
 }
 
@@ -297,7 +240,7 @@ static void a_failure_and_what_came_before_it_are_redacted(void **state)
     assert_string_equal(conv_reply_text(reply), "Thanks, [redacted:email]\nsee you");
     assert_bytes(conv_reply_usage(reply)->error, "no mailbox for [redacted:email]");
     conv_reply_free(reply);
-    close_client(client);
+    contract_client_close(&client);
     assert_nowhere();
 }
 
@@ -313,14 +256,14 @@ static void history_from_before_is_redacted_on_its_way(void **state)
     turn.message = conv_text("I am bob@example.org");
     assert_ok(conv_process_message(client, &turn, &reply, &error), error);
     conv_reply_free(reply);
-    close_client(client);
+    contract_client_close(&client);
     assert_true(store_holds("bob@example.org")); /* so the tests above would have found theirs */
     client = OPEN(false, VALIDATE, redact, PROVIDER, SAVE, TRACK, PUBLISH);
     turn.message = conv_text("again");
     assert_ok(conv_process_message(client, &turn, &reply, &error), error);
     assert_string_equal(seen, "I am [redacted:email]|ok|again|");
     conv_reply_free(reply);
-    close_client(client);
+    contract_client_close(&client);
 }
 
 static conv_status answer_itself(void *context, conv_call *call, conv_next *next, conv_error *error)
@@ -365,18 +308,18 @@ static void a_turn_id_is_answered_once_whoever_answers(void **state)
     failure = "away";
     assert_string_equal(say(asking, "once", "3", CONV_PROVIDER), "");
     assert_string_equal(say(cached, "once", "3", CONV_OK), "cached"); /* replaces the failed one */
-    assert_int_equal(count("SELECT message_count FROM chat_sessions WHERE external_id = 'once'"),
-                     6);
-    close_client(asking);
-    close_client(cached);
+    assert_int_equal(
+        contract_count("SELECT message_count FROM chat_sessions WHERE external_id = 'once'"), 6);
+    contract_client_close(&asking);
+    contract_client_close(&cached);
     conv_middleware_free(cache);
 }
 
 static void without_save_to_database_only_the_cost_is_kept(void **state)
 {
     (void)state;
-    long messages = count("SELECT count(*) FROM chat_messages");
-    long records = count("SELECT count(*) FROM usage_logs");
+    long messages = contract_count("SELECT count(*) FROM chat_messages");
+    long records = contract_count("SELECT count(*) FROM usage_logs");
     conv_client *client = OPEN(true, VALIDATE, PROVIDER, TRACK, PUBLISH);
     conv_turn turn = CONV_TURN_INIT;
     conv_reply *reply = NULL;
@@ -385,10 +328,10 @@ static void without_save_to_database_only_the_cost_is_kept(void **state)
     assert_ok(conv_process_message(client, &turn, &reply, &error), error);
     assert_int_equal(conv_reply_saved(reply), CONV_SAVED_NOT);
     conv_reply_free(reply);
-    close_client(client);
-    assert_int_equal(count("SELECT count(*) FROM chat_messages"), messages);
-    assert_int_equal(count("SELECT count(*) FROM usage_logs"), records + 1);
-    assert_false(folder_holds(folder, "off the record"));
+    contract_client_close(&client);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_messages"), messages);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), records + 1);
+    assert_false(journal_holds("off the record"));
     assert_false(store_holds("off the record"));
 }
 
@@ -400,11 +343,11 @@ static void a_client_tells_its_steps(void **state)
     assert_string_equal(conv_client_step_name(client, 0), "redact");
     assert_string_equal(conv_client_step_name(client, 2), "save_to_database");
     assert_null(conv_client_step_name(client, 3));
-    close_client(client);
+    contract_client_close(&client);
     conv_middleware *const twice[] = {PROVIDER, PROVIDER};
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     conv_error error;
-    params.store = url;
+    params.store = contract_client_url();
     params.chain = twice;
     params.chain_count = 2;
     assert_status(conv_client_open(&params, &client, &error), CONV_INVALID_ARGUMENT, error);
@@ -483,14 +426,15 @@ static void many_threads_pass_one_chain(void **state)
         limited += workers[i].limited;
         assert_int_equal(workers[i].other, 0);
     }
-    close_client(client);
+    contract_client_close(&client);
     assert_int_equal(saved, 100);
     assert_int_equal(limited, THREADS * TURNS - 100);
     assert_int_equal(asked, THREADS * TURNS);
     assert_int_equal(
-        count("SELECT count(*) FROM usage_logs u JOIN chat_exchanges e ON e.session_id ="
-              " u.session_id AND e.log_id = u.log_id JOIN chat_users c ON c.user_id = u.user_id"
-              " WHERE c.external_id = 'many'"),
+        contract_count(
+            "SELECT count(*) FROM usage_logs u JOIN chat_exchanges e ON e.session_id ="
+            " u.session_id AND e.log_id = u.log_id JOIN chat_users c ON c.user_id = u.user_id"
+            " WHERE c.external_id = 'many'"),
         100);
     assert_nowhere();
     conv_provider_free(provider);

@@ -2,15 +2,11 @@
  * whatever they do, a turn is there whole or not at all, and others go on. */
 #include "support/test.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/program.h"
 #include "support/store.h"
 
-static const char *kind;
-static const char *url;
 static conv_provider *echo;
 static conv_middleware *step;
 static conv_client *client;
@@ -31,11 +27,8 @@ static conv_status call_twice(void *context, conv_call *call, conv_next *next, c
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    test_program_setup(NULL);
+    if (contract_client_setup(state) != 0) return -1;
     behaves = false;
     assert_ok(conv_provider_echo(&echo, &error), error);
     return 0;
@@ -43,14 +36,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     (void)conv_client_close(client, 30000, NULL);
     client = NULL;
     conv_middleware_free(step);
     conv_provider_free(echo);
-    test_program_teardown();
-    test_store_drop(kind);
-    return 0;
+    return contract_client_teardown(state);
 }
 
 /* `behind`: the step stands behind the provider, around the saving. */
@@ -68,14 +58,12 @@ static void open_client(conv_middleware_function function, bool behind)
                                       conv_middleware_save_to_database(),
                                       conv_middleware_track_usage(),
                                       conv_middleware_publish()};
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
+    conv_client_params params = contract_client_params();
     params.provider = echo;
-    params.journal = "journal.db";
+    params.journal = contract_client_journal();
     params.chain = behind ? after : before;
     params.chain_count = 6;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    client = contract_client_open(&params);
 }
 
 static conv_status say(conv_error *error)
@@ -92,21 +80,7 @@ static conv_status say(conv_error *error)
 
 static void assert_rows(const char *table, const char *condition, long wanted)
 {
-    char sql[160];
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s %s", table, condition);
-    assert_int_equal(strtol(test_store_value(kind, sql), NULL, 10), wanted);
-}
-
-/* What was saved is forgotten with the journal's next group of changes. */
-static void assert_journal_is_empty(void)
-{
-    conv_error error;
-    conv_journal_counts counts = {.turns = 1};
-    for (int i = 0; i < 4000 && counts.turns > 0; i++) {
-        assert_ok(conv_client_journal_count(client, &counts, &error), error);
-        if (counts.turns > 0) usleep(5000);
-    }
-    assert_int_equal(counts.turns + counts.exchanges + counts.usage + counts.dead, 0);
+    assert_int_equal(contract_count("SELECT count(*) FROM %s %s", table, condition), wanted);
 }
 
 /* The same turn, when the step behaves, is saved once. */
@@ -119,7 +93,7 @@ static void assert_it_goes_on(void)
     assert_rows("chat_exchanges", "", 1);
     assert_rows("chat_messages", "WHERE status = 'complete'", 2);
     assert_rows("usage_logs", "WHERE status = 'complete'", 1);
-    assert_journal_is_empty();
+    contract_client_await_empty_journal(client);
 }
 
 static void forgetting_before_the_provider_leaves_nothing(void **state)
@@ -132,7 +106,7 @@ static void forgetting_before_the_provider_leaves_nothing(void **state)
     assert_rows("chat_sessions", "", 0);
     assert_rows("chat_exchanges", "", 0);
     assert_rows("usage_logs", "", 0);
-    assert_journal_is_empty();
+    contract_client_await_empty_journal(client);
     assert_it_goes_on();
 }
 
@@ -146,7 +120,7 @@ static void forgetting_to_save_keeps_question_and_cost(void **state)
     assert_rows("chat_exchanges", "WHERE status = 'failed'", 1);
     assert_rows("chat_messages", "", 1);
     assert_rows("usage_logs", "WHERE status = 'failed'", 1);
-    assert_journal_is_empty();
+    contract_client_await_empty_journal(client);
     assert_it_goes_on();
 }
 
@@ -161,10 +135,10 @@ static void calling_twice_asks_and_saves_once(void **state)
         assert_contains(error.message, "careless");
         assert_rows("chat_exchanges", "", 1);
         assert_rows("usage_logs", "", 1);
-        assert_journal_is_empty();
+        contract_client_await_empty_journal(client);
         assert_it_goes_on();
-        test_store_execute(kind, "DELETE FROM chat_messages; DELETE FROM chat_exchanges;"
-                                 " DELETE FROM chat_sessions; DELETE FROM usage_logs");
+        contract_execute("DELETE FROM chat_messages; DELETE FROM chat_exchanges;"
+                         " DELETE FROM chat_sessions; DELETE FROM usage_logs");
         assert_ok(conv_client_close(client, 30000, &error), error);
         conv_middleware_free(step);
         client = NULL;

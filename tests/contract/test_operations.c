@@ -4,7 +4,6 @@
 #include "support/test.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -154,7 +153,7 @@ static void nothing_is_half_done_while_the_ledger_is_away(void **state)
     conv_usage used = CONV_USAGE_INIT;
     used.input_tokens = 5;
 
-    document_execute(TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     conv_document_params params = document_params("not accepted", NULL);
     assert_true(conv_document_register(document_client, &params, NULL, &document_error) != CONV_OK);
     assert_true(conv_document_delete(document_client, "worked on", NULL, NULL, &document_error) !=
@@ -165,7 +164,7 @@ static void nothing_is_half_done_while_the_ledger_is_away(void **state)
     assert_ok(conv_operation_free(buffered, &document_error), document_error);
     document_assert_value("SELECT count(*) FROM chat_documents", "1");
     document_assert_value("SELECT last_operation FROM chat_documents", "upload");
-    document_execute(BRING_BACK);
+    contract_execute(BRING_BACK);
     document_assert_value("SELECT count(*) FROM usage_logs", "1");
 
     /* The same end again; and one that is given up leaves its record as it was ended. */
@@ -202,7 +201,7 @@ static void a_store_that_is_away_accepts_no_document(void **state)
     conv_client *away = NULL;
     conv_operation *operation = NULL;
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    snprintf(own_journal, sizeof own_journal, "%s/away.db", document_client_folder());
+    snprintf(own_journal, sizeof own_journal, "%s/away.db", contract_client_folder());
     params.store = "postgresql://127.0.0.1:1/nowhere";
     params.journal = own_journal;
     assert_ok(conv_client_open(&params, &away, &document_error), document_error);
@@ -220,7 +219,7 @@ static void a_store_that_is_away_accepts_no_document(void **state)
     assert_ok(conv_operation_free(operation, &document_error), document_error);
     assert_status(conv_client_close(away, 0, &document_error), CONV_TIMEOUT, document_error);
 
-    params.store = document_client_url();
+    params.store = contract_client_url();
     assert_ok(conv_client_open(&params, &away, &document_error), document_error);
     assert_ok(conv_client_close(away, 5000, &document_error), document_error);
     document_assert_value("SELECT count(*) FROM chat_documents", "0");

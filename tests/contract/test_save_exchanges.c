@@ -2,15 +2,14 @@
  * session skips a turn. */
 #include "support/test.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
 enum { MANY = CONV_EXCHANGES_MOST, SESSIONS = 16 };
 
-static const char *kind;
 static conv_client *client;
 static conv_error error;
 static conv_message messages[2];
@@ -18,22 +17,18 @@ static conv_exchange_result results[MANY + 1];
 
 static int setup(void **state)
 {
-    (void)state;
-    kind = test_store_kind();
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = test_store_create(kind);
-    params.schema = CONV_SCHEMA_MIGRATE;
+    if (contract_client_setup(state) != 0) return -1;
+    conv_client_params params = contract_client_params();
     messages[0] = (conv_message){.role = CONV_ROLE_USER, .content = conv_text("question")};
     messages[1] = (conv_message){.role = CONV_ROLE_ASSISTANT, .content = conv_text("answer")};
-    return conv_client_open(&params, &client, &error) == CONV_OK ? 0 : -1;
+    client = contract_client_open(&params);
+    return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    conv_status status = conv_client_close(client, 10000, &error);
-    test_store_drop(kind);
-    return status == CONV_OK ? 0 : -1;
+    contract_client_close(&client);
+    return contract_client_teardown(state);
 }
 
 static conv_exchange make(const char *session, const char *turn)
@@ -44,13 +39,6 @@ static conv_exchange make(const char *session, const char *turn)
     exchange.messages = messages;
     exchange.message_count = 2;
     return exchange;
-}
-
-static long count(const char *what)
-{
-    char sql[256];
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", what);
-    return strtol(test_store_value(kind, sql), NULL, 10);
 }
 
 static void all_are_saved_in_order_and_once(void **state)
@@ -76,8 +64,8 @@ static void all_are_saved_in_order_and_once(void **state)
             assert_int_equal(results[i].repeat, repeat == 1);
         }
     }
-    assert_int_equal(count("chat_messages"), 2 * MANY);
-    assert_int_equal(count("usage_logs"), MANY);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_messages"), 2 * MANY);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), MANY);
     for (int session = 0; session < SESSIONS; session++) {
         conv_history *history = NULL;
         conv_history_params params = CONV_HISTORY_PARAMS_INIT;
@@ -100,7 +88,7 @@ static void those_behind_an_invalid_one_are_not_saved(void **state)
                                  make("a", "3"), make(NULL, NULL), make("b", "1")};
     exchanges[1].messages = &nobody;
     exchanges[1].message_count = 1;
-    long before = count("chat_exchanges");
+    long before = contract_count("SELECT count(*) FROM chat_exchanges");
     assert_status(conv_save_exchanges(client, exchanges, 6, results, &error), CONV_INVALID_ARGUMENT,
                   error);
     const conv_status wanted[] = {CONV_OK, CONV_INVALID_ARGUMENT, CONV_OK, CONV_INVALID_ARGUMENT,
@@ -113,7 +101,7 @@ static void those_behind_an_invalid_one_are_not_saved(void **state)
     assert_string_equal(results[3].error.message, results[1].error.message);
     assert_string_equal(error.message, results[1].error.message);
     assert_non_null(strstr(results[5].error.message, "turn id"));
-    assert_int_equal(count("chat_exchanges"), before + 3);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), before + 3);
 }
 
 static void a_conflict_is_told_and_keeps_none_back(void **state)
@@ -134,7 +122,7 @@ static void what_is_no_call_is_refused(void **state)
 {
     (void)state;
     static conv_exchange exchanges[MANY + 1];
-    long before = count("chat_exchanges");
+    long before = contract_count("SELECT count(*) FROM chat_exchanges");
     for (int i = 0; i <= MANY; i++)
         exchanges[i] = make(NULL, NULL);
     assert_status(conv_save_exchanges(client, exchanges, 0, results, &error), CONV_INVALID_ARGUMENT,
@@ -147,7 +135,7 @@ static void what_is_no_call_is_refused(void **state)
                   error);
     assert_status(conv_save_exchanges(NULL, exchanges, 1, results, &error), CONV_INVALID_ARGUMENT,
                   error);
-    assert_int_equal(count("chat_exchanges"), before);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), before);
 }
 
 /* Also when the application names the usage record itself, so that both have the same. */

@@ -5,38 +5,23 @@
 #include <stdlib.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
-static const char *kind;
-static const char *url;
 static conv_client *client;
 
 static int setup(void **state)
 {
-    (void)state;
-    conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
-    params.store_timeout_ms = 120000;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    if (contract_client_setup(state) != 0) return -1;
+    conv_client_params params = contract_client_params();
+    client = contract_client_open(&params);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    conv_error error;
-    assert_ok(conv_client_close(client, 5000, &error), error);
-    test_store_drop(kind);
-    return 0;
-}
-
-static long count(const char *sql)
-{
-    return strtol(test_store_value(kind, sql), NULL, 10);
+    contract_client_close(&client);
+    return contract_client_teardown(state);
 }
 
 static void save(const char *session, const char *user, conv_bytes question, const char *answer,
@@ -275,15 +260,15 @@ static void saving_does_not_index(void **state)
     bool complete = false;
     assert_ok(conv_search_index(client, 60000, &complete, &error), error);
     assert_true(complete);
-    long before = count("SELECT count(*) FROM chat_search");
+    long before = contract_count("SELECT count(*) FROM chat_search");
     save("later", "u", conv_text("ocelot"), "yes", 3000);
-    assert_int_equal(count("SELECT count(*) FROM chat_search"), before);
-    assert_int_equal(count("SELECT count(*) FROM chat_search_queue"), 1);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_search"), before);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_search_queue"), 1);
     assert_int_equal(hits("ocelot"), 1);
-    assert_int_equal(count("SELECT count(*) FROM chat_search"), before + 2);
-    assert_int_equal(count("SELECT count(*) FROM chat_search_queue"), 0);
-    assert_int_equal(count("SELECT count(*) FROM chat_search"),
-                     count("SELECT count(*) FROM chat_messages"));
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_search"), before + 2);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_search_queue"), 0);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_search"),
+                     contract_count("SELECT count(*) FROM chat_messages"));
 }
 
 static void what_is_deleted_is_found_no_more(void **state)
@@ -302,8 +287,8 @@ static void what_is_deleted_is_found_no_more(void **state)
     save("gone", "u", conv_text("wombat"), "wombat", 4000);
     assert_int_equal(hits("numbat"), 0);
     assert_int_equal(hits("wombat"), 2);
-    assert_int_equal(count("SELECT count(*) FROM chat_search"),
-                     count("SELECT count(*) FROM chat_messages"));
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_search"),
+                     contract_count("SELECT count(*) FROM chat_messages"));
 }
 
 int main(void)

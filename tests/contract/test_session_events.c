@@ -3,10 +3,10 @@
 #include "support/test.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
 #define TAKE_AWAY                                                                                  \
@@ -16,9 +16,6 @@
 
 enum { KEPT = 256 };
 
-static const char *kind;
-static const char *url;
-static char folder[64];
 static conv_provider *witness;
 static conv_client *client;
 static const char *answer_text; /* of the provider; NULL: it fails */
@@ -80,38 +77,21 @@ static conv_status answer(void *context, const conv_provider_request *request,
 static void open_client(bool with_journal, int64_t summary_tokens)
 {
     conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_client_params params = contract_client_params();
     conv_subscription_params subscription = CONV_SUBSCRIPTION_PARAMS_INIT;
     uint64_t number = 0;
-    char journal[96];
-    snprintf(journal, sizeof journal, "%s/journal.db", folder);
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
     params.provider = witness;
     params.summary_tokens = summary_tokens;
-    params.store_timeout_ms = 60000;
-    if (with_journal) params.journal = journal;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    if (with_journal) params.journal = contract_client_journal();
+    client = contract_client_open(&params);
     subscription.handler = hear;
     assert_ok(conv_event_subscribe(client, &subscription, &number, &error), error);
 }
 
-static void close_client(void)
-{
-    conv_error error;
-    conv_client *closing = client;
-    client = NULL;
-    assert_ok(conv_client_close(closing, 60000, &error), error);
-}
-
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_callback("witness", answer, NULL, &witness, &error), error);
     answer_text = "{\"summary\": \"they talked of this and that\"}";
     told_count = 0;
@@ -120,14 +100,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    char command[128];
-    (void)state;
     (void)conv_client_close(client, 30000, NULL);
     client = NULL;
     conv_provider_free(witness);
-    test_store_drop(kind);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return contract_client_teardown(state);
 }
 
 static bool is_id(conv_uuid id, const char *text)
@@ -182,7 +158,7 @@ static void labels_are_updates(void **state)
     assert_status(conv_session_archive(client, "no such", true, &error), CONV_NOT_FOUND, error);
     assert_status(conv_session_update(client, NULL, &error), CONV_INVALID_ARGUMENT, error);
     assert_int_equal(count_of(CONV_EVENT_SESSION_UPDATED), 5);
-    close_client();
+    contract_client_close(&client);
 }
 
 static void a_branch_is_told_once_with_its_turn(void **state)
@@ -199,7 +175,7 @@ static void a_branch_is_told_once_with_its_turn(void **state)
     assert_true(is_id(last_of(CONV_EVENT_SESSION_BRANCHED).turn_id, "t-3"));
     assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), 3);
-    close_client();
+    contract_client_close(&client);
 }
 
 static void a_summary_is_told_with_its_usage(void **state)
@@ -225,7 +201,7 @@ static void a_summary_is_told_with_its_usage(void **state)
     assert_status(conv_summary_make(client, "s-3", &page, &error), CONV_PROVIDER, error);
     wait_for(CONV_EVENT_USAGE_RECORDED, 2);
     assert_int_equal(last_of(CONV_EVENT_USAGE_RECORDED).outcome, CONV_OUTCOME_FAILED);
-    close_client();
+    contract_client_close(&client);
     assert_int_equal(count_of(CONV_EVENT_SESSION_SUMMARIZED), 1);
     assert_int_equal(count_of(CONV_EVENT_USAGE_RECORDED), 2);
 }
@@ -239,7 +215,7 @@ static void summaries_in_the_background_are_told(void **state)
     for (int i = 0; i < 4000 && count_of(CONV_EVENT_SESSION_SUMMARIZED) == 0; i++)
         usleep(5000);
     assert_true(is_id(last_of(CONV_EVENT_SESSION_SUMMARIZED).session_id, "s-4"));
-    close_client();
+    contract_client_close(&client);
     assert_int_equal(count_of(CONV_EVENT_SESSION_SUMMARIZED), count_of(CONV_EVENT_USAGE_RECORDED));
 }
 
@@ -256,7 +232,7 @@ static void an_erasure_is_told_with_the_user(void **state)
     assert_int_equal(last_of(CONV_EVENT_USER_ERASED).message_count, 4);
     assert_status(conv_user_erase(client, "user-1", NULL, &error), CONV_NOT_FOUND, error);
     assert_int_equal(count_of(CONV_EVENT_USER_ERASED), 1);
-    close_client();
+    contract_client_close(&client);
 }
 
 /* By the client that drains it, when the session was deleted by another. */
@@ -275,30 +251,30 @@ static void what_waited_for_a_deleted_session_is_told(void **state)
     exchange.message_count = 2;
     open_client(true, 0);
     assert_ok(conv_save_exchange(client, &exchange, NULL, &error), error);
-    test_store_execute(kind, TAKE_AWAY);
+    contract_execute(TAKE_AWAY);
     assert_ok(conv_save_exchange(client, &exchange, NULL, &error), error);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_JOURNALED), 1);
     (void)!conv_client_close(client, 0, &error);
     client = NULL;
-    test_store_execute(kind, BRING_BACK);
-    params.store = url;
+    contract_execute(BRING_BACK);
+    params.store = contract_client_url();
     assert_ok(conv_client_open(&params, &other, &error), error);
     assert_ok(conv_session_delete(other, "s-7", &receipt, &error), error);
     assert_int_equal(receipt.messages, 2);
     assert_ok(conv_client_close(other, 20000, &error), error);
     /* Nothing is drained before somebody listens. */
-    test_store_execute(kind, "ALTER TABLE chat_deletions RENAME TO away");
+    contract_execute("ALTER TABLE chat_deletions RENAME TO away");
     open_client(true, 0);
-    test_store_execute(kind, "ALTER TABLE away RENAME TO chat_deletions");
+    contract_execute("ALTER TABLE away RENAME TO chat_deletions");
     wait_for(CONV_EVENT_EXCHANGE_DROPPED, 1);
     wait_for(CONV_EVENT_USAGE_RECORDED, 1);
     assert_true(last_of(CONV_EVENT_USAGE_RECORDED).through_journal);
-    close_client();
+    contract_client_close(&client);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_DROPPED), 1);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_RECOVERED), 0);
     assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), 1);
-    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_messages"), "0");
-    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM usage_logs"), "2");
+    assert_string_equal(contract_value("SELECT count(*) FROM chat_messages"), "0");
+    assert_string_equal(contract_value("SELECT count(*) FROM usage_logs"), "2");
 }
 
 int main(void)

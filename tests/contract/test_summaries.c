@@ -3,14 +3,12 @@
 #include "support/test.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
-static const char *kind;
-static const char *url;
 static conv_provider *witness;
 
 /* What the provider was told last by a turn, and how it answers requests for summaries. Guarded,
@@ -79,54 +77,34 @@ static conv_status answer(void *context, const conv_provider_request *request,
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    conv_client *client = NULL;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_callback("witness", answer, NULL, &witness, &error), error);
-    assert_ok(conv_client_open(&params, &client, &error), error);
-    assert_ok(conv_client_close(client, 1000, &error), error);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     conv_provider_free(witness);
-    test_store_drop(kind);
-    return 0;
+    return contract_client_teardown(state);
 }
 
 static conv_client *open_client(int64_t context_tokens, int64_t summary_tokens)
 {
-    conv_client *client = NULL;
-    conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_client_params params = contract_client_params();
     const conv_price price = {.model = "m", .input = "1", .output = "1"};
-    params.store = url;
     params.provider = witness;
     params.model = "m";
     params.prices = &price;
     params.price_count = 1;
     params.context_tokens = context_tokens;
     params.summary_tokens = summary_tokens;
-    params.store_timeout_ms = 60000;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    conv_client *client = contract_client_open(&params);
     pthread_mutex_lock(&lock);
     summary_answer = "{\"summary\": \"they talked\", \"key_points\": [\"order 4711\", 7]}";
     summaries_asked = 0;
     pthread_mutex_unlock(&lock);
     return client;
-}
-
-static void close_client(conv_client *client)
-{
-    conv_error error;
-    assert_ok(conv_client_close(client, 20000, &error), error);
 }
 
 static void say(conv_client *client, const char *session, const char *text)
@@ -139,11 +117,6 @@ static void say(conv_client *client, const char *session, const char *text)
     turn.message = conv_text(text);
     assert_ok(conv_process_message(client, &turn, &reply, &error), error);
     conv_reply_free(reply);
-}
-
-static long count(const char *sql)
-{
-    return strtol(test_store_value(kind, sql), NULL, 10);
 }
 
 /* Until nothing is asked for or under way. */
@@ -181,7 +154,7 @@ static void a_long_session_gets_a_summary_and_goes_on_with_it(void **state)
     conv_summary_counts counts = settled(client);
     assert_true(counts.made >= 1);
     assert_int_equal(counts.failed, 0);
-    assert_int_equal(count("SELECT count(*) FROM chat_sessions_summary"), counts.made);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_sessions_summary"), counts.made);
     say(client, "long", "and now?");
     tell_has("Summary of the conversation so far:\nthey talked\n- order 4711|");
     tell_has("|and now?");
@@ -201,22 +174,22 @@ static void a_long_session_gets_a_summary_and_goes_on_with_it(void **state)
     assert_bytes(summary->model, "m");
     assert_true(summary->last_position >= 2);
     conv_summary_page_free(page);
-    close_client(client);
+    contract_client_close(&client);
 }
 
 static void what_it_cost_is_in_the_ledger(void **state)
 {
     (void)state;
-    assert_int_equal(count("SELECT count(*) FROM usage_logs WHERE service = 'summary'"),
-                     count("SELECT count(*) FROM chat_sessions_summary"));
-    assert_int_equal(count("SELECT count(*) FROM usage_logs l JOIN chat_sessions_summary s"
-                           " ON s.log_id = l.log_id AND s.session_id = l.session_id"
-                           " WHERE l.operation = 'summarize' AND l.status = 'complete'"
-                           " AND l.total_tokens = 110 AND l.user_id IS NOT NULL"
-                           " AND l.cost_usd IS NOT NULL"),
-                     count("SELECT count(*) FROM chat_sessions_summary"));
-    assert_int_equal(count("SELECT message_count FROM chat_sessions WHERE external_id = 'long'"),
-                     8);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE service = 'summary'"),
+                     contract_count("SELECT count(*) FROM chat_sessions_summary"));
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs l JOIN chat_sessions_summary s"
+                                    " ON s.log_id = l.log_id AND s.session_id = l.session_id"
+                                    " WHERE l.operation = 'summarize' AND l.status = 'complete'"
+                                    " AND l.total_tokens = 110 AND l.user_id IS NOT NULL"
+                                    " AND l.cost_usd IS NOT NULL"),
+                     contract_count("SELECT count(*) FROM chat_sessions_summary"));
+    assert_int_equal(
+        contract_count("SELECT message_count FROM chat_sessions WHERE external_id = 'long'"), 8);
 }
 
 static void a_context_keeps_to_its_tokens(void **state)
@@ -240,17 +213,17 @@ static void a_context_keeps_to_its_tokens(void **state)
     tell_has("be kind|");
     tell_lacks("first question");
     tell_has("|second|an answer of a few words|third|an answer of a few words|fourth");
-    close_client(client);
+    contract_client_close(&client);
     client = open_client(1, 0);
     say(client, "limited", "fifth");
     assert_string_equal(told, "be kind|fifth");
-    close_client(client);
+    contract_client_close(&client);
     client = open_client(0, 0);
     say(client, "limited", "sixth");
     tell_has("first question");
     conv_summary_counts counts = settled(client);
     assert_int_equal(counts.made + counts.failed + counts.dropped, 0);
-    close_client(client);
+    contract_client_close(&client);
 }
 
 static void one_can_be_made_at_any_time(void **state)
@@ -300,14 +273,14 @@ static void one_can_be_made_at_any_time(void **state)
     assert_status(conv_summary_make(client, "no such session", &page, &error), CONV_NOT_FOUND,
                   error);
     assert_status(conv_summary_make(client, NULL, &page, &error), CONV_INVALID_ARGUMENT, error);
-    close_client(client);
+    contract_client_close(&client);
 }
 
 static void a_failure_harms_no_turn(void **state)
 {
     (void)state;
     conv_client *client = open_client(0, 1);
-    long before = count("SELECT count(*) FROM chat_sessions_summary");
+    long before = contract_count("SELECT count(*) FROM chat_sessions_summary");
     pthread_mutex_lock(&lock);
     summary_answer = NULL;
     pthread_mutex_unlock(&lock);
@@ -320,11 +293,11 @@ static void a_failure_harms_no_turn(void **state)
     counts = settled(client);
     assert_int_equal(counts.failed, 1);
     assert_true(counts.dropped >= 1);
-    assert_int_equal(count("SELECT count(*) FROM chat_sessions_summary"), before);
-    assert_int_equal(count("SELECT count(*) FROM usage_logs WHERE service = 'summary'"
-                           " AND status = 'failed' AND error = 'no summary today'"),
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_sessions_summary"), before);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE service = 'summary'"
+                                    " AND status = 'failed' AND error = 'no summary today'"),
                      1);
-    close_client(client);
+    contract_client_close(&client);
 }
 
 /* A provider that takes its time with a summary: turns go on, and so does the end. */
@@ -346,12 +319,12 @@ static void no_turn_waits_and_no_close_does(void **state)
     assert_ok(conv_summary_count(client, &counts, &error), error);
     assert_int_equal(counts.made + counts.failed, 0);
     assert_int_equal(counts.waiting, 2); /* the second turn's waits behind the first one's */
-    close_client(client);
+    contract_client_close(&client);
     pthread_mutex_lock(&lock);
     held = false;
     pthread_mutex_unlock(&lock);
-    assert_int_equal(count("SELECT message_count FROM chat_sessions WHERE external_id = 'slow'"),
-                     4);
+    assert_int_equal(
+        contract_count("SELECT message_count FROM chat_sessions WHERE external_id = 'slow'"), 4);
 }
 
 static void a_branch_has_a_summary_of_its_own(void **state)
@@ -364,7 +337,7 @@ static void a_branch_has_a_summary_of_its_own(void **state)
     say(client, "branch", "b");
     assert_ok(conv_summary_make(client, "branch", &page, &error), error);
     conv_summary_page_free(page);
-    close_client(client);
+    contract_client_close(&client);
     client = open_client(1000, 0);
     say(client, "branch", "c");
     assert_string_equal(told, "Summary of the conversation so far:\nthey talked\n- order 4711|c");
@@ -385,7 +358,7 @@ static void a_branch_has_a_summary_of_its_own(void **state)
     conv_delete_receipt receipt;
     assert_ok(conv_session_delete(client, "branch", &receipt, &error), error);
     assert_int_equal(receipt.summaries, 1);
-    close_client(client);
+    contract_client_close(&client);
 }
 
 int main(void)

@@ -6,7 +6,6 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
-#include "db/sqlite/decimal_sum.h"
 #include "support/contract_store.h"
 #include "support/sample.h"
 #include "support/store.h"
@@ -58,7 +57,6 @@ static visitor enter(void)
     visitor self = {NULL, NULL};
     if (is_sqlite()) {
         assert_int_equal(sqlite3_open(contract_url() + strlen("sqlite:"), &self.sqlite), SQLITE_OK);
-        assert_int_equal(conv__decimal_sum_register(self.sqlite), SQLITE_OK);
         run(&self, "BEGIN");
         return self;
     }

@@ -3,40 +3,33 @@
 #include "support/test.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
 
 enum { THREADS = 16, TURNS = 24, SHARED_SESSIONS = 4 };
 
-static const char *kind;
 static conv_client *client;
 static conv_provider *echo;
 
 static int setup(void **state)
 {
-    (void)state;
     conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    kind = test_store_kind();
-    params.store = test_store_create(kind);
-    params.schema = CONV_SCHEMA_MIGRATE;
+    if (contract_client_setup(state) != 0) return -1;
     assert_ok(conv_provider_echo(&echo, &error), error);
+    conv_client_params params = contract_client_params();
     params.provider = echo;
     params.connections = 4;
-    assert_ok(conv_client_open(&params, &client, &error), error);
+    client = contract_client_open(&params);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    conv_error error;
-    assert_ok(conv_client_close(client, 5000, &error), error);
+    contract_client_close(&client);
     conv_provider_free(echo);
-    test_store_drop(kind);
-    return 0;
+    return contract_client_teardown(state);
 }
 
 typedef struct worker {
@@ -114,15 +107,12 @@ static void sixteen_threads_lose_and_double_nothing(void **state)
                      workers[i].first_error);
     }
     int64_t exchanges = THREADS * TURNS + TURNS; /* every shared turn once */
-    assert_int_equal(strtoll(test_store_value(kind, "SELECT count(*) FROM usage_logs"), NULL, 10),
-                     exchanges);
-    assert_int_equal(
-        strtoll(test_store_value(kind, "SELECT count(*) FROM chat_messages"), NULL, 10),
-        2 * exchanges);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs"), exchanges);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_messages"), 2 * exchanges);
     assert_string_equal(
-        test_store_value(kind, "SELECT count(*) FROM chat_sessions s WHERE message_count <> "
-                               "(SELECT count(*) FROM chat_messages m WHERE m.session_id = "
-                               "s.session_id)"),
+        contract_value("SELECT count(*) FROM chat_sessions s WHERE message_count <> "
+                       "(SELECT count(*) FROM chat_messages m WHERE m.session_id = "
+                       "s.session_id)"),
         "0");
 }
 

@@ -3,55 +3,25 @@
 
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
 #include "support/store.h"
-
-static const char *kind;
-static const char *url;
-static char folder[64];
-static char journal[96];
-
-static int setup(void **state)
-{
-    (void)state;
-    kind = test_store_kind();
-    url = test_store_create(kind);
-    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
-    if (mkdtemp(folder) == NULL) return 1;
-    snprintf(journal, sizeof journal, "%s/journal.db", folder);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char command[128];
-    (void)state;
-    test_store_drop(kind);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
 
 static conv_client *open_client(bool with_journal, int records)
 {
-    conv_client *client = NULL;
-    conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
+    conv_client_params params = contract_client_params();
     params.tracker_records = records;
-    if (with_journal) params.journal = journal;
-    assert_ok(conv_client_open(&params, &client, &error), error);
-    return client;
+    if (with_journal) params.journal = contract_client_journal();
+    return contract_client_open(&params);
 }
 
 static int64_t count(void)
 {
-    return strtoll(test_store_value(kind, "SELECT count(*) FROM usage_logs"), NULL, 10);
+    return contract_count("SELECT count(*) FROM usage_logs");
 }
 
 static void wait_for_count(int64_t wanted)
@@ -130,7 +100,7 @@ static void a_total_that_nobody_gave_is_added_up(void **state)
                                          "SELECT count(*) FROM usage_logs"
                                          " WHERE service = 'added up' AND total_tokens = 15"),
                         "2");
-    test_store_execute(test_store_kind(), "DELETE FROM usage_logs WHERE service = 'added up'");
+    contract_execute("DELETE FROM usage_logs WHERE service = 'added up'");
 }
 
 static void the_same_record_counts_once(void **state)
@@ -206,8 +176,8 @@ static void records_of_either_spool_go_to_the_store_by_themselves(void **state)
     conv_error error;
     int64_t before = count();
     leave_in_spool(5);
-    snprintf(first, sizeof first, "%s-usage-1", journal);
-    snprintf(second, sizeof second, "%s-usage-2", journal);
+    snprintf(first, sizeof first, "%s-usage-1", contract_client_journal());
+    snprintf(second, sizeof second, "%s-usage-2", contract_client_journal());
     assert_int_equal(rename(first, second), 0);
     conv_client *client = open_client(true, 1000);
     wait_for_count(before + 5);
@@ -218,7 +188,7 @@ static int count_dead_letters(void)
 {
     sqlite3 *database = NULL;
     sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_open(journal, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_open(contract_client_journal(), &database), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(database,
                                         "SELECT count(*) FROM journal WHERE kind = 'dead'", -1,
                                         &statement, NULL),
@@ -237,7 +207,7 @@ static void a_damaged_spool_loses_nothing_but_what_is_damaged(void **state)
     conv_error error;
     int64_t before = count();
     leave_in_spool(20);
-    snprintf(name, sizeof name, "%s-usage-1", journal);
+    snprintf(name, sizeof name, "%s-usage-1", contract_client_journal());
     FILE *file = fopen(name, "r+b");
     assert_non_null(file);
     fseek(file, 0, SEEK_END);
@@ -309,7 +279,7 @@ static conv_client *open_with(conv_client_params params)
 {
     conv_client *client = NULL;
     conv_error error;
-    params.store = url;
+    params.store = contract_client_url();
     assert_ok(conv_client_open(&params, &client, &error), error);
     return client;
 }
@@ -357,8 +327,8 @@ static void what_a_turn_has_counted_is_not_counted_again(void **state)
 
 static void take_away(bool away)
 {
-    test_store_execute(kind, away ? "ALTER TABLE usage_logs RENAME TO usage_away"
-                                  : "ALTER TABLE usage_away RENAME TO usage_logs");
+    contract_execute(away ? "ALTER TABLE usage_logs RENAME TO usage_away"
+                          : "ALTER TABLE usage_away RENAME TO usage_logs");
 }
 
 static void flushing_says_how_many_are_not_safe(void **state)
@@ -388,7 +358,7 @@ static void the_journal_takes_no_more_than_its_limit(void **state)
     int64_t before = count();
     int tracked = 0;
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.journal = journal;
+    params.journal = contract_client_journal();
     params.journal_bytes = LIMIT_BYTES;
     params.tracker_records = 1000;
     params.store_timeout_ms = 1000;
@@ -520,5 +490,5 @@ int main(void)
         cmocka_unit_test(a_refused_record_is_told_and_holds_up_no_other),
         cmocka_unit_test(what_a_person_must_mend_holds_up_no_other),
     };
-    return RUN_TESTS_WITH("tracking", tests, setup, teardown);
+    return RUN_TESTS_WITH("tracking", tests, contract_client_setup, contract_client_teardown);
 }

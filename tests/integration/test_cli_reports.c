@@ -193,15 +193,17 @@ static void what_nobody_knows_is_no_zero(void **state)
     assert_contains(test_output, "summary         0       0      0.00\n");
 }
 
-#define MIGRATION "20261125400000_daily_usage.sql"
+/* Those that made the sums and the view. */
+#define FIRST_MIGRATION  "20261125400000_daily_usage.sql"
+#define SECOND_MIGRATION "20261126300000_plain_summary.sql"
 
-/* Runs one half of our migration: what it does, or, taken out of its comment, what undoes it. */
-static void run_half_of_migration(bool undo)
+/* Runs one half of a migration: what it does, or, taken out of its comment, what undoes it. */
+static void run_half_of_migration(const char *name, bool undo)
 {
     char path[256];
     size_t size;
-    snprintf(path, sizeof path, TEST_SOURCE_DIR "/sql/%s" MIGRATION,
-             strcmp(kind, "sqlite") == 0 ? "sqlite/" : "");
+    snprintf(path, sizeof path, TEST_SOURCE_DIR "/sql/%s%s",
+             strcmp(kind, "sqlite") == 0 ? "sqlite/" : "", name);
     char *text = test_read_file(path, &size);
     char *second = strstr(text, "-- migrate:down\n");
     assert_non_null(second);
@@ -217,9 +219,11 @@ static void run_half_of_migration(bool undo)
 static void an_older_ledger_is_summed_by_the_migration(void **state)
 {
     (void)state;
-    run_half_of_migration(true);
+    run_half_of_migration(SECOND_MIGRATION, true);
+    run_half_of_migration(FIRST_MIGRATION, true);
     test_store_execute(kind, "UPDATE usage_logs SET cost_usd = '2' WHERE model = 'gpt-4o'");
-    run_half_of_migration(false);
+    run_half_of_migration(FIRST_MIGRATION, false);
+    run_half_of_migration(SECOND_MIGRATION, false);
     assert_int_equal(test_run("conversation migrate && conversation reconcile --json"), 0);
     assert_contains(test_output, "\"summary\": {\"records\": 3, \"total_tokens\": 2400, "
                                  "\"cost_usd\": \"3.5\"}");

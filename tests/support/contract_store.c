@@ -108,17 +108,6 @@ conv_status contract_save(conv__store *store, const conv__exchange *const *excha
     return status;
 }
 
-long contract_count(const char *format, ...)
-{
-    char sql[4096];
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(sql, sizeof sql, format, arguments);
-    va_end(arguments);
-    assert_true(size > 0 && (size_t)size < sizeof sql);
-    return strtol(test_store_value(test_store_kind(), sql), NULL, 10);
-}
-
 const char *contract_uuid(conv_uuid uuid)
 {
     static char texts[8][CONV_UUID_TEXT_SIZE];

@@ -5,6 +5,7 @@
 #include "repositories/chat.h"
 #include "repositories/store.h"
 #include "repositories/usage.h"
+#include "support/store.h"
 
 /* Group setup and teardown: an empty database with the schema, and a store opened on it. */
 int contract_setup(void **state);
@@ -35,10 +36,7 @@ conv__transaction *contract_begin(conv__store *store, conv__transaction_mode mod
 conv_status contract_save(conv__store *store, const conv__exchange *const *exchanges, size_t count,
                           conv__save_result *results, conv_error *error);
 
-/* A count by independent SQL: test_store_value as a number. The format's UUIDs are the caller's. */
-long contract_count(const char *format, ...) CONV_PRINTF(1, 2);
-
-/* The text of an id for such SQL; one of a few static places in turn. */
+/* The text of an id for contract_count; one of a few static places in turn. */
 const char *contract_uuid(conv_uuid uuid);
 
 #endif

@@ -1,29 +1,21 @@
 #include "support/document_client.h"
 
+#include "support/contract_client.h"
 #include "support/store.h"
 #include "support/test.h"
-
-#include <stdlib.h>
 
 conv_client *document_client;
 conv_error document_error;
 
-static const char *url;
-static char folder[64];
-
 static conv_client *open_client(const char *journal)
 {
-    conv_client *opened = NULL;
     const conv_price price = {.model = "embedder", .input = "0.02", .output = "0.02"};
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = url;
-    params.schema = CONV_SCHEMA_MIGRATE;
+    conv_client_params params = contract_client_params();
     params.tracker_records = 1000;
     params.prices = &price;
     params.price_count = 1;
     params.journal = journal;
-    assert_ok(conv_client_open(&params, &opened, &document_error), document_error);
-    return opened;
+    return contract_client_open(&params);
 }
 
 conv_client *document_client_open(void)
@@ -33,24 +25,15 @@ conv_client *document_client_open(void)
 
 int document_client_setup(void **state)
 {
-    char journal[96];
-    (void)state;
-    url = test_store_create(test_store_kind());
-    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
-    if (mkdtemp(folder) == NULL) return 1;
-    snprintf(journal, sizeof journal, "%s/journal.db", folder);
-    document_client = open_client(journal);
+    if (contract_client_setup(state) != 0) return -1;
+    document_client = open_client(contract_client_journal());
     return 0;
 }
 
 int document_client_teardown(void **state)
 {
-    char command[128];
-    (void)state;
-    conv_status status = conv_client_close(document_client, 5000, &document_error);
-    test_store_drop(test_store_kind());
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command) != 0 || status != CONV_OK;
+    contract_client_close(&document_client);
+    return contract_client_teardown(state);
 }
 
 int document_client_clear(void **state)
@@ -58,18 +41,8 @@ int document_client_clear(void **state)
     (void)state;
     document_error = (conv_error)CONV_ERROR_INIT;
     assert_ok(conv_track_flush(document_client, 5000, NULL, &document_error), document_error);
-    document_execute("DELETE FROM chat_documents; DELETE FROM usage_logs");
+    contract_execute("DELETE FROM chat_documents; DELETE FROM usage_logs");
     return 0;
-}
-
-const char *document_client_url(void)
-{
-    return url;
-}
-
-const char *document_client_folder(void)
-{
-    return folder;
 }
 
 conv_document_params document_params(const char *id, const char *session_id)
@@ -120,13 +93,8 @@ conv_operation *document_begin(const conv_usage *known)
     return operation;
 }
 
-void document_execute(const char *sql)
-{
-    test_store_execute(test_store_kind(), sql);
-}
-
 void document_assert_value(const char *sql, const char *wanted)
 {
-    const char *got = test_store_value(test_store_kind(), sql);
+    const char *got = contract_value(sql);
     if (strcmp(got, wanted) != 0) fail_msg("%s: %s, not %s", sql, got, wanted);
 }

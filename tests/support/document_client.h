@@ -4,6 +4,8 @@
 #define TESTS_SUPPORT_DOCUMENT_CLIENT_H
 
 #include "conversation/conversation.h"
+#include "support/contract_client.h"
+#include "support/store.h"
 
 /* Group setup and teardown; a test's setup, which empties the tables. */
 int document_client_setup(void **state);
@@ -12,10 +14,6 @@ int document_client_clear(void **state);
 
 extern conv_client *document_client;
 extern conv_error document_error;
-
-/* Where the store is, and a folder of the suite's own. */
-const char *document_client_url(void);
-const char *document_client_folder(void);
 
 /* One more client on the store, without a journal. */
 conv_client *document_client_open(void);
@@ -31,8 +29,7 @@ conv_document_page *document_get(const char *id, const char *session_id);
 conv_usage document_usage(const char *operation, const char *id, const char *session_id);
 conv_operation *document_begin(const conv_usage *known);
 
-/* Runs SQL beside the library; the value must be this. */
-void document_execute(const char *sql);
+/* The value of SQL beside the library must be this. */
 void document_assert_value(const char *sql, const char *wanted);
 
 #endif

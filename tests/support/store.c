@@ -2,12 +2,11 @@
 
 #include <libpq-fe.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "db/sqlite/decimal_sum.h"
 
 static char sqlite_folder[64];
 static char sqlite_url[128];
@@ -112,8 +111,6 @@ static sqlite3 *sqlite_connect(void)
     if (sqlite3_open(sqlite_url + strlen("sqlite:"), &database) != SQLITE_OK)
         die("opening", sqlite_url);
     sqlite3_busy_timeout(database, 10000);
-    /* What SQLite's own shell has, too: the view daily_usage_summary wants it. */
-    if (conv__decimal_sum_register(database) != SQLITE_OK) die("opening", sqlite_url);
     return database;
 }
 
@@ -150,4 +147,25 @@ const char *test_store_value(const char *kind, const char *sql)
     sqlite3_finalize(statement);
     sqlite3_close(database);
     return value;
+}
+
+void contract_execute(const char *sql)
+{
+    test_store_execute(test_store_kind(), sql);
+}
+
+const char *contract_value(const char *sql)
+{
+    return test_store_value(test_store_kind(), sql);
+}
+
+long contract_count(const char *format, ...)
+{
+    char sql[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(sql, sizeof sql, format, arguments);
+    va_end(arguments);
+    if (size < 0 || (size_t)size >= sizeof sql) die(format, "the statement is too long");
+    return strtol(contract_value(sql), NULL, 10);
 }

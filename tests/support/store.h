@@ -2,6 +2,8 @@
 #ifndef TESTS_SUPPORT_STORE_H
 #define TESTS_SUPPORT_STORE_H
 
+#include "conversation/status.h"
+
 /* Makes an empty database and gives its connection string; static, one at a time for each kind.
  * `kind` "sqlite": a file in a new temporary folder. "postgresql": a database of its own on the
  * server that CONVERSATION_TEST_STORE names (scripts/test starts one); the program ends with an
@@ -20,5 +22,10 @@ void test_store_execute(const char *kind, const char *sql);
 
 /* The first column of the first row as text, "" for NULL; static. Likewise beside the library. */
 const char *test_store_value(const char *kind, const char *sql);
+
+/* The same on the store of a contract suite; a count is a value as a number. */
+void contract_execute(const char *sql);
+const char *contract_value(const char *sql);
+long contract_count(const char *format, ...) CONV_PRINTF(1, 2);
 
 #endif

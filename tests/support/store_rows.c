@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db/sqlite/decimal_sum.h"
-
 static void die(const char *what, const char *why)
 {
     fprintf(stderr, "store rows: %s: %s\n", what, why);
@@ -34,7 +32,6 @@ static void print_sqlite(FILE *out, const char *url, const char *sql)
     sqlite3_stmt *statement = NULL;
     if (sqlite3_open(url + strlen("sqlite:"), &database) != SQLITE_OK) die("opening", url);
     sqlite3_busy_timeout(database, 10000);
-    if (conv__decimal_sum_register(database) != SQLITE_OK) die("opening", url);
     if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK)
         die(sql, sqlite3_errmsg(database));
     int code;

@@ -2,26 +2,12 @@
 #include "support/test.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 
 #include "middleware/rate_limit.h"
 #include "support/chain_fixture.h"
+#include "support/own_clock.h"
 
 enum { THREADS = 16, TURNS = 40 };
-
-typedef struct own_clock {
-    conv__clock base;
-    _Atomic int64_t now_ns;
-} own_clock;
-
-static int64_t read_clock(const conv__clock *base)
-{
-    return ((const own_clock *)base)->now_ns;
-}
-
-static const conv__clock_functions clock_functions = {.monotonic_ns = read_clock};
-static own_clock clock_of_test = {.base = {&clock_functions}, .now_ns = 1000000000};
 
 /* The limit, and a step that answers; nothing is stored. */
 static void use_limit(chain_fixture *test, int64_t turns, int64_t period_ms, size_t users)
@@ -32,7 +18,7 @@ static void use_limit(chain_fixture *test, int64_t turns, int64_t period_ms, siz
     params.turns = turns;
     params.period_ms = period_ms;
     params.users = users;
-    assert_ok(conv__rate_limit_create(&params, &clock_of_test.base, &limit, &error), error);
+    assert_ok(conv__rate_limit_create(&params, own_clock(), &limit, &error), error);
     test->own[test->own_count++] = limit;
     USE(test, limit, chain_step(test, "answer", chain_answer_itself, NULL));
 }
@@ -58,12 +44,12 @@ static void turns_are_used_up_and_come_back(void **state)
     assert_status(ask(test, "ann", &error), CONV_LIMIT, error);
     assert_int_equal(error.recovery, CONV_RECOVERY_BACKOFF);
     assert_non_null(strstr(error.message, "try again in 1000 ms"));
-    clock_of_test.now_ns += 999999999;
+    own_clock_advance(999999999);
     assert_status(ask(test, "ann", &error), CONV_LIMIT, error);
-    clock_of_test.now_ns += 1;
+    own_clock_advance(1);
     assert_ok(ask(test, "ann", &error), error);
     assert_status(ask(test, "ann", &error), CONV_LIMIT, error);
-    clock_of_test.now_ns += INT64_C(100000000000); /* a long rest gives no more than all */
+    own_clock_advance(INT64_C(100000000000)); /* a long rest gives no more than all */
     for (int i = 0; i < 3; i++)
         assert_ok(ask(test, "ann", &error), error);
     assert_status(ask(test, "ann", &error), CONV_LIMIT, error);
@@ -90,7 +76,7 @@ static void more_users_than_places_are_never_refused_for_it(void **state)
     use_limit(test, 1, 1000, 8);
     for (int i = 0; i < 100; i++) {
         snprintf(user, sizeof user, "user-%d", i);
-        clock_of_test.now_ns++;
+        own_clock_advance(1);
         assert_ok(ask(test, user, &error), error);
     }
     assert_status(ask(test, "user-99", &error), CONV_LIMIT, error); /* the newest is remembered */

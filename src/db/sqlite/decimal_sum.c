@@ -51,8 +51,7 @@ static void give(sqlite3_context *context)
 
 int conv__decimal_sum_register(sqlite3 *database)
 {
-    /* Innocuous, or the view daily_usage_summary could not use it. */
-    int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+    int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
     return sqlite3_create_function_v2(database, "decimal_sum", 1, flags, NULL, NULL, add, give,
                                       NULL);
 }

@@ -59,9 +59,9 @@ const conv__statement conv__postgres_document_statements[] = {
                 "WITH gone AS (DELETE FROM chat_documents WHERE" OF_KEY " RETURNING user_id)"
                 " SELECT user_id, (SELECT count(*) FROM usage_logs WHERE" OF_KEY ") FROM gone"},
     [REMOVE_SESSION] = {"conv_document_remove_session", ACTION_DELETE, 1, false,
-                        "WITH gone AS (DELETE FROM chat_documents WHERE session_id = $1::uuid"
-                        "  AND session_id <> " CONV__POSTGRES_NIL " RETURNING 1)"
-                        " SELECT count(*) FROM gone"},
+                        "DELETE FROM chat_documents WHERE session_id = $1::uuid"
+                        " AND session_id <> " CONV__POSTGRES_NIL
+                        " RETURNING document_id, session_id, user_id"},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 
@@ -257,25 +257,37 @@ static conv_status remove_document(conv__document_repository *documents,
     return conv__postgres_ask(transaction, error);
 }
 
-static conv_status receive_count(void *context, const conv__result *result, conv_error *error)
+conv_status conv__postgres_receive_gone(void *context, const conv__result *result,
+                                        conv_error *error)
 {
-    int64_t *count = context;
+    conv__gone_documents *gone = context;
     (void)error;
-    if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
-    conv__reader reader = conv__reader_at(result, 0, NULL);
-    *count = conv__next_int8(&reader);
-    return reader.status;
+    size_t count = conv__result_rows(result);
+    gone->count = 0;
+    gone->rows = conv__arena_allocate(gone->arena, count * sizeof *gone->rows);
+    if (gone->rows == NULL) return CONV_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        conv__reader reader = conv__reader_at(result, i, NULL);
+        conv__gone_document *row = &gone->rows[i];
+        row->key.document_id = conv__next_uuid(&reader);
+        row->key.session_id = conv__next_uuid(&reader);
+        row->user_id = conv__next_uuid(&reader);
+        if (reader.status != CONV_OK) return reader.status;
+    }
+    gone->count = count;
+    return CONV_OK;
 }
 
 static conv_status remove_session(conv__document_repository *documents,
                                   conv__transaction *transaction, conv_uuid session_id,
-                                  int64_t *count, conv_error *error)
+                                  conv__gone_documents *gone, conv_error *error)
 {
     (void)documents;
     conv__parameters parameters = {.count = 0};
-    *count = 0;
+    gone->count = 0;
     conv__parameter_uuid(&parameters, session_id);
-    return queue(transaction, REMOVE_SESSION, &parameters, receive_count, count, error);
+    return queue(transaction, REMOVE_SESSION, &parameters, conv__postgres_receive_gone, gone,
+                 error);
 }
 
 const conv__document_repository_functions conv__postgres_document_functions = {

@@ -1,13 +1,14 @@
 /* Erasing a user, and what the store remembers of deletions. */
 #include "core/error.h"
 #include "repositories/postgres/columns.h"
+#include "repositories/postgres/documents.h"
 #include "repositories/postgres/sessions.h"
 #include "repositories/postgres/transaction.h"
 
 #define ACTION_ERASE "erase user"
 #define ACTION_FIND  "look up deletions"
 
-enum { LOCK, DELETE_OWN, DELETE_FOREIGN, USAGE, FORGET, FIND, STATEMENTS };
+enum { LOCK, DELETE_OWN, DELETE_DOCUMENTS, DELETE_FOREIGN, USAGE, FORGET, FIND, STATEMENTS };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -22,7 +23,7 @@ const conv__statement conv__postgres_erase_statements[] = {
               "   AND session_id <> " CONV__POSTGRES_NIL ")"
               " ORDER BY session_id FOR UPDATE"},
     [DELETE_OWN] =
-        {"conv_erase_own", ACTION_ERASE, 3, false,
+        {"conv_erase_own", ACTION_ERASE, 2, false,
          "WITH summary AS (DELETE FROM chat_sessions_summary"
          "  WHERE session_id = ANY ($1::uuid[]) RETURNING 1),"
          " search AS (DELETE FROM chat_search WHERE session_id = ANY ($1::uuid[])),"
@@ -32,15 +33,15 @@ const conv__statement conv__postgres_erase_statements[] = {
          " exchange AS (DELETE FROM chat_exchanges WHERE session_id = ANY ($1::uuid[])"
          "  RETURNING 1),"
          " session AS (DELETE FROM chat_sessions WHERE session_id = ANY ($1::uuid[]) RETURNING 1),"
-         " document AS (DELETE FROM chat_documents WHERE session_id = ANY ($1::uuid[])"
-         "  OR user_id = $3::uuid RETURNING 1),"
          " remembered AS (INSERT INTO chat_deletions AS d (session_id, deleted_at)"
          "  SELECT session_id, $2::timestamptz FROM unnest($1::uuid[]) AS s (session_id)"
          "  ORDER BY session_id ON CONFLICT (session_id, user_id)"
          "  DO UPDATE SET deleted_at = greatest(d.deleted_at, excluded.deleted_at))"
          " SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM message),"
-         "  (SELECT count(*) FROM exchange), (SELECT count(*) FROM summary),"
-         "  (SELECT count(*) FROM document)"},
+         "  (SELECT count(*) FROM exchange), (SELECT count(*) FROM summary)"},
+    [DELETE_DOCUMENTS] = {"conv_erase_documents", ACTION_ERASE, 2, false,
+                          "DELETE FROM chat_documents WHERE session_id = ANY ($1::uuid[])"
+                          " OR user_id = $2::uuid RETURNING document_id, session_id, user_id"},
     [DELETE_FOREIGN] =
         {"conv_erase_foreign", ACTION_ERASE, 2, false,
          "WITH message AS (DELETE FROM chat_messages WHERE session_id = ANY ($1::uuid[])"
@@ -57,7 +58,7 @@ const conv__statement conv__postgres_erase_statements[] = {
          "  FROM (SELECT session_id, count(*) AS count FROM message GROUP BY session_id) g"
          "  WHERE s.session_id = g.session_id)"
          " SELECT 0::int8, (SELECT count(*) FROM message), (SELECT count(*) FROM exchange),"
-         "  (SELECT count(*) FROM summary), 0::int8"},
+         "  (SELECT count(*) FROM summary)"},
     /* The ledger keeps its sums. */
     [USAGE] = {"conv_erase_usage", ACTION_ERASE, 2, false,
                "WITH changed AS (UPDATE usage_logs SET user_id = $2::uuid, user_email = NULL,"
@@ -127,7 +128,6 @@ static conv_status receive_counts(void *context, const conv__result *result, con
     receipt->messages += conv__next_int8(&reader);
     receipt->exchanges += conv__next_int8(&reader);
     receipt->summaries += conv__next_int8(&reader);
-    receipt->documents += conv__next_int8(&reader);
     return reader.status;
 }
 
@@ -146,20 +146,26 @@ static const conv__column uuids[] = {{CONV__TYPE_UUID, 0, NULL}};
 conv_status conv__postgres_erase_user(conv__session_repository *sessions,
                                       conv__transaction *transaction, conv_uuid user_id,
                                       conv_uuid pseudonym, int64_t erased_us,
-                                      conv_delete_receipt *receipt, conv_error *error)
+                                      conv_delete_receipt *receipt, conv__gone_documents *gone,
+                                      conv_error *error)
 {
     (void)sessions;
     locked found = {.transaction = transaction};
     conv__parameters parameters = {.count = 0};
     *receipt = (conv_delete_receipt){.sessions = 0};
+    gone->count = 0;
     conv__parameter_uuid(&parameters, user_id);
     conv_status status = queue(transaction, LOCK, &parameters, receive_locked, &found, error);
     if (status == CONV_OK) status = conv__postgres_ask(transaction, error);
     if (status != CONV_OK) return status;
     conv__parameter_columns(&parameters, uuids, 1, found.own, found.own_count);
     conv__parameter_time(&parameters, erased_us);
-    conv__parameter_uuid(&parameters, user_id);
     status = queue(transaction, DELETE_OWN, &parameters, receive_counts, receipt, error);
+    if (status != CONV_OK) return status;
+    conv__parameter_columns(&parameters, uuids, 1, found.own, found.own_count);
+    conv__parameter_uuid(&parameters, user_id);
+    status =
+        queue(transaction, DELETE_DOCUMENTS, &parameters, conv__postgres_receive_gone, gone, error);
     if (status != CONV_OK) return status;
     conv__parameter_columns(&parameters, uuids, 1, found.foreign, found.foreign_count);
     conv__parameter_uuid(&parameters, user_id);

@@ -65,7 +65,8 @@ conv_status conv__postgres_list_branches(conv__session_repository *sessions,
 conv_status conv__postgres_erase_user(conv__session_repository *sessions,
                                       conv__transaction *transaction, conv_uuid user_id,
                                       conv_uuid pseudonym, int64_t erased_us,
-                                      conv_delete_receipt *receipt, conv_error *error);
+                                      conv_delete_receipt *receipt, conv__gone_documents *gone,
+                                      conv_error *error);
 conv_status conv__postgres_find_deleted(conv__session_repository *sessions,
                                         conv__transaction *transaction, const conv__accepted *items,
                                         size_t count, bool *deleted, conv_error *error);

@@ -66,7 +66,8 @@ const conv__sqlite_statement conv__sqlite_document_statements[] = {
                          " RETURNING user_id"},
     [COUNT_USAGE] = {"SELECT count(*) FROM usage_logs WHERE document_id = ? AND session_id = ?"},
     [DELETE_OF_SESSION] = {"DELETE FROM chat_documents"
-                           " WHERE session_id = ? AND session_id <> " CONV__SQLITE_NIL},
+                           " WHERE session_id = ? AND session_id <> " CONV__SQLITE_NIL
+                           " RETURNING document_id, session_id, user_id"},
     {NULL},
 };
 
@@ -256,13 +257,35 @@ conv_status conv__sqlite_remove_document(conv__document_repository *documents,
     return conv__sqlite_finish(&query, error);
 }
 
+conv_status conv__sqlite_take_gone(conv__sqlite_query *query, conv__gone_documents *gone,
+                                   conv_error *error)
+{
+    size_t capacity = 0;
+    gone->count = 0;
+    while (conv__sqlite_step(query)) {
+        void *rows = gone->rows;
+        conv__gone_document *row =
+            conv__sqlite_grow(gone->arena, &rows, gone->count, &capacity, sizeof *row);
+        if (row == NULL) {
+            conv__sqlite_no_memory(query);
+            break;
+        }
+        gone->rows = rows;
+        row->key.document_id = conv__sqlite_uuid(query, 0);
+        row->key.session_id = conv__sqlite_uuid(query, 1);
+        row->user_id = conv__sqlite_uuid(query, 2);
+        gone->count++;
+    }
+    return conv__sqlite_finish(query, error);
+}
+
 conv_status conv__sqlite_remove_documents(conv__document_repository *documents,
                                           conv__transaction *transaction, conv_uuid session_id,
-                                          int64_t *count, conv_error *error)
+                                          conv__gone_documents *gone, conv_error *error)
 {
     (void)documents;
     conv__sqlite_query query;
     prepare(&query, transaction, DELETE_OF_SESSION, ACTION_DELETE);
     conv__sqlite_bind_uuid_or_nil(&query, session_id);
-    return conv__sqlite_execute(&query, count, error);
+    return conv__sqlite_take_gone(&query, gone, error);
 }

@@ -53,7 +53,8 @@ const conv__sqlite_statement conv__sqlite_erase_statements[] = {
     [OWN_TAGS] = {"DELETE FROM chat_session_tags WHERE session_id " OWN},
     [OWN_BRANCHES] = {"DELETE FROM chat_branches WHERE session_id " OWN},
     [OWN_SUMMARIES] = {"DELETE FROM chat_sessions_summary WHERE session_id " OWN},
-    [OWN_DOCUMENTS] = {"DELETE FROM chat_documents WHERE user_id = ?1 OR session_id " OWN},
+    [OWN_DOCUMENTS] = {"DELETE FROM chat_documents WHERE user_id = ?1 OR session_id " OWN
+                       " RETURNING document_id, session_id, user_id"},
     [OWN_MESSAGES] = {"DELETE FROM chat_messages WHERE session_id " OWN},
     [OWN_EXCHANGES] = {"DELETE FROM chat_exchanges WHERE session_id " OWN},
     [OWN_DELETIONS] =
@@ -95,6 +96,7 @@ typedef struct erasing {
     conv_uuid user_id;
     conv_uuid pseudonym;
     int64_t erased_us;
+    conv__gone_documents *gone;
 } erasing;
 
 /* Runs one statement and adds what it changed to `sum`, which may be NULL. */
@@ -108,6 +110,7 @@ static conv_status run(const erasing *self, int which, int64_t *sum, conv_error 
     if (which == OWN_DELETIONS || which == REMEMBER)
         conv__sqlite_bind_time(&query, self->erased_us);
     if (which == USAGE) conv__sqlite_bind_uuid(&query, self->pseudonym);
+    if (which == OWN_DOCUMENTS) return conv__sqlite_take_gone(&query, self->gone, error);
     conv_status status = conv__sqlite_execute(&query, &changes, error);
     if (sum != NULL) *sum += changes;
     return status;
@@ -116,14 +119,14 @@ static conv_status run(const erasing *self, int which, int64_t *sum, conv_error 
 conv_status conv__sqlite_erase_user(conv__session_repository *sessions,
                                     conv__transaction *transaction, conv_uuid user_id,
                                     conv_uuid pseudonym, int64_t erased_us,
-                                    conv_delete_receipt *receipt, conv_error *error)
+                                    conv_delete_receipt *receipt, conv__gone_documents *gone,
+                                    conv_error *error)
 {
     (void)sessions;
     *receipt = (conv_delete_receipt){0};
-    const erasing self = {conv__sqlite_of(transaction), user_id, pseudonym, erased_us};
+    const erasing self = {conv__sqlite_of(transaction), user_id, pseudonym, erased_us, gone};
     int64_t *const sums[] = {
         [OWN_SUMMARIES] = &receipt->summaries,
-        [OWN_DOCUMENTS] = &receipt->documents,
         [OWN_MESSAGES] = &receipt->messages,
         [OWN_EXCHANGES] = &receipt->exchanges,
         [OWN_SESSIONS] = &receipt->sessions,

@@ -99,6 +99,11 @@ conv_status conv__sqlite_remove_document(conv__document_repository *documents,
                                          conv__removed_document *removed, conv_error *error);
 conv_status conv__sqlite_remove_documents(conv__document_repository *documents,
                                           conv__transaction *transaction, conv_uuid session_id,
-                                          int64_t *count, conv_error *error);
+                                          conv__gone_documents *gone, conv_error *error);
+
+/* Runs a deletion that returns document_id, session_id and user_id of each row; `gone` starts
+ * afresh. */
+CONV_WARN_UNUSED conv_status conv__sqlite_take_gone(conv__sqlite_query *query,
+                                                    conv__gone_documents *gone, conv_error *error);
 
 #endif
