@@ -282,7 +282,7 @@ static void a_turn_of_a_deleted_session_may_be_said_again(void **state)
     conv_client *client = NULL;
     conv_turn turn = the_turn();
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = url;
+    params.store = contract_client_url();
     params.provider = echo;
     assert_ok(conv_client_open(&params, &client, &error), error);
     save(client, "cut short", "turn-0", NULL, CONV_SAVED_COMMITTED);
@@ -290,12 +290,12 @@ static void a_turn_of_a_deleted_session_may_be_said_again(void **state)
     assert_ok(conv_session_delete(client, "cut short", NULL, &error), error);
     assert_ok(conv_client_close(client, 0, &error), error);
     client = open_client();
-    test_store_execute(kind, "ALTER TABLE usage_logs RENAME TO usage_away");
+    test_store_execute(test_store_kind(), "ALTER TABLE usage_logs RENAME TO usage_away");
     assert_ok(conv_process_message(client, &turn, &reply, &error), error);
     assert_int_equal(conv_reply_saved(reply), CONV_SAVED_JOURNALED);
     conv_reply_free(reply);
     close_with_rest(client);
-    test_store_execute(kind, "ALTER TABLE usage_away RENAME TO usage_logs");
+    test_store_execute(test_store_kind(), "ALTER TABLE usage_away RENAME TO usage_logs");
     drain();
     assert_int_equal(rows("chat_messages"), 2);
 }
@@ -307,7 +307,7 @@ static void a_usage_record_may_have_the_id_of_a_turn(void **state)
     conv_error error;
     size_t pending = 1;
     conv_client *client = open_client();
-    test_store_execute(kind, TAKE_AWAY);
+    test_store_execute(test_store_kind(), TAKE_AWAY);
     save(client, "both", "turn-1", NULL, CONV_SAVED_JOURNALED);
     conv_usage usage = CONV_USAGE_INIT;
     usage.service = conv_text("search");
@@ -317,7 +317,7 @@ static void a_usage_record_may_have_the_id_of_a_turn(void **state)
     assert_ok(conv_track_flush(client, 5000, &pending, &error), error);
     assert_int_equal(pending, 0);
     close_with_rest(client);
-    test_store_execute(kind, BRING_BACK);
+    test_store_execute(test_store_kind(), BRING_BACK);
     drain();
     assert_int_equal(rows("chat_exchanges"), 1);
     assert_int_equal(rows("usage_logs"), 2);
