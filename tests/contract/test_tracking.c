@@ -380,7 +380,7 @@ static void the_journal_takes_no_more_than_its_limit(void **state)
 static void set_poison(bool set, const char *sqlstate)
 {
     char sql[512];
-    bool postgres = strcmp(kind, "postgresql") == 0;
+    bool postgres = strcmp(test_store_kind(), "postgresql") == 0;
     if (!set)
         snprintf(sql, sizeof sql, "DROP TRIGGER poison%s", postgres ? " ON usage_logs" : "");
     else if (postgres)
@@ -394,7 +394,7 @@ static void set_poison(bool set, const char *sqlstate)
         snprintf(sql, sizeof sql,
                  "CREATE TRIGGER poison BEFORE INSERT ON usage_logs WHEN NEW.operation = 'poison'"
                  " BEGIN SELECT RAISE(ABORT, 'poison'); END");
-    test_store_execute(kind, sql);
+    test_store_execute(test_store_kind(), sql);
 }
 
 static void track_with_poison(conv_client *client)
@@ -456,7 +456,8 @@ static void what_a_person_must_mend_holds_up_no_other(void **state)
     size_t pending = 0;
     conv_error error;
     int64_t before = count();
-    if (strcmp(kind, "postgresql") != 0) return; /* SQLite knows no such failure of a single row */
+    if (strcmp(test_store_kind(), "postgresql") != 0)
+        return; /* SQLite knows no such failure of a single row */
     conv_client *client = open_client(false, 1000);
     set_poison(true, "42501");
     for (int round = 1; round <= 2; round++) {
