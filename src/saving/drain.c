@@ -172,6 +172,7 @@ static bool settle_batch(conv__saving *saving, drain_batch *batch)
         batch->changes[ended] = end_of(entry, save->status == CONV_OK ? NULL : &save->error);
         batch->order[ended++] = &batch->saves[i];
     }
+    if (answered) conv__saving_store_back(saving); /* before the journal is seen empty */
     if (!settle(saving, batch->changes, ended)) return false;
     for (size_t i = 0; i < ended; i++)
         conv__report_drained(saving->params.bus, batch->order[i]);
@@ -245,6 +246,7 @@ static bool settle_usage(conv__saving *saving, usage_drain *batch)
         batch->changes[ended] = end_of(entry, save->status == CONV_OK ? NULL : &save->error);
         over[ended++] = save;
     }
+    if (answered) conv__saving_store_back(saving);
     if (!settle(saving, batch->changes, ended)) return false;
     for (size_t i = 0; i < ended; i++)
         conv__report_usage(saving->params.bus, over[i], true);
@@ -263,7 +265,6 @@ static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
         conv__usage_batch_save(saving->store, batch->saves, batch->count, true,
                                transaction_deadline(saving, deadline_ns));
         settled = settle_usage(saving, batch);
-        if (settled) conv__saving_store_back(saving);
     }
     *more = settled && batch->list.count > 0;
     conv__arena_reset(&batch->arena);
@@ -282,7 +283,6 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
     if (settled && batch->count > 0) {
         conv__batch_save(saving->store, batch->order, batch->count);
         settled = settle_batch(saving, batch);
-        if (settled) conv__saving_store_back(saving);
     }
     *more = settled && batch->list.count > 0;
     conv__arena_reset(&batch->arena);
