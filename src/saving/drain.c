@@ -33,8 +33,12 @@ static bool settle(conv__saving *saving, conv__journal_change *changes, size_t c
 {
     int64_t settled = 0;
     int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
+    conv_error error = CONV_ERROR_INIT;
     if (count == 0) return true;
-    if (conv__saving_apply(saving, changes, count, deadline, NULL) != CONV_OK) return false;
+    if (conv__saving_apply(saving, changes, count, deadline, &error) != CONV_OK) {
+        conv__saving_failed(saving, &error);
+        return false;
+    }
     /* One that was replaced meanwhile still waits. */
     for (size_t i = 0; i < count; i++)
         settled += !changes[i].unchanged;
