@@ -70,7 +70,8 @@ CONV_WARN_UNUSED conv_status conv_summary_list(conv_client *client,
  * to cover. The usage record is saved with the summary in one transaction; a provider's failure
  * leaves one with status failed, and no summary. The provider gets what is stored: no step of the
  * client's chain is around it. CONV_INVALID_ARGUMENT: no session id, the client
- * has no provider. CONV_NOT_FOUND: no such session, or it was deleted meanwhile. CONV_PROVIDER,
+ * has no provider. CONV_NOT_FOUND: no such session, or some of what the summary covers
+ * was deleted or erased meanwhile; then it is not saved, but its usage record is. CONV_PROVIDER,
  * CONV_CANCELLED, CONV_TIMEOUT: the provider. Else as conv_summary_list. Thread: any. Round trips
  * to the store: 2, and 1 for each 1000 messages; no connection is held while the provider answers.
  */

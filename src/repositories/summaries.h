@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "conversation/summary.h"
+#include "repositories/chat.h"
 #include "repositories/rows.h"
 #include "repositories/store.h"
 
@@ -24,11 +25,20 @@ typedef struct conv__summary_list {
     bool has_more;
 } conv__summary_list;
 
+/* What a summary was made of. */
+typedef struct conv__summary_basis {
+    const conv__message_row *messages;
+    size_t count;
+    conv_uuid earlier_id; /* the summary it goes on from; nil: none */
+} conv__summary_basis;
+
 typedef struct conv__summary_repository_functions {
-    /* Saves a summary of a session that is there; of one that is not, nothing: `found` says which,
-     * valid after commit. */
+    /* Saves a summary when all that it was made of is still in its session, and else nothing: what
+     * was deleted must not come back in it. `found` says which, valid after commit. No deletion
+     * comes between the look and the commit. */
     conv_status (*save)(conv__summary_repository *summaries, conv__transaction *transaction,
-                        const conv__summary_row *row, bool *found, conv_error *error);
+                        const conv__summary_row *row, const conv__summary_basis *basis, bool *found,
+                        conv_error *error);
 
     conv_status (*list)(conv__summary_repository *summaries, conv__transaction *transaction,
                         const conv__summary_query *query, conv__arena *arena,

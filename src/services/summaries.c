@@ -36,7 +36,7 @@ typedef struct making {
     conv__usage_row usage;
     conv__summary_row row;
     bool inserted; /* the usage record; known after commit, as is */
-    bool found;    /* that the session was still there */
+    bool found;    /* that all it was made of was still there */
     conv_summary_page *page;
 } making;
 
@@ -70,7 +70,9 @@ static conv_status save(conv__transaction *transaction, conv__arena *arena, void
     conv_status status =
         store->usage->functions->save(store->usage, transaction, &usage, 1, &self->inserted, error);
     if (status != CONV_OK || self->answer != CONV_OK) return status;
-    return store->summaries->functions->save(store->summaries, transaction, &self->row,
+    conv__summary_basis basis = {.messages = self->branch.messages.rows, .count = self->covered};
+    if (self->earlier.count > 0) basis.earlier_id = self->earlier.summaries[0].summary_id;
+    return store->summaries->functions->save(store->summaries, transaction, &self->row, &basis,
                                              &self->found, error);
 }
 
@@ -179,7 +181,8 @@ static conv_status keep(making *self, conv_error *error)
     }
     if (!self->found)
         return conv__fail(error, CONV_NOT_FOUND, ACTION,
-                          "the session was deleted while its summary was made");
+                          "what it covers was deleted or erased while it was made, so it was not "
+                          "saved; make it again");
     conv__summary_list *list = &self->page->list;
     list->summaries = conv__arena_allocate(&self->page->arena, sizeof *list->summaries);
     if (list->summaries == NULL) return conv__fail_memory(error, ACTION);

@@ -7,16 +7,24 @@
 #define ACTION_SAVE "save summary"
 #define ACTION_READ "read summaries"
 
-enum { SAVE, LIST, FIND, STATEMENTS };
+enum { LOCK, SAVE, LIST, FIND, STATEMENTS };
 
 #define COLUMNS                                                                                    \
     "y.summary_id, y.session_id, y.summary, y.key_points, y.last_position, y.model, y.log_id,"     \
     " y.originals, y.created_at, s.external_id, s.originals"
 
 const conv__statement conv__postgres_summary_statements[] = {
-    [SAVE] = {"conv_summary_save", ACTION_SAVE, 9, false,
+    /* A statement of its own: the next one sees what a deletion that held the row has left. */
+    [LOCK] = {"conv_summary_lock", ACTION_SAVE, 1, false,
+              "SELECT FROM chat_sessions WHERE session_id = $1::uuid FOR KEY SHARE"},
+    [SAVE] = {"conv_summary_save", ACTION_SAVE, 11, false,
               "WITH session AS (SELECT session_id FROM chat_sessions WHERE session_id = $2::uuid"
-              " FOR KEY SHARE), saved AS (INSERT INTO chat_sessions_summary (summary_id,"
+              " AND NOT EXISTS (SELECT FROM unnest($10::uuid[]) AS c (message_id)"
+              "  WHERE NOT EXISTS (SELECT FROM chat_messages m WHERE m.message_id = c.message_id"
+              "   AND m.session_id = $2::uuid))"
+              " AND ($11::uuid IS NULL OR EXISTS (SELECT FROM chat_sessions_summary y"
+              "  WHERE y.summary_id = $11::uuid AND y.session_id = $2::uuid))), saved AS (INSERT "
+              "INTO chat_sessions_summary (summary_id,"
               " session_id, summary, key_points, last_position, model, log_id, originals,"
               " created_at) SELECT $1::uuid, session_id, $3::text, $4::jsonb, $5::int8, $6::text,"
               " $7::uuid, $8::bytea, $9::timestamptz FROM session ON CONFLICT DO NOTHING)"
@@ -57,11 +65,22 @@ static conv_status receive_found(void *context, const conv__result *result, conv
 }
 
 static conv_status save(conv__summary_repository *summaries, conv__transaction *transaction,
-                        const conv__summary_row *row, bool *found, conv_error *error)
+                        const conv__summary_row *row, const conv__summary_basis *basis, bool *found,
+                        conv_error *error)
 {
     (void)summaries;
+    static const conv__column ids[] = {
+        {CONV__TYPE_UUID, offsetof(conv__message_row, message.message_id), NULL}};
     conv__parameters parameters = {.count = 0};
     *found = false;
+    const void **covered =
+        conv__postgres_scratch(transaction, (basis->count + 1) * sizeof *covered);
+    if (covered == NULL) return conv__fail_memory(error, ACTION_SAVE);
+    for (size_t i = 0; i < basis->count; i++)
+        covered[i] = &basis->messages[i];
+    conv__parameter_uuid(&parameters, row->session_id);
+    conv_status status = queue(transaction, LOCK, &parameters, NULL, NULL, error);
+    if (status != CONV_OK) return status;
     conv__parameter_uuid(&parameters, row->summary_id);
     conv__parameter_uuid(&parameters, row->session_id);
     conv__parameter_bytes(&parameters, row->text);
@@ -71,6 +90,8 @@ static conv_status save(conv__summary_repository *summaries, conv__transaction *
     conv__parameter_uuid(&parameters, row->log_id);
     conv__parameter_bytes(&parameters, row->originals);
     conv__parameter_time(&parameters, row->created_us);
+    conv__parameter_columns(&parameters, ids, 1, covered, basis->count);
+    conv__parameter_uuid(&parameters, basis->earlier_id);
     return queue(transaction, SAVE, &parameters, receive_found, found, error);
 }
 
