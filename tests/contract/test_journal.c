@@ -286,7 +286,9 @@ static void a_turn_of_a_deleted_session_may_be_said_again(void **state)
     params.provider = echo;
     assert_ok(conv_client_open(&params, &client, &error), error);
     save(client, "cut short", "turn-0", NULL, CONV_SAVED_COMMITTED);
-    interrupt_a_turn();
+    assert_ok(conv_client_close(client, 30000, &error), error);
+    interrupt_a_turn(); /* forks, so no client is open meanwhile */
+    assert_ok(conv_client_open(&params, &client, &error), error);
     assert_ok(conv_session_delete(client, "cut short", NULL, &error), error);
     assert_ok(conv_client_close(client, 0, &error), error);
     client = open_client();

@@ -9,7 +9,7 @@
 
 #include "fault/caller.h"
 
-enum { TRIES = 20000, TURNS_PER_SESSION = 40, MAX_THREADS = 16, WAIT_SECONDS = 120 };
+enum { TRIES = 20000, TURNS_PER_SESSION = 40, MAX_THREADS = 16, WAIT_SECONDS = 120, PAUSE_US = 1000 };
 
 typedef struct worker {
     load *owner;
@@ -35,6 +35,7 @@ static void *work(void *context)
         fault_turn turn = {.session = self->first_session + i / TURNS_PER_SESSION, .turn = i};
         if (caller_save(owner->lines, owner->client, &turn, owner->timeout_ms, TRIES) == 0) abort();
         atomic_fetch_add(&owner->acknowledged, 1);
+        usleep(PAUSE_US); /* a journal takes more than any store could drain beside it */
     }
     return NULL;
 }
