@@ -100,20 +100,19 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
             break;
         status = CONV_OK;
     }
+    size_t vanished = 0;
     for (size_t i = 0; status == CONV_OK && i < count; i++) {
-        if (states[i].found) {
-            conv__save_compare(saves[i], &states[i]);
-            bool own =
-                saves[i]->status == CONV_OK && (unknown || saves[i]->resumed) &&
-                conv_uuid_compare(states[i].log_id, saves[i]->exchange->usage.usage.log_id) == 0;
-            /* An earlier COMMIT of this call had arrived after all. */
-            saves[i]->fresh = own && unknown;
-            if (own) saves[i]->repeated = false;
+        conv__save *save = saves[i];
+        if (!states[i].found) {
+            saves[vanished++] = save;
             continue;
         }
-        /* Deleted between the two transactions. */
-        saves[i]->status = conv__fail(&saves[i]->error, CONV_CONFLICT, ACTION,
-                                      "the session was deleted while the exchange was being saved");
+        conv__save_compare(save, &states[i]);
+        bool own = save->status == CONV_OK && (unknown || save->resumed) &&
+                   conv_uuid_compare(states[i].log_id, save->exchange->usage.usage.log_id) == 0;
+        /* An earlier COMMIT of this call had arrived after all. */
+        save->fresh = own && unknown;
+        if (own) save->repeated = false;
     }
     if (status != CONV_OK) {
         error.outcome_unknown = true;
@@ -121,6 +120,9 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
     }
     conv__release(keys);
     conv__release(states);
+    /* Deleted between the two transactions, or the second one was asked of the standby that has
+     * taken over, and never had them: they are new. */
+    if (vanished > 0) conv__batch_save(store, saves, vanished);
 }
 
 static void settle(conv__store *store, conv__save **saves, size_t count,

@@ -211,6 +211,30 @@ static void a_lost_commit_reply_is_resolved(void **state)
     assert_int_equal(mock.lookups, 1);
 }
 
+static void insert_from_now_on(void *context)
+{
+    ((mock_store *)context)->not_inserted = false;
+}
+
+/* The first transaction found it; the standby that took over, or a deletion, lets the second look
+ * find nothing. */
+static void what_is_there_no_more_is_saved_as_new(void **state)
+{
+    (void)state;
+    mock_store mock;
+    mock_store_init(&mock);
+    conv__exchange exchange = make_exchange();
+    conv__save save = make_save(&exchange, 20000);
+    mock.not_inserted = true;
+    mock.on_commit = insert_from_now_on;
+    mock.commit_context = &mock;
+    assert_int_equal(save_one(&mock, &save), CONV_OK);
+    assert_int_equal(mock.lookups, 1);
+    assert_int_equal(mock.saved_count, 1);
+    assert_true(save.fresh);
+    assert_false(save.repeated);
+}
+
 static void an_id_with_other_content_is_a_conflict(void **state)
 {
     (void)state;
@@ -396,6 +420,7 @@ int main(void)
         cmocka_unit_test(no_session_skips_a_refused_exchange),
         cmocka_unit_test(contention_is_tried_again),
         cmocka_unit_test(a_lost_commit_reply_is_resolved),
+        cmocka_unit_test(what_is_there_no_more_is_saved_as_new),
         cmocka_unit_test(an_id_with_other_content_is_a_conflict),
         cmocka_unit_test(an_outcome_stays_unknown_until_it_is_known),
         cmocka_unit_test(a_store_that_is_away_is_not_hammered),

@@ -66,6 +66,15 @@ static bool uses_service(const char *conninfo)
     return uses;
 }
 
+/* Whether it says that a commit waits no longer for a synchronous standby (canceled, or the time of
+ * statement_timeout was up). The text may be in any language, the place in the server's source is
+ * not. */
+static bool is_wait_cut_off(const PGresult *notice)
+{
+    const char *function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    return function != NULL && strcmp(function, "SyncRepWaitForLSN") == 0;
+}
+
 /* What libpq hands to nobody else: notices are dropped, a last word is kept. Nothing goes to
  * stderr.
  */
@@ -73,6 +82,7 @@ static void receive_notice(void *context, const PGresult *notice)
 {
     conv__connection *connection = context;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (is_wait_cut_off(notice)) connection->wait_cut_off = true;
     if (severity == NULL || (strcmp(severity, "FATAL") != 0 && strcmp(severity, "PANIC") != 0))
         return;
     const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);

@@ -20,6 +20,7 @@ struct conv__connection {
     bool broken;          /* to be closed, not to be used again */
     atomic_bool *unnamed; /* shared by all connections of a pool */
     const conv__latest *latest;
+    bool wait_cut_off; /* a transaction ended without waiting for the synchronous standbys */
     /* What the server said while nobody asked it; libpq tells only the notice receiver. */
     char last_words_state[6];
     char last_words[256];

@@ -45,6 +45,11 @@ static const conv__statement begin_write = {"conv_begin", "begin transaction", 0
                                             "BEGIN ISOLATION LEVEL READ COMMITTED"};
 static const conv__statement begin_snapshot = {"conv_begin_snapshot", "begin transaction", 0, false,
                                                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+/* What a transaction found as it should be it has not written. */
+static const conv__statement wait_for_standbys = {
+    "conv_wait_for_standbys", "commit", 0, false,
+    "SELECT CASE WHEN pg_current_xact_id_if_assigned() IS NULL THEN " CONV__WAIT_FOR_STANDBYS
+    " END"};
 static const conv__statement commit = {"conv_commit", "commit", 0, false, "COMMIT"};
 static const conv__statement rollback = {"conv_rollback", "roll back", 0, false, "ROLLBACK"};
 
@@ -189,6 +194,9 @@ static bool send_all(flight *self, const conv__operation *first, conv__bracket b
         return false;
     for (const conv__operation *one = first; one != NULL; one = one->next)
         if (!send_step(self, STEP_EXECUTE, one->statement, one)) return false;
+    if (bracket.commit && bracket.begin == CONV__BEGIN_NOT &&
+        !send_step(self, STEP_EXECUTE, &wait_for_standbys, NULL))
+        return false;
     if (bracket.commit) {
         if (self->bytes > COMMIT_HOLD_BYTES && !flush(self)) return false;
         self->commit_sent = true;
@@ -275,6 +283,18 @@ static void read_all(flight *self)
     }
 }
 
+/* The server's answer says that it committed, a warning that the standbys may not have it. */
+static void check_standbys(flight *self)
+{
+    conv_error error;
+    if (!self->connection->wait_cut_off) return;
+    self->connection->wait_cut_off = false;
+    conv__fail(&error, CONV_UNAVAILABLE, self->action,
+               "the server stopped waiting for its synchronous standby, which may not have it");
+    error.recovery = CONV_RECOVERY_BACKOFF;
+    fail(self, &error);
+}
+
 /* Whether the transaction committed, did not, or whether nobody knows. */
 static void judge(flight *self)
 {
@@ -301,6 +321,7 @@ static void fly(flight *self, const conv__operation *first, conv__bracket bracke
     } else {
         read_all(self);
     }
+    check_standbys(self);
     if (bracket.commit) judge(self);
 }
 

@@ -14,4 +14,11 @@ typedef struct conv__statement {
     const char *sql;
 } conv__statement;
 
+/* Makes the end of a transaction that writes nothing wait for the synchronous standbys, as that of
+ * one which writes does. What somebody else committed can be seen before it has reached them: when
+ * its own wait was cut off, nobody may be told that it is safe for having been seen. Does it where
+ * it is reached, that is, in a SELECT list for rows that are there. Source: PostgreSQL,
+ * "Asynchronous Commit" and SyncRepWaitForLSN, which needs a transaction id. */
+#define CONV__WAIT_FOR_STANDBYS "(SELECT pg_logical_emit_message(true, 'conversation', ''))"
+
 #endif

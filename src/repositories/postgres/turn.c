@@ -10,8 +10,10 @@
 enum { FIND, SAVED, USAGE, CONTEXT, STATEMENTS };
 
 const conv__statement conv__postgres_turn_statements[] = {
+    /* To be found is to be acknowledged. */
     [FIND] = {"conv_turn_find", ACTION_FIND, 2, false,
-              "SELECT k.ordinal, e.status, e.request_hash, e.reply_hash, e.log_id"
+              "SELECT k.ordinal, e.status, e.request_hash, e.reply_hash, e.log_id,"
+              " " CONV__WAIT_FOR_STANDBYS
               " FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY"
               " AS k (session_id, exchange_id, ordinal)"
               " JOIN chat_exchanges e USING (session_id, exchange_id)"},

@@ -52,7 +52,10 @@ const conv__statement conv__postgres_usage_statements[] = {
               " ON CONFLICT DO NOTHING"
               " RETURNING log_id, session_id, true AS inserted"
               ") SELECT min(ordinal)::int8 FROM input FULL JOIN saved USING (log_id, session_id)"
-              " WHERE coalesce(inserted, false) GROUP BY log_id, session_id"},
+              " WHERE coalesce(inserted, false) GROUP BY log_id, session_id"
+              /* With nothing to insert nothing is written, yet all are acknowledged. */
+              " UNION ALL SELECT NULL WHERE CASE WHEN EXISTS (SELECT FROM saved) THEN false"
+              "  ELSE " CONV__WAIT_FOR_STANDBYS " IS NULL END"},
     /* What the conflict clause and the answer of SAVE cost is a quarter of the whole. */
     [SAVE_NEW] = {"conv_usage_save_new", ACTION_SAVE, 2 + CONV__POSTGRES_USAGE_PARAMETERS, false,
                   "INSERT INTO usage_logs (log_id, session_id, " INPUT_COLUMNS ")"
