@@ -11,7 +11,8 @@
 #include "saving/tracker.h"
 #include "support/mock_store.h"
 
-enum { RECORDS = 20, POISON = 7, PLENTY_MS = 30000 };
+/* More than any test tracks: nothing is flushed but on demand. */
+enum { FLUSH_RECORDS = 100000, RECORDS = 20, POISON = 7, PLENTY_MS = 30000 };
 
 static mock_store mock;
 static conv__saving *saving;
@@ -38,7 +39,7 @@ static int setup(void **state)
     mock_store_init(&mock);
     assert_ok(conv__saving_create(&params, &saving, &error), error);
     conv__tracker_params wanted = {.saving = saving,
-                                   .flush_records = 1000,
+                                   .flush_records = FLUSH_RECORDS,
                                    .flush_interval_ms = 3600000,
                                    .buffer_bytes = 1 << 20,
                                    .store_timeout_ms = PLENTY_MS,
