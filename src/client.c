@@ -27,7 +27,6 @@ enum {
     DEFAULT_CONTEXT_MESSAGES = 50,
     MAX_CONTEXT_MESSAGES = 10000,
     BATCH_EXCHANGES = 256,
-    BATCH_BYTES = 8 << 20,
     QUEUE_EXCHANGES = 65536,
     POSTGRES_LEADERS = 2,
     DEFAULT_TRACKER_RECORDS = 10,
@@ -182,7 +181,7 @@ static conv_status open_saving(conv_client *client, const conv_client_params *pa
     conv__writer_params writer = {.store = client->store,
                                   .leaders = leaders(client, params),
                                   .batch_exchanges = BATCH_EXCHANGES,
-                                  .batch_bytes = BATCH_BYTES,
+                                  .batch_bytes = CONV__BATCH_BYTES,
                                   .queue_exchanges = QUEUE_EXCHANGES};
     if (params->journal != NULL && !params->read_only) {
         conv_status status = conv__sqlite_journal_open(

@@ -150,8 +150,8 @@ typedef struct conv_exchange_result {
     bool repeat;      /* saved before, with the same content */
 } conv_exchange_result;
 
-/* Saves exchanges as conv_save_exchange does each, but together: in one transaction, unless the
- * store refuses one of them; the others are then saved without it. Those of a session are saved in
+/* Saves exchanges as conv_save_exchange does each, but together: in one transaction, unless they
+ * are more than 8 MiB, or the store refuses one of them; the others are then saved without it. Those of a session are saved in
  * the order given, and those behind one that is invalid or refused fail with its error, so that no
  * session skips a turn; a conflict alone keeps none back. For what comes in numbers, such as an
  * import.

@@ -57,6 +57,9 @@ typedef struct conv__journal_counts {
     int64_t lost;      /* at closing: usage records that no journal could keep */
 } conv__journal_counts;
 
+/* A list ends behind the entry with which its records become larger than this. */
+#define CONV__JOURNAL_LIST_BYTES ((size_t)8 << 20)
+
 typedef struct conv__journal_list {
     conv__journal_entry *entries;
     size_t count;
@@ -72,11 +75,12 @@ typedef struct conv__journal_functions {
     conv_status (*apply)(conv__journal *journal, conv__journal_change *changes, size_t count,
                          int64_t deadline_ns, conv_error *error);
 
+    /* At most `limit` and CONV__JOURNAL_LIST_BYTES. */
     conv_status (*list)(conv__journal *journal, const conv__journal_kind *kinds, size_t kind_count,
                         int64_t after_id, size_t limit, int64_t deadline_ns, conv__arena *arena,
                         conv__journal_list *list, conv_error *error);
 
-    /* The oldest of one kind, without those whose session, or for usage records whose own id, is in
+    /* Likewise the oldest of one kind, without those whose session, or for usage records whose own id, is in
      * `held`: a JSON array of UUIDs. */
     conv_status (*next)(conv__journal *journal, conv__journal_kind kind, conv_bytes held,
                         size_t limit, int64_t deadline_ns, conv__arena *arena,

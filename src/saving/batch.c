@@ -214,6 +214,14 @@ static void save_apart(conv__store *store, conv__save **saves, size_t count)
     if (done < count) conv__batch_save(store, saves + done, count - done);
 }
 
+static size_t bytes_of(conv__save *const *saves, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += conv__exchange_bytes(saves[i]->exchange);
+    return bytes;
+}
+
 /* Settles at least one save of the batch and gives how many are settled, from the front. */
 static size_t save_some(conv__store *store, conv__save **saves, size_t count,
                         const conv__exchange **exchanges, conv__save_result *results)
@@ -258,6 +266,10 @@ void conv__batch_save(conv__store *store, conv__save **saves, size_t count)
         conv_error error;
         conv__fail_memory(&error, ACTION);
         fail_all(saves, count, &error);
+        count = 0;
+    }
+    if (count > 1 && bytes_of(saves, count) > CONV__BATCH_BYTES) {
+        save_apart(store, saves, count);
         count = 0;
     }
     for (size_t settled = 0; settled < count;)

@@ -36,7 +36,10 @@ typedef struct conv__save {
     char cause_sqlstate[6];
 } conv__save;
 
-/* Saves all in one transaction and settles each: CONV_OK, CONV_CONFLICT, or the failure that
+/* What one transaction holds at most; a single exchange may be larger. */
+#define CONV__BATCH_BYTES ((size_t)8 << 20)
+
+/* Saves all in one transaction, or in halves where they are larger than one may be, and settles each: CONV_OK, CONV_CONFLICT, or the failure that
  * concerns it. An exchange that the store refuses is found by halving the batch; the others commit.
  * What can be retried is, until its own deadline. When one fails because the store is away, those
  * behind it are not tried any more: a session must not skip one of its exchanges. With `in_order`

@@ -3,6 +3,7 @@
 #include "support/test.h"
 
 #include <sqlite3.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/buffer.h"
@@ -58,6 +59,42 @@ static void what_replaces_a_turn_has_its_place_and_a_time_of_its_own(void **stat
     assert_int_equal(entry.entry_id, 1);
     assert_int_equal(entry.created_us, 2000000);
     conv__arena_reset(&arena);
+    journal->functions->close(journal);
+}
+
+/* The drain holds a list in memory, whatever the size of its records. */
+static void a_list_is_bounded_by_its_bytes(void **state)
+{
+    enum { RECORDS = 3 };
+    char *set_aside = NULL;
+    conv__arena arena = {0};
+    conv__journal *journal = open_journal(*state, &set_aside);
+    char *large = calloc(1, CONV__JOURNAL_LIST_BYTES / 2 + 1);
+    assert_non_null(large);
+    for (int i = 0; i < RECORDS; i++) {
+        conv__journal_change change = {
+            .what = CONV__JOURNAL_PUT,
+            .entry = {.kind = CONV__JOURNAL_EXCHANGE,
+                      .session_id = conv_uuid_v7(),
+                      .item_id = conv_uuid_v7(),
+                      .record = conv_view(large, CONV__JOURNAL_LIST_BYTES / 2 + 1)}};
+        apply(journal, &change);
+    }
+    free(large);
+    static const size_t expected[] = {2, 1};
+    static const conv__journal_kind kinds[] = {CONV__JOURNAL_EXCHANGE};
+    int64_t after = 0;
+    for (int i = 0; i < 2; i++) {
+        conv__journal_list list;
+        conv_error error;
+        assert_ok(journal->functions->list(journal, kinds, 1, after, RECORDS,
+                                           conv__deadline_in_ms(5000), &arena, &list, &error),
+                  error);
+        assert_int_equal(list.count, expected[i]);
+        assert_int_equal(list.has_more, i == 0);
+        after = list.entries[list.count - 1].entry_id;
+        conv__arena_reset(&arena);
+    }
     journal->functions->close(journal);
 }
 
@@ -289,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_SAVING(what_replaces_a_turn_has_its_place_and_a_time_of_its_own),
+        WITH_SAVING(a_list_is_bounded_by_its_bytes),
         WITH_SAVING(a_usage_record_leaves_the_turn_with_its_id_alone),
         WITH_SAVING(an_exchange_leaves_room_for_a_usage_record_with_its_id),
         WITH_SAVING(another_record_with_the_same_log_id_is_not_lost_in_silence),

@@ -110,6 +110,34 @@ static void a_lone_caller_pays_one_transaction(void **state)
     conv__writer_free(writer);
 }
 
+/* Half of what a transaction may hold, four times. */
+static void a_batch_is_bounded_by_its_bytes(void **state)
+{
+    (void)state;
+    enum { COUNT = 4 };
+    mock_store mock;
+    conv__exchange exchanges[COUNT];
+    conv__save all[COUNT];
+    conv__save *saves[COUNT];
+    char *text = calloc(1, CONV__BATCH_BYTES / 2);
+    mock_store_init(&mock);
+    for (int i = 0; i < COUNT; i++) {
+        exchanges[i] = make_exchange();
+        exchanges[i].session.metadata = conv_view(text, CONV__BATCH_BYTES / 2 - 1024);
+        all[i] = make_save(&exchanges[i], 20000);
+        saves[i] = &all[i];
+    }
+    conv__batch_save(&mock.store, saves, COUNT);
+    assert_int_equal(mock.saved_count, COUNT);
+    assert_int_equal(mock.writes, 2);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(conv_uuid_compare(mock.saved_ids[i], exchanges[i].exchange_id), 0);
+    exchanges[0].session.metadata = conv_view(text, CONV__BATCH_BYTES / 2);
+    conv__batch_save(&mock.store, saves, 1);
+    assert_int_equal(mock.writes, 3);
+    free(text);
+}
+
 static void poison_is_found_and_the_rest_commits(void **state)
 {
     (void)state;
@@ -416,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(callers_share_transactions_and_each_is_saved_once),
         cmocka_unit_test(a_lone_caller_pays_one_transaction),
+        cmocka_unit_test(a_batch_is_bounded_by_its_bytes),
         cmocka_unit_test(poison_is_found_and_the_rest_commits),
         cmocka_unit_test(no_session_skips_a_refused_exchange),
         cmocka_unit_test(contention_is_tried_again),

@@ -255,14 +255,18 @@ static conv_status end_read(conv__journal *journal, conv__sqlite_query *query, c
 static void read_list(conv__sqlite_query *query, size_t limit, conv__arena *arena,
                       conv__journal_list *result)
 {
+    size_t bytes = 0;
     conv__sqlite_bind_integer(query, (int64_t)limit + 1);
     result->entries = conv__arena_allocate(arena, limit * sizeof *result->entries);
     if (result->entries == NULL) conv__sqlite_no_memory(query);
-    while (conv__sqlite_step(query)) {
-        if (result->count == limit)
+    while (!result->has_more && conv__sqlite_step(query)) {
+        if (result->count == limit || bytes > CONV__JOURNAL_LIST_BYTES) {
             result->has_more = true;
-        else
-            read_entry(query, arena, &result->entries[result->count++]);
+            break;
+        }
+        conv__journal_entry *entry = &result->entries[result->count++];
+        read_entry(query, arena, entry);
+        bytes += entry->record.size;
     }
 }
 
