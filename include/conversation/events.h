@@ -122,13 +122,17 @@ typedef struct conv_event {
 typedef conv_status (*conv_event_handler)(void *context, const conv_event *event);
 
 /* How events reach a handler. A handler that is slower than the events needs something to give way;
- * only the subscriber knows what, so each way that can lose an event has to be chosen by name. */
+ * only the subscriber knows what: each way but the default that can lose an event has to be chosen
+ * by name, and the default says below what it can lose. */
 typedef enum conv_delivery {
-    /* On the thread whose call made it true, before the call returns: nothing is lost, and only
-     * this call is slowed, not those that shared its transaction. Several threads may be in the
-     * handler at once. What comes about on a thread of the library (drained from the journal,
-     * flushed usage, submitted exchanges) or within a handler reaches it through a queue, as
-     * with CONV_DELIVERY_WAIT and the queue's default settings. */
+    /* On the thread whose call made it true, before the call returns: of these none is lost, and
+     * only this call is slowed, not those that shared its transaction. Several threads may be in
+     * the handler at once. What comes about on a thread of the library (drained from the journal,
+     * flushed usage, submitted exchanges, summaries after a turn) or within a handler reaches it
+     * through a queue, as with CONV_DELIVERY_WAIT, and can be dropped: when the handler blocks so
+     * long that queue_events wait, whoever brings one waits up to wait_ms, and after that what
+     * comes is dropped until the handler has finished an event; within a handler it is dropped at
+     * once. Counted as `dropped`. */
     CONV_DELIVERY_SYNCHRONOUS = 0,
     /* The others: on a thread of the subscription's own, one after the other, from a queue. When it
      * is full: */
@@ -145,7 +149,7 @@ typedef struct conv_subscription_params {
     uint64_t kinds; /* CONV_EVENT_SET(…) | …; 0: all */
     conv_delivery delivery;
     int queue_events; /* 1 to 1000000; 0: 1024 */
-    int64_t wait_ms;  /* for CONV_DELIVERY_WAIT; 0: 1000 */
+    int64_t wait_ms;  /* for CONV_DELIVERY_WAIT and _SYNCHRONOUS; 0: 1000 */
     conv_event_handler handler;
     void *context; /* for the handler; the application's */
     /* Called once, when no call of the handler is under way and none will come: the context may go
@@ -222,7 +226,7 @@ CONV_WARN_UNUSED conv_status conv_event_subscribe_log(conv_client *client,
 /* Where events are posted. Start from CONV_EVENT_WEBHOOK_INIT; texts are copied. */
 typedef struct conv_event_webhook {
     size_t size;
-    const char *url; /* http or https; redirects are not followed */
+    const char *url; /* http or https, with a host; redirects are not followed */
     /* Signs each request: any text, or "whsec_" and Base64. NULL: unsigned. */
     const char *secret;
     int max_tries;          /* 1 to 100; 0: 100, which is more than an hour */
@@ -244,9 +248,10 @@ typedef struct conv_event_webhook {
  * can't connect, times out or is answered 408, 409, 429 or 5xx is repeated after 0.5 s, doubled up
  * to 60 s, less up to a quarter by chance; each try has a timestamp of its own. Any other answer
  * but 2xx, and the last try, count as a failure of the handler. The order of events is kept, so an
- * outage fills the queue; then its delivery decides. CONV_INVALID_ARGUMENT: no http or https URL, a
- * secret that is not what it says, delivery SYNCHRONOUS. Else as conv_event_subscribe. Ending the
- * subscription breaks off what is under way. Thread: any. Round trips: none to the store. */
+ * outage fills the queue; then its delivery decides. CONV_INVALID_ARGUMENT: no http or https URL,
+ * one that curl can't read or without a host, a secret that is not what it says, delivery
+ * SYNCHRONOUS. Else as conv_event_subscribe. Ending the subscription breaks off what is under way.
+ * Thread: any. Round trips: none to the store. */
 CONV_WARN_UNUSED conv_status conv_event_subscribe_webhook(conv_client *client,
                                                           const conv_event_webhook *webhook,
                                                           uint64_t *subscription,

@@ -33,9 +33,10 @@ typedef struct conv_save_latency {
  * it is in no session, history or sum; a reader may see it in between, as a failed exchange of
  * service "health" without tokens. What can't be removed, because the store broke in between, is
  * removed by the next check or by closing the client; only a process that dies in that moment
- * leaves it, as a session with the title "health check". `timeout_ms` for all of it, 0: 5000;
- * `latency` may be NULL; `error` may be NULL. CONV_OK: it was saved, and came back as it was.
- * CONV_BAD_DATA: it came back otherwise. CONV_STATE: the client was opened with read_only. Else the
+ * leaves it, as a session with the title "health check". `timeout_ms` for all of it, waiting for
+ * another check included, 0: 5000; `latency` may be NULL; `error` may be NULL. CONV_OK: it was
+ * saved, and came back as it was. CONV_BAD_DATA: it came back otherwise. CONV_STATE: the client was
+ * opened with read_only. CONV_TIMEOUT: also when another check took all of the time. Else the
  * status of the step that failed, as conv_save_exchange without a journal. CONV_INVALID_ARGUMENT,
  * CONV_STATE, CONV_NO_MEMORY. Thread: any; one check at a time, others wait for it. Round trips: 3.
  */

@@ -38,7 +38,11 @@ typedef struct conv_search_params {
     size_t size;
     conv_bytes query;       /* words that must all be in the message, in any order, capital or small
                                (beyond ASCII as far as the database's locale knows); "words in
-                               quotes" must stand together; word* also finds longer ones. Nothing
+                               quotes" must stand together; word* also finds longer ones, in quotes
+                               only as the last. PostgreSQL remembers where a word stands up to
+                               the 256th time in a message and up to its 16,383rd word: behind
+                               that "words in quotes" may not be found there, or be found though
+                               they stand apart; single words always are. Nothing
                                else has a meaning of its own: what is neither letter nor digit only
                                separates words */
     const char *session_id; /* only in this session; any string */

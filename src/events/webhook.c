@@ -142,8 +142,10 @@ static conv_status try_once(webhook *self, const char *id, conv_bytes body, bool
         CURLcode code = transfer(self);
         curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &answer);
         if (code == CURLE_OK && answer >= 200 && answer < 300) status = CONV_OK;
-        *again =
-            code != CURLE_OK || answer == 408 || answer == 409 || answer == 429 || answer >= 500;
+        if (code != CURLE_OK)
+            *again = code != CURLE_URL_MALFORMAT;
+        else
+            *again = answer == 408 || answer == 409 || answer == 429 || answer >= 500;
         curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, NULL);
     }
     curl_slist_free_all(headers);
@@ -213,6 +215,24 @@ static conv_status take_secret(webhook *self, const char *secret, conv_error *er
     return self->secret.failed ? conv__fail_memory(error, ACTION) : CONV_OK;
 }
 
+/* By the parser that reads it for each request. That one takes "http:///x" for the host x. */
+static conv_status check_url(const char *text, conv_error *error)
+{
+    char *host = NULL;
+    CURLU *url = curl_url();
+    if (url == NULL) return conv__fail_memory(error, ACTION);
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, 0);
+    if (code == CURLUE_OK) code = curl_url_get(url, CURLUPART_HOST, &host, 0);
+    if (code == CURLUE_OK && (host[0] == '\0' || strstr(text, "://")[3] == '/'))
+        code = CURLUE_NO_HOST;
+    curl_free(host);
+    curl_url_cleanup(url);
+    if (code == CURLUE_OK) return CONV_OK;
+    if (code == CURLUE_OUT_OF_MEMORY) return conv__fail_memory(error, ACTION);
+    return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "the URL can't be used: %s",
+                      curl_url_strerror(code));
+}
+
 /* What is the same for every request. */
 static conv_status set_up(webhook *self, conv_error *error)
 {
@@ -222,6 +242,8 @@ static conv_status set_up(webhook *self, conv_error *error)
     self->easy = curl_easy_init();
     if (self->url == NULL || self->multi == NULL || self->easy == NULL)
         return conv__fail_memory(error, ACTION);
+    conv_status status = check_url(self->url, error);
+    if (status != CONV_OK) return status;
     if (curl_easy_setopt(self->easy, CURLOPT_URL, self->url) != CURLE_OK)
         return conv__fail_memory(error, ACTION);
     curl_easy_setopt(self->easy, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -99,18 +99,29 @@ static bool passes_luhn(const unsigned char *digits, size_t count)
     return sum % 10 == 0;
 }
 
+/* A dot behind fewer digits is one of a decimal, a date, a version or thousands. */
+static bool parts_card(unsigned char byte, size_t group)
+{
+    enum { LEAST_GROUP = 4 };
+    return byte == ' ' || byte == '-' || (byte == '.' && group >= LEAST_GROUP);
+}
+
 /* Where the longest card number that begins at `begin` ends, or `begin`. */
 static size_t card_end(conv_bytes line, size_t begin)
 {
     enum { LEAST = 13, MOST = 19 };
     unsigned char digits[MOST];
     size_t count = 0;
+    size_t group = 0; /* digits since the last separator */
     size_t end = begin;
     for (size_t i = begin; i < line.size && count < MOST; i++) {
-        bool between = (at(line, i) == ' ' || at(line, i) == '-') && count > 0;
-        if (between && i + 1 < line.size && is_digit(at(line, i + 1)) && is_digit(at(line, i - 1)))
+        bool between = group > 0 && parts_card(at(line, i), group);
+        if (between && i + 1 < line.size && is_digit(at(line, i + 1))) {
+            group = 0;
             continue;
+        }
         if (!is_digit(at(line, i))) break;
+        group++;
         digits[count++] = (unsigned char)(at(line, i) - '0');
         bool ends = i + 1 == line.size || !is_word(at(line, i + 1));
         if (ends && count >= LEAST && passes_luhn(digits, count)) end = i + 1;
@@ -121,8 +132,8 @@ static size_t card_end(conv_bytes line, size_t begin)
 void conv__find_cards(conv_bytes line, conv__marks *marks)
 {
     for (size_t i = 0; i < line.size; i++) {
-        /* The issuers of payment cards have 2 to 6; times in milliseconds begin with 1. */
-        if (at(line, i) < '2' || at(line, i) > '6') continue;
+        /* What payment cards begin with (8 and 9: UnionPay, Troy); 1: times in milliseconds. */
+        if (at(line, i) == 0 || strchr("2345689", at(line, i)) == NULL) continue;
         if (i > 0 && is_word(at(line, i - 1))) continue;
         size_t end = card_end(line, i);
         if (end == i) continue;

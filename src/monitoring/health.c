@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include "core/time.h"
 #include "monitoring/probe.h"
 #include "repositories/store.h"
@@ -36,9 +37,10 @@ const char *conv__health_check_name(int check)
 
 struct conv__health {
     conv__health_sources sources;
-    pthread_mutex_t one_at_a_time; /* of the probe */
-    conv__probe probe;
+    conv__probe probe;    /* of whoever has set `probing` */
     pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t probed;
+    bool probing;
     conv_health_state last[CONV__HEALTH_CHECKS];
     conv_health_state last_overall;
 };
@@ -53,8 +55,8 @@ conv__health *conv__health_create(const conv__health_sources *sources)
     conv__health *made = conv__allocate(sizeof *made);
     if (made == NULL) return NULL;
     made->sources = *sources;
-    pthread_mutex_init(&made->one_at_a_time, NULL);
     pthread_mutex_init(&made->lock, NULL);
+    conv__condition_init(&made->probed);
     return made;
 }
 
@@ -62,7 +64,7 @@ void conv__health_free(conv__health *health, int64_t deadline_ns)
 {
     if (health == NULL) return;
     (void)!conv__probe_clean(&health->probe, health->sources.saving, deadline_ns, NULL);
-    pthread_mutex_destroy(&health->one_at_a_time);
+    pthread_cond_destroy(&health->probed);
     pthread_mutex_destroy(&health->lock);
     conv__release(health);
 }
@@ -113,18 +115,42 @@ void conv__health_last(conv__health *health, conv_health_state states[CONV__HEAL
     pthread_mutex_unlock(&health->lock);
 }
 
+/* One at a time; false when the others took all of the time. */
+static bool begin_probe(conv__health *health, int64_t deadline_ns)
+{
+    bool in_time = true;
+    pthread_mutex_lock(&health->lock);
+    while (health->probing && in_time)
+        in_time = conv__condition_wait(&health->probed, &health->lock, deadline_ns);
+    bool begun = !health->probing;
+    if (begun) health->probing = true;
+    pthread_mutex_unlock(&health->lock);
+    return begun;
+}
+
+static void end_probe(conv__health *health)
+{
+    pthread_mutex_lock(&health->lock);
+    health->probing = false;
+    pthread_cond_signal(&health->probed);
+    pthread_mutex_unlock(&health->lock);
+}
+
 static conv_status run_probe(conv__health *health, int64_t timeout_ms, conv_save_latency *latency,
                              conv_error *error)
 {
     if (health->sources.read_only)
         return conv__fail(error, CONV_STATE, "check saving",
                           "the client was opened with read_only and saves nothing");
-    pthread_mutex_lock(&health->one_at_a_time);
     int64_t deadline =
         conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : (int64_t)DEFAULT_TIMEOUT_MS);
+    if (!begin_probe(health, deadline))
+        return conv__fail(error, CONV_TIMEOUT, "check saving",
+                          "another check was under way for all of the time: the store is slow, or "
+                          "the time limit is short");
     conv_status status =
         conv__probe_run(&health->probe, health->sources.saving, deadline, latency, error);
-    pthread_mutex_unlock(&health->one_at_a_time);
+    end_probe(health);
     return status;
 }
 

@@ -68,6 +68,9 @@ static FILE *open_regular(const char *path, conv_error *error)
     FILE *file = NULL;
     if (fstat(descriptor, &status) != 0)
         (void)fail(error, errno);
+    else if (S_ISDIR(status.st_mode))
+        (void)conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                         "it is a folder; name the files in it");
     else if (!S_ISREG(status.st_mode))
         (void)conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
                          "it is no regular file, so it may never end");

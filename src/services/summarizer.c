@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "core/memory.h"
+#include "core/thread.h"
 #include "core/time.h"
 
 enum { QUEUE = 64, PAUSE_MS = 30000, LONGEST_PAUSE_MS = 1800000 };
@@ -117,7 +118,7 @@ void conv__summarizer_offer(conv__summarizer *self, conv_uuid session_id)
     }
     bool room = self->count < QUEUE && self->pause_until_ns <= conv__monotonic_ns();
     if (room && !self->has_thread)
-        room = self->has_thread = pthread_create(&self->thread, NULL, run, self) == 0;
+        room = self->has_thread = conv__thread_start(&self->thread, run, self);
     if (room)
         self->queue[self->count++] = session_id;
     else

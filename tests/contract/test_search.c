@@ -80,6 +80,17 @@ static void words_are_found_as_both_stores_spell_them(void **state)
     assert_int_equal(hits("parcel \xE2\x80\x94 way"), 1);
 }
 
+static void only_the_last_word_of_a_phrase_may_go_on(void **state)
+{
+    (void)state;
+    save("phrase", "u", conv_text("good food barely"), "foods bar; goods food bar", 1500);
+    assert_int_equal(hits("\"food bar*\""), 2);
+    assert_int_equal(hits("\"good food bar*\""), 1);
+    assert_int_equal(hits("\"foo bar*\""), 0);
+    assert_int_equal(hits("\"go food bar*\""), 0);
+    assert_int_equal(hits("\"food ba*\" good*"), 2);
+}
+
 static void hostile_queries_have_a_sensible_answer(void **state)
 {
     (void)state;
@@ -295,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_found_as_both_stores_spell_them),
+        cmocka_unit_test(only_the_last_word_of_a_phrase_may_go_on),
         cmocka_unit_test(hostile_queries_have_a_sensible_answer),
         cmocka_unit_test(long_queries_have_a_sensible_answer),
         cmocka_unit_test(a_hit_says_where_it_stands),

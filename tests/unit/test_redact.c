@@ -71,6 +71,10 @@ static void card_numbers_are_found(void **state)
         {"3782 822463 10005", "[redacted:card]"},
         {"order 12 4111 1111 1111 1111", "order 12 [redacted:card]"},
         {"4222222222222", "[redacted:card]"},
+        {"9792000000000003", "[redacted:card]"},
+        {"8171 9999 0000 0018", "[redacted:card]"},
+        {"4111.1111.1111.1111.", "[redacted:card]."},
+        {"3782.822463.10005", "[redacted:card]"},
         {"4111111111111112", NULL},     /* Luhn */
         {"4111  1111 1111 1111", NULL}, /* two spaces */
         {"41111111111111111111", NULL}, /* 20 digits */
@@ -78,6 +82,11 @@ static void card_numbers_are_found(void **state)
         {"x4111111111111111", NULL},    /* part of a word */
         {"4111 1111 1111\n1111", NULL}, /* two lines */
         {"411111111111", NULL},
+        {"4111..1111.1111.1111", NULL},
+        {"41.11.1111.1111.1111", NULL}, /* groups as of a date */
+        {"4.11111111111116", NULL},     /* a decimal */
+        {"411.111.111.111.116", NULL},  /* thousands */
+        {"7992000000000005", NULL},     /* no issuer's */
     };
     CHECK_ALL(examples);
 }

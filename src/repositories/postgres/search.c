@@ -100,14 +100,27 @@ static conv_status index_some(conv__search_repository *search, conv__transaction
                                 receive_taken, more, error);
 }
 
-/* 'foo bar' & 'baz':* - the terms hold nothing but letters, digits and blanks. */
+/* 'foo' <-> 'bar':* - one word after the other, because ":*" behind 'foo bar' makes a prefix of
+ * each.
+ */
+static void append_term(conv__buffer *text, const conv__search_term *term)
+{
+    conv__buffer_append_text(text, "'");
+    for (size_t i = 0; i < term->words.size; i++) {
+        if (term->words.data[i] == ' ')
+            conv__buffer_append_text(text, "' <-> '");
+        else
+            conv__buffer_append_bytes(text, conv_view(term->words.data + i, 1));
+    }
+    conv__buffer_append_text(text, term->prefix ? "':*" : "'");
+}
+
+/* The terms hold nothing but letters, digits and blanks. */
 static void append_terms(conv__buffer *text, const conv__search_query *query)
 {
     for (size_t i = 0; i < query->term_count; i++) {
         if (i > 0) conv__buffer_append_text(text, " & ");
-        conv__buffer_append_text(text, "'");
-        conv__buffer_append_bytes(text, query->terms[i].words);
-        conv__buffer_append_text(text, query->terms[i].prefix ? "':*" : "'");
+        append_term(text, &query->terms[i]);
     }
 }
 
