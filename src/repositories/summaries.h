@@ -24,11 +24,23 @@ typedef struct conv__summary_list {
     bool has_more;
 } conv__summary_list;
 
+/* What a summary is made of. */
+typedef struct conv__summary_basis {
+    conv_uuid session_id;
+    const conv_uuid *messages;
+    size_t count;
+    conv_uuid earlier_id; /* the summary that it goes on from; nil: none */
+} conv__summary_basis;
+
 typedef struct conv__summary_repository_functions {
-    /* Saves a summary of a session that is there; of one that is not, nothing: `found` says which,
-     * valid after commit. */
+    /* Keeps deletions of the session, and of what anybody said in it, out until the transaction
+     * ends. `found`, valid once the store has answered: all of the basis is still there. */
+    conv_status (*hold)(conv__summary_repository *summaries, conv__transaction *transaction,
+                        const conv__summary_basis *basis, bool *found, conv_error *error);
+
+    /* In a transaction that holds all that it was made of: what was deleted must not come back. */
     conv_status (*save)(conv__summary_repository *summaries, conv__transaction *transaction,
-                        const conv__summary_row *row, bool *found, conv_error *error);
+                        const conv__summary_row *row, conv_error *error);
 
     conv_status (*list)(conv__summary_repository *summaries, conv__transaction *transaction,
                         const conv__summary_query *query, conv__arena *arena,

@@ -4,6 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+void conv__usage_row_hide(conv__usage_row *row)
+{
+    row->user = (conv__name_row){.id = conv_uuid_v4()};
+    row->usage.user_email = conv_text(NULL);
+    row->originals = conv_text(NULL);
+}
+
 static int compare_keys(const void *left, const void *right)
 {
     conv_bytes a = ((const conv_usage_total *)left)->key;

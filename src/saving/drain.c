@@ -226,11 +226,7 @@ static bool hide_erased(conv__saving *saving, usage_drain *batch, int64_t deadli
         return false;
     }
     for (size_t i = 0; i < batch->count; i++) {
-        conv__usage_row *row = &batch->rows[i];
-        if (!erased[i]) continue;
-        row->user = (conv__name_row){.id = conv_uuid_v4()};
-        row->usage.user_email = conv_text(NULL);
-        row->originals = conv_text(NULL);
+        if (erased[i]) conv__usage_row_hide(&batch->rows[i]);
     }
     return true;
 }

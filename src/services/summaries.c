@@ -30,13 +30,14 @@ typedef struct making {
     conv__summary_list earlier;
     conv__branch branch;
     size_t covered; /* messages of the branch that go into it */
+    conv__summary_basis basis;
     conv_provider_response *response;
     conv_status answer;
     conv_error answer_error;
     conv__usage_row usage;
     conv__summary_row row;
     bool inserted; /* the usage record; known after commit, as is */
-    bool found;    /* that the session was still there */
+    bool found;    /* that all it was made of was still there */
     conv_summary_page *page;
 } making;
 
@@ -60,6 +61,19 @@ static conv_status read(conv__transaction *transaction, conv__arena *arena, void
                                                    &self->branch, error);
 }
 
+/* Of a user who was erased meanwhile nothing but the sums may come into the ledger. */
+static conv_status hide_erased(making *self, conv__transaction *transaction, conv_error *error)
+{
+    conv__session_repository *sessions = transaction->store->sessions;
+    const conv__accepted item = {.user_id = self->usage.user.id,
+                                 .accepted_us = self->row.created_us};
+    bool erased = false;
+    conv_status status =
+        sessions->functions->find_deleted(sessions, transaction, &item, 1, &erased, error);
+    if (status == CONV_OK && erased) conv__usage_row_hide(&self->usage);
+    return status;
+}
+
 static conv_status save(conv__transaction *transaction, conv__arena *arena, void *context,
                         conv_error *error)
 {
@@ -67,11 +81,28 @@ static conv_status save(conv__transaction *transaction, conv__arena *arena, void
     conv__store *store = transaction->store;
     const conv__usage_row *usage = &self->usage;
     (void)arena;
-    conv_status status =
-        store->usage->functions->save(store->usage, transaction, &usage, 1, &self->inserted, error);
-    if (status != CONV_OK || self->answer != CONV_OK) return status;
-    return store->summaries->functions->save(store->summaries, transaction, &self->row,
-                                             &self->found, error);
+    conv_status status = store->summaries->functions->hold(store->summaries, transaction,
+                                                           &self->basis, &self->found, error);
+    if (status == CONV_OK) status = hide_erased(self, transaction, error);
+    if (status == CONV_OK)
+        status = store->usage->functions->save(store->usage, transaction, &usage, 1,
+                                               &self->inserted, error);
+    if (status != CONV_OK || self->answer != CONV_OK || !self->found) return status;
+    return store->summaries->functions->save(store->summaries, transaction, &self->row, error);
+}
+
+/* All that the provider is shown. */
+static conv_status note_basis(making *self, conv_error *error)
+{
+    conv_uuid *ids = conv__arena_allocate(&self->scratch, self->covered * sizeof *ids);
+    if (ids == NULL) return conv__fail_memory(error, ACTION);
+    self->basis = (conv__summary_basis){.session_id = self->session_id, .messages = ids};
+    if (self->earlier.count > 0) self->basis.earlier_id = self->earlier.summaries[0].summary_id;
+    for (size_t i = 0; i < self->covered; i++) {
+        const conv_message *message = &self->branch.messages.rows[i].message;
+        if (conv__summary_takes(message)) ids[self->basis.count++] = message->message_id;
+    }
+    return CONV_OK;
 }
 
 static conv_status ask_provider(making *self, conv_delta_function wanted, void *context,
@@ -179,7 +210,8 @@ static conv_status keep(making *self, conv_error *error)
     }
     if (!self->found)
         return conv__fail(error, CONV_NOT_FOUND, ACTION,
-                          "the session was deleted while its summary was made");
+                          "what it was made of was deleted or erased meanwhile, so the summary "
+                          "was not saved; if the session is still there, make it again");
     conv__summary_list *list = &self->page->list;
     list->summaries = conv__arena_allocate(&self->page->arena, sizeof *list->summaries);
     if (list->summaries == NULL) return conv__fail_memory(error, ACTION);
@@ -200,7 +232,8 @@ static conv_status run(making *self, conv_delta_function wanted, void *context, 
     if (status != CONV_OK) return status;
     self->covered = conv__summary_cut(&self->branch.messages, self->service->keep_tokens);
     if (self->covered == 0) return CONV_OK;
-    status = ask_provider(self, wanted, context, error);
+    status = note_basis(self, error);
+    if (status == CONV_OK) status = ask_provider(self, wanted, context, error);
     if (status == CONV_OK) status = take_answer(self, error);
     if (status == CONV_OK) status = make_usage(self, error);
     return status == CONV_OK ? keep(self, error) : status;

@@ -46,9 +46,14 @@ static conv_bytes shortened(conv_bytes text)
     return conv_view(text.data, size);
 }
 
+bool conv__summary_takes(const conv_message *message)
+{
+    return message->status != CONV_OUTCOME_FAILED;
+}
+
 static void append_message(conv__buffer *text, const conv_message *message)
 {
-    if (message->status == CONV_OUTCOME_FAILED) return;
+    if (!conv__summary_takes(message)) return;
     conv__buffer_append_text(text, "\n\n");
     conv__buffer_append_text(text, conv_role_name(message->role));
     conv__buffer_append_text(text, ": ");

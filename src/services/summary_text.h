@@ -10,6 +10,10 @@
  * more than a provider can be expected to read. */
 size_t conv__summary_cut(const conv__message_list *list, int64_t keep_tokens);
 
+/* Whether a message's words go into a request: not those of a turn that failed, which may still be
+ * replaced. */
+bool conv__summary_takes(const conv_message *message);
+
 /* The two messages of the request: what to do, and the text to do it with. CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__summary_request(conv__arena *arena, const conv_summary *earlier,
                                                    const conv__message_list *list, size_t count,

@@ -8,6 +8,7 @@
 
 static conv_provider *echo;
 static conv_client *client;
+static void (*meanwhile)(void); /* while the provider makes a summary; NULL: nothing */
 
 static conv_status summarize(void *context, const conv_provider_request *request,
                              conv_provider_response *response, conv_error *error)
@@ -15,6 +16,7 @@ static conv_status summarize(void *context, const conv_provider_request *request
     (void)context;
     (void)request;
     (void)error;
+    if (meanwhile != NULL) meanwhile();
     const conv_message message = {.role = CONV_ROLE_ASSISTANT,
                                   .content = conv_text("{\"summary\": \"they talked\"}")};
     conv_usage usage = CONV_USAGE_INIT;
@@ -193,11 +195,70 @@ static void an_erased_user_leaves_the_sums_of_nobody(void **state)
     assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE user_id = '%s'", id), 1);
 }
 
+static void erase_alice(void)
+{
+    conv_error error;
+    assert_ok(conv_user_erase(client, "alice", NULL, &error), error);
+}
+
+static void erase_bob(void)
+{
+    conv_error error;
+    assert_ok(conv_user_erase(client, "bob", NULL, &error), error);
+}
+
+static void begin_anew(void)
+{
+    conv_error error;
+    assert_ok(conv_session_delete(client, "talk", NULL, &error), error);
+    save("talk", "carol");
+}
+
+/* No summary is kept of what goes meanwhile; what it cost is. */
+static void assert_not_kept(void (*what)(void))
+{
+    conv_summary_page *page = NULL;
+    conv_error error;
+    long records = contract_count("SELECT count(*) FROM usage_logs WHERE service = 'summary'");
+    meanwhile = what;
+    assert_int_equal(conv_summary_make(client, "talk", &page, &error), CONV_NOT_FOUND);
+    meanwhile = NULL;
+    assert_null(page);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_sessions_summary"), 0);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE service = 'summary'"),
+                     records + 1);
+}
+
+static void words_that_go_meanwhile_do_not_come_back_in_a_summary(void **state)
+{
+    (void)state;
+    conv_error error;
+    char id[CONV_UUID_TEXT_SIZE];
+    save("talk", "alice");
+    save("talk", "bob");
+    assert_not_kept(erase_bob);
+    /* The session is hers, and so is what its summary cost: the record is of nobody. */
+    assert_not_kept(erase_alice);
+    conv_uuid_format(conv_uuid_ensure(conv_text("alice")), id);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE user_id = '%s'", id), 0);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_users WHERE user_id = '%s'", id), 0);
+    save("talk", "alice");
+    assert_not_kept(begin_anew);
+    /* His words may be in the earlier summary alone, which goes with them. */
+    save("talk", "bob");
+    make_summary("talk");
+    save("talk", "carol");
+    assert_not_kept(erase_bob);
+    make_summary("talk");
+    assert_ok(conv_session_delete(client, "talk", NULL, &error), error);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_deleted_session_leaves_its_sums),
         cmocka_unit_test(an_erased_user_leaves_the_sums_of_nobody),
+        cmocka_unit_test(words_that_go_meanwhile_do_not_come_back_in_a_summary),
     };
     return RUN_TESTS_WITH("erase and ledger", tests, setup, teardown);
 }

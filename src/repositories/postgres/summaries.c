@@ -7,20 +7,28 @@
 #define ACTION_SAVE "save summary"
 #define ACTION_READ "read summaries"
 
-enum { SAVE, LIST, FIND, STATEMENTS };
+enum { LOCK, FIND_BASIS, SAVE, LIST, FIND, STATEMENTS };
 
 #define COLUMNS                                                                                    \
     "y.summary_id, y.session_id, y.summary, y.key_points, y.last_position, y.model, y.log_id,"     \
     " y.originals, y.created_at, s.external_id, s.originals"
 
 const conv__statement conv__postgres_summary_statements[] = {
+    /* A statement of its own: the next one sees what a deletion that held the row has left. */
+    [LOCK] = {"conv_summary_lock", ACTION_SAVE, 1, false,
+              "SELECT FROM chat_sessions WHERE session_id = $1::uuid FOR KEY SHARE"},
+    [FIND_BASIS] = {"conv_summary_basis", ACTION_SAVE, 3, false,
+                    "SELECT EXISTS (SELECT FROM chat_sessions WHERE session_id = $1::uuid)"
+                    " AND ($2::uuid IS NULL OR EXISTS (SELECT FROM chat_sessions_summary"
+                    "  WHERE summary_id = $2::uuid AND session_id = $1::uuid))"
+                    " AND NOT EXISTS (SELECT FROM unnest($3::uuid[]) AS b (message_id)"
+                    "  WHERE NOT EXISTS (SELECT FROM chat_messages m"
+                    "   WHERE m.message_id = b.message_id AND m.session_id = $1::uuid))"},
     [SAVE] = {"conv_summary_save", ACTION_SAVE, 9, false,
-              "WITH session AS (SELECT session_id FROM chat_sessions WHERE session_id = $2::uuid"
-              " FOR KEY SHARE), saved AS (INSERT INTO chat_sessions_summary (summary_id,"
-              " session_id, summary, key_points, last_position, model, log_id, originals,"
-              " created_at) SELECT $1::uuid, session_id, $3::text, $4::jsonb, $5::int8, $6::text,"
-              " $7::uuid, $8::bytea, $9::timestamptz FROM session ON CONFLICT DO NOTHING)"
-              " SELECT EXISTS (SELECT FROM session)"},
+              "INSERT INTO chat_sessions_summary (summary_id, session_id, summary, key_points,"
+              " last_position, model, log_id, originals, created_at) VALUES ($1::uuid, $2::uuid,"
+              " $3::text, $4::jsonb, $5::int8, $6::text, $7::uuid, $8::bytea, $9::timestamptz)"
+              " ON CONFLICT DO NOTHING"},
     [LIST] = {"conv_summary_list", ACTION_READ, 4, true,
               "SELECT " COLUMNS " FROM chat_sessions_summary y"
               " JOIN chat_sessions s ON s.session_id = y.session_id"
@@ -56,12 +64,32 @@ static conv_status receive_found(void *context, const conv__result *result, conv
     return reader.status;
 }
 
+static conv_status hold(conv__summary_repository *summaries, conv__transaction *transaction,
+                        const conv__summary_basis *basis, bool *found, conv_error *error)
+{
+    (void)summaries;
+    static const conv__column ids[] = {{CONV__TYPE_UUID, 0, NULL}};
+    const void **messages =
+        conv__postgres_scratch(transaction, (basis->count + 1) * sizeof *messages);
+    conv__parameters parameters = {.count = 0};
+    *found = false;
+    if (messages == NULL) return conv__fail_memory(error, ACTION_SAVE);
+    for (size_t i = 0; i < basis->count; i++)
+        messages[i] = &basis->messages[i];
+    conv__parameter_uuid(&parameters, basis->session_id);
+    conv_status status = queue(transaction, LOCK, &parameters, NULL, NULL, error);
+    if (status != CONV_OK) return status;
+    conv__parameter_uuid(&parameters, basis->session_id);
+    conv__parameter_uuid(&parameters, basis->earlier_id);
+    conv__parameter_columns(&parameters, ids, 1, messages, basis->count);
+    return queue(transaction, FIND_BASIS, &parameters, receive_found, found, error);
+}
+
 static conv_status save(conv__summary_repository *summaries, conv__transaction *transaction,
-                        const conv__summary_row *row, bool *found, conv_error *error)
+                        const conv__summary_row *row, conv_error *error)
 {
     (void)summaries;
     conv__parameters parameters = {.count = 0};
-    *found = false;
     conv__parameter_uuid(&parameters, row->summary_id);
     conv__parameter_uuid(&parameters, row->session_id);
     conv__parameter_bytes(&parameters, row->text);
@@ -71,7 +99,7 @@ static conv_status save(conv__summary_repository *summaries, conv__transaction *
     conv__parameter_uuid(&parameters, row->log_id);
     conv__parameter_bytes(&parameters, row->originals);
     conv__parameter_time(&parameters, row->created_us);
-    return queue(transaction, SAVE, &parameters, receive_found, found, error);
+    return queue(transaction, SAVE, &parameters, NULL, NULL, error);
 }
 
 typedef struct page {
@@ -152,6 +180,7 @@ static conv_status find(conv__summary_repository *summaries, conv__transaction *
 }
 
 const conv__summary_repository_functions conv__postgres_summary_functions = {
+    .hold = hold,
     .save = save,
     .list = list,
     .find = find,

@@ -6,7 +6,7 @@
 #define ACTION_SAVE "save summary"
 #define ACTION_READ "read summaries"
 
-enum { SAVE, LIST, LIST_OF_SESSION, FIND };
+enum { HAS_SESSION, HAS_MESSAGE, HAS_SUMMARY, SAVE, LIST, LIST_OF_SESSION, FIND };
 
 #define COLUMNS                                                                                    \
     "y.summary_id, y.session_id, y.summary, y.key_points, y.last_position, y.model, y.log_id,"     \
@@ -21,6 +21,10 @@ enum { SAVE, LIST, LIST_OF_SESSION, FIND };
     " ORDER BY y.created_at DESC, y.summary_id DESC LIMIT ?3"
 
 const conv__sqlite_statement conv__sqlite_summary_statements[] = {
+    [HAS_SESSION] = {"SELECT 1 FROM chat_sessions WHERE session_id = ?1"},
+    [HAS_MESSAGE] = {"SELECT 1 FROM chat_messages WHERE session_id = ?1 AND message_id = ?2"},
+    [HAS_SUMMARY] = {"SELECT 1 FROM chat_sessions_summary WHERE session_id = ?1"
+                     " AND summary_id = ?2"},
     [SAVE] = {"INSERT INTO chat_sessions_summary (summary_id, session_id, summary, key_points,"
               " last_position, model, log_id, originals, created_at)"
               " SELECT ?1, session_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM chat_sessions"
@@ -44,11 +48,37 @@ static void prepare(conv__sqlite_query *query, const conv__transaction *transact
                          &conv__sqlite_summary_statements[which], action);
 }
 
-static conv_status save(conv__summary_repository *summaries, conv__transaction *transaction,
-                        const conv__summary_row *row, bool *found, conv_error *error)
+/* `id` NULL: of the session itself. */
+static conv_status look_for(const conv__transaction *transaction, int which, conv_uuid session_id,
+                            const conv_uuid *id, bool *found, conv_error *error)
+{
+    conv__sqlite_query query;
+    prepare(&query, transaction, which, ACTION_SAVE);
+    conv__sqlite_bind_uuid(&query, session_id);
+    if (id != NULL) conv__sqlite_bind_uuid(&query, *id);
+    *found = conv__sqlite_step(&query);
+    return conv__sqlite_finish(&query, error);
+}
+
+/* The transaction is the only one that writes: it keeps all others out. */
+static conv_status hold(conv__summary_repository *summaries, conv__transaction *transaction,
+                        const conv__summary_basis *basis, bool *found, conv_error *error)
 {
     (void)summaries;
-    int64_t changes = 0;
+    conv_status status = look_for(transaction, HAS_SESSION, basis->session_id, NULL, found, error);
+    if (status == CONV_OK && *found && !conv_uuid_is_nil(basis->earlier_id))
+        status =
+            look_for(transaction, HAS_SUMMARY, basis->session_id, &basis->earlier_id, found, error);
+    for (size_t i = 0; status == CONV_OK && *found && i < basis->count; i++)
+        status = look_for(transaction, HAS_MESSAGE, basis->session_id, &basis->messages[i], found,
+                          error);
+    return status;
+}
+
+static conv_status save(conv__summary_repository *summaries, conv__transaction *transaction,
+                        const conv__summary_row *row, conv_error *error)
+{
+    (void)summaries;
     conv__sqlite_query query;
     prepare(&query, transaction, SAVE, ACTION_SAVE);
     conv__sqlite_bind_uuid(&query, row->summary_id);
@@ -60,9 +90,7 @@ static conv_status save(conv__summary_repository *summaries, conv__transaction *
     conv__sqlite_bind_uuid(&query, row->log_id);
     conv__sqlite_bind_blob(&query, row->originals);
     conv__sqlite_bind_time(&query, row->created_us);
-    conv_status status = conv__sqlite_execute(&query, &changes, error);
-    *found = changes > 0;
-    return status;
+    return conv__sqlite_execute(&query, NULL, error);
 }
 
 static void append_summary(conv__sqlite_query *query, conv__arena *arena, conv__summary_list *list,
@@ -143,6 +171,7 @@ static conv_status find(conv__summary_repository *summaries, conv__transaction *
 }
 
 const conv__summary_repository_functions conv__sqlite_summary_functions = {
+    .hold = hold,
     .save = save,
     .list = list,
     .find = find,
