@@ -256,18 +256,53 @@ static conv_status tell_records(conv__tracker *tracker, conv_error *error)
     return CONV_OK;
 }
 
+/* `begun`: end_flush must follow. */
+static conv_status flush_now(conv__tracker *tracker, int64_t deadline_ns, bool *begun,
+                             conv_error *error)
+{
+    *begun = begin_flush(tracker, deadline_ns);
+    if (*begun) return flush_all(tracker, deadline_ns, true, error);
+    return conv__fail(error, CONV_TIMEOUT, ACTION,
+                      "another flush was still waiting for the store when the time was up");
+}
+
 conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, size_t *pending,
                                 conv_error *error)
 {
-    bool begun = begin_flush(tracker, deadline_ns);
-    conv_status status =
-        begun ? flush_all(tracker, deadline_ns, true, error)
-              : conv__fail(error, CONV_TIMEOUT, ACTION,
-                           "another flush was still waiting for the store when the time was up");
+    bool begun = false;
+    conv_status status = flush_now(tracker, deadline_ns, &begun, error);
     pthread_mutex_lock(&tracker->lock);
     if (pending != NULL) *pending = count(tracker);
     if (status == CONV_OK) status = tell_records(tracker, error);
     pthread_mutex_unlock(&tracker->lock);
+    if (begun) end_flush(tracker);
+    return status;
+}
+
+/* Within a flush, whose `held` is: how many records of the user are set aside. */
+static size_t count_held(const conv__tracker *tracker, conv_uuid user_id)
+{
+    conv__usage_place place = {0};
+    const conv__usage_copy *copy;
+    size_t records = 0;
+    while ((copy = conv__usage_copies_next(&tracker->held.copies, &place)) != NULL)
+        records += conv_uuid_compare(conv_uuid_ensure(copy->usage.user_id), user_id) == 0;
+    return records;
+}
+
+conv_status conv__tracker_flush_user(conv__tracker *tracker, conv_uuid user_id, int64_t deadline_ns,
+                                     conv_error *error)
+{
+    bool begun = false;
+    conv_status status = flush_now(tracker, deadline_ns, &begun, error);
+    size_t held = status == CONV_OK ? count_held(tracker, user_id) : 0;
+    if (held > 0) {
+        pthread_mutex_lock(&tracker->lock);
+        status = tell(error, &tracker->held_because, held,
+                      "usage records of this user that wait in memory until a person has mended "
+                      "the cause");
+        pthread_mutex_unlock(&tracker->lock);
+    }
     if (begun) end_flush(tracker);
     return status;
 }

@@ -39,6 +39,11 @@ CONV_WARN_UNUSED conv_status conv__tracker_take(conv__tracker *tracker, const co
 CONV_WARN_UNUSED conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns,
                                                  size_t *pending, conv_error *error);
 
+/* The same before a user is erased: what a record of others waits for is no failure of this one. It
+ * fails when the store or the journal did as a whole, or a record of the user waits in memory. */
+CONV_WARN_UNUSED conv_status conv__tracker_flush_user(conv__tracker *tracker, conv_uuid user_id,
+                                                      int64_t deadline_ns, conv_error *error);
+
 /* Records that are not in the store, nor in the journal's file, yet. Thread: any. */
 size_t conv__tracker_buffered(conv__tracker *tracker);
 

@@ -106,7 +106,7 @@ conv_status conv__user_erase(conv__saving *saving, conv__tracker *tracker,
     erase_work work = {.user_id = conv_uuid_ensure(conv_text(user_id)),
                        .pseudonym = conv_uuid_v4()};
     /* A buffered record would come with the user's id later. */
-    conv_status status = conv__tracker_flush(tracker, deadline_ns, NULL, error);
+    conv_status status = conv__tracker_flush_user(tracker, work.user_id, deadline_ns, error);
     if (status == CONV_OK) status = erase(saving, listener, deadline_ns, erase_user, &work, error);
     const conv_delete_receipt *counts = &work.receipt;
     bool found = counts->sessions + counts->messages + counts->documents + counts->usage_kept +

@@ -472,6 +472,55 @@ static void what_a_person_must_mend_holds_up_no_other(void **state)
     assert_int_equal(count(), before + 18);
 }
 
+static void track_of(conv_client *client, const char *user_id, bool poison)
+{
+    conv_error error;
+    conv_usage usage = embedding();
+    usage.user_id = conv_text(user_id);
+    if (poison) usage.operation = conv_text("poison");
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+}
+
+/* The refusal, of whomever, is still told by the flush after it. */
+static void a_refused_record_hinders_no_erasure(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_erase_receipt receipt;
+    conv_client *client = open_client(false, 1000);
+    set_poison(true, "22023");
+    track_of(client, "leaving", false);
+    track_of(client, "another", true);
+    track_of(client, "leaving", true);
+    assert_ok(conv_user_erase(client, "leaving", &receipt, &error), error);
+    assert_int_equal(receipt.removed.usage_kept, 1);
+    assert_status(conv_track_flush(client, 30000, NULL, &error), CONV_BAD_DATA, error);
+    set_poison(false, NULL);
+    assert_ok(conv_client_close(client, 30000, &error), error);
+}
+
+static void a_waiting_record_hinders_the_erasure_of_its_user_alone(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_erase_receipt receipt;
+    if (strcmp(test_store_kind(), "postgresql") != 0)
+        return; /* SQLite knows no such failure of a single row */
+    conv_client *client = open_client(false, 1000);
+    set_poison(true, "42501");
+    track_of(client, "free", false);
+    track_of(client, "bound", false);
+    track_of(client, "bound", true);
+    assert_ok(conv_user_erase(client, "free", &receipt, &error), error);
+    assert_int_equal(receipt.removed.usage_kept, 1);
+    assert_status(conv_user_erase(client, "bound", &receipt, &error), CONV_PERMISSION, error);
+    assert_non_null(strstr(error.message, "of this user"));
+    set_poison(false, NULL);
+    assert_ok(conv_user_erase(client, "bound", &receipt, &error), error);
+    assert_int_equal(receipt.removed.usage_kept, 2);
+    assert_ok(conv_client_close(client, 30000, &error), error);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +539,8 @@ int main(void)
         cmocka_unit_test(the_journal_takes_no_more_than_its_limit),
         cmocka_unit_test(a_refused_record_is_told_and_holds_up_no_other),
         cmocka_unit_test(what_a_person_must_mend_holds_up_no_other),
+        cmocka_unit_test(a_refused_record_hinders_no_erasure),
+        cmocka_unit_test(a_waiting_record_hinders_the_erasure_of_its_user_alone),
     };
     return RUN_TESTS_WITH("tracking", tests, contract_client_setup, contract_client_teardown);
 }
