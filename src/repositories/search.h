@@ -50,6 +50,11 @@ typedef struct conv__search_repository_functions {
     conv_status (*find)(conv__search_repository *search, conv__transaction *transaction,
                         const conv__search_query *query, conv__arena *arena,
                         conv__search_list *list, conv_error *error);
+
+    /* Takes the bytes of words that were deleted out of the index, a part of a second's work;
+     * `more` is valid after commit. NULL: the server does so by itself. */
+    conv_status (*purge)(conv__search_repository *search, conv__transaction *transaction,
+                         bool *more, conv_error *error);
 } conv__search_repository_functions;
 
 struct conv__search_repository {

@@ -8,6 +8,7 @@
 #include "repositories/documents.h"
 #include "repositories/sessions.h"
 #include "services/question.h"
+#include "services/search.h"
 
 typedef struct erase_work {
     conv_uuid session_id;
@@ -65,6 +66,7 @@ static conv_status erase(conv__saving *saving, const conv__document_listener *li
                          conv_error *error)
 {
     conv__arena arena = {0};
+    int64_t timeout_ms = conv__deadline_left_ms(deadline_ns);
     conv__saving_hold_drain(saving);
     work->deleted_us = conv__now_us();
     conv_status status = conv__ask(conv__saving_store(saving), CONV__ASK_WRITE_ONCE, deadline_ns,
@@ -77,6 +79,8 @@ static conv_status erase(conv__saving *saving, const conv__document_listener *li
     }
     conv__saving_release_drain(saving);
     if (work->committed) tell_documents(listener, &work->gone);
+    if (status == CONV_OK && work->receipt.messages > 0)
+        status = conv__search_purge(conv__saving_store(saving), timeout_ms, error);
     conv__arena_reset(&arena);
     return status;
 }

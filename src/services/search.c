@@ -44,6 +44,30 @@ static conv_status find(conv__transaction *transaction, conv__arena *arena, void
     return search->functions->find(search, transaction, &work->query, arena, &work->list, error);
 }
 
+static conv_status purge_some(conv__transaction *transaction, conv__arena *arena, void *context,
+                              conv_error *error)
+{
+    search_work *work = context;
+    conv__search_repository *search = transaction->store->search;
+    (void)arena;
+    return search->functions->purge(search, transaction, &work->more, error);
+}
+
+conv_status conv__search_purge(conv__store *store, int64_t timeout_ms, conv_error *error)
+{
+    search_work work = {.more = store->search->functions->purge != NULL};
+    conv_error why = CONV_ERROR_INIT;
+    conv_status status = CONV_OK;
+    while (status == CONV_OK && work.more)
+        status = conv__ask(store, CONV__ASK_WRITE, conv__deadline_in_ms(timeout_ms), purge_some,
+                           NULL, &work, &why);
+    if (status == CONV_OK) return CONV_OK;
+    return conv__fail(error, status, "purge search index",
+                      "the deletion is committed, but until the next one words of it may be left "
+                      "in the bytes of the search index: %s",
+                      why.message);
+}
+
 conv_status conv__search_index(conv__store *store, int64_t deadline_ns, bool *complete,
                                conv_error *error)
 {

@@ -13,4 +13,9 @@ CONV_WARN_UNUSED conv_status conv__search(conv__store *store, int64_t timeout_ms
 CONV_WARN_UNUSED conv_status conv__search_index(conv__store *store, int64_t deadline_ns,
                                                 bool *complete, conv_error *error);
 
+/* After a deletion: takes the bytes of its words out of the store's index. Each step has
+ * `timeout_ms`, because all of them take as long as the index is large. */
+CONV_WARN_UNUSED conv_status conv__search_purge(conv__store *store, int64_t timeout_ms,
+                                                conv_error *error);
+
 #endif

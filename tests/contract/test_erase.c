@@ -2,6 +2,7 @@
  * and that no journal brings it back. */
 #include "support/test.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
@@ -241,6 +242,62 @@ static void an_erased_user_leaves_nothing_but_the_ledger(void **state)
     contract_client_close(&client);
 }
 
+/* Whether `suffix` added to the store's path is a file with these bytes. */
+static bool file_has(const char *suffix, const char *bytes)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s%s", contract_client_url() + strlen("sqlite:"), suffix);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return false;
+    char *all = malloc(4 << 20);
+    assert_non_null(all);
+    size_t size = fread(all, 1, 4 << 20, file);
+    assert_true(feof(file));
+    fclose(file);
+    bool found = memmem(all, size, bytes, strlen(bytes)) != NULL;
+    free(all);
+    return found;
+}
+
+static bool store_has(const char *bytes)
+{
+    contract_execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    return file_has("", bytes) || file_has("-wal", bytes);
+}
+
+static void index_all(conv_client *client)
+{
+    conv_error error;
+    bool complete = false;
+    assert_ok(conv_search_index(client, 60000, &complete, &error), error);
+    assert_true(complete);
+}
+
+/* Of PostgreSQL's files its VACUUM takes care. Messages say it in capitals, the index in small
+ * letters; nothing else begins with these letters, so the words are whole there. */
+static void deleted_words_leave_the_bytes_of_the_file(void **state)
+{
+    (void)state;
+    conv_error error;
+    static const char *const gone[] = {"QQUAGGA", "qquagga", "XXERUS", "xxerus"};
+    if (strcmp(test_store_kind(), "sqlite") != 0) return;
+    conv_client *client = open_client(NULL);
+    save(client, "with quagga", "host", "a QQUAGGA that is deleted", CONV_SAVED_COMMITTED);
+    index_all(client);
+    save(client, "of others", "host", "a ZZORILLA that stays", CONV_SAVED_COMMITTED);
+    save(client, "of others", "guest", "a XXERUS of an erased user", CONV_SAVED_COMMITTED);
+    index_all(client);
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+        assert_true(store_has(gone[i]));
+    assert_ok(conv_session_delete(client, "with quagga", NULL, &error), error);
+    assert_ok(conv_user_erase(client, "guest", NULL, &error), error);
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+        if (store_has(gone[i])) fail_msg("the file still has %s", gone[i]);
+    assert_true(store_has("ZZORILLA"));
+    assert_true(store_has("zzorilla"));
+    contract_client_close(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +305,7 @@ int main(void)
         cmocka_unit_test(the_archive_is_left_out_unless_asked_for),
         cmocka_unit_test(a_deleted_session_does_not_come_back),
         cmocka_unit_test(an_erased_user_leaves_nothing_but_the_ledger),
+        cmocka_unit_test(deleted_words_leave_the_bytes_of_the_file),
     };
     return RUN_TESTS_WITH("erase", tests, contract_client_setup, contract_client_teardown);
 }

@@ -24,9 +24,10 @@ enum {
     OPERATIONS_BETWEEN_CHECKS = 4096 /* of SQLite's virtual machine: some 50 microseconds */
 };
 
-/* FULL: a commit is on the disk, power cut or not. The log is cut back after a large transaction,
- * and the cache holds the inner pages of a large table. */
+/* FULL: a commit is on the disk, power cut or not. What is deleted is overwritten. The log is cut
+ * back after a large transaction, and the cache holds the inner pages of a large table. */
 static const char settings[] = "PRAGMA synchronous=FULL;"
+                               "PRAGMA secure_delete=ON;"
                                "PRAGMA foreign_keys=ON;"
                                "PRAGMA journal_size_limit=67108864;"
                                "PRAGMA cache_size=-16384;";

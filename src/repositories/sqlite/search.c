@@ -6,10 +6,22 @@
 
 #define ACTION_INDEX "index messages"
 #define ACTION_FIND  "search messages"
+#define ACTION_PURGE "purge search index"
 
 enum { EXCHANGES = 256, MESSAGES = 2000 }; /* at once; a long session counts as many */
 
-enum { SELECT_QUEUE, SELECT_LAST, INSERT_SEARCH, INSERT_WORDS, SHORTEN, DONE, FIND, WAITS };
+enum {
+    SELECT_QUEUE,
+    SELECT_LAST,
+    INSERT_SEARCH,
+    INSERT_WORDS,
+    SHORTEN,
+    DONE,
+    FIND,
+    WAITS,
+    CHANGES,
+    MERGE
+};
 
 const conv__sqlite_statement conv__sqlite_search_statements[] = {
     [SELECT_QUEUE] = {"SELECT queue_id, session_id, first_position, message_count"
@@ -38,6 +50,9 @@ const conv__sqlite_statement conv__sqlite_search_statements[] = {
               " AND (?5 IS NULL OR (x.created_at, x.session_id, x.position) < (?5, ?6, ?7))"
               " ORDER BY x.created_at DESC, x.session_id DESC, x.position DESC LIMIT ?8"},
     [WAITS] = {"SELECT EXISTS (SELECT 1 FROM chat_search_queue)"},
+    [CHANGES] = {"SELECT total_changes()"},
+    /* Below zero: all parts of the index, however few, until they are one. Pages at once. */
+    [MERGE] = {"INSERT INTO chat_search_words (chat_search_words, rank) VALUES ('merge', -1000)"},
     {NULL},
 };
 
@@ -204,7 +219,27 @@ static conv_status find(conv__search_repository *search, conv__transaction *tran
     return status;
 }
 
+/* FTS5 takes words out by noting so in a new part of the index. Those of an older part go when the
+ * two become one; a merge that had nothing to do changes fewer than two rows (FTS5, "merge"). */
+static conv_status purge(conv__search_repository *search, conv__transaction *transaction,
+                         bool *more, conv_error *error)
+{
+    (void)search;
+    conv__sqlite *connection = conv__sqlite_of(transaction);
+    int64_t before = 0;
+    int64_t after = 0;
+    conv__sqlite_query query;
+    conv_status status = read_number(connection, CHANGES, ACTION_PURGE, &before, error);
+    if (status != CONV_OK) return status;
+    prepare(&query, connection, MERGE, ACTION_PURGE);
+    status = conv__sqlite_execute(&query, NULL, error);
+    if (status == CONV_OK) status = read_number(connection, CHANGES, ACTION_PURGE, &after, error);
+    *more = after - before >= 2;
+    return status;
+}
+
 const conv__search_repository_functions conv__sqlite_search_functions = {
     .index = index_some,
     .find = find,
+    .purge = purge,
 };
