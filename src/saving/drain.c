@@ -131,7 +131,8 @@ static bool drop_deleted(conv__saving *saving, drain_batch *batch, int64_t deadl
             if (conv__saving_leave_usage(saving, &batch->list.entries[i], batch->saves[i].exchange,
                                          deadline, &changed, NULL) != CONV_OK)
                 return false;
-            if (changed) conv__report_dropped(saving->params.bus, batch->saves[i].exchange);
+            if (changed)
+                conv__report_dropped(saving->params.bus, batch->saves[i].exchange, &saving->told);
             continue;
         }
         batch->list.entries[kept] = batch->list.entries[i];
@@ -179,7 +180,7 @@ static bool settle_batch(conv__saving *saving, drain_batch *batch)
     if (answered) conv__saving_store_back(saving); /* before the journal is seen empty */
     if (!settle(saving, batch->changes, ended)) return false;
     for (size_t i = 0; i < ended; i++)
-        conv__report_drained(saving->params.bus, batch->order[i]);
+        conv__report_drained(saving->params.bus, batch->order[i], &saving->told);
     return answered;
 }
 
@@ -249,7 +250,7 @@ static bool settle_usage(conv__saving *saving, usage_drain *batch)
     if (answered) conv__saving_store_back(saving);
     if (!settle(saving, batch->changes, ended)) return false;
     for (size_t i = 0; i < ended; i++)
-        conv__report_usage(saving->params.bus, over[i], true);
+        conv__report_usage(saving->params.bus, over[i], true, &saving->told);
     return answered;
 }
 
@@ -313,7 +314,7 @@ static bool drain_both(conv__saving *saving, int64_t deadline_ns, bool *more)
 {
     bool more_usage = false;
     int64_t begun_ns = conv__monotonic_ns();
-    conv__saving_hold_drain(saving);
+    conv__saving_begin_drain(saving);
     int64_t waiting = set_left(saving, 0);
     bool settled =
         drain_some(saving, deadline_ns, more) && drain_usage(saving, deadline_ns, &more_usage);

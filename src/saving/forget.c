@@ -2,6 +2,7 @@
  * and those of other processes when they are drained. It deletes nothing in the store. */
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include "core/time.h"
 #include "repositories/sessions.h"
 #include "saving/record.h"
@@ -12,14 +13,38 @@
 
 enum { PAGE = 64 };
 
-void conv__saving_hold_drain(conv__saving *saving)
+bool conv__saving_hold_drain(conv__saving *saving, int64_t deadline_ns)
 {
-    pthread_mutex_lock(&saving->draining);
+    pthread_mutex_lock(&saving->lock);
+    saving->holders++;
+    while (saving->draining && conv__condition_wait(&saving->undrained, &saving->lock, deadline_ns))
+        ;
+    bool held = !saving->draining;
+    if (held) saving->draining = true;
+    saving->holders--;
+    pthread_cond_broadcast(&saving->undrained);
+    pthread_mutex_unlock(&saving->lock);
+    return held;
+}
+
+void conv__saving_begin_drain(conv__saving *saving)
+{
+    pthread_mutex_lock(&saving->lock);
+    while (saving->draining || saving->holders > 0)
+        pthread_cond_wait(&saving->undrained, &saving->lock);
+    saving->draining = true;
+    pthread_mutex_unlock(&saving->lock);
 }
 
 void conv__saving_release_drain(conv__saving *saving)
 {
-    pthread_mutex_unlock(&saving->draining);
+    conv__buffer told = saving->told;
+    saving->told = (conv__buffer){0};
+    pthread_mutex_lock(&saving->lock);
+    saving->draining = false;
+    pthread_cond_broadcast(&saving->undrained);
+    pthread_mutex_unlock(&saving->lock);
+    conv__report_later(saving->params.bus, &told);
 }
 
 /* Whether an entry is of the session, or holds what the user said. A record that can't be read is
@@ -90,7 +115,7 @@ static conv_status take_out(conv__saving *saving, const conv__journal_entry *ent
         status = conv__saving_apply(saving, &change, 1, deadline_ns, error);
     if (!waits) changed = status == CONV_OK && !change.unchanged;
     if (changed) (*removed)++;
-    if (changed && waits) conv__report_dropped(saving->params.bus, &exchange);
+    if (changed && waits) conv__report_dropped(saving->params.bus, &exchange, &saving->told);
     conv__arena_reset(&arena);
     return status;
 }

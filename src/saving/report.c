@@ -54,16 +54,37 @@ static void tell(conv__bus *bus, const conv_event *event, conv__report_way way)
         conv__bus_count_only(bus, event);
 }
 
-static void tell_session(conv__bus *bus, const conv__save *save, conv__report_way way)
+static void post(conv__bus *bus, const conv_event *event, conv__buffer *later)
+{
+    if (later != NULL) {
+        conv__buffer_append(later, event, sizeof *event);
+        if (!later->failed) return;
+        later->failed = false;
+    }
+    conv__bus_post(bus, event);
+}
+
+void conv__report_later(conv__bus *bus, conv__buffer *later)
+{
+    conv_event event;
+    for (size_t at = 0; at < later->size; at += sizeof event) {
+        memcpy(&event, later->data + at, sizeof event);
+        conv__bus_post(bus, &event);
+    }
+    conv__buffer_free(later);
+}
+
+/* False when nothing became of the session. */
+static bool of_session(const conv__save *save, conv_event *event)
 {
     const conv__exchange *exchange = save->exchange;
-    if (!save->session_created && !exchange->has_parent) return;
-    conv_event event = conv__event_make(save->session_created ? CONV_EVENT_SESSION_CREATED
-                                                              : CONV_EVENT_SESSION_BRANCHED);
-    event.session_id = exchange->session.session_id;
-    event.user_id = exchange->session.user.id;
-    if (!save->session_created) event.turn_id = exchange->exchange_id;
-    tell(bus, &event, way);
+    if (!save->session_created && !exchange->has_parent) return false;
+    *event = conv__event_make(save->session_created ? CONV_EVENT_SESSION_CREATED
+                                                    : CONV_EVENT_SESSION_BRANCHED);
+    event->session_id = exchange->session.session_id;
+    event->user_id = exchange->session.user.id;
+    if (!save->session_created) event->turn_id = exchange->exchange_id;
+    return true;
 }
 
 void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
@@ -74,8 +95,9 @@ void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
     conv_event_kind kind = failed            ? CONV_EVENT_EXCHANGE_FAILED
                            : save->journaled ? CONV_EVENT_EXCHANGE_JOURNALED
                                              : CONV_EVENT_EXCHANGE_SAVED;
-    if (kind == CONV_EVENT_EXCHANGE_SAVED) tell_session(bus, save, way);
-    conv_event event = of_exchange(kind, save->exchange);
+    conv_event event;
+    if (kind == CONV_EVENT_EXCHANGE_SAVED && of_session(save, &event)) tell(bus, &event, way);
+    event = of_exchange(kind, save->exchange);
     event.store_us = store_us;
     if (failed) set_failure(&event, save->status, &save->error);
     if (save->journaled) {
@@ -94,34 +116,37 @@ void conv__report_refused(conv__bus *bus, const conv__exchange *exchange, const 
     conv__bus_emit(bus, &event);
 }
 
-void conv__report_drained(conv__bus *bus, const conv__save *save)
+void conv__report_drained(conv__bus *bus, const conv__save *save, conv__buffer *later)
 {
+    conv_event event;
     if (bus == NULL) return;
     if (save->status != CONV_OK) {
-        conv_event dead = of_exchange(CONV_EVENT_EXCHANGE_FAILED, save->exchange);
-        set_failure(&dead, save->status, &save->error);
-        dead.dead = true;
-        conv__bus_post(bus, &dead);
+        event = of_exchange(CONV_EVENT_EXCHANGE_FAILED, save->exchange);
+        set_failure(&event, save->status, &save->error);
+        event.dead = true;
+        post(bus, &event, later);
         return;
     }
-    if (save->session_created || !save->repeated) tell_session(bus, save, CONV__REPORT_APART);
-    conv_event event = of_exchange(CONV_EVENT_EXCHANGE_RECOVERED, save->exchange);
-    conv__bus_post(bus, &event);
+    if ((save->session_created || !save->repeated) && of_session(save, &event))
+        post(bus, &event, later);
+    event = of_exchange(CONV_EVENT_EXCHANGE_RECOVERED, save->exchange);
+    post(bus, &event, later);
     /* Another attempt was there first, and has told so. */
     if (save->repeated) return;
     event = of_exchange(CONV_EVENT_EXCHANGE_SAVED, save->exchange);
     event.through_journal = true;
-    conv__bus_post(bus, &event);
+    post(bus, &event, later);
 }
 
-void conv__report_dropped(conv__bus *bus, const conv__exchange *exchange)
+void conv__report_dropped(conv__bus *bus, const conv__exchange *exchange, conv__buffer *later)
 {
     if (bus == NULL) return;
     conv_event event = of_exchange(CONV_EVENT_EXCHANGE_DROPPED, exchange);
-    conv__bus_post(bus, &event);
+    post(bus, &event, later);
 }
 
-void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool through_journal)
+void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool through_journal,
+                        conv__buffer *later)
 {
     bool failed = save->status != CONV_OK;
     /* What comes from the journal may have been committed by a try whose answer was lost. */
@@ -132,7 +157,7 @@ void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool throu
     event.through_journal = through_journal;
     if (failed) set_failure(&event, save->status, &save->error);
     event.dead = failed && (through_journal || save->dead);
-    conv__bus_post(bus, &event);
+    post(bus, &event, later);
 }
 
 void conv__report_document(conv__bus *bus, conv_event_kind kind, const conv__usage_row *row,

@@ -4,6 +4,7 @@
 #define CONV__SAVING_REPORT_H
 
 #include "conversation/summary.h"
+#include "core/buffer.h"
 #include "events/bus.h"
 #include "saving/batch.h"
 #include "saving/usage_batch.h"
@@ -14,6 +15,11 @@ typedef enum conv__report_way {
     CONV__REPORT_COUNT  /* only counted: the chain of this turn does not publish */
 } conv__report_way;
 
+/* Whoever holds a lock that a handler may wait for gathers events in `later`, and tells them when
+ * it is released; where `later` is NULL, or out of memory, an event is told at once. This empties
+ * and frees it. */
+void conv__report_later(conv__bus *bus, conv__buffer *later);
+
 /* Of a save that has its result: saved, journaled or failed; of one that was saved before, nothing.
  * `store_us` is how long the caller waited. */
 void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
@@ -23,14 +29,15 @@ void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
 void conv__report_refused(conv__bus *bus, const conv__exchange *exchange, const conv_error *error);
 
 /* Of an exchange that has left the journal: recovered and saved, or a dead letter. */
-void conv__report_drained(conv__bus *bus, const conv__save *save);
+void conv__report_drained(conv__bus *bus, const conv__save *save, conv__buffer *later);
 
 /* Of one that has left it unsaved, because what it belongs to was deleted. */
-void conv__report_dropped(conv__bus *bus, const conv__exchange *exchange);
+void conv__report_dropped(conv__bus *bus, const conv__exchange *exchange, conv__buffer *later);
 
 /* Of a usage record that is in the store, or that it refused for good: what comes from the journal
  * is then a dead letter in it. */
-void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool through_journal);
+void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool through_journal,
+                        conv__buffer *later);
 
 /* Of a usage record that was committed by the caller's own transaction, with a change of its
  * document: `kind` is told first, CONV_EVENT_KINDS for none; then the record, if it is `recorded`

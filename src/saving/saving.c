@@ -205,8 +205,8 @@ static void destroy(conv__saving *saving)
     if (saving->params.journal != NULL)
         saving->params.journal->functions->close(saving->params.journal);
     pthread_cond_destroy(&saving->wake);
+    pthread_cond_destroy(&saving->undrained);
     pthread_cond_destroy(&saving->room);
-    pthread_mutex_destroy(&saving->draining);
     pthread_mutex_destroy(&saving->lock);
     conv__release(saving->done);
     conv__held_free(&saving->held);
@@ -248,9 +248,9 @@ conv_status conv__saving_create(const conv__saving_params *params, conv__saving 
     }
     made->params = *params;
     made->store = params->writer.store;
-    pthread_mutex_init(&made->draining, NULL);
     pthread_mutex_init(&made->lock, NULL);
     conv__condition_init(&made->wake);
+    conv__condition_init(&made->undrained);
     conv__condition_init(&made->room);
     conv_status status = conv__writer_create(&params->writer, &made->writer, error);
     if (status == CONV_OK && params->journal != NULL) status = start(made, error);

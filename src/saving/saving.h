@@ -115,8 +115,9 @@ CONV_WARN_UNUSED conv_status conv__saving_keep_damaged(conv__saving *saving, con
                                                        const conv_error *why, int64_t deadline_ns,
                                                        conv_error *error);
 
-/* While it is held nothing goes from the journal to the store. */
-void conv__saving_hold_drain(conv__saving *saving);
+/* While it is held nothing goes from the journal to the store. False: the deadline passed before
+ * what was on its way had arrived. Releasing it tells what happened meanwhile. */
+CONV_WARN_UNUSED bool conv__saving_hold_drain(conv__saving *saving, int64_t deadline_ns);
 void conv__saving_release_drain(conv__saving *saving);
 
 /* Takes out of the journal what it holds of a session, or of a user (nil: neither): turns,

@@ -23,9 +23,12 @@ struct conv__saving {
     conv__writer *writer;
     conv__group *changes; /* of the journal, made durable together */
 
-    pthread_mutex_t draining; /* held while something goes from the journal to the store */
-    pthread_mutex_t lock;     /* of what follows */
+    pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;
+    pthread_cond_t undrained;
+    bool draining;       /* something goes from the journal to the store, or nothing may */
+    int holders;         /* deletions that wait for it; they go first */
+    conv__buffer told;   /* of whoever is draining: events, until it is not any more */
     pthread_cond_t room; /* the journal was changed */
     pthread_t thread;
     bool has_thread;
@@ -125,6 +128,9 @@ CONV_WARN_UNUSED conv_status conv__saving_leave_usage(conv__saving *saving,
                                                       const conv__exchange *exchange,
                                                       int64_t deadline_ns, bool *changed,
                                                       conv_error *error);
+
+/* Waits as long as others hold the drain, or want to. conv__saving_release_drain must follow. */
+void conv__saving_begin_drain(conv__saving *saving);
 
 /* The thread. */
 void *conv__drain_run(void *saving);

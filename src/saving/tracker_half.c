@@ -199,7 +199,7 @@ static conv_status part_with(flush *self, const flush_batch *batch, conv_error *
             flushed->refused++;
             flushed->refusal = save->error;
             settle(self, batch->places[i]);
-            conv__report_usage(conv__saving_bus(self->params->saving), save, false);
+            conv__report_usage(conv__saving_bus(self->params->saving), save, false, NULL);
         }
     }
     return status;
@@ -216,7 +216,7 @@ static void settle_saved(flush *self, flush_batch *batch, bool kept)
         settle(self, batch->places[i]);
         save->dead = !stored && !conv__saving_may_wait(&save->error);
         if (stored && save->fresh) self->flushed->stored++;
-        if (save->dead || (stored && save->fresh)) conv__report_usage(bus, save, false);
+        if (save->dead || (stored && save->fresh)) conv__report_usage(bus, save, false, NULL);
     }
 }
 

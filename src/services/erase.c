@@ -11,6 +11,7 @@
 #include "services/search.h"
 
 typedef struct erase_work {
+    const char *action;
     conv_uuid session_id;
     conv_uuid user_id;
     conv_uuid pseudonym;
@@ -67,7 +68,10 @@ static conv_status erase(conv__saving *saving, const conv__document_listener *li
 {
     conv__arena arena = {0};
     int64_t timeout_ms = conv__deadline_left_ms(deadline_ns);
-    conv__saving_hold_drain(saving);
+    if (!conv__saving_hold_drain(saving, deadline_ns))
+        return conv__fail(error, CONV_TIMEOUT, work->action,
+                          "what waits in the journal was still on its way to the store when the "
+                          "time was up; nothing was deleted, ask again");
     work->deleted_us = conv__now_us();
     conv_status status = conv__ask(conv__saving_store(saving), CONV__ASK_WRITE_ONCE, deadline_ns,
                                    question, &arena, work, error);
@@ -92,7 +96,7 @@ conv_status conv__session_delete(conv__saving *saving, const conv__document_list
     static const char action[] = "delete session";
     if (session_id == NULL)
         return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no session id was given");
-    erase_work work = {.session_id = conv_uuid_ensure(conv_text(session_id))};
+    erase_work work = {.action = action, .session_id = conv_uuid_ensure(conv_text(session_id))};
     conv_status status = erase(saving, listener, deadline_ns, delete_session, &work, error);
     if (work.committed && receipt != NULL) *receipt = work.receipt;
     if (status != CONV_OK) return status;
@@ -107,7 +111,8 @@ conv_status conv__user_erase(conv__saving *saving, conv__tracker *tracker,
     static const char action[] = "erase user";
     if (user_id == NULL)
         return conv__fail(error, CONV_INVALID_ARGUMENT, action, "no user id was given");
-    erase_work work = {.user_id = conv_uuid_ensure(conv_text(user_id)),
+    erase_work work = {.action = action,
+                       .user_id = conv_uuid_ensure(conv_text(user_id)),
                        .pseudonym = conv_uuid_v4()};
     /* A buffered record would come with the user's id later. */
     conv_status status = conv__tracker_flush_user(tracker, work.user_id, deadline_ns, error);

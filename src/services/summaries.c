@@ -203,7 +203,7 @@ static conv_status keep(making *self, conv_error *error)
         return status;
     }
     const conv__usage_save saved = {.row = &self->usage, .fresh = self->inserted};
-    conv__report_usage(self->service->bus, &saved, false);
+    conv__report_usage(self->service->bus, &saved, false, NULL);
     if (self->answer != CONV_OK) {
         if (error != NULL) *error = self->answer_error;
         return self->answer;

@@ -176,7 +176,7 @@ static void the_drain_rests_when_what_it_held_was_deleted(void **state)
     for (int i = 0; i < 2000 && writes_of(&test->mock) < 2; i++)
         usleep(5000);
     assert_true(writes_of(&test->mock) >= 2); /* the caller's, and the drain's */
-    conv__saving_hold_drain(saving);
+    assert_true(conv__saving_hold_drain(saving, CONV__NO_DEADLINE));
     assert_ok(conv__saving_forget(saving, odd.session.session_id, (conv_uuid){{0}},
                                   conv__deadline_in_ms(5000), &removed, &error),
               error);
