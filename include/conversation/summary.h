@@ -82,8 +82,9 @@ CONV_WARN_UNUSED conv_status conv_summary_make(conv_client *client, const char *
  * client was opened. */
 typedef struct conv_summary_counts {
     int64_t made;
-    int64_t failed;  /* by the provider or the store; after one nothing is asked for half a minute,
-                        twice as long after the next, up to half an hour */
+    int64_t failed;  /* by the provider or the store; the session then rests for half a minute,
+                        twice as long after its next failure, up to half an hour; after failures of
+                        three sessions with none made between all sessions do */
     int64_t dropped; /* the queue was full, or a failure was recent; a later turn asks again */
     int64_t waiting; /* in the queue or under way */
 } conv_summary_counts;

@@ -8,7 +8,14 @@
 #include "core/thread.h"
 #include "core/time.h"
 
-enum { QUEUE = 64, PAUSE_MS = 30000, LONGEST_PAUSE_MS = 1800000 };
+enum { QUEUE = 64, RESTING = 64, PAUSE_MS = 30000, LONGEST_PAUSE_MS = 1800000, MANY = 3 };
+
+/* A session whose last attempts failed. */
+typedef struct resting {
+    conv_uuid session_id;
+    int failures; /* 0: the place is free */
+    int64_t until_ns;
+} resting;
 
 struct conv__summarizer {
     conv__summarizer_params params;
@@ -20,8 +27,9 @@ struct conv__summarizer {
     conv_uuid queue[QUEUE]; /* the first is under way while `working` */
     size_t count;
     bool working;
-    int failures; /* one after the other */
-    int64_t pause_until_ns;
+    resting resting[RESTING];
+    int failed_sessions;    /* that failed one after the other, with none made between */
+    int64_t pause_until_ns; /* of all: when so many fail, it is not for what is in them */
     conv_summary_counts counts;
 };
 
@@ -56,27 +64,89 @@ static bool make(conv__summarizer *self, conv_uuid session_id)
     return status == CONV_OK || status == CONV_NOT_FOUND;
 }
 
-/* With the lock held. */
-static void settle(conv__summarizer *self, bool made)
+/* With the lock held, as all up to the thread; NULL: it does not rest. */
+static resting *find_resting(conv__summarizer *self, conv_uuid session_id)
+{
+    for (size_t i = 0; i < RESTING; i++)
+        if (self->resting[i].failures > 0 &&
+            conv_uuid_compare(self->resting[i].session_id, session_id) == 0)
+            return &self->resting[i];
+    return NULL;
+}
+
+/* A free place, or that of the one that rests no longer, or least. */
+static resting *place_to_rest(conv__summarizer *self)
+{
+    resting *best = &self->resting[0];
+    for (size_t i = 0; i < RESTING && best->failures > 0; i++)
+        if (self->resting[i].failures == 0 || self->resting[i].until_ns < best->until_ns)
+            best = &self->resting[i];
+    return best;
+}
+
+/* Half a minute after the first failure, twice as long after each more. */
+static int64_t end_of_pause(int failures)
 {
     int64_t pause_ms = PAUSE_MS;
+    for (int i = 1; i < failures && pause_ms < LONGEST_PAUSE_MS; i++)
+        pause_ms *= 2;
+    return conv__deadline_in_ms(pause_ms < LONGEST_PAUSE_MS ? pause_ms : LONGEST_PAUSE_MS);
+}
+
+/* One that came while it was under way. */
+static void drop_waiting(conv__summarizer *self, conv_uuid session_id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->count; i++)
+        if (conv_uuid_compare(self->queue[i], session_id) != 0)
+            self->queue[kept++] = self->queue[i];
+    self->counts.dropped += (int64_t)(self->count - kept);
+    self->count = kept;
+}
+
+/* The session rests; all do once several have failed, and longer with each that goes on failing. */
+static void settle_failure(conv__summarizer *self, conv_uuid session_id)
+{
+    resting *place = find_resting(self, session_id);
+    self->counts.failed++;
+    if (place == NULL) {
+        place = place_to_rest(self);
+        *place = (resting){.session_id = session_id};
+        self->failed_sessions++;
+    } else if (self->failed_sessions >= MANY) {
+        self->failed_sessions++;
+    }
+    place->until_ns = end_of_pause(++place->failures);
+    drop_waiting(self, session_id);
+    if (self->failed_sessions < MANY) return;
+    self->pause_until_ns = end_of_pause(self->failed_sessions - MANY + 1);
+    self->counts.dropped += (int64_t)self->count;
+    self->count = 0;
+}
+
+static void settle(conv__summarizer *self, bool made)
+{
+    conv_uuid session_id = self->queue[0];
     self->working = false;
     self->count--;
     for (size_t i = 0; i < self->count; i++)
         self->queue[i] = self->queue[i + 1];
-    if (made) {
-        self->counts.made++;
-        self->failures = 0;
+    if (!made) {
+        settle_failure(self, session_id);
         return;
     }
-    self->counts.failed++;
-    for (int i = 0; i < self->failures && pause_ms < LONGEST_PAUSE_MS; i++)
-        pause_ms *= 2;
-    self->failures++;
-    self->pause_until_ns =
-        conv__deadline_in_ms(pause_ms < LONGEST_PAUSE_MS ? pause_ms : LONGEST_PAUSE_MS);
-    self->counts.dropped += (int64_t)self->count;
-    self->count = 0;
+    resting *place = find_resting(self, session_id);
+    if (place != NULL) place->failures = 0;
+    self->counts.made++;
+    self->failed_sessions = 0;
+}
+
+/* Whether it may be asked for at this moment. */
+static bool may_begin(conv__summarizer *self, conv_uuid session_id)
+{
+    const resting *place = find_resting(self, session_id);
+    if (place != NULL && !conv__deadline_passed(place->until_ns)) return false;
+    return conv__deadline_passed(self->pause_until_ns);
 }
 
 static void *run(void *context)
@@ -116,7 +186,7 @@ void conv__summarizer_offer(conv__summarizer *self, conv_uuid session_id)
         pthread_mutex_unlock(&self->lock);
         return;
     }
-    bool room = self->count < QUEUE && self->pause_until_ns <= conv__monotonic_ns();
+    bool room = self->count < QUEUE && may_begin(self, session_id);
     if (room && !self->has_thread)
         room = self->has_thread = conv__thread_start(&self->thread, run, self);
     if (room)

@@ -107,6 +107,13 @@ static conv_client *open_client(int64_t context_tokens, int64_t summary_tokens)
     return client;
 }
 
+static void answer_with(const char *text)
+{
+    pthread_mutex_lock(&lock);
+    summary_answer = text;
+    pthread_mutex_unlock(&lock);
+}
+
 static void say(conv_client *client, const char *session, const char *text)
 {
     conv_turn turn = CONV_TURN_INIT;
@@ -281,9 +288,7 @@ static void a_failure_harms_no_turn(void **state)
     (void)state;
     conv_client *client = open_client(0, 1);
     long before = contract_count("SELECT count(*) FROM chat_sessions_summary");
-    pthread_mutex_lock(&lock);
-    summary_answer = NULL;
-    pthread_mutex_unlock(&lock);
+    answer_with(NULL);
     say(client, "unlucky", "one");
     say(client, "unlucky", "two");
     conv_summary_counts counts = settled(client);
@@ -297,6 +302,44 @@ static void a_failure_harms_no_turn(void **state)
     assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE service = 'summary'"
                                     " AND status = 'failed' AND error = 'no summary today'"),
                      1);
+    contract_client_close(&client);
+}
+
+static void a_session_that_fails_rests_alone(void **state)
+{
+    (void)state;
+    conv_client *client = open_client(0, 1);
+    answer_with(NULL);
+    say(client, "ill", "one");
+    assert_int_equal(settled(client).failed, 1);
+    answer_with("they talked");
+    say(client, "well", "one");
+    assert_int_equal(settled(client).made, 1);
+    say(client, "ill", "two");
+    conv_summary_counts counts = settled(client);
+    assert_int_equal(counts.made, 1);
+    assert_int_equal(counts.failed, 1);
+    assert_int_equal(counts.dropped, 1);
+    contract_client_close(&client);
+}
+
+/* That is nothing about what is in them. */
+static void all_rest_when_several_have_failed(void **state)
+{
+    (void)state;
+    conv_client *client = open_client(0, 1);
+    const char *const sessions[] = {"first", "second", "third"};
+    answer_with(NULL);
+    for (int i = 0; i < 3; i++) {
+        say(client, sessions[i], "one");
+        assert_int_equal(settled(client).failed, i + 1);
+    }
+    answer_with("they talked");
+    say(client, "fourth", "one");
+    conv_summary_counts counts = settled(client);
+    assert_int_equal(counts.made, 0);
+    assert_int_equal(counts.failed, 3);
+    assert_int_equal(counts.dropped, 1);
     contract_client_close(&client);
 }
 
@@ -369,6 +412,8 @@ int main(void)
         cmocka_unit_test(a_context_keeps_to_its_tokens),
         cmocka_unit_test(one_can_be_made_at_any_time),
         cmocka_unit_test(a_failure_harms_no_turn),
+        cmocka_unit_test(a_session_that_fails_rests_alone),
+        cmocka_unit_test(all_rest_when_several_have_failed),
         cmocka_unit_test(no_turn_waits_and_no_close_does),
         cmocka_unit_test(a_branch_has_a_summary_of_its_own),
     };
