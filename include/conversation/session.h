@@ -76,7 +76,8 @@ typedef struct conv_session_params {
  * `session` receives a page of exactly that session, to be freed with conv_session_page_free; NULL
  * after a failure; `error` may be NULL. CONV_INVALID_ARGUMENT: metadata is not a JSON object.
  * CONV_UNAVAILABLE, CONV_TIMEOUT, CONV_LIMIT, CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the
- * store. CONV_NO_MEMORY. Thread: any. Round trips: 2, to make it and to read it. */
+ * store. CONV_NO_MEMORY. Thread: any. Round trips: 2, to make and read it,
+ * and to commit. */
 CONV_WARN_UNUSED conv_status conv_session_create(conv_client *client,
                                                  const conv_session_params *params,
                                                  conv_session_page **session, conv_error *error);

@@ -48,15 +48,6 @@ static conv_status no_session(conv_error *error, const char *action)
     return conv__fail(error, CONV_NOT_FOUND, action, "there is no session with this id");
 }
 
-static conv_status create(conv__transaction *transaction, conv__arena *arena, void *context,
-                          conv_error *error)
-{
-    (void)arena;
-    session_work *work = context;
-    conv__chat_repository *chat = transaction->store->chat;
-    return chat->functions->create_session(chat, transaction, work->row, error);
-}
-
 static conv_status read(conv__transaction *transaction, conv__arena *arena, void *context,
                         conv_error *error)
 {
@@ -64,6 +55,16 @@ static conv_status read(conv__transaction *transaction, conv__arena *arena, void
     conv__chat_repository *chat = transaction->store->chat;
     return chat->functions->read_session(chat, transaction, work->session_id, arena, work->list,
                                          error);
+}
+
+/* In one transaction: what can't be read, and so not be told of, is not made either. */
+static conv_status create(conv__transaction *transaction, conv__arena *arena, void *context,
+                          conv_error *error)
+{
+    session_work *work = context;
+    conv__chat_repository *chat = transaction->store->chat;
+    conv_status status = chat->functions->create_session(chat, transaction, work->row, error);
+    return status == CONV_OK ? read(transaction, arena, context, error) : status;
 }
 
 static conv_status update(conv__transaction *transaction, conv__arena *arena, void *context,
@@ -130,10 +131,8 @@ conv_status conv__sessions_create(conv__store *store, int64_t deadline_ns,
     conv_status status = make_row(&arena, params, action, &row, error);
     if (status == CONV_OK) {
         session_work work = {.row = &row, .session_id = row.session_id};
-        status = conv__ask(store, CONV__ASK_WRITE, deadline_ns, create, NULL, &work, error);
-        if (status == CONV_OK)
-            status = ask_for_page(store, CONV__ASK_READ, deadline_ns, read, &work, action, session,
-                                  error);
+        status = ask_for_page(store, CONV__ASK_WRITE, deadline_ns, create, &work, action, session,
+                              error);
         /* One that was there has an earlier time. */
         *created = status == CONV_OK && (*session)->list.sessions[0].created_us == row.created_us;
     }

@@ -106,6 +106,28 @@ static int teardown(void **state)
     return contract_client_teardown(state);
 }
 
+/* Without the table of tags a session can be written and not be read. */
+static void a_session_that_is_there_has_been_told(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_session_page *page = NULL;
+    conv_session_params params = CONV_SESSION_PARAMS_INIT;
+    params.session_id = "made";
+    open_client(false, 0);
+    contract_execute("ALTER TABLE chat_session_tags RENAME TO away");
+    assert_int_not_equal(conv_session_create(client, &params, &page, &error), CONV_OK);
+    assert_null(page);
+    assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED),
+                     contract_count("SELECT count(*) FROM chat_sessions"));
+    contract_execute("ALTER TABLE away RENAME TO chat_session_tags");
+    for (int i = 0; i < 2; i++) {
+        assert_ok(conv_session_create(client, &params, &page, &error), error);
+        conv_session_page_free(page);
+        assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
+    }
+}
+
 static bool is_id(conv_uuid id, const char *text)
 {
     return conv_uuid_compare(id, conv_uuid_ensure(conv_text(text))) == 0;
@@ -281,11 +303,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(labels_are_updates),
-        TEST(a_branch_is_told_once_with_its_turn),
-        TEST(a_summary_is_told_with_its_usage),
-        TEST(summaries_in_the_background_are_told),
-        TEST(an_erasure_is_told_with_the_user),
+        TEST(a_session_that_is_there_has_been_told),     TEST(labels_are_updates),
+        TEST(a_branch_is_told_once_with_its_turn),       TEST(a_summary_is_told_with_its_usage),
+        TEST(summaries_in_the_background_are_told),      TEST(an_erasure_is_told_with_the_user),
         TEST(what_waited_for_a_deleted_session_is_told),
     };
     return RUN_TESTS("session events", tests);
