@@ -39,13 +39,10 @@ const conv__statement conv__postgres_session_statements[] = {
                      " (SELECT FROM chat_sessions WHERE session_id = $4::uuid)"
                      " ON CONFLICT DO NOTHING"},
     [CREATE] = {"conv_session_create", ACTION_CREATE, 7, false,
-                "WITH made AS ("
-                " INSERT INTO chat_sessions (session_id, user_id, external_id, title, metadata,"
+                "INSERT INTO chat_sessions (session_id, user_id, external_id, title, metadata,"
                 " originals, created_at, updated_at)"
                 " VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::jsonb, $6::bytea,"
-                " $7::timestamptz, $7::timestamptz) ON CONFLICT DO NOTHING RETURNING true"
-                ") SELECT CASE WHEN NOT EXISTS (SELECT FROM made) THEN " CONV__WAIT_FOR_STANDBYS
-                " END"},
+                " $7::timestamptz, $7::timestamptz) ON CONFLICT DO NOTHING"},
     [READ] = {"conv_session_read", ACTION_READ, 1, false,
               SELECT_SESSIONS " WHERE s.session_id = $1::uuid"},
     [LIST] = {"conv_session_list", ACTION_LIST, 6, true,
