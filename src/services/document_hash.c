@@ -70,10 +70,11 @@ static FILE *open_regular(const char *path, conv_error *error)
         (void)fail(error, errno);
     else if (S_ISDIR(status.st_mode))
         (void)conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
-                         "it is a folder; name the files in it");
+                         "it is a folder, which has no content of its own: name the files in it");
     else if (!S_ISREG(status.st_mode))
         (void)conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
-                         "it is no regular file, so it may never end");
+                         "it is no regular file, so it may never end: copy what is to be hashed "
+                         "into a file, and name that");
     else if ((file = fdopen(descriptor, "rb")) == NULL)
         (void)fail(error, errno);
     if (file == NULL) close(descriptor);

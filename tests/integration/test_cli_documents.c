@@ -152,6 +152,8 @@ static void wrong_words_are_told(void **state)
     assert_int_equal(test_run("mkfifo fifo && conversation documents add fifo"), 2);
     assert_contains(test_errors, "fifo");
     assert_contains(test_errors, "no regular file");
+    assert_int_equal(test_run("conversation documents add ."), 2);
+    assert_contains(test_errors, "it is a folder, which has no content of its own: name the files");
     assert_int_equal(test_run("conversation documents add /dev/zero changed.txt"), 1);
     assert_contains(test_errors, "0 registered, 1 there already, 1 failed");
     assert_int_equal(test_run("conversation documents find /dev/zero"), 2);
