@@ -138,12 +138,11 @@ static bool print_sums(const conv_reconciliation *result)
     return ok;
 }
 
-/* "2026-11-23 chat chat" or the session. */
+/* Of what: "2026-11-23 chat chat", or "session support-42". */
 static bool add_difference(cli_table *table, const conv_difference *difference)
 {
     char *text = NULL;
     size_t size = 0;
-    conv_bytes place = difference->session_id;
     FILE *file = open_memstream(&text, &size);
     if (file == NULL) return false;
     fprintf(file, "%.*s.%.*s", (int)difference->relation.size, difference->relation.data,
@@ -155,12 +154,15 @@ static bool add_difference(cli_table *table, const conv_difference *difference)
             if (i > 0) fputc(' ', file);
             fwrite(parts[i].data, 1, parts[i].size, file);
         }
+    } else {
+        fputs("session ", file);
+        fwrite(difference->session_id.data, 1, difference->session_id.size, file);
     }
     bool ok = ferror(file) == 0;
     ok = fclose(file) == 0 && ok;
-    if (ok && difference->date.data != NULL) place = conv_view(text + named, size - named);
     if (ok) {
-        conv_bytes cells[] = {conv_view(text, named), place, difference->wanted, difference->found};
+        conv_bytes cells[] = {conv_view(text, named), conv_view(text + named, size - named),
+                              difference->wanted, difference->found};
         ok = cli_table_add(table, cells);
     }
     free(text);
@@ -185,12 +187,30 @@ static bool print_differences(const conv_reconciliation *result)
     return ok;
 }
 
-/* Whether something differs that a refresh can mend. */
-static bool is_of_summary(const conv_reconciliation *result)
+/* What a refresh can mend, and what it can't. */
+static void hint_at_remedies(const conv_reconciliation *result)
 {
-    for (size_t i = 0; i < conv_reconciliation_count(result); i++)
-        if (conv_reconciliation_difference(result, i)->date.data != NULL) return true;
-    return false;
+    size_t count = conv_reconciliation_count(result);
+    size_t of_summary = 0;
+    for (size_t i = 0; i < count; i++)
+        of_summary += conv_reconciliation_difference(result, i)->date.data != NULL;
+    if (of_summary > 0)
+        cli_hint("`conversation usage refresh --rebuild` sums the ledger anew, which mends what "
+                 "differs of a day");
+    if (of_summary < count)
+        cli_hint("no command mends what differs of a session: its rows were changed or lost "
+                 "outside this program; compare them with a backup");
+}
+
+static void note_pending(int64_t pending)
+{
+    char count[CLI_FORMAT_SIZE];
+    int64_t records = pending < 0 ? -pending : pending;
+    if (pending == 0) return;
+    cli_format_count(records, count);
+    cli_note("daily_usage_summary shows %s %s too %s until the next `conversation usage refresh`; "
+             "that is no difference",
+             count, records == 1 ? "record" : "records", pending < 0 ? "many" : "few");
 }
 
 static cli_exit print_people(const conv_reconciliation *result)
@@ -199,20 +219,14 @@ static cli_exit print_people(const conv_reconciliation *result)
         cli_complain("reconcile usage: out of memory");
         return CLI_EXIT_FAILED;
     }
-    int64_t pending = conv_reconciliation_pending(result);
-    char count[CLI_FORMAT_SIZE];
-    cli_format_count(pending < 0 ? -pending : pending, count);
-    if (pending != 0)
-        cli_note("until `conversation usage refresh` the view shows %s records %s", count,
-                 pending < 0 ? "too many" : "too few");
+    note_pending(conv_reconciliation_pending(result));
     if (conv_reconciliation_has_more(result))
-        cli_note("there are more differences: --limit N names more of them");
+        cli_note("there are more differences than are shown: --limit N shows more of them");
     if (conv_reconciliation_agrees(result)) {
         cli_note("summary, ledger and sessions agree");
     } else {
-        cli_complain("reconcile usage: they do not agree");
-        if (is_of_summary(result))
-            cli_hint("`conversation usage refresh --rebuild` sums the ledger anew");
+        cli_complain("reconcile usage: summary, ledger and sessions do not agree");
+        hint_at_remedies(result);
     }
     return CLI_EXIT_OK;
 }

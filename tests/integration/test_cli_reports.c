@@ -154,13 +154,27 @@ static void reconcile_proves_or_names(void **state)
     test_store_execute(kind, "UPDATE usage_hourly SET cost_usd = '7' WHERE service = 'document'");
     assert_int_equal(test_run("conversation reconcile"), 1);
     assert_contains(test_output, "usage_hourly.cost_usd           2026-11-04 document embed");
-    assert_contains(test_errors, "they do not agree\nhint: `conversation usage refresh --rebuild`");
+    assert_contains(test_errors, "summary, ledger and sessions do not agree\n"
+                                 "hint: `conversation usage refresh --rebuild`");
+    assert_null(strstr(test_errors, "of a session"));
     assert_int_equal(test_run("conversation reconcile --json"), 1);
     assert_contains(test_output, "{\"relation\": \"usage_hourly\", \"field\": \"cost_usd\", "
                                  "\"date\": \"2026-11-04\", \"service\": \"document\", "
                                  "\"operation\": \"embed\", \"wanted\": \"1.25\", "
                                  "\"found\": \"7\"}");
     assert_int_equal(test_run("conversation usage refresh --rebuild && conversation reconcile"), 0);
+}
+
+static void what_no_refresh_mends_is_said_to_be_such(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation chat --provider echo --session talk hello"), 0);
+    assert_int_equal(test_run("conversation reconcile"), 0);
+    test_store_execute(kind, "UPDATE chat_sessions SET message_count = 1");
+    assert_int_equal(test_run("conversation reconcile"), 1);
+    assert_contains(test_output, "chat_sessions.message_count  session talk          2   1\n");
+    assert_contains(test_errors, "do not agree\nhint: no command mends what differs of a session");
+    assert_null(strstr(test_errors, "--rebuild"));
 }
 
 /* Unknown is never shown as 0, also where a refresh has not been yet. */
@@ -242,6 +256,7 @@ int main(void)
         TEST(a_wrong_zone_is_said),
         TEST(refresh_fills_the_summary),
         TEST(reconcile_proves_or_names),
+        TEST(what_no_refresh_mends_is_said_to_be_such),
         TEST(what_nobody_knows_is_no_zero),
         TEST(an_older_ledger_is_summed_by_the_migration),
 #undef TEST
