@@ -9,6 +9,7 @@
 #include "core/thread.h"
 #include "core/time.h"
 #include "saving/tracker.h"
+#include "support/gate.h"
 #include "support/mock_store.h"
 
 /* More than any test tracks: nothing is flushed but on demand. */
@@ -208,24 +209,6 @@ static void pending_counts_only_what_is_not_stored(void **state)
     assert_int_equal(mock_store_saved(&mock), 1500);
 }
 
-typedef struct gate {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool reached;
-    bool open;
-} gate;
-
-static void wait_at_gate(void *context)
-{
-    gate *self = context;
-    pthread_mutex_lock(&self->lock);
-    self->reached = true;
-    pthread_cond_broadcast(&self->changed);
-    while (!self->open)
-        pthread_cond_wait(&self->changed, &self->lock);
-    pthread_mutex_unlock(&self->lock);
-}
-
 static void *flush_at_gate(void *status)
 {
     *(conv_status *)status = flush(NULL, NULL);
@@ -235,28 +218,22 @@ static void *flush_at_gate(void *status)
 static void a_flush_keeps_to_its_time_while_another_one_hangs(void **state)
 {
     (void)state;
-    gate hang = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    gate hang = GATE_INIT;
     pthread_t thread;
     conv_status status = CONV_INTERNAL;
     size_t pending = 0;
     conv_error error;
-    mock.on_commit = wait_at_gate;
+    mock.on_commit = gate_pass;
     mock.commit_context = &hang;
     track_all();
     assert_int_equal(pthread_create(&thread, NULL, flush_at_gate, &status), 0);
-    pthread_mutex_lock(&hang.lock);
-    while (!hang.reached)
-        pthread_cond_wait(&hang.changed, &hang.lock);
-    pthread_mutex_unlock(&hang.lock);
+    gate_await(&hang);
     /* The other one goes on only when this one has returned. */
     assert_status(conv__tracker_flush(tracker, conv__deadline_in_ms(50), &pending, &error),
                   CONV_TIMEOUT, error);
     assert_int_equal(pending, RECORDS);
     assert_int_equal(status, CONV_INTERNAL);
-    pthread_mutex_lock(&hang.lock);
-    hang.open = true;
-    pthread_cond_broadcast(&hang.changed);
-    pthread_mutex_unlock(&hang.lock);
+    gate_open(&hang);
     pthread_join(thread, NULL);
     assert_int_equal(status, CONV_OK);
     assert_ok(flush(&pending, &error), error);

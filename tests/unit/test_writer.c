@@ -2,7 +2,6 @@
 #include "support/test.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "saving/batch.h"
 #include "saving/retry.h"
 #include "saving/writer.h"
+#include "support/gate.h"
 #include "support/mock_store.h"
 
 enum { THREADS = 16, SAVES_PER_THREAD = 100 };
@@ -311,31 +311,6 @@ static void a_store_that_is_away_is_not_hammered(void **state)
     assert_int_equal(mock.writes, 1);
 }
 
-typedef struct gate {
-    pthread_mutex_t lock;
-    pthread_cond_t opened;
-    bool open;
-    atomic_bool reached;
-} gate;
-
-static void wait_at_gate(void *context)
-{
-    gate *self = context;
-    atomic_store(&self->reached, true);
-    pthread_mutex_lock(&self->lock);
-    while (!self->open)
-        pthread_cond_wait(&self->opened, &self->lock);
-    pthread_mutex_unlock(&self->lock);
-}
-
-static void open_gate(gate *self)
-{
-    pthread_mutex_lock(&self->lock);
-    self->open = true;
-    pthread_cond_broadcast(&self->opened);
-    pthread_mutex_unlock(&self->lock);
-}
-
 typedef struct late_caller {
     conv__writer *writer;
     int64_t timeout_ms;
@@ -356,17 +331,16 @@ static void a_full_queue_pushes_back_and_a_deadline_is_kept(void **state)
 {
     (void)state;
     static mock_store mock;
-    gate barrier = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+    gate barrier = GATE_INIT;
     pthread_t threads[2];
     mock_store_init(&mock);
-    mock.on_commit = wait_at_gate;
+    mock.on_commit = gate_pass;
     mock.commit_context = &barrier;
     conv__writer *writer = make_writer(&mock, 1);
     late_caller leader = {.writer = writer, .timeout_ms = 20000};
     late_caller waiting = {.writer = writer, .timeout_ms = 300};
     assert_int_equal(pthread_create(&threads[0], NULL, save_once, &leader), 0);
-    while (!atomic_load(&barrier.reached))
-        usleep(1000);
+    gate_await(&barrier);
     assert_int_equal(pthread_create(&threads[1], NULL, save_once, &waiting), 0);
     usleep(50000); /* the second caller now fills the queue of one */
     late_caller third = {.writer = writer, .timeout_ms = 20};
@@ -374,7 +348,7 @@ static void a_full_queue_pushes_back_and_a_deadline_is_kept(void **state)
     assert_int_equal(third.save.status, CONV_LIMIT);
     pthread_join(threads[1], NULL);
     assert_int_equal(waiting.save.status, CONV_TIMEOUT);
-    open_gate(&barrier);
+    gate_open(&barrier);
     pthread_join(threads[0], NULL);
     assert_int_equal(leader.save.status, CONV_OK);
     assert_int_equal(mock.saved_count, 1);
@@ -385,16 +359,15 @@ static void the_same_id_twice_never_shares_a_statement(void **state)
 {
     (void)state;
     static mock_store mock;
-    gate barrier = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+    gate barrier = GATE_INIT;
     pthread_t thread;
     mock_store_init(&mock);
-    mock.on_commit = wait_at_gate;
+    mock.on_commit = gate_pass;
     mock.commit_context = &barrier;
     conv__writer *writer = make_writer(&mock, 8);
     late_caller leader = {.writer = writer, .timeout_ms = 20000};
     assert_int_equal(pthread_create(&thread, NULL, save_once, &leader), 0);
-    while (!atomic_load(&barrier.reached))
-        usleep(1000);
+    gate_await(&barrier);
     conv__exchange exchange = make_exchange();
     late_caller same[2];
     pthread_t threads[2];
@@ -403,7 +376,7 @@ static void the_same_id_twice_never_shares_a_statement(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, save_once, &same[i]), 0);
     }
     usleep(50000); /* both wait behind the first transaction now */
-    open_gate(&barrier);
+    gate_open(&barrier);
     for (int i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);
         assert_int_equal(same[i].save.status, CONV_OK);
