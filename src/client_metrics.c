@@ -35,10 +35,10 @@ conv__gauges conv__client_gauges(conv_client *client)
                            .events_failed = bus.failed,
                            .events_dropped = bus.dropped,
                            .provider = conv__client_provider_gauges(client)};
+    gauges.journal_status = conv__saving_count(
+        client->saving, conv__deadline_in_ms(JOURNAL_TIMEOUT_MS), &gauges.journal, NULL);
     gauges.has_journal =
-        conv__saving_has_journal(client->saving) &&
-        conv__saving_count(client->saving, conv__deadline_in_ms(JOURNAL_TIMEOUT_MS),
-                           &gauges.journal, NULL) == CONV_OK;
+        conv__saving_has_journal(client->saving) && gauges.journal_status == CONV_OK;
     if (gauges.journal.oldest_us > 0) {
         int64_t age_us = conv__now_us() - gauges.journal.oldest_us;
         gauges.oldest_age_us = age_us > 0 ? age_us : 0;

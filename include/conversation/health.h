@@ -15,7 +15,7 @@ extern "C" {
 typedef struct conv_client conv_client;
 
 typedef enum conv_health_state {
-    CONV_HEALTH_UNKNOWN = 0, /* not looked at, or there is no such thing here */
+    CONV_HEALTH_UNKNOWN = 0, /* not looked at, not in time, or there is no such thing here */
     CONV_HEALTH_OK,
     CONV_HEALTH_DEGRADED, /* it works, and somebody should look at it */
     CONV_HEALTH_FAILING   /* it does not work */
@@ -88,19 +88,20 @@ typedef struct conv_health conv_health;
  * "database_saves" (see above; unknown with read_only), "schema" (its version is this library's),
  * "pool" (degraded: all connections are used and callers wait; unknown on SQLite), "writer"
  * (degraded: more exchanges wait than 16 transactions take along), "journal" (degraded: something
- * waits for longer than journal_age_ms, there are dead letters, or nine tenths of journal_bytes are
- * full; failing: the file can't be read; unknown without one), "tracker" (degraded: ten times as
- * many records are buffered as start a flush, and at least 1000), "provider" (how turns and
- * summaries got on with it, nobody is asked for this; degraded: the last three calls to one of the
- * providers or more have failed, or the last conv_health_check_provider did, until that provider's
- * next answer; never failing, because a turn without an answer is saved all the same; unknown: none
- * is configured and none was asked). A call that the caller cancelled, or that ran out of memory or
- * had wrong words, is no failure. Providers are told apart by their names. A check whose state
- * differs from the reading before is told as the event health.changed, and so is the whole; before
- * the first reading all counts as ok. `params` NULL for the defaults; `health` receives the
- * reading, to be freed with conv_health_free; NULL after a failure; `error` may be NULL. CONV_OK:
- * it was read, whatever it says. CONV_INVALID_ARGUMENT, CONV_STATE (closing or forked),
- * CONV_NO_MEMORY. Thread: any; one reading at a time, others wait for it. Round trips: 4. */
+ * waits for longer than journal_age_ms, there are dead letters, or nine tenths of journal_bytes
+ * are full; failing: the file can't be read; unknown without one, or when it was in use for all of
+ * the second that counting waits), "tracker" (degraded: ten times as many records are buffered as
+ * start a flush, and at least 1000), "provider" (how turns and summaries got on with it, nobody is
+ * asked for this; degraded: the last three calls to one of the providers or more have failed, or
+ * the last conv_health_check_provider did, until that provider's next answer; never failing,
+ * because a turn without an answer is saved all the same; unknown: none is configured and none was
+ * asked). A call that the caller cancelled, or that ran out of memory or had wrong words, is no
+ * failure. Providers are told apart by their names. A check whose state differs from the reading
+ * before is told as the event health.changed, and so is the whole; before the first reading all
+ * counts as ok. `params` NULL for the defaults; `health` receives the reading, to be freed with
+ * conv_health_free; NULL after a failure; `error` may be NULL. CONV_OK: it was read, whatever it
+ * says. CONV_INVALID_ARGUMENT, CONV_STATE (closing or forked), CONV_NO_MEMORY. Thread: any; of
+ * readings at once one after the other checks saving, as above. Round trips: 4. */
 CONV_WARN_UNUSED conv_status conv_health_read(conv_client *client, const conv_health_params *params,
                                               conv_health **health, conv_error *error);
 

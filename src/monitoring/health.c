@@ -276,6 +276,12 @@ static void check_journal(reading_run *run)
             "there is none: a store that is away is an error of each call");
         return;
     }
+    /* Others had it for all of the time: that is no word against the file. */
+    if (gauges->journal_status == CONV_TIMEOUT || gauges->journal_status == CONV_LIMIT) {
+        set(run, CONV__HEALTH_JOURNAL, CONV_HEALTH_UNKNOWN,
+            "it was in use for longer than counting may wait: look again");
+        return;
+    }
     if (!gauges->has_journal) {
         set(run, CONV__HEALTH_JOURNAL, CONV_HEALTH_FAILING, "its file can't be read");
         return;

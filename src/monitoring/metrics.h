@@ -23,7 +23,8 @@ void conv__metrics_count_turn(conv__metrics *metrics, conv_status status, int64_
 
 /* What is read at the moment, from the rooms that know it. */
 typedef struct conv__gauges {
-    bool has_journal; /* else the journal's have no samples */
+    bool has_journal;           /* else the journal's have no samples */
+    conv_status journal_status; /* why one could not be counted */
     conv__journal_counts journal;
     int64_t oldest_age_us;
     int64_t tracker_buffered;

@@ -11,6 +11,8 @@ static int code;
 static bool for_ever;
 static int calls;
 static bool failed;
+static void (*hold_sync)(void *context);
+static void *hold_context;
 
 /* SQLite's file, with the system's own right behind it. */
 typedef struct layered_file {
@@ -59,6 +61,7 @@ static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
 
 static int sync_file(sqlite3_file *file, int flags)
 {
+    if (hold_sync != NULL) hold_sync(hold_context);
     if (fails(FAILING_DISK_SYNC)) return code;
     return inner_of(file)->pMethods->xSync(inner_of(file), flags);
 }
@@ -170,6 +173,12 @@ void failing_disk_start(failing_disk_call call, int wanted, int result, bool alw
     for_ever = always;
     calls = 0;
     failed = false;
+}
+
+void failing_disk_hold_syncs(void (*hold)(void *context), void *context)
+{
+    hold_sync = hold;
+    hold_context = context;
 }
 
 bool failing_disk_has_failed(void)
