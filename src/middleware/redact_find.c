@@ -106,17 +106,30 @@ static bool parts_card(unsigned char byte, size_t group)
     return byte == ' ' || byte == '-' || (byte == '.' && group >= LEAST_GROUP);
 }
 
-/* Where the longest card number that begins at `begin` ends, or `begin`. */
+/* What payment cards begin with, and from how many digits on; 0: with this none does. 1 are times
+ * in milliseconds; of 8 and 9 (UnionPay, Troy) no card is as short as an ISBN or a telephone
+ * number. */
+static size_t least_digits(unsigned char first)
+{
+    if (first >= '2' && first <= '6') return 13;
+    return first == '8' || first == '9' ? 16 : 0;
+}
+
+/* Where the longest card number that begins at `begin` ends, or `begin`. With a single dot it is a
+ * decimal. */
 static size_t card_end(conv_bytes line, size_t begin)
 {
-    enum { LEAST = 13, MOST = 19 };
+    enum { MOST = 19 };
     unsigned char digits[MOST];
+    size_t least = least_digits(at(line, begin));
     size_t count = 0;
     size_t group = 0; /* digits since the last separator */
+    size_t dots = 0;
     size_t end = begin;
-    for (size_t i = begin; i < line.size && count < MOST; i++) {
+    for (size_t i = begin; least > 0 && i < line.size && count < MOST; i++) {
         bool between = group > 0 && parts_card(at(line, i), group);
         if (between && i + 1 < line.size && is_digit(at(line, i + 1))) {
+            if (at(line, i) == '.') dots++;
             group = 0;
             continue;
         }
@@ -124,19 +137,26 @@ static size_t card_end(conv_bytes line, size_t begin)
         group++;
         digits[count++] = (unsigned char)(at(line, i) - '0');
         bool ends = i + 1 == line.size || !is_word(at(line, i + 1));
-        if (ends && count >= LEAST && passes_luhn(digits, count)) end = i + 1;
+        if (ends && dots != 1 && count >= least && passes_luhn(digits, count)) end = i + 1;
     }
     return end;
+}
+
+/* Digits alone behind a point behind a digit. */
+static bool is_fraction(conv_bytes line, size_t begin, size_t end)
+{
+    if (begin < 2 || at(line, begin - 1) != '.' || !is_digit(at(line, begin - 2))) return false;
+    while (begin < end && is_digit(at(line, begin)))
+        begin++;
+    return begin == end;
 }
 
 void conv__find_cards(conv_bytes line, conv__marks *marks)
 {
     for (size_t i = 0; i < line.size; i++) {
-        /* What payment cards begin with (8 and 9: UnionPay, Troy); 1: times in milliseconds. */
-        if (at(line, i) == 0 || strchr("2345689", at(line, i)) == NULL) continue;
         if (i > 0 && is_word(at(line, i - 1))) continue;
         size_t end = card_end(line, i);
-        if (end == i) continue;
+        if (end == i || is_fraction(line, i, end)) continue;
         conv__marks_add(marks, i, end, "card");
         i = end - 1;
     }

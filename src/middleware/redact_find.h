@@ -28,9 +28,9 @@ void conv__marks_free(conv__marks *marks);
 /* e-mail addresses, as people write them: no quoted names, no comments. */
 void conv__find_emails(conv_bytes line, conv__marks *marks);
 
-/* Payment card numbers: 13 to 19 digits that begin with 2 to 6, 8 or 9 and pass Luhn's check
- * (ISO/IEC 7812-1), in groups or without. Between groups is one space, hyphen or, behind four
- * digits or more, dot. */
+/* Payment card numbers: 13 to 19 digits that begin with 2 to 6, or 16 to 19 that begin with 8 or 9,
+ * and pass Luhn's check (ISO/IEC 7812-1), in groups or without. Between groups is one space, hyphen
+ * or, behind four digits or more, dot; one dot alone makes a decimal. */
 void conv__find_cards(conv_bytes line, conv__marks *marks);
 
 /* Keys that carry a known prefix, and JSON web tokens. */

@@ -86,7 +86,17 @@ static void card_numbers_are_found(void **state)
         {"41.11.1111.1111.1111", NULL}, /* groups as of a date */
         {"4.11111111111116", NULL},     /* a decimal */
         {"411.111.111.111.116", NULL},  /* thousands */
-        {"7992000000000005", NULL},     /* no issuer's */
+        {"9792.0000.0000.0003", "[redacted:card]"},
+        {"9792000000000004", NULL}, /* Luhn */
+        {"8171-9999-0000-0019", NULL},
+        {"7992000000000005", NULL},  /* no issuer's */
+        {"4111.111111111111", NULL}, /* a decimal of many digits */
+        {"lat 0.4111111111111111", NULL},
+        {"1.4111 1111 1111 1111", "1.[redacted:card]"}, /* in a list */
+        {"9780316060035", NULL},                        /* an ISBN that passes */
+        {"978-0-316-06003-5", NULL},
+        {"call 8613812345678", NULL},
+        {"8171 9999 0000 0018 000", "[redacted:card] 000"},
     };
     CHECK_ALL(examples);
 }
