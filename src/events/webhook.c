@@ -16,7 +16,7 @@
 #define ACTION        "subscribe webhook"
 #define SECRET_PREFIX "whsec_"
 
-enum { MOST_TRIES = 100, DEFAULT_TIMEOUT_MS = 10000, SECRET_SIZE = 4096 };
+enum { MOST_TRIES = 100, DEFAULT_TIMEOUT_MS = 10000, SECRET_SIZE = 4096, HOST_SIZE = 64 };
 enum { FIRST_PAUSE_MS = 500, LONGEST_PAUSE_MS = 60000, LONGEST_POLL_MS = 1000 };
 
 typedef struct webhook {
@@ -215,6 +215,18 @@ static conv_status take_secret(webhook *self, const char *secret, conv_error *er
     return self->secret.failed ? conv__fail_memory(error, ACTION) : CONV_OK;
 }
 
+/* Of a URL that begins with its scheme, how many bytes are fit for an error message: scheme, host
+ * and port. Names, passwords, paths and queries may be secrets; where an "@" is, none of it is
+ * sure. */
+static int shown_size(const char *url)
+{
+    static const char host_bytes[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]";
+    const char *host = strstr(url, "://") + 3;
+    size_t size = strchr(url, '@') != NULL ? 0 : strspn(host, host_bytes);
+    return (int)(host - url) + (size < HOST_SIZE ? (int)size : HOST_SIZE);
+}
+
 /* By the parser that reads it for each request. That one takes "http:///x" for the host x. */
 static conv_status check_url(const char *text, conv_error *error)
 {
@@ -229,7 +241,8 @@ static conv_status check_url(const char *text, conv_error *error)
     curl_url_cleanup(url);
     if (code == CURLUE_OK) return CONV_OK;
     if (code == CURLUE_OUT_OF_MEMORY) return conv__fail_memory(error, ACTION);
-    return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "the URL can't be used: %s",
+    return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
+                      "the URL that begins with %.*s can't be used: %s", shown_size(text), text,
                       curl_url_strerror(code));
 }
 
