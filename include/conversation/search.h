@@ -42,9 +42,9 @@ typedef struct conv_search_params {
                                only as the last. PostgreSQL remembers where a word stands up to
                                the 256th time in a message and up to its 16,383rd word: behind
                                that "words in quotes" may not be found there, or be found though
-                               they stand apart; single words always are. Nothing
-                               else has a meaning of its own: what is neither letter nor digit only
-                               separates words */
+                               they stand apart; single words are, but for those of more than
+                               2,046 bytes, which it finds nowhere. Nothing else has a meaning of
+                               its own: what is neither letter nor digit only separates words */
     const char *session_id; /* only in this session; any string */
     const char *user_id;    /* only in sessions of this user; any string */
     conv_archived archived;

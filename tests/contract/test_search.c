@@ -155,6 +155,31 @@ static void long_queries_have_a_sensible_answer(void **state)
     conv_search_page_free(page);
 }
 
+/* PostgreSQL's index holds no word of more than 2,046 bytes; the words around it are found, and it
+ * must not be left out of a query. */
+static void a_word_of_any_length_must_be_in_the_message(void **state)
+{
+    (void)state;
+    static char word[3000];
+    static char query[4000];
+    bool is_sqlite = strcmp(test_store_kind(), "sqlite") == 0;
+    for (size_t size = 2046; size < sizeof word; size += 953) {
+        size_t wanted = size == 2046 || is_sqlite ? 1 : 0;
+        memset(word, 'w', size);
+        snprintf(query, sizeof query, "early%zu %s late%zu", size, word, size);
+        save("word", "u", conv_text(query), "late2046 late2999", 2600 + (int64_t)size);
+        snprintf(query, sizeof query, "early%zu late%zu", size, size);
+        assert_int_equal(hits(query), 1);
+        snprintf(query, sizeof query, "late%zu %s", size, word);
+        assert_int_equal(hits(query), wanted);
+        snprintf(query, sizeof query, "\"%s late%zu\"", word, size);
+        assert_int_equal(hits(query), wanted);
+    }
+    memset(word, 'v', sizeof word - 1);
+    snprintf(query, sizeof query, "%s* late2046", word);
+    assert_int_equal(hits(query), 0);
+}
+
 static void a_hit_says_where_it_stands(void **state)
 {
     (void)state;
@@ -309,6 +334,7 @@ int main(void)
         cmocka_unit_test(only_the_last_word_of_a_phrase_may_go_on),
         cmocka_unit_test(hostile_queries_have_a_sensible_answer),
         cmocka_unit_test(long_queries_have_a_sensible_answer),
+        cmocka_unit_test(a_word_of_any_length_must_be_in_the_message),
         cmocka_unit_test(a_hit_says_where_it_stands),
         cmocka_unit_test(parts_are_found_and_the_largest_text_too),
         cmocka_unit_test(pages_hold_each_hit_once_newest_first),

@@ -7,7 +7,8 @@
 #define ACTION_INDEX "index messages"
 #define ACTION_FIND  "search messages"
 
-enum { BATCHES = 8 }; /* of the queue, at once */
+enum { BATCHES = 8 };       /* of the queue, at once */
+enum { WORD_BYTES = 2046 }; /* of a lexeme, at most */
 
 /* PostgreSQL's parser would take "foo-bar.com" for a host: only letters and digits make words here,
  * as they do in SQLite's index. In a database of locale C every character beyond ASCII is a letter,
@@ -100,11 +101,23 @@ static conv_status index_some(conv__search_repository *search, conv__transaction
                                 receive_taken, more, error);
 }
 
+static bool has_too_long_word(conv_bytes words)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < words.size && size <= WORD_BYTES; i++)
+        size = words.data[i] == ' ' ? 0 : size + 1;
+    return size > WORD_BYTES;
+}
+
 /* 'foo' <-> 'bar':* - one word after the other, because ":*" behind 'foo bar' makes a prefix of
- * each.
+ * each. A word that no index holds is in no message; to_tsquery would leave it out and find more.
  */
 static void append_term(conv__buffer *text, const conv__search_term *term)
 {
+    if (has_too_long_word(term->words)) {
+        conv__buffer_append_text(text, "('a' & !'a')");
+        return;
+    }
     conv__buffer_append_text(text, "'");
     for (size_t i = 0; i < term->words.size; i++) {
         if (term->words.data[i] == ' ')
