@@ -112,7 +112,7 @@ static void save_batch(conv__async *async, submission **batch, size_t count, int
         saves[i] = &batch[i]->save;
         saves[i]->deadline_ns = deadline;
     }
-    conv__saving_save_many(async->client->saving, saves, count);
+    conv__saving_save_many(async->client->saving, saves, count, false);
 }
 
 static void tell_readable(conv__async *async)

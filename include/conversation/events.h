@@ -127,12 +127,13 @@ typedef conv_status (*conv_event_handler)(void *context, const conv_event *event
 typedef enum conv_delivery {
     /* On the thread whose call made it true, before the call returns: of these none is lost, and
      * only this call is slowed, not those that shared its transaction. Several threads may be in
-     * the handler at once. What comes about on a thread of the library (drained from the journal,
-     * flushed usage, submitted exchanges, summaries after a turn) or within a handler reaches it
-     * through a queue, as with CONV_DELIVERY_WAIT, and can be dropped: when the handler blocks so
-     * long that queue_events wait, whoever brings one waits up to wait_ms, and after that what
-     * comes is dropped until the handler has finished an event; within a handler it is dropped at
-     * once. Counted as `dropped`. */
+     * the handler at once. What comes about within a handler, or apart from what a call itself is
+     * about, reaches the handler through a queue, as with CONV_DELIVERY_WAIT: what became of
+     * entries of the journal, tracked usage (also when conv_track_flush brings it), the usage of
+     * summaries, summaries after a turn, and submitted exchanges. These can be dropped: when the
+     * handler blocks so long that queue_events wait, whoever brings one waits up to wait_ms, and
+     * after that what comes is dropped until the handler has finished an event; within a handler,
+     * or when memory or threads run out, it is dropped at once. Counted as `dropped`. */
     CONV_DELIVERY_SYNCHRONOUS = 0,
     /* The others: on a thread of the subscription's own, one after the other, from a queue. When it
      * is full: */

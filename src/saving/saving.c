@@ -147,7 +147,7 @@ static void settle_many(conv__saving *saving, conv__save *const *saves, size_t c
     conv__release(copies);
 }
 
-void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count)
+void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count, bool here)
 {
     static const conv_error *const away[CONV__SAVE_MANY];
     conv__save *batch[CONV__SAVE_MANY];
@@ -161,7 +161,8 @@ void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size
     if (saving->params.journal != NULL) settle_many(saving, batch, together);
     int64_t store_us = (conv__monotonic_ns() - begun) / 1000;
     for (size_t i = 0; i < count; i++)
-        conv__report_save(saving->params.bus, saves[i], store_us, CONV__REPORT_APART);
+        conv__report_save(saving->params.bus, saves[i], store_us,
+                          here ? CONV__REPORT_HERE : CONV__REPORT_APART);
 }
 
 bool conv__saving_has_journal(const conv__saving *saving)

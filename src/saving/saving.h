@@ -45,10 +45,11 @@ CONV_WARN_UNUSED conv_status conv__saving_note(conv__saving *saving, const conv_
 CONV_WARN_UNUSED conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted);
 
 /* The same for exchanges that one caller brings together, none of them noted: each gets its own
- * result, and those of a session keep their order. At most CONV__SAVE_MANY; else see
- * conv__writer_save_many. */
+ * result, and those of a session keep their order. `here`: on a thread on which handlers of events
+ * may run. At most CONV__SAVE_MANY; else see conv__writer_save_many. */
 enum { CONV__SAVE_MANY = 256 };
-void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count);
+void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count,
+                            bool here);
 
 /* The circuit breaker: whether the store failed a moment ago, so that nobody should wait for it
  * before it is time to try again. `error` (may be NULL) is then filled with `action` and why it is

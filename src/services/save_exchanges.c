@@ -66,7 +66,7 @@ static void save_prepared(const conv__conversation *service, prepared *all, size
         all[i].save.deadline_ns = deadline_ns;
         if (all[i].save.status == CONV_OK) saves[together++] = &all[i].save;
     }
-    if (together > 0) conv__saving_save_many(service->saving, saves, together);
+    if (together > 0) conv__saving_save_many(service->saving, saves, together, true);
 }
 
 static conv_status give_results(const prepared *all, size_t count, conv_exchange_result *results,

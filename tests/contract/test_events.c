@@ -35,6 +35,8 @@ static conv_event told[KEPT];
 static int told_count;
 static bool looks_into_store;
 static atomic_int untrue;
+static pthread_t testing;
+static atomic_int elsewhere; /* told on other threads than the test's own */
 
 /* A synchronous handler that asks the store whether what it hears is so. */
 static conv_status hear(void *context, const conv_event *event)
@@ -47,6 +49,7 @@ static conv_status hear(void *context, const conv_event *event)
         if (conv_session_get(client, id, &page, NULL) != CONV_OK) atomic_fetch_add(&untrue, 1);
         conv_session_page_free(page);
     }
+    if (!pthread_equal(pthread_self(), testing)) atomic_fetch_add(&elsewhere, 1);
     pthread_mutex_lock(&told_lock);
     if (told_count < KEPT) told[told_count] = *event;
     told_count++;
@@ -112,6 +115,8 @@ static int setup(void **state)
     chain_count = 0;
     looks_into_store = false;
     atomic_store(&untrue, 0);
+    testing = pthread_self();
+    atomic_store(&elsewhere, 0);
     return 0;
 }
 
@@ -300,6 +305,30 @@ static void submitted_exchanges_are_told_too(void **state)
     }
     wait_for(CONV_EVENT_EXCHANGE_SAVED, 20);
     assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
+    contract_client_close(&client);
+}
+
+/* Of these none goes through the queue, which could lose it. */
+static void exchanges_saved_together_are_told_before_the_call_returns(void **state)
+{
+    (void)state;
+    enum { TOGETHER = 40 };
+    conv_error error;
+    conv_exchange exchanges[TOGETHER];
+    conv_exchange_result results[TOGETHER];
+    conv_message messages[2] = {{.role = CONV_ROLE_USER, .content = conv_text(SECRET_TEXT)},
+                                {.role = CONV_ROLE_ASSISTANT, .content = conv_text("yes")}};
+    for (int i = 0; i < TOGETHER; i++) {
+        exchanges[i] = (conv_exchange)CONV_EXCHANGE_INIT;
+        exchanges[i].session_id = "s-7";
+        exchanges[i].messages = messages;
+        exchanges[i].message_count = 2;
+    }
+    open_client(false);
+    assert_ok(conv_save_exchanges(client, exchanges, TOGETHER, results, &error), error);
+    assert_int_equal(count_of(CONV_EVENT_EXCHANGE_SAVED), TOGETHER);
+    assert_int_equal(count_of(CONV_EVENT_SESSION_CREATED), 1);
+    assert_int_equal(atomic_load(&elsewhere), 0);
     contract_client_close(&client);
 }
 
@@ -499,6 +528,7 @@ int main(void)
         TEST(tracked_usage_is_told_when_it_is_in_the_store),
         TEST(the_log_has_a_line_for_each_and_no_text),
         TEST(submitted_exchanges_are_told_too),
+        TEST(exchanges_saved_together_are_told_before_the_call_returns),
         TEST(a_handler_can_not_close_the_client),
         TEST(a_webhook_wants_a_url_that_can_be_used),
         TEST(wrong_settings_are_refused),

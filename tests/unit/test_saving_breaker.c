@@ -69,7 +69,7 @@ static void two_of_a_session_keep_their_order_when_the_first_tries(void **state)
     for (int i = 0; i < 2; i++)
         saves[i] = (conv__save){
             .exchange = &exchanges[i], .in_order = true, .deadline_ns = conv__deadline_in_ms(5000)};
-    conv__saving_save_many(saving, both, 2);
+    conv__saving_save_many(saving, both, 2, true);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(saves[i].status, CONV_OK);
         assert_true(saves[i].journaled);
