@@ -34,6 +34,9 @@ forbid 'SQL belongs into src/repositories/ and src/db/' \
 # shellcheck disable=SC2046,SC2086
 forbid 'the library never writes to the terminal' '(^|[^A-Za-z0-9_])(printf|puts|perror|fprintf\(stderr)' \
     $(printf '%s\n' $files | grep -vE '^src/(cli|server)/|^include/')
+# shellcheck disable=SC2046,SC2086
+forbid 'conv__thread_start starts threads that leave signals to the application' 'pthread_create\(' \
+    $(printf '%s\n' $files | grep -vE '^src/(cli/|server/|core/thread\.c$)')
 
 [ $status = 0 ] && echo "$(printf '%s\n' "$files" | grep -c .) files keep the rules"
 exit $status

@@ -42,6 +42,10 @@ refused src/saving/a.c '/* A. */
 run("BEGIN");'
 refused src/core/a.c '/* A. */
 fprintf(stderr, "oh");'
+refused src/services/a.c '/* A. */
+pthread_create(&thread, NULL, run, self);'
+accepted src/core/thread.c '/* A. */
+pthread_create(&thread, NULL, run, self);'
 accepted src/repositories/postgres/a.c '/* A. */
 const char *sql = "SELECT 1";'
 accepted src/cli/a.c '/* A. */
