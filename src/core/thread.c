@@ -36,3 +36,35 @@ bool conv__condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int6
     struct timespec until = {deadline_ns / 1000000000, deadline_ns % 1000000000};
     return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
 }
+
+void conv__timed_lock_init(conv__timed_lock *lock)
+{
+    pthread_mutex_init(&lock->mutex, NULL);
+    conv__condition_init(&lock->released);
+    lock->taken = false;
+}
+
+void conv__timed_lock_destroy(conv__timed_lock *lock)
+{
+    pthread_cond_destroy(&lock->released);
+    pthread_mutex_destroy(&lock->mutex);
+}
+
+bool conv__timed_lock_take(conv__timed_lock *lock, int64_t deadline_ns)
+{
+    pthread_mutex_lock(&lock->mutex);
+    bool free = true;
+    while (free && lock->taken)
+        free = conv__condition_wait(&lock->released, &lock->mutex, deadline_ns);
+    if (free) lock->taken = true;
+    pthread_mutex_unlock(&lock->mutex);
+    return free;
+}
+
+void conv__timed_lock_release(conv__timed_lock *lock)
+{
+    pthread_mutex_lock(&lock->mutex);
+    lock->taken = false;
+    pthread_cond_signal(&lock->released);
+    pthread_mutex_unlock(&lock->mutex);
+}

@@ -37,10 +37,9 @@ const char *conv__health_check_name(int check)
 
 struct conv__health {
     conv__health_sources sources;
-    conv__probe probe;    /* of whoever has set `probing` */
+    conv__timed_lock one_at_a_time; /* of the probe */
+    conv__probe probe;
     pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t probed;
-    bool probing;
     conv_health_state last[CONV__HEALTH_CHECKS];
     conv_health_state last_overall;
 };
@@ -55,8 +54,8 @@ conv__health *conv__health_create(const conv__health_sources *sources)
     conv__health *made = conv__allocate(sizeof *made);
     if (made == NULL) return NULL;
     made->sources = *sources;
+    conv__timed_lock_init(&made->one_at_a_time);
     pthread_mutex_init(&made->lock, NULL);
-    conv__condition_init(&made->probed);
     return made;
 }
 
@@ -64,7 +63,7 @@ void conv__health_free(conv__health *health, int64_t deadline_ns)
 {
     if (health == NULL) return;
     (void)!conv__probe_clean(&health->probe, health->sources.saving, deadline_ns, NULL);
-    pthread_cond_destroy(&health->probed);
+    conv__timed_lock_destroy(&health->one_at_a_time);
     pthread_mutex_destroy(&health->lock);
     conv__release(health);
 }
@@ -115,27 +114,6 @@ void conv__health_last(conv__health *health, conv_health_state states[CONV__HEAL
     pthread_mutex_unlock(&health->lock);
 }
 
-/* One at a time; false when the others took all of the time. */
-static bool begin_probe(conv__health *health, int64_t deadline_ns)
-{
-    bool in_time = true;
-    pthread_mutex_lock(&health->lock);
-    while (health->probing && in_time)
-        in_time = conv__condition_wait(&health->probed, &health->lock, deadline_ns);
-    bool begun = !health->probing;
-    if (begun) health->probing = true;
-    pthread_mutex_unlock(&health->lock);
-    return begun;
-}
-
-static void end_probe(conv__health *health)
-{
-    pthread_mutex_lock(&health->lock);
-    health->probing = false;
-    pthread_cond_signal(&health->probed);
-    pthread_mutex_unlock(&health->lock);
-}
-
 static conv_status run_probe(conv__health *health, int64_t timeout_ms, conv_save_latency *latency,
                              conv_error *error)
 {
@@ -144,13 +122,13 @@ static conv_status run_probe(conv__health *health, int64_t timeout_ms, conv_save
                           "the client was opened with read_only and saves nothing");
     int64_t deadline =
         conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : (int64_t)DEFAULT_TIMEOUT_MS);
-    if (!begin_probe(health, deadline))
+    if (!conv__timed_lock_take(&health->one_at_a_time, deadline))
         return conv__fail(error, CONV_TIMEOUT, "check saving",
                           "another check was under way for all of the time: the store is slow, or "
                           "the time limit is short");
     conv_status status =
         conv__probe_run(&health->probe, health->sources.saving, deadline, latency, error);
-    end_probe(health);
+    conv__timed_lock_release(&health->one_at_a_time);
     return status;
 }
 

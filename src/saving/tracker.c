@@ -26,8 +26,7 @@ struct conv__tracker {
     conv__tracker_params params;
     pthread_mutex_t lock; /* of the half being filled, of all numbers, and of what follows */
     pthread_cond_t wake;
-    pthread_cond_t flushed; /* a flush has ended */
-    bool flushing;          /* one at a time; the half that is not filled, and `held`, are its */
+    conv__timed_lock flushing; /* one at a time; the half that is not filled, and `held`, are its */
     pthread_t thread;
     bool has_thread;
     bool stopping;
@@ -139,26 +138,6 @@ static half *other_half(conv__tracker *tracker)
     return tracker->filling == &tracker->halves[0] ? &tracker->halves[1] : &tracker->halves[0];
 }
 
-/* One flush at a time: waits for the one under way. False when the deadline has passed. */
-static bool begin_flush(conv__tracker *tracker, int64_t deadline_ns)
-{
-    pthread_mutex_lock(&tracker->lock);
-    bool free = true;
-    while (free && tracker->flushing)
-        free = conv__condition_wait(&tracker->flushed, &tracker->lock, deadline_ns);
-    if (free) tracker->flushing = true;
-    pthread_mutex_unlock(&tracker->lock);
-    return free;
-}
-
-static void end_flush(conv__tracker *tracker)
-{
-    pthread_mutex_lock(&tracker->lock);
-    tracker->flushing = false;
-    pthread_cond_signal(&tracker->flushed);
-    pthread_mutex_unlock(&tracker->lock);
-}
-
 /* With the lock held. */
 static size_t count(const conv__tracker *tracker)
 {
@@ -256,11 +235,11 @@ static conv_status tell_records(conv__tracker *tracker, conv_error *error)
     return CONV_OK;
 }
 
-/* `begun`: end_flush must follow. */
+/* `begun`: the lock is to be released. */
 static conv_status flush_now(conv__tracker *tracker, int64_t deadline_ns, bool *begun,
                              conv_error *error)
 {
-    *begun = begin_flush(tracker, deadline_ns);
+    *begun = conv__timed_lock_take(&tracker->flushing, deadline_ns);
     if (*begun) return flush_all(tracker, deadline_ns, true, error);
     return conv__fail(error, CONV_TIMEOUT, ACTION,
                       "another flush was still waiting for the store when the time was up");
@@ -275,7 +254,7 @@ conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, siz
     if (pending != NULL) *pending = count(tracker);
     if (status == CONV_OK) status = tell_records(tracker, error);
     pthread_mutex_unlock(&tracker->lock);
-    if (begun) end_flush(tracker);
+    if (begun) conv__timed_lock_release(&tracker->flushing);
     return status;
 }
 
@@ -303,7 +282,7 @@ conv_status conv__tracker_flush_user(conv__tracker *tracker, conv_uuid user_id, 
                       "the cause");
         pthread_mutex_unlock(&tracker->lock);
     }
-    if (begun) end_flush(tracker);
+    if (begun) conv__timed_lock_release(&tracker->flushing);
     return status;
 }
 
@@ -349,10 +328,10 @@ static bool wait_until_due(conv__tracker *tracker, bool failed)
 static bool flush_by_itself(conv__tracker *tracker)
 {
     int64_t deadline_ns = conv__deadline_in_ms(tracker->params.store_timeout_ms);
-    if (!begin_flush(tracker, deadline_ns)) return false;
+    if (!conv__timed_lock_take(&tracker->flushing, deadline_ns)) return false;
     bool with_held = conv__deadline_passed(tracker->retry_held_at_ns);
     conv_status status = flush_all(tracker, deadline_ns, with_held, NULL);
-    end_flush(tracker);
+    conv__timed_lock_release(&tracker->flushing);
     return status == CONV_OK;
 }
 
@@ -393,7 +372,7 @@ static void destroy(conv__tracker *tracker)
         conv__tracker_half_free(&tracker->halves[i]);
     conv__tracker_half_free(&tracker->held);
     pthread_cond_destroy(&tracker->wake);
-    pthread_cond_destroy(&tracker->flushed);
+    conv__timed_lock_destroy(&tracker->flushing);
     pthread_mutex_destroy(&tracker->lock);
     conv__release(tracker);
 }
@@ -410,7 +389,7 @@ conv_status conv__tracker_create(const conv__tracker_params *params, conv__track
     made->held.spool.descriptor = -1;
     pthread_mutex_init(&made->lock, NULL);
     conv__condition_init(&made->wake);
-    conv__condition_init(&made->flushed);
+    conv__timed_lock_init(&made->flushing);
     conv_status status = open_spools(made, error);
     if (status == CONV_OK && !conv__thread_start(&made->thread, run, made))
         status = conv__fail(error, CONV_NO_MEMORY, ACTION, "no thread can be started");
@@ -432,7 +411,8 @@ size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns, bool *sp
     pthread_cond_signal(&tracker->wake);
     pthread_mutex_unlock(&tracker->lock);
     pthread_join(tracker->thread, NULL);
-    if (begin_flush(tracker, deadline_ns)) (void)flush_all(tracker, deadline_ns, true, NULL);
+    if (conv__timed_lock_take(&tracker->flushing, deadline_ns))
+        (void)flush_all(tracker, deadline_ns, true, NULL);
     size_t pending = count(tracker) + tracker->refused;
     *spooled = tracker->params.spool != NULL;
     destroy(tracker);
