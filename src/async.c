@@ -17,7 +17,7 @@
 
 #define ACTION "submit exchange"
 
-enum { MOST_HELD = 4096, MOST_BYTES = 64 << 20, BATCH_BYTES = 8 << 20, LEAST_MS = 1000 };
+enum { MOST_HELD = 4096, MOST_BYTES = 64 << 20, LEAST_MS = 1000 };
 
 typedef struct submission {
     struct submission *next;
@@ -89,7 +89,8 @@ static size_t take_batch(conv__async *async, submission **batch)
     size_t bytes = 0;
     while (async->waiting.first != NULL && count < CONV__SAVE_MANY) {
         const submission *next = async->waiting.first;
-        if (count > 0 && (bytes + next->bytes > BATCH_BYTES || has_key(batch, count, next))) break;
+        if (count > 0 && (bytes + next->bytes > CONV__BATCH_BYTES || has_key(batch, count, next)))
+            break;
         bytes += next->bytes;
         batch[count++] = take_first(&async->waiting);
     }

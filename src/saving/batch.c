@@ -260,16 +260,16 @@ static size_t save_some(conv__store *store, conv__save **saves, size_t count,
 
 void conv__batch_save(conv__store *store, conv__save **saves, size_t count)
 {
+    if (count > 1 && bytes_of(saves, count) > CONV__BATCH_BYTES) {
+        save_apart(store, saves, count);
+        return;
+    }
     const conv__exchange **exchanges = conv__allocate(count * sizeof *exchanges);
     conv__save_result *results = conv__allocate(count * sizeof *results);
     if (exchanges == NULL || results == NULL) {
         conv_error error;
         conv__fail_memory(&error, ACTION);
         fail_all(saves, count, &error);
-        count = 0;
-    }
-    if (count > 1 && bytes_of(saves, count) > CONV__BATCH_BYTES) {
-        save_apart(store, saves, count);
         count = 0;
     }
     for (size_t settled = 0; settled < count;)

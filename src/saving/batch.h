@@ -39,12 +39,12 @@ typedef struct conv__save {
 /* What one transaction holds at most; a single exchange may be larger. */
 #define CONV__BATCH_BYTES ((size_t)8 << 20)
 
-/* Saves all in one transaction, or in halves where they are larger than one may be, and settles each: CONV_OK, CONV_CONFLICT, or the failure that
- * concerns it. An exchange that the store refuses is found by halving the batch; the others commit.
- * What can be retried is, until its own deadline. When one fails because the store is away, those
- * behind it are not tried any more: a session must not skip one of its exchanges. With `in_order`
- * that holds also for one that was refused, and its error is theirs. Keys must differ;
- * an exchange that replaces a failed one must come alone. */
+/* Saves all in one transaction, or in halves where they are larger than one may be, and settles
+ * each: CONV_OK, CONV_CONFLICT, or the failure that concerns it. An exchange that the store refuses
+ * is found by halving the batch; the others commit. What can be retried is, until its own deadline.
+ * When one fails because the store is away, those behind it are not tried any more: a session must
+ * not skip one of its exchanges. With `in_order` that holds also for one that was refused, and its
+ * error is theirs. Keys must differ; an exchange that replaces a failed one must come alone. */
 void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
 
 /* The id existed, and `state` is what it holds: success if that is this content, else

@@ -194,10 +194,10 @@ static bool send_all(flight *self, const conv__operation *first, conv__bracket b
         return false;
     for (const conv__operation *one = first; one != NULL; one = one->next)
         if (!send_step(self, STEP_EXECUTE, one->statement, one)) return false;
-    if (bracket.commit && bracket.begin == CONV__BEGIN_NOT &&
-        !send_step(self, STEP_EXECUTE, &wait_for_standbys, NULL))
-        return false;
     if (bracket.commit) {
+        if (bracket.begin == CONV__BEGIN_NOT &&
+            !send_step(self, STEP_EXECUTE, &wait_for_standbys, NULL))
+            return false;
         if (self->bytes > COMMIT_HOLD_BYTES && !flush(self)) return false;
         self->commit_sent = true;
         if (!send_step(self, STEP_COMMIT, &commit, NULL)) return false;

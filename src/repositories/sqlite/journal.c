@@ -259,11 +259,9 @@ static void read_list(conv__sqlite_query *query, size_t limit, conv__arena *aren
     conv__sqlite_bind_integer(query, (int64_t)limit + 1);
     result->entries = conv__arena_allocate(arena, limit * sizeof *result->entries);
     if (result->entries == NULL) conv__sqlite_no_memory(query);
-    while (!result->has_more && conv__sqlite_step(query)) {
-        if (result->count == limit || bytes > CONV__JOURNAL_LIST_BYTES) {
-            result->has_more = true;
-            break;
-        }
+    while (conv__sqlite_step(query)) {
+        result->has_more = result->count == limit || bytes > CONV__JOURNAL_LIST_BYTES;
+        if (result->has_more) break;
         conv__journal_entry *entry = &result->entries[result->count++];
         read_entry(query, arena, entry);
         bytes += entry->record.size;

@@ -27,9 +27,7 @@ const conv__sqlite_statement conv__sqlite_summary_statements[] = {
                      " AND summary_id = ?2"},
     [SAVE] = {"INSERT INTO chat_sessions_summary (summary_id, session_id, summary, key_points,"
               " last_position, model, log_id, originals, created_at)"
-              " SELECT ?1, session_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM chat_sessions"
-              " WHERE session_id = ?2"
-              " ON CONFLICT (summary_id) DO UPDATE SET summary_id = excluded.summary_id"},
+              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING"},
     [LIST] = {SELECT_SUMMARIES " WHERE" ONE_PAGE},
     [LIST_OF_SESSION] = {SELECT_SUMMARIES " WHERE y.session_id = ?4 AND" ONE_PAGE},
     /* The way back from a message is one, so a summary holds for every branch that its last message
