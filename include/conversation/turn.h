@@ -152,8 +152,9 @@ typedef struct conv_exchange_result {
 
 /* Saves exchanges as conv_save_exchange does each, but together: in one transaction, unless they
  * are more than 8 MiB, or the store refuses one of them; the others are then saved without it. Those of a session are saved in
- * the order given, and those behind one that is invalid or refused fail with its error, so that no
- * session skips a turn; a conflict alone keeps none back. For what comes in numbers, such as an
+ * the order given, and those behind one that is invalid or refused fail with its status and are not
+ * tried, so that no session skips a turn: give them again once that one is settled. None of them
+ * becomes a dead letter. A conflict alone keeps none back. For what comes in numbers, such as an
  * import.
  * `exchanges` borrowed for the call; `count` 1 to CONV_EXCHANGES_MOST; `results` receives `count`
  * results, unless the call itself is refused: `count` is out of range or an array is NULL

@@ -160,7 +160,7 @@ static size_t fail_late(conv__save **saves, size_t count, const conv_error *erro
 static const conv__save *find_away(conv__save *const *saves, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (saves[i]->status != CONV_OK && saves[i]->status != CONV_CONFLICT &&
+        if (saves[i]->status != CONV_OK && saves[i]->status != CONV_CONFLICT && !saves[i]->behind &&
             !conv__failure_of_row(&saves[i]->error))
             return saves[i];
     return NULL;
@@ -181,6 +181,20 @@ static const conv__save *find_before(conv__save *const *saves, size_t count, con
     return NULL;
 }
 
+void conv__save_fail_behind(conv__save *save, const conv_error *before)
+{
+    if (before->recovery == CONV_RECOVERY_OPERATOR) {
+        save->error = *before;
+    } else {
+        conv__fail(&save->error, before->status, ACTION,
+                   "not tried, because one before it in the session was not saved: %s",
+                   before->message);
+        save->error.recovery = CONV_RECOVERY_NONE;
+        save->behind = true;
+    }
+    save->status = before->status;
+}
+
 /* Moves those that must not overtake one of the first `done` behind these and fails them likewise;
  * gives how many. */
 static size_t fail_behind(conv__save **saves, size_t done, size_t count)
@@ -190,8 +204,7 @@ static size_t fail_behind(conv__save **saves, size_t done, size_t count)
         conv__save *save = saves[i];
         const conv__save *before = find_before(saves, done, save);
         if (before == NULL) continue;
-        save->status = before->status;
-        save->error = before->error;
+        conv__save_fail_behind(save, &before->error);
         /* The others keep their order. */
         memmove(saves + done + behind + 1, saves + done + behind,
                 (i - done - behind) * sizeof(conv__save *));

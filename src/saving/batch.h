@@ -26,6 +26,7 @@ typedef struct conv__save {
     int64_t deadline_ns;
     conv_status status;
     conv_error error;
+    bool behind;                /* not tried, see conv__save_fail_behind */
     bool repeated;              /* saved before, by another attempt with the same content */
     bool journaled;             /* kept in the journal instead, see conv__saving_save */
     conv__save_telling telling; /* input */
@@ -43,9 +44,15 @@ typedef struct conv__save {
  * each: CONV_OK, CONV_CONFLICT, or the failure that concerns it. An exchange that the store refuses
  * is found by halving the batch; the others commit. What can be retried is, until its own deadline.
  * When one fails because the store is away, those behind it are not tried any more: a session must
- * not skip one of its exchanges. With `in_order` that holds also for one that was refused, and its
- * error is theirs. Keys must differ; an exchange that replaces a failed one must come alone. */
+ * not skip one of its exchanges. With `in_order` that holds also for one that was refused
+ * (conv__save_fail_behind). Keys must differ; an exchange that replaces a failed one must come
+ * alone. */
 void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
+
+/* `save` must not overtake one of its session that failed with `before`: it fails with the same
+ * status and says so. What waits for a person lets it wait, too; otherwise it is no refusal of its
+ * own, so that it makes no dead letter. */
+void conv__save_fail_behind(conv__save *save, const conv_error *before);
 
 /* The id existed, and `state` is what it holds: success if that is this content, else
  * CONV_CONFLICT.

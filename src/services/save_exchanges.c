@@ -25,20 +25,20 @@ static bool same_session(const prepared *a, const prepared *b)
 }
 
 /* What is known before the store is asked: invalid, given twice, or behind one that is invalid. */
-static conv_status look_before(const prepared *all, size_t index, conv_error *error)
+static void look_before(prepared *all, size_t index)
 {
-    const prepared *self = &all[index];
+    prepared *self = &all[index];
+    conv__save *save = &self->save;
     for (size_t i = 0; i < index; i++) {
         if (!same_session(&all[i], self)) continue;
         if (all[i].save.status != CONV_OK) {
-            *error = all[i].save.error;
-            return all[i].save.status;
+            conv__save_fail_behind(save, &all[i].save.error);
+            return;
         }
         if (conv_uuid_compare(all[i].row.exchange_id, self->row.exchange_id) == 0)
-            return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
-                              "the turn id is that of another exchange of the same call");
+            save->status = conv__fail(&save->error, CONV_INVALID_ARGUMENT, ACTION,
+                                      "the turn id is that of another exchange of the same call");
     }
-    return CONV_OK;
 }
 
 static void prepare(const conv__conversation *service, const conv_exchange *exchange, prepared *all,
@@ -54,7 +54,7 @@ static void prepare(const conv__conversation *service, const conv_exchange *exch
     /* Also of one that failed: those behind it have to know. */
     if (exchange->size == sizeof *exchange && exchange->session_id != NULL)
         self->row.session.session_id = conv_uuid_ensure(conv_text(exchange->session_id));
-    if (save->status == CONV_OK) save->status = look_before(all, index, &save->error);
+    if (save->status == CONV_OK) look_before(all, index);
 }
 
 static void save_prepared(const conv__conversation *service, prepared *all, size_t count)

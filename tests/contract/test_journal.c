@@ -401,6 +401,44 @@ static void a_dead_letter_says_why_and_can_be_sent_again(void **state)
     assert_int_equal(rows("chat_exchanges"), 2);
 }
 
+/* Those behind it were not refused: sent again once it is settled, they are saved. */
+static void of_several_only_the_refused_one_is_a_dead_letter(void **state)
+{
+    (void)state;
+    enum { TOGETHER = 3 };
+    static const char *const turns[TOGETHER] = {"1", "2", "3"};
+    conv_error error;
+    conv_message messages[] = {{.role = CONV_ROLE_USER, .content = conv_text("question")}};
+    conv_exchange exchanges[TOGETHER];
+    conv_exchange_result results[TOGETHER];
+    for (int i = 0; i < TOGETHER; i++) {
+        exchanges[i] = (conv_exchange)CONV_EXCHANGE_INIT;
+        exchanges[i].session_id = "together";
+        exchanges[i].turn_id = turns[i];
+        exchanges[i].messages = messages;
+        exchanges[i].message_count = 1;
+    }
+    exchanges[0].title = "poison";
+    conv_client *client = open_client();
+    refuse_poison(true);
+    (void)!conv_save_exchanges(client, exchanges, TOGETHER, results, &error);
+    assert_int_equal(results[0].error.recovery, CONV_RECOVERY_REJECT);
+    for (int i = 1; i < TOGETHER; i++) {
+        assert_int_equal(results[i].status, results[0].status);
+        assert_non_null(strstr(results[i].error.message, "not tried"));
+        assert_null(strstr(results[i].error.message, "not tried, because one before it in the "
+                                                     "session was not saved: not tried"));
+    }
+    conv_journal_counts counts;
+    assert_ok(conv_client_journal_count(client, &counts, &error), error);
+    assert_int_equal(counts.dead, 1);
+    assert_int_equal(counts.exchanges, 0);
+    assert_ok(conv_save_exchanges(client, exchanges + 1, TOGETHER - 1, results, &error), error);
+    assert_int_equal(rows("chat_exchanges"), TOGETHER - 1);
+    refuse_poison(false);
+    assert_ok(conv_client_close(client, 1000, &error), error);
+}
+
 static void pages_follow_each_other(void **state)
 {
     (void)state;
@@ -472,6 +510,7 @@ int main(void)
         TEST(a_usage_record_may_have_the_id_of_a_turn),
         TEST(a_turn_that_was_saved_after_all_stays_as_it_is),
         TEST(a_dead_letter_says_why_and_can_be_sent_again),
+        TEST(of_several_only_the_refused_one_is_a_dead_letter),
         TEST(pages_follow_each_other),
         TEST(what_is_no_journal_is_said),
 #undef TEST

@@ -192,6 +192,8 @@ static void no_session_skips_a_refused_exchange(void **state)
         for (int i = 0; i < COUNT; i++) {
             bool fails = i >= poisoned && i % SESSIONS == poisoned % SESSIONS;
             assert_int_equal(all[i].status, fails ? CONV_BAD_DATA : CONV_OK);
+            assert_int_equal(all[i].error.recovery,
+                             i == poisoned ? CONV_RECOVERY_REJECT : CONV_RECOVERY_NONE);
             if (fails) continue;
             assert_true(committed < mock.saved_count);
             assert_int_equal(
