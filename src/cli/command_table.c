@@ -59,7 +59,8 @@ const cli_command cli_commands[] = {
     {"sessions",
      "[list] | search QUERY … | rename SESSION TITLE | tag SESSION TAG | untag SESSION TAG | "
      "archive SESSION | unarchive SESSION",
-     0, 4096, BIT(USER) | BIT(SESSION) | BIT(TAG) | BIT(ARCHIVED) | BIT(LIMIT) | FORMS,
+     0, 4096,
+     BIT(USER) | BIT(SESSION) | BIT(TAG) | BIT(ARCHIVED) | BIT(LIMIT) | BIT(JOURNAL) | FORMS,
      "list, search, rename, tag and archive sessions",
      "list shows the newest 50, or --limit N, newest change first. Ids are shown "
      "as they were given. Archived sessions are left out unless --archived asks for them.\n"
@@ -67,6 +68,9 @@ const cli_command cli_commands[] = {
      "search finds messages that hold all words of QUERY, newest first: \"words in quotes\" "
      "must stand together, word* also finds longer ones; --user and --session choose. The "
      "words of what was saved since the last search are indexed first.\n"
+     "\n"
+     "With --journal what waits there is saved before a session is renamed, tagged or archived; "
+     "the change itself is stored or not, and never waits.\n"
      "\n"
      "  conversation sessions search refund 'invoice 4711'\n"
      "  conversation sessions tag support-42 urgent\n"

@@ -62,7 +62,6 @@ static cli_exit bring_in(const cli_arguments *arguments)
     int64_t left = 0;
     cli_exit code = cli_store_open(arguments, CLI_STORE_WRITE, 1, &client);
     if (code != CLI_EXIT_OK) return code;
-    cli_signals_catch();
     if (cli_journal_await(client, &left, &error) != CONV_OK)
         code = cli_report(CLI_PART_STORE, &error);
     if (code == CLI_EXIT_OK && left > 0) {

@@ -9,6 +9,7 @@
 #include "cli/display.h"
 #include "cli/document_print.h"
 #include "cli/session_check.h"
+#include "cli/signals.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "conversation/document.h"
@@ -179,12 +180,15 @@ static cli_exit add(const cli_arguments *arguments, cli_form form)
     if (code != CLI_EXIT_OK) return code;
     self.list = cli_document_list_begin(form);
     if (self.list == NULL) return cli_store_close(self.client, CLI_EXIT_FAILED);
-    for (size_t i = 1; i < arguments->word_count && !self.stopped; i++) {
+    for (size_t i = 1; i < arguments->word_count && !self.stopped && cli_signals_caught() == 0;
+         i++) {
         cli_exit one = add_file(&self, arguments, arguments->words[i]);
         /* Of one file its own code; of many that some failed. */
         if (one != CLI_EXIT_OK)
             code = self.stopped || arguments->word_count == 2 ? one : CLI_EXIT_FAILED;
     }
+    if (cli_signals_caught() != 0 && self.added + self.repeated < arguments->word_count - 1)
+        code = cli_exit_of_signal(cli_signals_caught());
     cli_document_list_end(self.list);
     cli_note("%zu registered, %zu there already, %zu failed", self.added, self.repeated,
              self.failed);

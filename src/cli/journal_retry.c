@@ -127,7 +127,6 @@ cli_exit cli_journal_retry(const cli_arguments *arguments, int64_t entry_id)
         cli_journal_note(&before);
         return code;
     }
-    cli_signals_catch();
     int64_t left = 0;
     /* What remains is counted below; a failure of waiting or closing would say no more. */
     (void)!cli_journal_await(client, &left, NULL);

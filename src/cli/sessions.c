@@ -216,6 +216,8 @@ static const char *problem_of(const cli_arguments *arguments, const char *what)
     if (searches && arguments->word_count == 1) return "search wants a query";
     if (cli_given(arguments, CLI_OPTION_TAG) && !lists) return "--tag is for the list";
     if (cli_given(arguments, CLI_OPTION_SESSION) && !searches) return "--session is for search";
+    if (cli_given(arguments, CLI_OPTION_JOURNAL) && (lists || searches))
+        return "--journal is for what changes a session";
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/journal.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "conversation/session.h"
@@ -71,6 +72,10 @@ cli_exit cli_sessions_change(const cli_arguments *arguments)
     conv_error error = CONV_ERROR_INIT;
     cli_exit code = cli_store_open_existing(arguments, NULL, &client);
     if (code != CLI_EXIT_OK) return code;
+    if (cli_given(arguments, CLI_OPTION_JOURNAL)) {
+        int64_t left = 0; /* the session may be among what waits */
+        (void)!cli_journal_await(client, &left, NULL);
+    }
     if (apply(client, which, arguments->words[1], wanted == 3 ? arguments->words[2] : NULL,
               &error) == CONV_OK) {
         cli_note("%s", changes[which].done);
@@ -79,5 +84,5 @@ cli_exit cli_sessions_change(const cli_arguments *arguments)
         code = cli_report(error.status == CONV_INVALID_ARGUMENT ? CLI_PART_INPUT : CLI_PART_STORE,
                           &error);
     }
-    return cli_store_close(client, code);
+    return cli_store_drain(arguments, client, code);
 }

@@ -9,6 +9,7 @@
 
 #include "cli/chain.h"
 #include "cli/journal.h"
+#include "cli/signals.h"
 #include "cli/terminal.h"
 #include "conversation/store.h"
 
@@ -121,6 +122,7 @@ cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, i
     params.application = "conversation-cli";
     if (cli_chain_set(arguments, &params, error) == CONV_OK &&
         conv_client_open(&params, client, error) == CONV_OK) {
+        if (params.journal != NULL) cli_signals_catch();
         cli_journal_note_damage(params.journal, conv_client_journal_set_aside(*client));
         return CLI_EXIT_OK;
     }

@@ -22,7 +22,9 @@ bool cli_store_is_sqlite(const cli_arguments *arguments);
 bool cli_store_is_to_be_made(const cli_arguments *arguments);
 
 /* Opens the store of --store or of the environment, for writing with the journal of --journal, for
- * `connections` callers at a time. After a failure, which is reported, `client` is NULL. */
+ * `connections` callers at a time. After a failure, which is reported, `client` is NULL. With a
+ * journal the first SIGINT or SIGTERM from then on is only noted (cli/signals.h), so that the
+ * journal is drained and closed. */
 cli_exit cli_store_open(const cli_arguments *arguments, cli_store_use use, int connections,
                         conv_client **client);
 

@@ -2,15 +2,14 @@
  * no trace. */
 #include "support/test.h"
 
-#include <libpq-fe.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
 #include "support/contract_client.h"
+#include "support/lock_holder.h"
 #include "support/program.h"
 #include "support/store.h"
 
@@ -305,35 +304,6 @@ static void wrong_calls_are_refused(void **state)
     assert_string_equal(conv_health_state_name((conv_health_state)9), "unknown");
 }
 
-/* A visitor in whose transaction nobody else can save. */
-typedef struct lock_holder {
-    PGconn *postgres;
-    sqlite3 *sqlite;
-} lock_holder;
-
-static lock_holder hold_store(void)
-{
-    lock_holder holder = {NULL, NULL};
-    if (is_sqlite()) {
-        const char *path = contract_client_url() + strlen("sqlite:");
-        assert_int_equal(sqlite3_open(path, &holder.sqlite), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(holder.sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL),
-                         SQLITE_OK);
-        return holder;
-    }
-    holder.postgres = PQconnectdb(contract_client_url());
-    PGresult *result = PQexec(holder.postgres, "BEGIN; LOCK TABLE chat_exchanges");
-    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
-    PQclear(result);
-    return holder;
-}
-
-static void let_go(lock_holder *holder)
-{
-    PQfinish(holder->postgres);
-    sqlite3_close(holder->sqlite);
-}
-
 static void *check_for_long(void *context)
 {
     conv_error error;
@@ -350,14 +320,14 @@ static void waiting_for_another_check_counts_as_time(void **state)
     atomic_bool other_done = false;
     bool waited = false;
     pthread_t other;
-    lock_holder holder = hold_store();
+    lock_holder holder = lock_holder_take(contract_client_url());
     assert_int_equal(pthread_create(&other, NULL, check_for_long, &other_done), 0);
     while (!waited && !atomic_load(&other_done)) {
         conv_status status = conv_health_check_database_saves(client, 1, NULL, &error);
         waited = status == CONV_TIMEOUT && strstr(error.message, "another check") != NULL;
     }
     bool other_was_done = atomic_load(&other_done);
-    let_go(&holder);
+    lock_holder_release(&holder);
     pthread_join(other, NULL);
     assert_true(waited);
     assert_false(other_was_done);

@@ -95,6 +95,23 @@ static void what_the_store_misses_waits_and_is_brought_in(void **state)
     assert_contains(test_output, "\"repeated\": 3, \"failed\": 0, \"journaled\": 0, ");
 }
 
+static void a_session_that_waits_can_be_changed_with_its_journal(void **state)
+{
+    (void)state;
+    write_two();
+    take_away();
+    assert_int_equal(test_run("conversation replay two.jsonl --journal j.db"), 0);
+    bring_back();
+    assert_int_equal(test_run("conversation sessions tag first urgent"), 4);
+    assert_int_equal(test_run("conversation sessions --journal j.db"), 2);
+    assert_contains(test_errors, "--journal is for what changes a session");
+    assert_int_equal(test_run("conversation sessions tag first urgent --journal j.db"), 0);
+    assert_int_equal(test_run("conversation sessions --tag urgent --json"), 0);
+    assert_contains(test_output, "\"first\"");
+    assert_int_equal(test_run("conversation journal list --journal j.db"), 0);
+    assert_contains(test_errors, "the journal is empty");
+}
+
 static void entries_are_shown_dropped_and_exported(void **state)
 {
     (void)state;
@@ -376,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(what_the_store_misses_waits_and_is_brought_in),
+        TEST(a_session_that_waits_can_be_changed_with_its_journal),
         TEST(entries_are_shown_dropped_and_exported),
         TEST(an_interrupted_turn_is_listed_and_completed),
         TEST(sigterm_in_a_turn_saves_it_and_leaves_the_journal_empty),

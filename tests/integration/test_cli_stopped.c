@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/lock_holder.h"
 #include "support/program.h"
 #include "support/store.h"
 #include "support/test.h"
@@ -198,6 +199,40 @@ static void a_store_that_fails_stops_the_run(void **state)
     assert_whole(20, 2);
 }
 
+/* Whether the program has set itself to hear the signal. */
+static bool hears(pid_t pid, int signal_number)
+{
+    char path[64];
+    char line[256];
+    unsigned long long caught = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "SigCgt:", 7) == 0) caught = strtoull(line + 7, NULL, 16);
+    if (file != NULL) fclose(file);
+    return (caught >> (signal_number - 1) & 1) != 0;
+}
+
+static void a_signal_lets_a_command_with_a_journal_finish(void **state)
+{
+    (void)state;
+    pid_t pid;
+    bool heard = false;
+    assert_int_equal(test_run("conversation chat --provider echo --user u hello"), 0);
+    lock_holder holder = lock_holder_take(getenv("CONVERSATION_STORE"));
+    FILE *input = start("conversation erase --user u --yes --journal j.db", &pid);
+    for (int i = 0; i < 4000 && !heard; i++) {
+        heard = hears(pid, SIGTERM);
+        if (!heard) pause_ms(5);
+    }
+    kill(pid, SIGTERM);
+    lock_holder_release(&holder);
+    assert_int_equal(finish(input), 0);
+    assert_true(heard);
+    assert_contains(test_output, "1 session");
+    assert_int_equal(rows("chat_exchanges"), 0);
+}
+
 /* Beside the library, and from another database: one does not shut out oneself. */
 static void shut_out_everybody(void)
 {
@@ -237,6 +272,7 @@ int main(void)
         TEST(a_killed_replay_run_again_is_as_if_undisturbed),
         TEST(a_signal_lets_turns_finish_and_says_what_remains),
         TEST(a_store_that_fails_stops_the_run),
+        TEST(a_signal_lets_a_command_with_a_journal_finish),
         TEST(a_server_that_goes_away_stops_the_run),
 #undef TEST
     };
