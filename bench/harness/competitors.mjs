@@ -26,10 +26,10 @@ function hasPython(module) {
 }
 
 function ours(context, more = []) {
-    return ({ store, callers, seconds, warmup, exchanges }) =>
+    return ({ store, callers, seconds, warmup, exchanges, env }) =>
         measured(`${context.programs}/bench_exchanges`, ["--store", store, "--samples", context.samples,
             "--callers", callers, ...(exchanges ? ["--exchanges", exchanges]
-                : ["--seconds", seconds, "--warmup", warmup]), ...more]);
+                : ["--seconds", seconds, "--warmup", warmup]), ...more], { env });
 }
 
 function driver(context, command, words) {

@@ -168,6 +168,12 @@ function rest(find) {
         if (memory.exchanges >= 500000) made.push(atMost("memory_flat", "the same, its growth after the first tenth",
             Math.max(0, memory.rss_kib - memory.rss_early_kib), 2048, mib, `from ${mib(memory.rss_early_kib)}`));
     }
+    for (const [id, competitor, about] of [["memory_turns", "turn", "whole turns"],
+        ["memory_turns_journal", "turn, journal", "whole turns and the journal"]]) {
+        const turns = find.one({ group: "journal", callers: 512, competitor });
+        if (turns) made.push(atMost(id, `resident memory with 512 callers, ${about}`, turns.rss_kib, 48 * 1024, mib,
+            `after ${count(turns.saved)} turns`));
+    }
     const imported = find.one({ group: "import" });
     const limit = serverLimit(find, 32);
     if (imported && limit)

@@ -3,13 +3,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { bars, lines } from "./chart.mjs";
 import { figuresOf, finder, format } from "./figures.mjs";
+import { profileText } from "./page_profile.mjs";
+import { table } from "./table.mjs";
 
 const { count, micros, mib, times } = format;
 const KINDS = [["ours", "libconversation"], ["peer", "product, saves less"],
     ["driver", "plain driver, our transaction"], ["limit", "limit of the database"]];
-
-const table = (head, rows) => [`| ${head.join(" | ")} |`, `|${head.map(() => "---").join("|")}|`,
-    ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
 
 // What limits a line that is missed stands in bench/reasons.json, by the line's id, written by hand.
 function figuresTable(measured, root) {
@@ -100,7 +99,7 @@ const CHARTS = [
 ];
 
 function restTable({ results }) {
-    const rows = results.filter(({ group }) => !["exchanges", "profile"].includes(group))
+    const rows = results.filter(({ group }) => !["exchanges", "delete statements"].includes(group))
         .map(({ group, competitor, callers, messages, median }) => [group, competitor, String(callers),
             messages ? count(messages) : "", Object.entries(median)
                 .filter(([key]) => !["callers", "failed", "saved", "seconds", "exchanges", "journaled", "jobs"].includes(key))
@@ -128,26 +127,6 @@ function machineText({ machine }) {
             `${machine.plan.seconds} s; ${machine.minutes} minutes in all`],
     ];
     return table(["", ""], rows);
-}
-
-function profileText({ profile }) {
-    if (!profile) return "Not measured in this run.";
-    const made = [];
-    const counts = Object.entries(profile.callers);
-    if (counts.length > 0) {
-        made.push(table(["callers", "instructions for each exchange", "allocations for each exchange"],
-            counts.map(([callers, { instructions, allocations }]) => [callers, count(instructions), String(allocations)])));
-        made.push("Where the instructions go with 32 callers (callgrind, inside the callers' loop):");
-        made.push(table(["share", "function"], profile.callers[32].top.map(({ share, name }) =>
-            [`${share.toFixed(1)} %`, `\`${name}\``])));
-    }
-    if (profile.perf) {
-        made.push("Where the program's processor time goes with 32 callers (perf, its own process only):");
-        made.push(table(["share", "in", "function"], profile.perf.map(({ share, where, name }) =>
-            [`${share.toFixed(1)} %`, `\`${where}\``, `\`${name}\``])));
-    }
-    if (profile.perf_missing) made.push("perf could not count on this machine.");
-    return made.join("\n\n");
 }
 
 function put(page, name, text) {

@@ -1,7 +1,8 @@
 // Counts that do not depend on the machine's mood: instructions and allocations for each exchange; and
 // where the time goes, by perf. Each count is the difference of a long and a short run.
 import { execFileSync } from "node:child_process";
-import { query, run } from "./process.mjs";
+import { run } from "./process.mjs";
+import { measureServerProfile } from "./profile_server.mjs";
 
 const SHORT = 256;
 const LONG = 1280;
@@ -28,12 +29,16 @@ async function difference(databases, name, measure) {
     return (long - short) / (LONG - SHORT);
 }
 
+async function annotated(file) {
+    const text = await run("callgrind_annotate", ["--threshold=90", file]);
+    return { all: Number(/([\d,]+) \(100\.0%\)\s+PROGRAM TOTALS/.exec(text)[1].replaceAll(",", "")), text };
+}
+
 async function instructions(context, store, callers, count, file) {
     // Only what the callers do: not the start of the program, nor of the libraries it loads.
     await run("valgrind", ["--tool=callgrind", `--callgrind-out-file=${file}`, "--toggle-collect=call",
         ...exchanges(context, store, callers, count)]);
-    const text = await run("callgrind_annotate", ["--threshold=90", file]);
-    return { all: Number(/([\d,]+) \(100\.0%\)\s+PROGRAM TOTALS/.exec(text)[1].replaceAll(",", "")), text };
+    return annotated(file);
 }
 
 async function allocations(context, store, callers, count) {
@@ -55,15 +60,26 @@ function topOfCallgrind(text) {
         .filter(({ name }) => !["PROGRAM", "TOTALS"].includes(name)).slice(0, 14);
 }
 
-async function perf(context, store) {
+async function perf(context, store, callers) {
     const file = `${context.scratch}/perf.data`;
     await run("perf", ["record", "--event=cpu-clock", "--freq=997", "--output", file, "--",
         `${context.programs}/bench_exchanges`, "--store", store, "--samples", context.samples,
-        "--callers", "32", "--seconds", "4"]);
+        "--callers", String(callers), "--seconds", "4"]);
     const text = await run("perf", ["report", "--stdio", "--no-children", "--percent-limit=1",
         "--sort=dso,symbol", "--input", file]);
     return [...text.matchAll(/^\s+([\d.]+)%\s+(\S+)\s+\[[.k]\]\s+(\S+)/gm)].slice(0, 14)
         .map(([, share, where, name]) => ({ share: Number(share), where, name }));
+}
+
+// What one call of conv_track_usage is made of, without what carries the records to the store.
+async function tracking(context, store) {
+    const records = 20000;
+    const file = `${context.scratch}/callgrind.out`;
+    await run("valgrind", ["--tool=callgrind", `--callgrind-out-file=${file}`,
+        "--toggle-collect=conv_track_usage", `${context.programs}/bench_track`, "--store", store,
+        "--records", String(records)]);
+    const { all, text } = await annotated(file);
+    return { instructions: Math.round(all / records), top: topOfCallgrind(text) };
 }
 
 export async function measureProfile(context, databases, say) {
@@ -86,14 +102,23 @@ export async function measureProfile(context, databases, say) {
             say(`profile, ${callers} callers: ${Math.round(count)} instructions, ` +
                 `${allocated.toFixed(1)} allocations for each exchange`);
         }
-    if (has("perf")) {
+    if (has("valgrind")) {
         await databases.empty(name);
-        try {
-            result.perf = await perf(context, store);
-        } catch (error) {
-            result.perf_missing = String(error.message).slice(0, 200);
+        result.tracking = await tracking(context, store);
+        say(`profile, tracking: ${result.tracking.instructions} instructions for each call`);
+    }
+    try {
+        if (!has("perf")) throw new Error("perf is not installed");
+        result.perf = {};
+        for (const callers of [32, 512]) {
+            await databases.empty(name);
+            result.perf[callers] = await perf(context, store, callers);
         }
+    } catch (error) {
+        result.perf = null;
+        result.perf_missing = String(error.message).slice(0, 200);
     }
     await databases.drop(name);
+    result.server = await measureServerProfile(context, databases, say, result.perf !== null);
     return result;
 }

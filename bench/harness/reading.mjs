@@ -1,5 +1,5 @@
 // Reading and deleting while the tables grow.
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { createSampleTable, pgbench } from "./limits.mjs";
 import { summary } from "./interleave.mjs";
 import { measured, query, run } from "./process.mjs";
@@ -40,6 +40,19 @@ async function plainDelete(store, session) {
     return { ms: Number(/Time: ([\d.]+) ms/.exec(output)[1]) };
 }
 
+// How long the server took for each statement of a deletion, by its own log.
+async function statementsOf(databases, work) {
+    const log = `${databases.folder}/server.log`;
+    const before = statSync(log).size;
+    await work({ PGOPTIONS: "-c log_min_messages=log -c log_min_duration_statement=0" });
+    const text = readFileSync(log).subarray(before).toString();
+    const spent = new Map();
+    for (const [, ms, name] of text.matchAll(/duration: ([\d.]+) ms  (?:parse|bind|execute) (conv_\w+?)_[\da-f]{8}:/g)) {
+        spent.set(name, (spent.get(name) ?? 0) + Number(ms));
+    }
+    return [...spent].map(([name, ms]) => ({ name, ms }));
+}
+
 export async function measureReading(context, databases, plan, say) {
     const bench = `${context.programs}/bench_reading`;
     const results = [];
@@ -51,7 +64,7 @@ export async function measureReading(context, databases, plan, say) {
     for (const messages of plan.growth) {
         const sessions = Math.max(1, Math.round(messages / (2 * SESSION_EXCHANGES)));
         const name = `growth_${messages}`;
-        const store = await createGrown(context, databases, name, sessions, SESSION_EXCHANGES, 2 * plan.rounds);
+        const store = await createGrown(context, databases, name, sessions, SESSION_EXCHANGES, 2 * plan.rounds + 1);
         say(`filled ${messages} messages`);
         const [ours, plain, ourDeletes, plainDeletes] = [[], [], [], []];
         for (let round = 0; round < plan.rounds; round++) {
@@ -68,6 +81,16 @@ export async function measureReading(context, databases, plan, say) {
         add("last 50 messages", "pgbench", "limit", plain, messages);
         add("delete", "libconversation", "ours", ourDeletes, messages);
         add("delete", "plain SQL", "limit", plainDeletes, messages);
+        results.push({ group: "delete statements", competitor: "libconversation", messages,
+            statements: await statementsOf(databases, (env) => measured(bench, ["--store", store, "--delete",
+                bigSession(2 * plan.rounds)], { env })) });
+        const saves = [];
+        for (let round = 0; round < plan.rounds; round++)
+            saves.push(await measured(`${context.programs}/bench_exchanges`, ["--store", store, "--samples",
+                context.samples, "--callers", 32, "--warmup", plan.warmup, "--seconds", plan.seconds]));
+        results.push({ group: "saving while the table grows", competitor: "libconversation", kind: "ours",
+            callers: 32, messages, median: summary(saves), runs: saves });
+        say(`saving at ${messages}: ${Math.round(summary(saves).per_second)}/s`);
         await databases.drop(name);
     }
     results.push(await measureList(context, databases, bench, plan, say));

@@ -106,3 +106,26 @@ void fill_usage(conv_usage *usage, conv_bytes question, conv_bytes answer)
     usage->output_tokens = (int64_t)answer.size / 4 + 1;
     usage->latency_ms = 850;
 }
+
+size_t sample_of(const sample_set *samples, unsigned caller, uint64_t number)
+{
+    return (size_t)(caller * 7 + number) % samples->count;
+}
+
+void make_exchange(const sample_set *samples, unsigned caller, uint64_t number, one_exchange *made)
+{
+    size_t sample = sample_of(samples, caller, number);
+    made->session = uuid_of(1, caller, number / SESSION_EXCHANGES);
+    made->user = uuid_of(2, 0, caller);
+    made->messages[0] =
+        (conv_message){.role = CONV_ROLE_USER, .content = samples->questions[sample]};
+    made->messages[1] = (conv_message){.role = CONV_ROLE_ASSISTANT,
+                                       .content = samples->answers[sample],
+                                       .model = conv_text(BENCH_MODEL)};
+    made->exchange = (conv_exchange)CONV_EXCHANGE_INIT;
+    made->exchange.session_id = made->session.text;
+    made->exchange.user_id = made->user.text;
+    made->exchange.messages = made->messages;
+    made->exchange.message_count = 2;
+    fill_usage(&made->exchange.usage, made->messages[0].content, made->messages[1].content);
+}

@@ -40,4 +40,21 @@ uuid_text uuid_of(unsigned group, unsigned caller, uint64_t number);
 extern const conv_price bench_price;
 void fill_usage(conv_usage *usage, conv_bytes question, conv_bytes answer);
 
+/* Each session has so many exchanges. */
+enum { SESSION_EXCHANGES = 10 };
+
+/* Which sample is a caller's exchange of that number: all of them in turn, each caller beginning
+ * elsewhere. */
+size_t sample_of(const sample_set *samples, unsigned caller, uint64_t number);
+
+/* An exchange, and what it points to; not to be moved. */
+typedef struct one_exchange {
+    conv_exchange exchange;
+    conv_message messages[2];
+    uuid_text session;
+    uuid_text user;
+} one_exchange;
+
+void make_exchange(const sample_set *samples, unsigned caller, uint64_t number, one_exchange *made);
+
 #endif

@@ -16,7 +16,7 @@
 #include "common.h"
 #include "measure.h"
 
-enum { SESSION_EXCHANGES = 10, STACK_BYTES = 256 << 10 };
+enum { STACK_BYTES = 256 << 10 };
 
 typedef struct workload {
     conv_client *client;
@@ -41,29 +41,11 @@ typedef struct caller {
     conv_error first_error;
 } caller;
 
-/* Which sample a caller takes next: all of them, each caller beginning elsewhere. */
-static size_t sample_of(const caller *self, uint64_t number)
-{
-    return (size_t)(self->number * 7 + number) % self->run->samples.count;
-}
-
 static conv_status save(caller *self, uint64_t number, conv_reply **reply, conv_error *error)
 {
-    const sample_set *samples = &self->run->samples;
-    size_t sample = sample_of(self, number);
-    uuid_text session = uuid_of(1, self->number, number / SESSION_EXCHANGES);
-    uuid_text user = uuid_of(2, 0, self->number);
-    conv_message messages[2] = {{.role = CONV_ROLE_USER, .content = samples->questions[sample]},
-                                {.role = CONV_ROLE_ASSISTANT,
-                                 .content = samples->answers[sample],
-                                 .model = conv_text(BENCH_MODEL)}};
-    conv_exchange exchange = CONV_EXCHANGE_INIT;
-    exchange.session_id = session.text;
-    exchange.user_id = user.text;
-    exchange.messages = messages;
-    exchange.message_count = 2;
-    fill_usage(&exchange.usage, messages[0].content, messages[1].content);
-    return conv_save_exchange(self->run->client, &exchange, reply, error);
+    one_exchange made;
+    make_exchange(&self->run->samples, self->number, number, &made);
+    return conv_save_exchange(self->run->client, &made.exchange, reply, error);
 }
 
 static conv_status take_turn(caller *self, uint64_t number, conv_reply **reply, conv_error *error)
@@ -73,7 +55,8 @@ static conv_status take_turn(caller *self, uint64_t number, conv_reply **reply, 
     conv_turn turn = CONV_TURN_INIT;
     turn.session_id = session.text;
     turn.user_id = user.text;
-    turn.message = self->run->samples.questions[sample_of(self, number)];
+    turn.message =
+        self->run->samples.questions[sample_of(&self->run->samples, self->number, number)];
     turn.context_messages = self->run->context_messages;
     return conv_process_message(self->run->client, &turn, reply, error);
 }

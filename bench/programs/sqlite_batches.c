@@ -11,8 +11,6 @@
 #include "common.h"
 #include "measure.h"
 
-enum { SESSION_EXCHANGES = 10 };
-
 #define NOW  "'2026-01-02T03:04:05.000000Z'"
 #define HASH "x'00112233445566778899aabbccddeeff'"
 

@@ -3,13 +3,17 @@
 #include "fault/proxy.h"
 #include "fault/server.h"
 #include "support/failing_memory.h"
+#include "support/lock_holder.h"
 #include "support/test.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "conversation/conversation.h"
 
-enum { WARM = 8, MANY = 20, TRACKED = 500, TRACK_CHUNKS = 4 };
+enum { WARM = 8, MANY = 20, CALLERS = 32, TRACKED = 500, TRACK_CHUNKS = 4 };
 
 /* What each of many may cost at most. A change that needs more says why, and changes it here. */
 typedef struct cost {
@@ -99,7 +103,7 @@ static void check_cost(void (*once)(int number), const cost *each)
     assert_true(taken >= MANY);
 }
 
-static void save_once(int number)
+static conv_status save(int number, conv_error *failure)
 {
     conv_message messages[2] = {
         {.role = CONV_ROLE_USER, .content = conv_text("What is six times seven?")},
@@ -110,13 +114,70 @@ static void save_once(int number)
     exchange.session_id = session;
     exchange.messages = messages;
     exchange.message_count = 2;
-    assert_ok(conv_save_exchange(client, &exchange, NULL, &error), error);
+    return conv_save_exchange(client, &exchange, NULL, failure);
+}
+
+static void save_once(int number)
+{
+    assert_ok(save(number, &error), error);
 }
 
 static void an_exchange_is_one_round_trip(void **state)
 {
     (void)state;
     check_cost(save_once, &save_at_most);
+}
+
+typedef struct caller {
+    pthread_t thread;
+    int number;
+    conv_status status;
+} caller;
+
+static void *save_beside(void *context)
+{
+    caller *self = context;
+    self->status = save(self->number, NULL);
+    return NULL;
+}
+
+/* Callers whose exchanges no transaction has taken along yet. */
+static long waiting(void)
+{
+    static const char name[] = "\nconversation_writer_waiting_exchanges ";
+    conv_metrics *metrics = NULL;
+    assert_ok(conv_metrics_read(client, CONV_METRICS_PROMETHEUS, &metrics, &error), error);
+    const char *line = strstr(conv_metrics_text(metrics), name);
+    assert_non_null(line);
+    long count = strtol(line + strlen(name), NULL, 10);
+    conv_metrics_free(metrics);
+    return count;
+}
+
+/* One caller's transaction is held up by a lock; all the others come meanwhile, and go together. */
+static void callers_share_a_transaction(void **state)
+{
+    (void)state;
+    caller callers[CALLERS];
+    for (int i = 0; i < WARM; i++)
+        save_once(i);
+    lock_holder holder = lock_holder_take(server_url(store));
+    cost before = so_far();
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i].number = i;
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, save_beside, &callers[i]), 0);
+    }
+    while (waiting() < CALLERS - 1)
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    lock_holder_release(&holder);
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_int_equal(callers[i].status, CONV_OK);
+    }
+    cost after = so_far();
+    assert_int_equal(after.round_trips - before.round_trips, 2);
+    assert_int_equal(after.statements - before.statements, 2 * save_at_most.statements);
+    assert_int_equal(after.prepared - before.prepared, 0);
 }
 
 /* Each in a session of its own, so that the context has the same size. */
@@ -184,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_is_one_round_trip),
+        cmocka_unit_test(callers_share_a_transaction),
         cmocka_unit_test(a_turn_is_two_round_trips),
         cmocka_unit_test(a_page_of_history_is_one_statement),
         cmocka_unit_test(tracked_records_share_a_round_trip),

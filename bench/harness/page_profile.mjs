@@ -1,0 +1,80 @@
+// The part of BENCHMARKS.md that shows what the time goes into.
+import { format } from "./figures.mjs";
+import { table } from "./table.mjs";
+
+const { count, micros } = format;
+const shared = (share) => `${share.toFixed(1)} %`;
+
+function counts({ callers, tracking }) {
+    const made = [];
+    const measured = Object.entries(callers);
+    if (measured.length === 0) return made;
+    made.push(table(["callers", "instructions for each exchange", "allocations for each exchange"],
+        measured.map(([number, { instructions, allocations }]) => [number, count(instructions), String(allocations)])));
+    const about = measured.map(([number]) => `${number} ${number === "1" ? "caller" : "callers"}`);
+    made.push(`Where these instructions go with ${about.join(" and with ")} (callgrind, inside the callers' loop)` +
+        (tracking ? `, and the ${count(tracking.instructions)} instructions of a call of \`conv_track_usage\`:` : ":"));
+    const columns = [...measured.map(([, { top }]) => top), ...(tracking ? [tracking.top] : [])];
+    made.push(table([...about, ...(tracking ? ["tracking"] : [])],
+        Array.from({ length: Math.max(...columns.map(({ length }) => length)) }, (_, i) => columns.map((top) =>
+            (top[i] ? `${shared(top[i].share)} \`${top[i].name}\`` : "")))));
+    return made;
+}
+
+function client({ perf, perf_missing }) {
+    if (!perf) return [`perf could not count on this machine: ${perf_missing}.`];
+    const measured = Object.entries(perf);
+    const rows = Math.max(...measured.map(([, top]) => top.length));
+    return [`Where the program's processor time goes with ${measured.map(([number]) => number).join(" and with ")} ` +
+        "callers (perf, its own process only):",
+        table(measured.map(([number]) => `${number} callers`), Array.from({ length: rows }, (_, i) =>
+            measured.map(([, top]) => (top[i] ? `${shared(top[i].share)} \`${top[i].name}\` in ${top[i].where}` : ""))))];
+}
+
+// The straight line that fits best: what a transaction costs whatever is in it, and each exchange.
+function fit(sizes) {
+    const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    // Weighted so that each size counts for its own cost.
+    const weights = sizes.map(({ server_us }) => 1 / server_us ** 2);
+    const total = mean(weights);
+    const x = mean(sizes.map(({ together }, i) => together * weights[i])) / total;
+    const y = mean(sizes.map(({ server_us }, i) => server_us * weights[i])) / total;
+    const each = mean(sizes.map(({ together, server_us }, i) => weights[i] * (together - x) * (server_us - y))) /
+        mean(sizes.map(({ together }, i) => weights[i] * (together - x) ** 2));
+    return { each, fixed: y - each * x };
+}
+
+function server({ server: measured }) {
+    if (!measured) return [];
+    const { each, fixed } = fit(measured.sizes);
+    const made = [
+        "What a transaction costs the server by the exchanges in it (one caller of `conv_save_exchanges`): about " +
+            `${micros(fixed)} whatever is in it, and ${micros(each)} for each exchange.`,
+        table(["exchanges in a transaction", "the server's time for it", "for each exchange", "the caller waits, p50"],
+            measured.sizes.map(({ together, server_us, p50_us }) => [together, micros(server_us),
+                micros(server_us / together), micros(p50_us)])),
+    ];
+    const who = Object.keys(measured.shares);
+    if (who.length === 0) return made;
+    made.push("What the time of the server's sessions goes into (perf; with all that a function calls; lines with a " +
+        "dash are parts of one above; what is missing to 100 % is the protocol and what has no name):");
+    made.push(table(["", "function", ...who], measured.parts.map(([symbol, about]) => [about, `\`${symbol}\``,
+        ...who.map((name) => shared(measured.shares[name][symbol]))])));
+    return made;
+}
+
+function deletions(results) {
+    const all = results.filter(({ group }) => group === "delete statements");
+    if (all.length === 0) return [];
+    const names = [...new Set(all.flatMap(({ statements }) => statements.map(({ name }) => name)))];
+    return ["The statements of a session's deletion, 10 000 messages, in milliseconds (the server's own log; planning " +
+        "and execution):",
+    table(["statement", ...all.map(({ messages }) => `${count(messages)} messages in the table`)],
+        names.map((name) => [`\`${name}\``, ...all.map(({ statements }) =>
+            statements.find((one) => one.name === name)?.ms.toFixed(1) ?? "")]))];
+}
+
+export function profileText({ profile, results }) {
+    if (!profile) return "Not measured in this run.";
+    return [...counts(profile), ...client(profile), ...server(profile), ...deletions(results)].join("\n\n");
+}

@@ -1,0 +1,85 @@
+// Where the server's time goes: what a transaction costs by the exchanges in it, and the share of each
+// part of the server in that (perf, with everything a function calls counted as its own).
+import { setTimeout as sleep } from "node:timers/promises";
+import { createSampleTable, pgbenchExchanges } from "./limits.mjs";
+import { measured, query, run } from "./process.mjs";
+import { serverMicroseconds } from "./server_time.mjs";
+
+const SIZES = [1, 2, 4, 8, 16, 32, 64, 128];
+const PERF_SECONDS = 4;
+
+// Functions of PostgreSQL that other programs may call have names in every build; each stands for a part.
+// A part that lies within another is marked.
+const PARTS = [
+    ["standard_ExecutorStart", "making the plan ready to run"],
+    ["standard_ExecutorRun", "running it: parameters taken apart, joined, numbered"],
+    ["standard_ExecutorFinish", "the INSERTs of the statement, and its triggers"],
+    ["AfterTriggerEndQuery", "– of these the trigger of the daily sums"],
+    ["ExecConstraints", "– CHECK constraints, read anew for each statement"],
+    ["ExecInsertIndexTuples", "– entries of indexes"],
+    ["heap_insert", "– rows of tables"],
+    ["standard_ExecutorEnd", "taking the plan down"],
+    ["CommitTransactionCommand", "ending the transaction"],
+    ["XLogFlush", "– of this the log brought to the disk"],
+    ["OidReceiveFunctionCall", "reading parameters from the connection"],
+    ["GetCachedPlan", "choosing the prepared plan"],
+];
+
+async function transactionSizes(context, databases, name, store, say) {
+    const made = [];
+    for (const together of SIZES) {
+        await databases.empty(name);
+        const before = serverMicroseconds(databases.folder);
+        const result = await measured(`${context.programs}/bench_together`, ["--store", store, "--samples",
+            context.samples, "--together", together, "--exchanges", together < 8 ? 3072 : 12288]);
+        await sleep(150);
+        const used = serverMicroseconds(databases.folder) - before;
+        made.push({ together, server_us: used / result.transactions, p50_us: result.p50_us });
+        say(`profile, ${together} in a transaction: ${Math.round(used / result.transactions)} µs of the server`);
+    }
+    return made;
+}
+
+const sessions = async (store, application) =>
+    (await query(store, `SELECT string_agg(pid::text, ',') FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND application_name LIKE '${application}%';`));
+
+// Shares, in percent, of the processor time of a database's sessions while somebody works.
+async function sharesOf(context, store, application, work) {
+    const file = `${context.scratch}/perf.data`;
+    const working = work();
+    await sleep(1500);
+    const pids = await sessions(store, application);
+    await run("perf", ["record", "--quiet", "--event=cpu-clock", "--freq=499", "--call-graph=dwarf,16384",
+        `--pid=${pids}`, "--output", file, "--", "sleep", String(PERF_SECONDS)]);
+    await working;
+    const text = await run("perf", ["report", "--stdio", "--children", "--call-graph=none", "--sort=symbol",
+        "--input", file]);
+    const shares = new Map([...text.matchAll(/^\s+([\d.]+)%\s+[\d.]+%\s+\[[.k]\]\s+(\S+)/gm)]
+        .map(([, share, symbol]) => [symbol, Number(share)]));
+    return Object.fromEntries(PARTS.map(([symbol]) => [symbol, shares.get(symbol) ?? 0]));
+}
+
+export async function measureServerProfile(context, databases, say, withPerf) {
+    const name = "profile_server";
+    const store = await databases.createWithSchema(name);
+    const result = { sizes: await transactionSizes(context, databases, name, store, say), parts: PARTS, shares: {} };
+    const seconds = PERF_SECONDS + 2;
+    const share = async (who, application, work) => {
+        await databases.empty(name);
+        result.shares[who] = await sharesOf(context, store, application, work);
+        say(`profile of the server: ${who}`);
+    };
+    if (withPerf) {
+        for (const callers of [1, 32, 512])
+            await share(`${callers} ${callers === 1 ? "caller" : "callers"}`, "conversation", () =>
+                measured(`${context.programs}/bench_exchanges`, ["--store", store, "--samples", context.samples,
+                    "--callers", callers, "--warmup", 1, "--seconds", seconds]));
+        await createSampleTable(store, context.pairs);
+        await share("pgbench, 1 client", "pgbench", () => pgbenchExchanges(context.root, store,
+            context.pairs.length, { callers: 1, warmup: 1, seconds }));
+    }
+    await databases.drop(name);
+    return result;
+}
