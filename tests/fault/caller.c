@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { CLOSE_MS = 30000, TOGETHER = 3 };
+
 conv_client *caller_open(const caller_params *params)
 {
     conv_error error;
@@ -23,27 +25,65 @@ conv_client *caller_open(const caller_params *params)
     return client;
 }
 
-void caller_close(conv_client *client)
+static void require(conv_status status, const conv_error *error)
 {
-    conv_error error;
-    if (conv_client_close(client, 30000, &error) == CONV_OK) return;
-    fprintf(stderr, "caller: %s: %s\n", error.action, error.message);
+    if (status == CONV_OK) return;
+    fprintf(stderr, "caller: %s: %s\n", error->action, error->message);
     exit(99);
 }
 
-static conv_status call(witness *lines, conv_client *client, const fault_turn *turn,
-                        int64_t timeout_ms, conv_error *error)
+void caller_close(conv_client *client)
 {
-    return turn->turn % 2 == 0 ? witness_save(lines, client, turn, timeout_ms, error)
-                               : witness_process(lines, client, turn, timeout_ms, error);
+    conv_error error;
+    require(conv_client_close(client, CLOSE_MS, &error), &error);
 }
 
-int caller_save(witness *lines, conv_client *client, const fault_turn *turn, int64_t timeout_ms,
-                int tries)
+void caller_end(witness *lines, conv_client *client)
+{
+    conv_error error;
+    require(witness_shut(lines, client, CLOSE_MS, &error), &error);
+}
+
+witness_call caller_way(const fault_turn *turn)
+{
+    static const witness_call ways[] = {WITNESS_SAVE, WITNESS_PROCESS, WITNESS_ASYNC,
+                                        WITNESS_PROCESS, WITNESS_TOGETHER};
+    return ways[turn->turn % (sizeof ways / sizeof ways[0])];
+}
+
+/* The turn and those that go with it. */
+static conv_status save_together(witness *lines, conv_client *client, const fault_turn *turn,
+                                 int64_t timeout_ms, conv_error *error)
+{
+    fault_turn turns[TOGETHER];
+    for (uint64_t i = 0; i < TOGETHER; i++) {
+        turns[i] = *turn;
+        turns[i].turn += i * CALLER_COMPANIONS;
+    }
+    return witness_together(lines, client, turns, TOGETHER, timeout_ms, error);
+}
+
+static conv_status call(witness *lines, conv_client *client, witness_call way,
+                        const fault_turn *turn, int64_t timeout_ms, conv_error *error)
+{
+    switch (way) {
+    case WITNESS_PROCESS:
+        return witness_process(lines, client, turn, timeout_ms, error);
+    case WITNESS_ASYNC:
+        return witness_async(lines, client, turn, timeout_ms, error);
+    case WITNESS_TOGETHER:
+        return save_together(lines, client, turn, timeout_ms, error);
+    default:
+        return witness_save(lines, client, turn, timeout_ms, error);
+    }
+}
+
+int caller_save(witness *lines, conv_client *client, witness_call way, const fault_turn *turn,
+                int64_t timeout_ms, int tries)
 {
     for (int i = 1; i <= tries; i++) {
         conv_error error;
-        if (call(lines, client, turn, timeout_ms, &error) == CONV_OK) return i;
+        if (call(lines, client, way, turn, timeout_ms, &error) == CONV_OK) return i;
         if (i == tries)
             fprintf(stderr, "caller: gave up after %d tries: %s: %s\n", i, error.action,
                     error.message);

@@ -23,9 +23,18 @@ conv_client *caller_open(const caller_params *params);
 /* Closes the client, which must have nothing left within 30 s; else ends the program. */
 void caller_close(conv_client *client);
 
+/* The same, between two lines of the witness. */
+void caller_end(witness *lines, conv_client *client);
+
+/* How a turn is saved where any way will do: by itself, with its answer, submitted, or with others,
+ * by its number. */
+witness_call caller_way(const fault_turn *turn);
+
 /* Calls until it is acknowledged; gives the number of calls, or 0 after `tries` without success.
- * Turns with an even number are saved whole, the others go through conv_process_message. */
-int caller_save(witness *lines, conv_client *client, const fault_turn *turn, int64_t timeout_ms,
-                int tries);
+ * `way` is one of those that save; WITNESS_TOGETHER saves two more turns of the session with it,
+ * whose numbers are greater by CALLER_COMPANIONS each. */
+#define CALLER_COMPANIONS (UINT64_C(1) << 40)
+int caller_save(witness *lines, conv_client *client, witness_call way, const fault_turn *turn,
+                int64_t timeout_ms, int tries);
 
 #endif

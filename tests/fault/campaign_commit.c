@@ -10,7 +10,7 @@
 #include "fault/report.h"
 #include "fault/server.h"
 
-enum { TIMEOUT_MS = 1000, TRIES = 10, TURNS_PER_SESSION = 50, SILENCE_EVERY = 40 };
+enum { TIMEOUT_MS = 1000, TRIES = 10, TURNS_PER_SESSION = 50, SILENCE_EVERY = 19 };
 
 static proxy_plan plan_of(long trial)
 {
@@ -44,14 +44,15 @@ static void run_part(campaign *run, server *store, proxy *between, const char *n
         fault_turn turn = {.session = (uint64_t)(i / TURNS_PER_SESSION), .turn = (uint64_t)i};
         proxy_plan plan = plan_of(i);
         proxy_set(between, &plan);
-        if (caller_save(lines, client, &turn, TIMEOUT_MS, TRIES) == 0) run->violations++;
+        if (caller_save(lines, client, caller_way(&turn), &turn, TIMEOUT_MS, TRIES) == 0)
+            run->violations++;
         if (!proxy_has_acted(between)) continue;
         swallowed++;
         proxy_set(between, &(proxy_plan){0});
         await_drain(client);
     }
     proxy_set(between, &(proxy_plan){0});
-    caller_close(client);
+    caller_end(lines, client);
     witness_close(lines);
     const char *journals[] = {run->journal};
     checker_params check = {.lines = run->lines,

@@ -23,7 +23,6 @@ enum {
     ALONE_PAUSE_US = 1000
 };
 
-/* The parity of their numbers: see caller_save. */
 typedef enum kind { SAVE, TURN, KINDS } kind;
 
 static const char *const directions[] = {"to the server", "to the client"};
@@ -51,22 +50,23 @@ static bool has_all_digits(const fault_turn *turn)
     return fault_usage(turn).cost_usd.low % 10 != 0;
 }
 
-static fault_turn next_turn(cutting *self, kind what)
+static fault_turn next_turn(cutting *self)
 {
     fault_turn turn;
     do {
         self->turns++;
         turn = (fault_turn){.session = self->turns / TURNS_PER_SESSION, .turn = self->turns};
-    } while (self->turns % 2 != (uint64_t)what || !has_all_digits(&turn));
+    } while (!has_all_digits(&turn));
     return turn;
 }
 
 static void save(cutting *self, kind what, bool cold, const proxy_plan *plan)
 {
-    fault_turn turn = next_turn(self, what);
+    static const witness_call ways[] = {[SAVE] = WITNESS_SAVE, [TURN] = WITNESS_PROCESS};
+    fault_turn turn = next_turn(self);
     if (cold) proxy_cut_all(self->between);
     proxy_set(self->between, plan);
-    if (caller_save(self->lines, self->client, &turn, TIMEOUT_MS, TRIES) == 0)
+    if (caller_save(self->lines, self->client, ways[what], &turn, TIMEOUT_MS, TRIES) == 0)
         self->run.violations++;
 }
 
@@ -159,7 +159,7 @@ static void run(cutting *self, const server *store, const part *what)
     measure(self);
     long trials = cut_all(self);
     proxy_set(self->between, &(proxy_plan){0});
-    caller_close(self->client);
+    caller_end(self->lines, self->client);
     witness_close(self->lines);
     const char *journals[] = {self->run.journal};
     checker_params check = {.lines = self->run.lines,

@@ -65,7 +65,11 @@ static _Noreturn void live(const campaign *run, const target *store, uint64_t fi
 {
     conv_client *client = open_client(run, store);
     witness *lines = witness_open(run->lines);
-    load_start(lines, client, THREADS, first_session, TIMEOUT_MS);
+    load_start(lines, client,
+               &(load_params){.threads = THREADS,
+                              .first_session = first_session,
+                              .timeout_ms = TIMEOUT_MS,
+                              .journaled = true});
     for (uint64_t i = 0;; i++) {
         fault_turn turn = {.session = first_session + SESSIONS / 2, .turn = i};
         (void)!witness_track(lines, client, &turn, true, NULL);
@@ -73,9 +77,17 @@ static _Noreturn void live(const campaign *run, const target *store, uint64_t fi
     }
 }
 
+/* By a client that nobody kills. */
+static void drain(const campaign *run, const target *store)
+{
+    witness *lines = witness_open(run->lines);
+    caller_end(lines, open_client(run, store));
+    witness_close(lines);
+}
+
 static checker_findings judge(const campaign *run, const target *store)
 {
-    caller_close(open_client(run, store));
+    drain(run, store);
     if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
     const char *journals[] = {run->journal};
     checker_params params = {.lines = run->lines,
@@ -116,9 +128,10 @@ static _Noreturn void act(const campaign *run, const target *store, uint64_t ses
     raise(SIGUSR1); /* from here on it is counted */
     (void)!witness_track(lines, client, &turn, true, NULL);
     (void)!witness_save(lines, client, &turn, TIMEOUT_MS, NULL);
-    turn.turn++;
-    (void)!witness_process(lines, client, &turn, TIMEOUT_MS, NULL);
-    conv_client_close(client, 5000, NULL);
+    (void)!witness_flush(lines, client, &turn, TIMEOUT_MS, NULL);
+    for (turn.turn++; turn.turn < 5; turn.turn++)
+        (void)!caller_save(lines, client, caller_way(&turn), &turn, TIMEOUT_MS, 1);
+    (void)!witness_shut(lines, client, 5000, NULL);
     _exit(0);
 }
 
@@ -167,7 +180,7 @@ static void kill_at_calls(campaign *run, target *store, const char *name, long s
         if (child == 0) act(run, store, (uint64_t)wanted);
         killed = trace(child, wanted);
         /* Else what the killed ones left would grow, and with it the way to the next call. */
-        if (++trials % TIDY_EVERY == 0) caller_close(open_client(run, store));
+        if (++trials % TIDY_EVERY == 0) drain(run, store);
     }
     checker_findings findings = judge(run, store);
     campaign_report(run, name, trials, &findings);

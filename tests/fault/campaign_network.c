@@ -132,7 +132,7 @@ static void run_part(network *self, const char *fault, void (*part)(network *), 
     part(self);
     proxy_set(self->between, &(proxy_plan){0});
     proxy_cut_all(self->between);
-    caller_close(self->client);
+    caller_end(self->lines, self->client);
     witness_close(self->lines);
     checker_findings findings = checker_run(&check);
     snprintf(name, sizeof name, "%s%s", fault, journaled ? ", journal" : "");

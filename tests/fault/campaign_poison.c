@@ -145,7 +145,7 @@ static checker_findings try_one(poisoning *self, server *store, proxy *between, 
     if (drained) proxy_cut_all(between);
     long wrong = save_all(self);
     proxy_refuse(between, false);
-    caller_close(self->client);
+    caller_end(self->lines, self->client);
     witness_close(self->lines);
     checker_findings findings = checker_run(&check);
     if (wrong > 0 || self->refused != (drained ? 0 : 1) || findings.stored != EXCHANGES - 1) {
@@ -187,7 +187,7 @@ static checker_findings mend_one(poisoning *self, server *store)
     bool others = await_stored(store, EXCHANGES - EXCHANGES / SESSIONS);
     if (!server_execute(server_url(store), "DROP TRIGGER fault_poison ON chat_messages")) exit(99);
     bool all = await_stored(store, EXCHANGES);
-    caller_close(self->client);
+    caller_end(self->lines, self->client);
     witness_close(self->lines);
     checker_findings findings = checker_run(&check);
     if (wrong > 0 || self->refused > 0 || !others || !all) {
@@ -265,7 +265,7 @@ static checker_findings track_one(poisoning *self, server *store, bool journaled
     self->lines = witness_open(self->run.lines);
     self->client = caller_open(&params);
     bool right = track_all(self, store, journaled, mended);
-    caller_close(self->client);
+    caller_end(self->lines, self->client);
     witness_close(self->lines);
     checker_findings findings = checker_run(&check);
     if (!right || findings.stored != (mended ? EXCHANGES : EXCHANGES - 1)) {

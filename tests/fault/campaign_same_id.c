@@ -72,7 +72,7 @@ static void run_process(const campaign *run, const char *store, uint64_t seed)
     }
     for (int i = 0; i < THREADS; i++)
         pthread_join(workers[i].thread, NULL);
-    conv_status status = conv_client_close(client, STORE_TIMEOUT_MS, NULL);
+    conv_status status = witness_shut(lines, client, STORE_TIMEOUT_MS, NULL);
     conv_provider_free(fault_provider());
     witness_close(lines);
     _exit(status == CONV_OK ? 0 : 1);

@@ -113,13 +113,15 @@ static void run_part(campaign *run, server *store, const char *name, fault_funct
                             .timeout_ms = TIMEOUT_MS};
     witness *lines = witness_open(run->lines);
     conv_client *client = caller_open(&params);
-    load *callers = load_start(lines, client, THREADS, 0, TIMEOUT_MS);
+    load *callers = load_start(
+        lines, client,
+        &(load_params){.threads = THREADS, .timeout_ms = TIMEOUT_MS, .journaled = journaled});
     for (long i = 0; i < trials; i++) {
         fault(run, store);
         load_await(callers, BETWEEN);
     }
     load_stop(callers);
-    caller_close(client);
+    caller_end(lines, client);
     witness_close(lines);
     const char *journals[] = {run->journal};
     checker_params check = {.lines = run->lines,

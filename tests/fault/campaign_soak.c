@@ -146,7 +146,9 @@ int main(int argc, char **argv)
     conv_client *client = caller_open(&params);
     usage *samples = calloc((size_t)run.trials, sizeof *samples);
     if (samples == NULL) return 99;
-    load *callers = load_start(lines, client, THREADS, 0, TIMEOUT_MS);
+    load *callers =
+        load_start(lines, client,
+                   &(load_params){.threads = THREADS, .timeout_ms = TIMEOUT_MS, .journaled = true});
     for (long i = 0; i < run.trials; i++) {
         sleep((unsigned)seconds);
         samples[i] = look();
@@ -159,7 +161,7 @@ int main(int argc, char **argv)
     }
     load_stop(callers);
     proxy_set(between, &(proxy_plan){0});
-    caller_close(client);
+    caller_end(lines, client);
     witness_close(lines);
     const char *journals[] = {run.journal};
     checker_params check = {.lines = run.lines,

@@ -26,14 +26,18 @@ static server *fail_over(campaign *run, server *primary, long number, witness *l
                             .connections = CONNECTIONS,
                             .timeout_ms = TIMEOUT_MS};
     conv_client *client = caller_open(&params);
-    load *callers = load_start(lines, client, THREADS, (uint64_t)number * 100000000, TIMEOUT_MS);
+    load *callers = load_start(lines, client,
+                               &(load_params){.threads = THREADS,
+                                              .first_session = (uint64_t)number * 100000000,
+                                              .timeout_ms = TIMEOUT_MS,
+                                              .journaled = journaled});
     load_await(callers, BETWEEN);
     usleep((useconds_t)(fault_random(&run->random) % 20000));
     server_end(primary, SIGKILL);
     server_promote(standby);
     load_await(callers, BETWEEN);
     load_stop(callers);
-    caller_close(client);
+    caller_end(lines, client);
     server_remove(primary);
     return standby;
 }

@@ -66,16 +66,10 @@ known *checker_find(check *self, const fault_turn *turn, bool tracked)
     return bsearch(&key, self->all, self->count, sizeof *self->all, compare_known);
 }
 
-static void take_answer(check *self, known *one, const witness_line *line)
+static void take_answer(known *one, const witness_line *line)
 {
     one->answers++;
     if (line->status == CONV_CONFLICT) one->conflicts++;
-    if (line->late_ms > 0)
-        checker_violation(self, &self->findings.late,
-                          "turn %" PRIu64 " of session %" PRIu64 " answered with status %s %lld ms "
-                          "after its limit and a second",
-                          one->turn.turn, one->turn.session,
-                          conv_status_name((conv_status)line->status), (long long)line->late_ms);
     if (line->answer == WITNESS_REFUSED) return;
     one->possible = true;
     if (line->answer != WITNESS_COMMITTED && line->answer != WITNESS_JOURNALED) return;
@@ -84,10 +78,34 @@ static void take_answer(check *self, known *one, const witness_line *line)
     one->acknowledged = true;
 }
 
+static void judge_time(check *self, const witness_line *line)
+{
+    char of[80] = "";
+    if (line->late_ms <= 0) return;
+    if (witness_has_turn(line))
+        snprintf(of, sizeof of, " turn %" PRIu64 " of session %" PRIu64, line->turn.turn,
+                 line->turn.session);
+    checker_violation(self, &self->findings.late,
+                      "%s%s ended with status %s %lld ms after its limit and a second",
+                      witness_call_name(line), of, conv_status_name((conv_status)line->status),
+                      (long long)line->late_ms);
+}
+
+/* Judges the time of all and keeps those that save or track; gives how many. */
+static size_t judge_times(check *self, witness_line *lines, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        judge_time(self, &lines[i]);
+        if (witness_has_turn(&lines[i])) lines[kept++] = lines[i];
+    }
+    return kept;
+}
+
 static void take_line(check *self, known *one, const witness_line *line)
 {
     if (line->answer != WITNESS_ATTEMPT) {
-        take_answer(self, one, line);
+        take_answer(one, line);
         return;
     }
     self->findings.calls++;
@@ -98,6 +116,7 @@ static void read_lines(check *self)
 {
     size_t count = 0;
     witness_line *lines = witness_read(self->params->lines, &count);
+    count = judge_times(self, lines, count);
     self->all = calloc(count + 1, sizeof *self->all);
     if (self->all == NULL) checker_die("reading lines", "no memory");
     qsort(lines, count, sizeof *lines, compare_lines);

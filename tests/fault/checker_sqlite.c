@@ -54,10 +54,16 @@ static bool has_record(sqlite3 *database, const fault_turn *turn)
 static void check_line(sqlite3 *database, const witness_line *line, checker_findings *findings)
 {
     bool acknowledged = line->answer == WITNESS_COMMITTED || line->answer == WITNESS_JOURNALED;
+    if (line->late_ms > 0) {
+        fprintf(stderr, "violation: %s ended %lld ms after its limit and a second\n",
+                witness_call_name(line), (long long)line->late_ms);
+        findings->late++;
+    }
+    if (!witness_has_turn(line)) return;
     if (line->answer == WITNESS_ATTEMPT) findings->calls++;
-    if (line->late_ms > 0) findings->late++;
     if (!acknowledged) return;
-    findings->acknowledged++;
+    /* A flush acknowledges once more what tracking put on the disk. */
+    if (line->call != WITNESS_TRACK || line->answer == WITNESS_JOURNALED) findings->acknowledged++;
     findings->journaled += line->answer == WITNESS_JOURNALED;
     bool stored = line->call == WITNESS_TRACK ? has_record(database, &line->turn)
                                               : has_text(database, &line->turn, false) &&

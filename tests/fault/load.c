@@ -9,7 +9,8 @@
 
 #include "fault/caller.h"
 
-enum { TRIES = 20000, TURNS_PER_SESSION = 40, MAX_THREADS = 16, WAIT_SECONDS = 120, PAUSE_US = 1000 };
+enum { TRIES = 20000, TURNS_PER_SESSION = 40, MAX_THREADS = 16, WAIT_SECONDS = 120 };
+enum { PAUSE_US = 1000, FLUSH_EVERY = 8 };
 
 typedef struct worker {
     load *owner;
@@ -21,11 +22,19 @@ struct load {
     witness *lines;
     conv_client *client;
     int64_t timeout_ms;
+    bool journaled;
     int threads;
     atomic_bool stopping;
     atomic_long acknowledged;
     worker workers[MAX_THREADS];
 };
+
+/* What becomes of it without an acknowledgement is not asked; nobody repeats it. */
+static void track(load *self, const fault_turn *turn)
+{
+    if (witness_track(self->lines, self->client, turn, self->journaled, NULL) == CONV_OK)
+        (void)!witness_flush(self->lines, self->client, turn, self->timeout_ms, NULL);
+}
 
 static void *work(void *context)
 {
@@ -33,26 +42,29 @@ static void *work(void *context)
     load *owner = self->owner;
     for (uint64_t i = 0; !atomic_load(&owner->stopping); i++) {
         fault_turn turn = {.session = self->first_session + i / TURNS_PER_SESSION, .turn = i};
-        if (caller_save(owner->lines, owner->client, &turn, owner->timeout_ms, TRIES) == 0) abort();
+        if (caller_save(owner->lines, owner->client, caller_way(&turn), &turn, owner->timeout_ms,
+                        TRIES) == 0)
+            abort();
+        if (i % FLUSH_EVERY == FLUSH_EVERY - 1) track(owner, &turn);
         atomic_fetch_add(&owner->acknowledged, 1);
         usleep(PAUSE_US); /* a journal takes more than any store could drain beside it */
     }
     return NULL;
 }
 
-load *load_start(witness *lines, conv_client *client, int threads, uint64_t first_session,
-                 int64_t timeout_ms)
+load *load_start(witness *lines, conv_client *client, const load_params *params)
 {
     load *self = calloc(1, sizeof *self);
-    if (self == NULL || threads > MAX_THREADS) abort();
+    if (self == NULL || params->threads > MAX_THREADS) abort();
     self->lines = lines;
     self->client = client;
-    self->timeout_ms = timeout_ms;
-    self->threads = threads;
+    self->timeout_ms = params->timeout_ms;
+    self->journaled = params->journaled;
+    self->threads = params->threads;
     fault_provider();
-    for (int i = 0; i < threads; i++) {
+    for (int i = 0; i < self->threads; i++) {
         self->workers[i] =
-            (worker){.owner = self, .first_session = first_session + (uint64_t)i * 1000000};
+            (worker){.owner = self, .first_session = params->first_session + (uint64_t)i * 1000000};
         if (pthread_create(&self->workers[i].thread, NULL, work, &self->workers[i]) != 0) abort();
     }
     return self;

@@ -1,5 +1,5 @@
-/* Threads that save one turn after the other, each in sessions of its own, and repeat what failed
- * until it is acknowledged. */
+/* Threads that save one turn after the other, each in sessions of its own and in all the ways there
+ * are, and repeat what failed until it is acknowledged; now and then they track and flush. */
 #ifndef TESTS_FAULT_LOAD_H
 #define TESTS_FAULT_LOAD_H
 
@@ -9,9 +9,14 @@
 
 typedef struct load load;
 
-/* `first_session`: the load's sessions have this number and higher ones. */
-load *load_start(witness *lines, conv_client *client, int threads, uint64_t first_session,
-                 int64_t timeout_ms);
+typedef struct load_params {
+    int threads;
+    uint64_t first_session; /* the load's sessions have this number and higher ones */
+    int64_t timeout_ms;     /* of the client's store */
+    bool journaled;         /* the client has a journal */
+} load_params;
+
+load *load_start(witness *lines, conv_client *client, const load_params *params);
 
 /* Turns acknowledged so far. */
 long load_acknowledged(load *self);

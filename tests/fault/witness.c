@@ -3,16 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "conversation/async.h"
 #include "conversation/tracking.h"
 #include "core/time.h"
 
-enum { GRACE_MS = 1000 };
+enum { GRACE_MS = 1000, ASYNC_MORE_MS = 1000, RESULT_SECONDS = 120 };
 
 struct witness {
     int descriptor;
@@ -75,53 +78,155 @@ static witness_line begin(witness *self, witness_call call, const fault_turn *tu
     return line;
 }
 
-static void end(witness *self, witness_line *line, witness_answer success, conv_status status,
-                const conv_error *error, int64_t limit_ms)
+/* How it ended is left to the caller. */
+static void note(witness *self, witness_line *line, witness_answer answer, conv_status status,
+                 const conv_error *error, int64_t limit_ms)
 {
     int64_t now = conv__monotonic_ns();
     int64_t late_ms = (now - line->time_ns) / 1000000 - limit_ms - GRACE_MS;
     line->late_ms = late_ms > 0 ? late_ms : 0;
     line->time_ns = now;
     line->status = (uint8_t)status;
-    line->answer = (uint8_t)(status == CONV_OK        ? success
-                             : error->outcome_unknown ? WITNESS_UNKNOWN
-                                                      : WITNESS_REFUSED);
+    line->answer = (uint8_t)answer;
     memcpy(line->sqlstate, error->sqlstate, sizeof line->sqlstate);
     witness_write(self, line);
 }
 
+static void end(witness *self, witness_line *line, witness_answer success, conv_status status,
+                const conv_error *error, int64_t limit_ms)
+{
+    witness_answer answer = status == CONV_OK        ? success
+                            : error->outcome_unknown ? WITNESS_UNKNOWN
+                                                     : WITNESS_REFUSED;
+    note(self, line, answer, status, error, limit_ms);
+}
+
+static witness_answer place(conv_saved saved)
+{
+    return saved == CONV_SAVED_JOURNALED ? WITNESS_JOURNALED : WITNESS_COMMITTED;
+}
+
 static witness_answer place_of(const conv_reply *reply)
 {
-    return reply != NULL && conv_reply_saved(reply) == CONV_SAVED_JOURNALED ? WITNESS_JOURNALED
-                                                                            : WITNESS_COMMITTED;
+    return reply == NULL ? WITNESS_COMMITTED : place(conv_reply_saved(reply));
+}
+
+/* An exchange and all that it points to. */
+typedef struct said {
+    char session_id[FAULT_ID_SIZE];
+    char turn_id[FAULT_ID_SIZE];
+    char *texts[2];
+    conv_message messages[2];
+    conv_exchange exchange;
+} said;
+
+static void say(said *self, const fault_turn *turn)
+{
+    static const conv_role roles[] = {CONV_ROLE_USER, CONV_ROLE_ASSISTANT};
+    fault_session_id(turn->session, self->session_id);
+    fault_turn_id(turn->turn, self->turn_id);
+    for (int i = 0; i < 2; i++) {
+        self->texts[i] = fault_text(turn, i == 1);
+        self->messages[i] = (conv_message){.role = roles[i], .content = conv_text(self->texts[i])};
+    }
+    self->exchange = (conv_exchange)CONV_EXCHANGE_INIT;
+    self->exchange.session_id = self->session_id;
+    self->exchange.turn_id = self->turn_id;
+    self->exchange.messages = self->messages;
+    self->exchange.message_count = 2;
+    self->exchange.usage = fault_usage(turn);
+}
+
+static void forget(said *self)
+{
+    free(self->texts[0]);
+    free(self->texts[1]);
 }
 
 conv_status witness_save(witness *self, conv_client *client, const fault_turn *turn,
                          int64_t limit_ms, conv_error *error)
 {
-    char session_id[FAULT_ID_SIZE];
-    char turn_id[FAULT_ID_SIZE];
+    said one;
     conv_error details = CONV_ERROR_INIT;
     conv_reply *reply = NULL;
-    fault_session_id(turn->session, session_id);
-    fault_turn_id(turn->turn, turn_id);
-    char *question = fault_text(turn, false);
-    char *answer = fault_text(turn, true);
-    conv_message messages[] = {{.role = CONV_ROLE_USER, .content = conv_text(question)},
-                               {.role = CONV_ROLE_ASSISTANT, .content = conv_text(answer)}};
-    conv_exchange exchange = CONV_EXCHANGE_INIT;
-    exchange.session_id = session_id;
-    exchange.turn_id = turn_id;
-    exchange.messages = messages;
-    exchange.message_count = 2;
-    exchange.usage = fault_usage(turn);
+    say(&one, turn);
     witness_line line = begin(self, WITNESS_SAVE, turn);
-    conv_status status = conv_save_exchange(client, &exchange, &reply, &details);
+    conv_status status = conv_save_exchange(client, &one.exchange, &reply, &details);
     end(self, &line, place_of(reply), status, &details, limit_ms);
     conv_reply_free(reply);
-    free(question);
-    free(answer);
+    forget(&one);
     if (error != NULL) *error = details;
+    return status;
+}
+
+conv_status witness_together(witness *self, conv_client *client, const fault_turn *turns,
+                             size_t count, int64_t limit_ms, conv_error *error)
+{
+    said all[WITNESS_TOGETHER_MOST];
+    conv_exchange exchanges[WITNESS_TOGETHER_MOST] = {0};
+    conv_exchange_result results[WITNESS_TOGETHER_MOST] = {0};
+    witness_line lines[WITNESS_TOGETHER_MOST];
+    conv_error details = CONV_ERROR_INIT;
+    for (size_t i = 0; i < count; i++) {
+        say(&all[i], &turns[i]);
+        exchanges[i] = all[i].exchange;
+    }
+    for (size_t i = 0; i < count; i++)
+        lines[i] = begin(self, WITNESS_TOGETHER, &turns[i]);
+    conv_status status = conv_save_exchanges(client, exchanges, count, results, &details);
+    for (size_t i = 0; i < count; i++) {
+        end(self, &lines[i], place(results[i].saved), results[i].status, &results[i].error,
+            limit_ms);
+        forget(&all[i]);
+    }
+    if (error != NULL) *error = details;
+    return status;
+}
+
+typedef struct waiting {
+    sem_t there;
+    conv_async_result result;
+} waiting;
+
+static void take_result(void *context, const conv_async_result *result)
+{
+    waiting *self = context;
+    self->result = *result;
+    sem_post(&self->there);
+}
+
+/* One that never comes ends the program: its campaign must not hang, nor go on without it. */
+static void await(waiting *self)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RESULT_SECONDS;
+    while (sem_timedwait(&self->there, &until) != 0)
+        if (errno != EINTR) die("a result that never came");
+}
+
+conv_status witness_async(witness *self, conv_client *client, const fault_turn *turn,
+                          int64_t limit_ms, conv_error *error)
+{
+    said one;
+    waiting wait = {.result = {.error = CONV_ERROR_INIT}};
+    conv_async_params params = CONV_ASYNC_PARAMS_INIT;
+    params.on_result = take_result;
+    params.context = &wait;
+    params.timeout_ms = limit_ms;
+    if (sem_init(&wait.there, 0, 0) != 0) die("sem_init");
+    say(&one, turn);
+    witness_line line = begin(self, WITNESS_ASYNC, turn);
+    conv_status status = conv_async_submit(client, &one.exchange, &params, &wait.result.error);
+    if (status == CONV_OK) {
+        await(&wait);
+        status = wait.result.status;
+    }
+    end(self, &line, place(wait.result.saved), status, &wait.result.error,
+        limit_ms + ASYNC_MORE_MS);
+    sem_destroy(&wait.there);
+    forget(&one);
+    if (error != NULL) *error = wait.result.error;
     return status;
 }
 
@@ -169,4 +274,49 @@ conv_status witness_track(witness *self, conv_client *client, const fault_turn *
     free(operation);
     if (error != NULL) *error = details;
     return status;
+}
+
+conv_status witness_flush(witness *self, conv_client *client, const fault_turn *tracked,
+                          int64_t timeout_ms, conv_error *error)
+{
+    conv_error details = CONV_ERROR_INIT;
+    witness_line line = begin(self, WITNESS_FLUSH, &(fault_turn){0});
+    conv_status status = conv_track_flush(client, timeout_ms, NULL, &details);
+    note(self, &line, WITNESS_ENDED, status, &details, timeout_ms);
+    if (status == CONV_OK && tracked != NULL) {
+        line.turn = *tracked;
+        line.call = WITNESS_TRACK;
+        line.answer = WITNESS_COMMITTED;
+        line.late_ms = 0;
+        witness_write(self, &line);
+    }
+    if (error != NULL) *error = details;
+    return status;
+}
+
+conv_status witness_shut(witness *self, conv_client *client, int64_t timeout_ms, conv_error *error)
+{
+    conv_error details = CONV_ERROR_INIT;
+    witness_line line = begin(self, WITNESS_SHUT, &(fault_turn){0});
+    conv_status status = conv_client_close(client, timeout_ms, &details);
+    note(self, &line, WITNESS_ENDED, status, &details, timeout_ms);
+    if (error != NULL) *error = details;
+    return status;
+}
+
+bool witness_has_turn(const witness_line *line)
+{
+    return line->call != WITNESS_FLUSH && line->call != WITNESS_SHUT;
+}
+
+const char *witness_call_name(const witness_line *line)
+{
+    static const char *const names[] = {[WITNESS_SAVE] = "saving",
+                                        [WITNESS_PROCESS] = "processing",
+                                        [WITNESS_TOGETHER] = "saving of several",
+                                        [WITNESS_ASYNC] = "submitting",
+                                        [WITNESS_TRACK] = "tracking",
+                                        [WITNESS_FLUSH] = "flushing",
+                                        [WITNESS_SHUT] = "closing"};
+    return names[line->call];
 }

@@ -10,7 +10,15 @@
 #include "conversation/client.h"
 #include "fault/content.h"
 
-typedef enum witness_call { WITNESS_SAVE, WITNESS_PROCESS, WITNESS_TRACK } witness_call;
+typedef enum witness_call {
+    WITNESS_SAVE,     /* an exchange by itself */
+    WITNESS_PROCESS,  /* a turn, with its answer */
+    WITNESS_TOGETHER, /* one of several exchanges of a call */
+    WITNESS_ASYNC,    /* submitted; it ends with its result */
+    WITNESS_TRACK,    /* a usage record */
+    WITNESS_FLUSH,    /* of tracked records: no turn of its own */
+    WITNESS_SHUT      /* the closing of a client: no turn of its own */
+} witness_call;
 
 /* How a call ended. */
 typedef enum witness_answer {
@@ -19,7 +27,8 @@ typedef enum witness_answer {
     WITNESS_JOURNALED, /* said to be on the local disk */
     WITNESS_BUFFERED,  /* taken by the tracker of a client without a journal */
     WITNESS_REFUSED,   /* a failure that says that nothing was saved */
-    WITNESS_UNKNOWN    /* a failure that leaves it open */
+    WITNESS_UNKNOWN,   /* a failure that leaves it open */
+    WITNESS_ENDED      /* a flush or a closing, with whatever status */
 } witness_answer;
 
 typedef struct witness_line {
@@ -53,6 +62,30 @@ conv_status witness_process(witness *self, conv_client *client, const fault_turn
                             int64_t timeout_ms, conv_error *error);
 conv_status witness_track(witness *self, conv_client *client, const fault_turn *turn,
                           bool journaled, conv_error *error);
+
+/* Submits an exchange and waits for its result, which has a second more than a call. The client
+ * must not be closed meanwhile. */
+conv_status witness_async(witness *self, conv_client *client, const fault_turn *turn,
+                          int64_t limit_ms, conv_error *error);
+
+/* Saves up to WITNESS_TOGETHER_MOST exchanges in one call; gives the first failure. */
+enum { WITNESS_TOGETHER_MOST = 4 };
+conv_status witness_together(witness *self, conv_client *client, const fault_turn *turns,
+                             size_t count, int64_t limit_ms, conv_error *error);
+
+/* Flushes what is tracked; a success acknowledges `tracked`, a record tracked before (NULL: none),
+ * also of a client without a journal. */
+conv_status witness_flush(witness *self, conv_client *client, const fault_turn *tracked,
+                          int64_t timeout_ms, conv_error *error);
+
+/* Closes a client. */
+conv_status witness_shut(witness *self, conv_client *client, int64_t timeout_ms, conv_error *error);
+
+/* Whether the call saves a turn or tracks it. */
+bool witness_has_turn(const witness_line *line);
+
+/* What the call is called in a message. */
+const char *witness_call_name(const witness_line *line);
 
 /* The lines by themselves, for calls made otherwise. */
 void witness_write(witness *self, const witness_line *line);
