@@ -241,6 +241,21 @@ checker_findings checker_run(const checker_params *params)
     return self.findings;
 }
 
+void checker_add(checker_findings *sum, const checker_findings *one)
+{
+    sum->calls += one->calls;
+    sum->acknowledged += one->acknowledged;
+    sum->journaled += one->journaled;
+    sum->stored += one->stored;
+    sum->waiting += one->waiting;
+    sum->dead += one->dead;
+    sum->lost += one->lost;
+    sum->doubled += one->doubled;
+    sum->half += one->half;
+    sum->late += one->late;
+    sum->wrong += one->wrong;
+}
+
 bool checker_is_clean(const checker_findings *findings)
 {
     return findings->lost == 0 && findings->doubled == 0 && findings->half == 0 &&

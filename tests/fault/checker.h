@@ -36,6 +36,9 @@ typedef struct checker_findings {
 /* Each violation is also said on stderr, the first ones of each campaign. */
 checker_findings checker_run(const checker_params *params);
 
+/* For campaigns whose trials are judged one by one. */
+void checker_add(checker_findings *sum, const checker_findings *one);
+
 /* Whether the findings hold no violation. */
 bool checker_is_clean(const checker_findings *findings);
 

@@ -87,11 +87,24 @@ checker_findings checker_run_sqlite(const char *lines, const char *store, const 
     for (size_t i = 0; i < count; i++)
         check_line(database, &all[i], &findings);
     findings.stored = number(database, "SELECT count(*) FROM chat_exchanges", NULL);
-    findings.doubled = number(
-        database, "SELECT count(content) - count(DISTINCT content) FROM chat_messages", NULL);
+    findings.doubled =
+        number(database, "SELECT count(content) - count(DISTINCT content) FROM chat_messages",
+               NULL) +
+        number(database,
+               "SELECT count(*) - count(DISTINCT operation) FROM usage_logs"
+               " WHERE operation <> 'chat'",
+               NULL);
     findings.half = number(database,
                            "SELECT count(*) FROM chat_exchanges e WHERE NOT EXISTS (SELECT 1 FROM"
                            " usage_logs u WHERE u.log_id = e.log_id)",
+                           NULL) +
+                    number(database,
+                           "SELECT count(*) FROM usage_logs u WHERE operation = 'chat' AND NOT"
+                           " EXISTS (SELECT 1 FROM chat_exchanges e WHERE e.log_id = u.log_id)",
+                           NULL) +
+                    number(database,
+                           "SELECT count(*) FROM chat_exchanges e WHERE message_count <> 2 AND"
+                           " status = 'complete'",
                            NULL) +
                     number(database,
                            "SELECT count(*) FROM chat_sessions s WHERE message_count <> (SELECT"
