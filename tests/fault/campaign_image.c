@@ -1,5 +1,6 @@
 /* What a power cut or a failing disk leaves of the journal's files: each image must open and give
- * every exchange that had been acknowledged by then, and nothing else under its name. */
+ * every exchange that had been acknowledged by then, whole and once, and nothing else under its
+ * name. The images are of one run: what was late in it is late in each row. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include "fault/report.h"
 #include "fault/witness.h"
 
-enum { EXCHANGES = 90 };
+enum { EXCHANGES = 90, TIMEOUT_MS = 100 };
 
 static void die(const char *what)
 {
@@ -40,7 +41,7 @@ static void record_run(campaign *run, const char *store)
     snprintf(url, sizeof url, "sqlite:%s", store);
     params.store = url;
     params.journal = run->journal;
-    params.store_timeout_ms = 100;
+    params.store_timeout_ms = TIMEOUT_MS;
     disk_record(run->journal);
     if (conv_client_open(&params, &client, &error) != CONV_OK) die(error.message);
     snprintf(lock_name, sizeof lock_name, "%s-lock", store);
@@ -50,18 +51,26 @@ static void record_run(campaign *run, const char *store)
     witness *lines = witness_open(run->lines);
     for (long i = 0; i < EXCHANGES; i++) {
         fault_turn turn = turn_of(i);
-        if (witness_save(lines, client, &turn, 100, &error) != CONV_OK) die(error.message);
+        if (witness_save(lines, client, &turn, TIMEOUT_MS, &error) != CONV_OK) die(error.message);
         disk_mark();
     }
-    conv_client_close(client, 0, NULL);
+    (void)!witness_shut(lines, client, 0, NULL);
     witness_close(lines);
     close(descriptor);
+}
+
+static void take(checker_findings *findings, const image_found *result)
+{
+    findings->doubled += result->doubled;
+    findings->half += result->half;
+    findings->wrong += result->wrong;
+    findings->calls++;
 }
 
 static void cut_power(campaign *run, const disk_operation *operations, size_t count,
                       const char *path)
 {
-    checker_findings findings = {0};
+    checker_findings findings = {.late = witness_late(run->lines)};
     for (long trial = 0; trial < run->trials; trial++) {
         image all = {0};
         image_found result;
@@ -74,8 +83,7 @@ static void cut_power(campaign *run, const disk_operation *operations, size_t co
         image_read(path, &result);
         for (long i = 0; i < acknowledged; i++)
             if (!result.there[i]) findings.lost++;
-        findings.wrong += result.wrong;
-        findings.calls++;
+        take(&findings, &result);
         findings.acknowledged += acknowledged;
         image_remove(path);
         image_free(&all);
@@ -88,7 +96,7 @@ static void cut_power(campaign *run, const disk_operation *operations, size_t co
 static void flip_bits(campaign *run, const disk_operation *operations, size_t count,
                       const char *path)
 {
-    checker_findings findings = {0};
+    checker_findings findings = {.late = witness_late(run->lines)};
     long missing = 0;
     for (long trial = 0; trial < run->trials; trial++) {
         image all = {0};
@@ -106,8 +114,7 @@ static void flip_bits(campaign *run, const disk_operation *operations, size_t co
             lost += !result.there[i];
         missing += lost;
         if (lost > 0 && !result.set_aside && result.unreadable == 0) findings.lost += lost;
-        findings.wrong += result.wrong;
-        findings.calls++;
+        take(&findings, &result);
         image_remove(path);
         image_free(&all);
     }
@@ -121,7 +128,7 @@ static void flip_bits(campaign *run, const disk_operation *operations, size_t co
 static void flip_log_bits(campaign *run, const disk_operation *operations, size_t count,
                           const char *path)
 {
-    checker_findings findings = {0};
+    checker_findings findings = {.late = witness_late(run->lines)};
     long last = 0;
     long noticed = 0;
     long tried = 0;
@@ -148,8 +155,7 @@ static void flip_log_bits(campaign *run, const disk_operation *operations, size_
             noticed += seen;
             if (!seen) findings.lost += lost;
             if (!seen && lost == 0) last += !result.there[acknowledged - 1];
-            findings.wrong += result.wrong;
-            findings.calls++;
+            take(&findings, &result);
             findings.acknowledged += acknowledged;
             image_remove(path);
             tried++;

@@ -289,17 +289,6 @@ static void *work(void *context)
     return NULL;
 }
 
-static long count_late(const campaign *run)
-{
-    size_t count = 0;
-    long late = 0;
-    witness_line *lines = witness_read(run->lines, &count);
-    for (size_t i = 0; i < count; i++)
-        if (lines[i].late_ms > 0) late++;
-    free(lines);
-    return late;
-}
-
 int main(int argc, char **argv)
 {
     campaign run = campaign_begin(argc, argv, (long[]){17, 1, 1});
@@ -319,7 +308,7 @@ int main(int argc, char **argv)
         sum.lost += workers[i].findings.lost;
     }
     witness_close(lines);
-    sum.late = count_late(&run);
+    sum.late = witness_late(run.lines);
     campaign_report(&run, "every SQLSTATE at every step", sum.calls, &sum);
     return campaign_end(&run);
 }

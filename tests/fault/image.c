@@ -111,6 +111,25 @@ static bool is_text(const conv_message *message, const fault_turn *turn, bool re
     return same;
 }
 
+/* An exchange with its texts, some of them, or others. */
+static void look_at_exchange(const conv_journal_entry *entry, image_found *result)
+{
+    fault_turn turn = {0};
+    bool reply = false;
+    bool known = entry->message_count > 0 && entry->messages[0].content.data != NULL &&
+                 fault_read_text(entry->messages[0].content.data, &turn, &reply) &&
+                 turn.turn < IMAGE_TURNS;
+    if (entry->message_count < 2 || (known && reply)) {
+        result->half++;
+    } else if (!known || entry->message_count > 2 || !is_text(&entry->messages[0], &turn, false) ||
+               !is_text(&entry->messages[1], &turn, true)) {
+        result->wrong++;
+    } else {
+        result->doubled += result->there[turn.turn];
+        result->there[turn.turn] = true;
+    }
+}
+
 static void look_at(const conv_journal_entry *entry, image_found *result)
 {
     fault_turn turn = {0};
@@ -119,15 +138,13 @@ static void look_at(const conv_journal_entry *entry, image_found *result)
         result->unreadable++;
     } else if (entry->kind == CONV_JOURNAL_TURN) {
         return; /* its exchange was never acknowledged */
-    } else if (entry->kind == CONV_JOURNAL_USAGE &&
+    } else if (entry->kind == CONV_JOURNAL_EXCHANGE) {
+        look_at_exchange(entry, result);
+    } else if (entry->kind == CONV_JOURNAL_USAGE && entry->usage->operation.data != NULL &&
                fault_read_text(entry->usage->operation.data, &turn, &reply) &&
                turn.turn < IMAGE_TURNS) {
+        result->doubled += result->tracked[turn.turn];
         result->tracked[turn.turn] = true;
-    } else if (entry->kind == CONV_JOURNAL_EXCHANGE && entry->message_count == 2 &&
-               fault_read_text(entry->messages[0].content.data, &turn, &reply) &&
-               turn.turn < IMAGE_TURNS && is_text(&entry->messages[0], &turn, false) &&
-               is_text(&entry->messages[1], &turn, true)) {
-        result->there[turn.turn] = true;
     } else {
         result->wrong++;
     }

@@ -43,6 +43,8 @@ void image_free(image *all);
 typedef struct image_found {
     bool there[IMAGE_TURNS];   /* as an exchange, with its whole content */
     bool tracked[IMAGE_TURNS]; /* as a usage record */
+    long doubled;              /* there or tracked once more */
+    long half;                 /* readable, and a part of an exchange */
     long wrong;                /* readable, and not what was saved */
     long unreadable;           /* found to be damaged, kept as such */
     bool set_aside;

@@ -67,6 +67,17 @@ witness_line *witness_read(const char *path, size_t *count)
     return lines;
 }
 
+long witness_late(const char *path)
+{
+    size_t count = 0;
+    long late = 0;
+    witness_line *lines = witness_read(path, &count);
+    for (size_t i = 0; i < count; i++)
+        late += lines[i].late_ms > 0;
+    free(lines);
+    return late;
+}
+
 static witness_line begin(witness *self, witness_call call, const fault_turn *turn)
 {
     witness_line line = {.turn = *turn,

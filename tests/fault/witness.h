@@ -90,6 +90,9 @@ const char *witness_call_name(const witness_line *line);
 /* The lines by themselves, for calls made otherwise. */
 void witness_write(witness *self, const witness_line *line);
 
+/* How many calls were late. */
+long witness_late(const char *path);
+
 /* All lines that are whole, in the order of writing; on the heap. */
 witness_line *witness_read(const char *path, size_t *count);
 
