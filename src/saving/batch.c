@@ -47,13 +47,14 @@ static conv_status transact(conv__store *store, conv__save **saves, size_t count
     return store->functions->commit(transaction, error);
 }
 
-static conv_status look_up(conv__store *store, int64_t deadline, const conv__exchange_key *keys,
-                           size_t count, conv__exchange_state *states, conv_error *error)
+conv_status conv__batch_look_up(conv__store *store, const conv__exchange_key *keys, size_t count,
+                                int64_t deadline_ns, conv__exchange_state *states,
+                                conv_error *error)
 {
     conv__transaction *transaction = NULL;
     conv__chat_repository *chat = store->chat;
     conv_status status =
-        store->functions->begin(store, CONV__TRANSACTION_READ, deadline, &transaction, error);
+        store->functions->begin(store, CONV__TRANSACTION_READ, deadline_ns, &transaction, error);
     if (status != CONV_OK) return status;
     status = chat->functions->find_exchanges(chat, transaction, keys, count, states, error);
     store->functions->rollback(transaction);
@@ -77,6 +78,25 @@ void conv__save_compare(conv__save *save, const conv__exchange_state *state)
     save->repeated = true;
 }
 
+bool conv__save_replaces(const conv__save *save, const conv__exchange_state *state)
+{
+    const conv__exchange *exchange = save->exchange;
+    return !save->compare_reply && exchange->status != CONV_OUTCOME_FAILED && state->found &&
+           state->status == CONV_OUTCOME_FAILED &&
+           memcmp(state->request_hash, exchange->request_hash, sizeof state->request_hash) == 0;
+}
+
+/* The failed attempt makes room; it was not seen when the turn began. */
+static void replace(conv__store *store, conv__save *save)
+{
+    const conv__exchange *given = save->exchange;
+    conv__exchange replacing = *given;
+    replacing.replaces_failed = true;
+    save->exchange = &replacing;
+    conv__batch_save(store, &save, 1);
+    save->exchange = given;
+}
+
 /* Asks in a second transaction what is stored under the keys that were not new: in the first one an
  * exchange still in flight elsewhere could not have been seen. */
 static void settle_existing(conv__store *store, conv__save **saves, size_t count, bool unknown)
@@ -93,7 +113,7 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
     for (int failures = 1; status == CONV_OK; failures++) {
         int64_t deadline = earliest_deadline(saves, count);
         int64_t pause_ms = 0;
-        status = look_up(store, deadline, keys, count, states, &error);
+        status = conv__batch_look_up(store, keys, count, deadline, states, &error);
         if (status == CONV_OK) break;
         if (!conv__retry_after(&error, failures, conv__retry_random(), &pause_ms) ||
             !conv__retry_sleep(pause_ms, deadline, &store->latest))
@@ -105,6 +125,10 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
         conv__save *save = saves[i];
         if (!states[i].found) {
             saves[vanished++] = save;
+            continue;
+        }
+        if (!save->exchange->replaces_failed && conv__save_replaces(save, &states[i])) {
+            replace(store, save);
             continue;
         }
         conv__save_compare(save, &states[i]);

@@ -54,10 +54,18 @@ void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
  * own, so that it makes no dead letter. */
 void conv__save_fail_behind(conv__save *save, const conv_error *before);
 
+/* Asks in a transaction of its own what is stored under the keys; one state for each. */
+CONV_WARN_UNUSED conv_status conv__batch_look_up(conv__store *store, const conv__exchange_key *keys,
+                                                 size_t count, int64_t deadline_ns,
+                                                 conv__exchange_state *states, conv_error *error);
+
 /* The id existed, and `state` is what it holds: success if that is this content, else
  * CONV_CONFLICT.
  */
 void conv__save_compare(conv__save *save, const conv__exchange_state *state);
+
+/* Whether `state` is a failed attempt at this turn, which its answer replaces. */
+bool conv__save_replaces(const conv__save *save, const conv__exchange_state *state);
 
 /* Bytes that an exchange brings along, for bounding a batch. */
 size_t conv__exchange_bytes(const conv__exchange *exchange);

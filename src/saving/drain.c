@@ -144,6 +144,27 @@ static bool drop_deleted(conv__saving *saving, drain_batch *batch, int64_t deadl
     return true;
 }
 
+/* A turn that was answered while the store was away may have a failed attempt there. It comes
+ * alone, before those behind it: they keep their order. False when the store did not answer. */
+static bool split_at_failed(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
+{
+    size_t place = 0;
+    conv_error error = CONV_ERROR_INIT;
+    if (conv__saving_find_failed(saving, batch->order, batch->count,
+                                 transaction_deadline(saving, deadline_ns), &place,
+                                 &error) != CONV_OK) {
+        conv__saving_store_away(saving, &error);
+        return false;
+    }
+    if (place == 0) {
+        batch->exchanges[batch->saves[0].exchange - batch->exchanges].replaces_failed = true;
+        batch->count = 1;
+    } else {
+        batch->count = place;
+    }
+    return true;
+}
+
 /* What becomes of an entry after the store's answer. */
 typedef enum fate { ENDS, HELD, WAITS } fate;
 
@@ -281,6 +302,7 @@ static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
     if (batch == NULL) return false;
     bool settled = read_batch(saving, batch, deadline_ns);
     if (settled && batch->count > 0) settled = drop_deleted(saving, batch, deadline_ns);
+    if (settled && batch->count > 0) settled = split_at_failed(saving, batch, deadline_ns);
     if (settled && batch->count > 0) {
         conv__batch_save(saving->store, batch->order, batch->count);
         settled = settle_batch(saving, batch);

@@ -76,8 +76,6 @@ bool conv__saving_forget_completed_turns(conv__saving *saving)
     for (int64_t after = 0; done && after < saving->turns_until;) {
         conv__journal_list list = {0};
         int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
-        conv__transaction *transaction = NULL;
-        conv__chat_repository *chat = saving->store->chat;
         conv__exchange_key keys[PAGE];
         conv__exchange_state states[PAGE];
         done = journal->functions->list(journal, kinds, 1, after, PAGE, deadline, &arena, &list,
@@ -85,12 +83,8 @@ bool conv__saving_forget_completed_turns(conv__saving *saving)
         if (!done || list.count == 0) break;
         for (size_t i = 0; i < list.count; i++)
             keys[i] = (conv__exchange_key){list.entries[i].session_id, list.entries[i].item_id};
-        done = saving->store->functions->begin(saving->store, CONV__TRANSACTION_READ, deadline,
-                                               &transaction, NULL) == CONV_OK;
-        if (!done) break;
-        done = chat->functions->find_exchanges(chat, transaction, keys, list.count, states, NULL) ==
-               CONV_OK;
-        saving->store->functions->rollback(transaction);
+        done =
+            conv__batch_look_up(saving->store, keys, list.count, deadline, states, NULL) == CONV_OK;
         for (size_t i = 0; done && i < list.count; i++) {
             conv__journal_change change = {.what = CONV__JOURNAL_REMOVE, .entry = list.entries[i]};
             after = list.entries[i].entry_id;

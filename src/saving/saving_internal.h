@@ -121,6 +121,13 @@ CONV_WARN_UNUSED conv_status conv__saving_find_deleted(conv__saving *saving,
                                                        int64_t deadline_ns, bool *deleted,
                                                        conv_error *error);
 
+/* Asks the store for failed attempts at turns that were answered without having been looked up.
+ * `place` receives which of the saves is the first to replace one; `count`: none. */
+CONV_WARN_UNUSED conv_status conv__saving_find_failed(conv__saving *saving,
+                                                      conv__save *const *saves, size_t count,
+                                                      int64_t deadline_ns, size_t *place,
+                                                      conv_error *error);
+
 /* Puts the usage record of an exchange that waits in its place: the ledger is kept when a session
  * is deleted. `changed`: it was still there. */
 CONV_WARN_UNUSED conv_status conv__saving_leave_usage(conv__saving *saving,
