@@ -119,19 +119,19 @@ static bool read_copy(flush *self, flush_batch *batch)
     return self->status == CONV_OK && take(self, batch);
 }
 
-/* The next records; none at the end or after a failure. */
+/* The next records; none at the end or after a failure. The time is up only for what is left. */
 static void fill(flush *self, flush_batch *batch)
 {
     bool spooled = self->half->spool.descriptor >= 0;
+    bool late = self->begun && conv__deadline_passed(self->deadline_ns);
     conv__arena_reset(&batch->arena);
     batch->count = 0;
-    if (self->status == CONV_OK && self->begun && !self->ended &&
-        conv__deadline_passed(self->deadline_ns))
-        self->status = conv__fail(&self->error, CONV_TIMEOUT, ACTION,
-                                  "the deadline passed before all usage records were saved");
     self->begun = true;
     while (self->status == CONV_OK && !self->ended && batch->count < self->capacity)
         self->ended = !(spooled ? read_frame(self, batch) : read_copy(self, batch));
+    if (late && self->status == CONV_OK && batch->count > 0)
+        self->status = conv__fail(&self->error, CONV_TIMEOUT, ACTION,
+                                  "the deadline passed before all usage records were saved");
     if (self->status != CONV_OK) batch->count = 0;
     for (size_t i = 0; i < batch->count; i++)
         batch->saves[i] = (conv__usage_save){.row = &batch->rows[i]};

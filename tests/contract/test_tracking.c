@@ -349,6 +349,21 @@ static void flushing_says_how_many_are_not_safe(void **state)
     assert_ok(conv_client_close(client, 5000, &error), error);
 }
 
+/* The store had no time, the journal has some of its own: nothing is left that could be late. */
+static void what_the_journal_takes_at_last_is_safe(void **state)
+{
+    (void)state;
+    conv_error error;
+    size_t pending = 7;
+    int64_t before = count();
+    conv_client *client = open_client(true, 1000);
+    track(client, 3);
+    assert_ok(conv_track_flush(client, 0, &pending, &error), error);
+    assert_int_equal(pending, 0);
+    contract_client_close(&client);
+    assert_int_equal(count(), before + 3);
+}
+
 static void the_journal_takes_no_more_than_its_limit(void **state)
 {
     (void)state;
@@ -536,6 +551,7 @@ int main(void)
         cmocka_unit_test(a_record_that_is_old_is_flushed_by_itself),
         cmocka_unit_test(what_a_turn_has_counted_is_not_counted_again),
         cmocka_unit_test(flushing_says_how_many_are_not_safe),
+        cmocka_unit_test(what_the_journal_takes_at_last_is_safe),
         cmocka_unit_test(the_journal_takes_no_more_than_its_limit),
         cmocka_unit_test(a_refused_record_is_told_and_holds_up_no_other),
         cmocka_unit_test(what_a_person_must_mend_holds_up_no_other),
