@@ -1,6 +1,6 @@
-/* Every SQLSTATE of the table of faults at every step of a save, once and for ever, with and
- * without a journal, against a scripted server: each leads to what is documented for it, and never
- * to a false success or a false refusal. `--trials N`: every N-th case. */
+/* Every SQLSTATE of the table of faults at every step of every way to save, once and for ever, with
+ * and without a journal, against a scripted server: each leads to what is documented for it, and
+ * never to a false success or a false refusal. `--trials N`: every N-th case. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,176 +11,231 @@
 #include "fault/caller.h"
 #include "fault/fake_server.h"
 #include "fault/report.h"
+#include "fault/sqlstates.h"
 
-enum { THREADS = 8, TIMEOUT_MS = 900, FOR_EVER = 1 << 30, AGAIN_TRIES = 4, CONTENTION_TRIES = 6 };
-
-/* What is documented: the same again at once; after a pause; keep it until the store, or a person,
- * has changed something; give it back. */
-typedef enum action { AGAIN, PAUSE, KEEP, REFUSE } action;
-
-typedef struct rule {
-    const char *sqlstate;
-    action wanted;
-    bool fatal; /* said as the connection ends */
-    const char *constraint;
-    const char *message;
-} rule;
-
-static const rule rules[] = {
-    {"08000", AGAIN, true, NULL, NULL},
-    {"08001", AGAIN, true, NULL, NULL},
-    {"08003", AGAIN, true, NULL, NULL},
-    {"08004", AGAIN, true, NULL, NULL},
-    {"08006", AGAIN, true, NULL, NULL},
-    {"08007", AGAIN, true, NULL, NULL},
-    {"08007", AGAIN, false, NULL, NULL},
-    {"40003", AGAIN, false, NULL, NULL},
-    {"08P01", PAUSE, true, NULL, NULL},
-    {"08P01", PAUSE, false, NULL, NULL},
-    {"40001", AGAIN, false, NULL, NULL},
-    {"40P01", AGAIN, false, NULL, NULL},
-    {"57P01", AGAIN, true, NULL, NULL},
-    {"57P02", AGAIN, true, NULL, NULL},
-    {"57P03", AGAIN, true, NULL, NULL},
-    {"57014", PAUSE, false, NULL, NULL},
-    {"55P03", PAUSE, false, NULL, NULL},
-    {"55006", PAUSE, false, NULL, NULL},
-    {"53000", PAUSE, false, NULL, NULL},
-    {"53100", KEEP, false, NULL, NULL},
-    {"53200", KEEP, false, NULL, NULL},
-    {"53300", PAUSE, true, NULL, NULL},
-    {"53400", PAUSE, false, NULL, NULL},
-    {"25006", KEEP, false, NULL, NULL},
-    {"25P02", AGAIN, false, NULL, NULL},
-    {"25P03", AGAIN, true, NULL, NULL},
-    {"25P04", AGAIN, true, NULL, NULL},
-    {"57P05", AGAIN, true, NULL, NULL},
-    {"26000", AGAIN, false, NULL, NULL},
-    {"42P05", AGAIN, false, NULL, NULL},
-    {"0A000", AGAIN, false, NULL, "cached plan must not change result type"},
-    {"0A000", KEEP, false, NULL, NULL},
-    {"23505", AGAIN, false, "chat_exchanges_pkey", NULL},
-    {"23505", REFUSE, false, "other", NULL},
-    {"22000", REFUSE, false, NULL, NULL},
-    {"22001", REFUSE, false, NULL, NULL},
-    {"22003", REFUSE, false, NULL, NULL},
-    {"22008", REFUSE, false, NULL, NULL},
-    {"22021", REFUSE, false, NULL, NULL},
-    {"22023", REFUSE, false, NULL, NULL},
-    {"22P02", REFUSE, false, NULL, NULL},
-    {"22P05", REFUSE, false, NULL, NULL},
-    {"21000", REFUSE, false, NULL, NULL},
-    {"54000", REFUSE, false, NULL, NULL},
-    {"54001", REFUSE, false, NULL, NULL},
-    {"23000", REFUSE, false, NULL, NULL},
-    {"23502", REFUSE, false, NULL, NULL},
-    {"23503", REFUSE, false, "other", NULL},
-    {"23514", REFUSE, false, "other", NULL},
-    {"23514", KEEP, false, NULL, NULL},
-    {"23P01", REFUSE, false, NULL, NULL},
-    {"P0001", REFUSE, false, NULL, NULL},
-    {"P0004", REFUSE, false, NULL, NULL},
-    {"28000", KEEP, true, NULL, NULL},
-    {"28P01", KEEP, true, NULL, NULL},
-    {"3D000", KEEP, true, NULL, NULL},
-    {"3F000", KEEP, false, NULL, NULL},
-    {"42P01", KEEP, false, NULL, NULL},
-    {"42703", KEEP, false, NULL, NULL},
-    {"42883", KEEP, false, NULL, NULL},
-    {"42804", KEEP, false, NULL, NULL},
-    {"42601", KEEP, false, NULL, NULL},
-    {"42501", KEEP, false, NULL, NULL},
-    {"55000", KEEP, false, NULL, NULL},
-    {"57P04", KEEP, true, NULL, NULL},
-    {"58000", KEEP, false, NULL, NULL},
-    {"58030", KEEP, false, NULL, NULL},
-    {"58P01", KEEP, false, NULL, NULL},
-    {"XX000", KEEP, false, NULL, NULL},
-    {"XX001", KEEP, false, NULL, NULL},
-    {"XX002", KEEP, false, NULL, NULL},
-    {"72000", KEEP, false, NULL, NULL},
-    {"99999", KEEP, false, NULL, NULL},
-    {"F0000", KEEP, false, NULL, NULL},
-    {"HV000", KEEP, false, NULL, NULL},
+enum {
+    THREADS = 12,
+    TIMEOUT_MS = 900,
+    TURN_MS = 2000,
+    CLOSE_MS = 5000,
+    FOR_EVER = 1 << 30,
+    TOGETHER = 3
 };
+enum { AGAIN_TRIES = 4, CONTENTION_TRIES = 6, PAUSE_TRIES_LEAST = 3 };
 
-static const char *const step_names[] = {
+/* What is called while the fault lasts. */
+typedef enum way {
+    WAY_SAVE,     /* an exchange */
+    WAY_REPEAT,   /* one that is stored already */
+    WAY_CLASH,    /* one whose id is stored with other content */
+    WAY_REPLACE,  /* a turn whose failed attempt is stored */
+    WAY_TOGETHER, /* several of a session in one call */
+    WAY_SUBMIT,   /* one, without waiting */
+    WAY_FLUSH     /* of a tracked record */
+} way;
+
+static const char *const way_names[] = {"save",     "repeat", "clash", "replace",
+                                        "together", "submit", "flush"};
+
+static const char *const step_names[FAKE_STEPS] = {
     [FAKE_CONNECT] = "connect", [FAKE_BEGIN] = "begin", [FAKE_SAVE] = "save",
-    [FAKE_COMMIT] = "commit",   [FAKE_SYNC] = "sync",   [FAKE_LOOKUP] = "lookup"};
+    [FAKE_COMMIT] = "commit",   [FAKE_SYNC] = "sync",   [FAKE_LOOKUP] = "lookup",
+    [FAKE_REMOVE] = "remove",   [FAKE_TRACK] = "track"};
 
-/* One case, by its number: rule, step, once or for ever, journal, and whether COMMIT is done. */
+static const struct {
+    way called;
+    fake_step step;
+} places[] = {{WAY_SAVE, FAKE_CONNECT},     {WAY_SAVE, FAKE_BEGIN},     {WAY_SAVE, FAKE_SAVE},
+              {WAY_SAVE, FAKE_COMMIT},      {WAY_SAVE, FAKE_SYNC},      {WAY_REPEAT, FAKE_SAVE},
+              {WAY_REPEAT, FAKE_LOOKUP},    {WAY_CLASH, FAKE_SAVE},     {WAY_CLASH, FAKE_LOOKUP},
+              {WAY_REPLACE, FAKE_BEGIN},    {WAY_REPLACE, FAKE_LOOKUP}, {WAY_REPLACE, FAKE_REMOVE},
+              {WAY_REPLACE, FAKE_SAVE},     {WAY_REPLACE, FAKE_COMMIT}, {WAY_REPLACE, FAKE_SYNC},
+              {WAY_TOGETHER, FAKE_CONNECT}, {WAY_TOGETHER, FAKE_SAVE},  {WAY_TOGETHER, FAKE_COMMIT},
+              {WAY_TOGETHER, FAKE_SYNC},    {WAY_SUBMIT, FAKE_CONNECT}, {WAY_SUBMIT, FAKE_SAVE},
+              {WAY_SUBMIT, FAKE_COMMIT},    {WAY_SUBMIT, FAKE_SYNC},    {WAY_FLUSH, FAKE_CONNECT},
+              {WAY_FLUSH, FAKE_BEGIN},      {WAY_FLUSH, FAKE_TRACK},    {WAY_FLUSH, FAKE_COMMIT},
+              {WAY_FLUSH, FAKE_SYNC}};
+
+enum { PLACES = sizeof places / sizeof places[0], VARIANTS = 8 };
+
+/* One case, by its number: rule, place, once or for ever, journal, and whether COMMIT is done. */
 typedef struct trial {
-    const rule *rule;
+    const sqlstate_rule *rule;
+    way called;
     fake_step step;
     bool forever;
     bool journaled;
     bool commits;
-    action wanted; /* at this step */
+    sqlstate_action wanted; /* at this step */
     fake_server *store;
     witness *lines;
-    fault_turn turn;
+    fault_turn turns[TOGETHER]; /* the first alone, unless they are saved together */
     char journal[128];
     checker_findings *findings;
     conv_client *client;
 } trial;
 
-static const long cases = (long)(sizeof rules / sizeof rules[0]) * 6 * 2 * 2 * 2;
-
 static void say(trial *self, long *counter, const char *what, const conv_error *error)
 {
+    const char *sqlstate = self->rule->sqlstate == NULL ? "no code" : self->rule->sqlstate;
     (*counter)++;
-    fprintf(stderr, "violation: %s%s at %s%s%s%s: %s (%d hits; %s [%s] recovery %d%s)\n",
-            self->rule->sqlstate, self->rule->fatal ? " fatal" : "", step_names[self->step],
-            self->commits ? ", committed" : "", self->forever ? ", for ever" : ", once",
-            self->journaled ? ", journal" : "", what, fake_hits(self->store), error->message,
-            conv_status_name(error->status), (int)error->recovery,
-            error->outcome_unknown ? ", unknown" : "");
+    fprintf(stderr, "violation: %s: %s%s at %s%s%s%s: %s (%d hits; %s [%s] recovery %d%s)\n",
+            way_names[self->called], sqlstate, self->rule->fatal ? " fatal" : "",
+            step_names[self->step], self->commits ? ", committed" : "",
+            self->forever ? ", for ever" : ", once", self->journaled ? ", journal" : "", what,
+            fake_hits(self->store), error->message, conv_status_name(error->status),
+            (int)error->recovery, error->outcome_unknown ? ", unknown" : "");
 }
 
-static bool is_stored(const trial *self)
+static long count_turns(const trial *self)
 {
-    char id[FAULT_ID_SIZE];
-    fault_turn_id(self->turn.turn, id);
-    return fake_has(self->store, conv_uuid_ensure(conv_text(id)));
+    return self->called == WAY_TOGETHER ? TOGETHER : 1;
 }
 
-static conv_status save(trial *self, conv_error *error)
+static bool is_turn_stored(const trial *self, const fault_turn *turn)
 {
-    return witness_save(self->lines, self->client, &self->turn, TIMEOUT_MS, error);
+    char session_id[FAULT_ID_SIZE];
+    char turn_id[FAULT_ID_SIZE];
+    fault_session_id(turn->session, session_id);
+    fault_turn_id(turn->turn, turn_id);
+    return fake_has(self->store, conv_uuid_ensure(conv_text(session_id)),
+                    conv_uuid_ensure(conv_text(turn_id)));
+}
+
+/* How many of what is called for are stored. */
+static long count_stored(const trial *self)
+{
+    long stored = 0;
+    if (self->called == WAY_FLUSH) return fake_look(self->store).records;
+    for (long i = 0; i < count_turns(self); i++)
+        stored += is_turn_stored(self, &self->turns[i]);
+    return stored;
+}
+
+static conv_status save_failed_attempt(trial *self, conv_error *error)
+{
+    char session_id[FAULT_ID_SIZE];
+    char turn_id[FAULT_ID_SIZE];
+    fault_session_id(self->turns[0].session, session_id);
+    fault_turn_id(self->turns[0].turn, turn_id);
+    char *question = fault_text(&self->turns[0], false);
+    conv_message message = {.role = CONV_ROLE_USER, .content = conv_text(question)};
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    exchange.session_id = session_id;
+    exchange.turn_id = turn_id;
+    exchange.messages = &message;
+    exchange.message_count = 1;
+    exchange.status = CONV_OUTCOME_FAILED;
+    conv_status status = conv_save_exchange(self->client, &exchange, NULL, error);
+    free(question);
+    return status;
+}
+
+/* What is there before the fault. */
+static conv_status prepare(trial *self, conv_error *error)
+{
+    fault_turn other = self->turns[0];
+    other.variant++;
+    switch (self->called) {
+    case WAY_REPEAT:
+        return witness_save(self->lines, self->client, &self->turns[0], TIMEOUT_MS, error);
+    case WAY_CLASH:
+        return witness_save(self->lines, self->client, &other, TIMEOUT_MS, error);
+    case WAY_REPLACE:
+        return save_failed_attempt(self, error);
+    case WAY_FLUSH:
+        return witness_track(self->lines, self->client, &self->turns[0], self->journaled, error);
+    default:
+        return CONV_OK;
+    }
+}
+
+static conv_status call(trial *self, conv_error *error)
+{
+    switch (self->called) {
+    case WAY_REPLACE:
+        return witness_process(self->lines, self->client, self->turns, TURN_MS, error);
+    case WAY_TOGETHER:
+        return witness_together(self->lines, self->client, self->turns, TOGETHER, TIMEOUT_MS,
+                                error);
+    case WAY_SUBMIT:
+        return witness_async(self->lines, self->client, self->turns, TIMEOUT_MS, error);
+    case WAY_FLUSH:
+        return witness_flush(self->lines, self->client, NULL, TIMEOUT_MS, error);
+    default:
+        return witness_save(self->lines, self->client, self->turns, TIMEOUT_MS, error);
+    }
+}
+
+static bool waits(const trial *self)
+{
+    return self->wanted == SQLSTATE_AGAIN || self->wanted == SQLSTATE_PAUSE;
+}
+
+/* Whether it goes on by itself with other rows, or in another way, than what has failed. */
+static bool goes_apart(const trial *self)
+{
+    return (self->called == WAY_TOGETHER || self->called == WAY_FLUSH) &&
+           sqlstate_is_of_row(self->rule->sqlstate, self->wanted);
 }
 
 /* How often the step is reached when all tries fail; 0: not said. */
 static int wanted_hits(const trial *self)
 {
-    bool contention =
-        strcmp(self->rule->sqlstate, "40001") == 0 || strcmp(self->rule->sqlstate, "40P01") == 0;
-    if (self->journaled || self->step == FAKE_LOOKUP || self->wanted == PAUSE) return 0;
-    if (self->wanted != AGAIN || !self->forever) return 1;
+    const char *sqlstate = self->rule->sqlstate == NULL ? "" : self->rule->sqlstate;
+    bool contention = strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0;
+    bool counted = self->called == WAY_SAVE || self->called == WAY_SUBMIT ||
+                   (self->called == WAY_TOGETHER && !goes_apart(self));
+    if (self->journaled || !counted || self->wanted == SQLSTATE_PAUSE) return 0;
+    if (self->wanted != SQLSTATE_AGAIN || !self->forever) return 1;
     return contention ? CONTENTION_TRIES : AGAIN_TRIES;
+}
+
+/* Something of it may be stored when it fails. */
+static bool may_be_stored(const trial *self)
+{
+    return self->step == FAKE_SYNC || self->commits || self->called == WAY_REPEAT ||
+           self->called == WAY_CLASH;
 }
 
 static void check_failure(trial *self, const conv_error *error)
 {
     long *wrong = &self->findings->wrong;
     conv_recovery recovery = error->recovery;
-    bool may_be_stored = self->step == FAKE_SYNC || self->commits;
-    if (may_be_stored && !error->outcome_unknown)
+    const char *sqlstate = self->rule->sqlstate == NULL ? "" : self->rule->sqlstate;
+    /* What a flush did not get rid of is tried again in any case. */
+    bool unknown = (self->step == FAKE_SYNC || self->commits) && self->called != WAY_FLUSH;
+    if (unknown && !error->outcome_unknown)
         say(self, wrong, "said to be refused, and may be stored", error);
-    if (self->wanted == KEEP && recovery != CONV_RECOVERY_WAIT &&
+    if (self->wanted == SQLSTATE_KEEP && recovery != CONV_RECOVERY_WAIT &&
         recovery != CONV_RECOVERY_OPERATOR)
         say(self, wrong, "not said to need a wait or a person", error);
-    if (self->wanted == REFUSE && recovery != CONV_RECOVERY_REJECT)
+    if (self->wanted == SQLSTATE_REFUSE && recovery != CONV_RECOVERY_REJECT)
         say(self, wrong, "not said to be refused for good", error);
-    if (self->wanted == REFUSE && !may_be_stored && is_stored(self))
+    if (self->wanted == SQLSTATE_REFUSE && !may_be_stored(self) && count_stored(self) > 0)
         say(self, wrong, "refused and stored", error);
-    if (strcmp(error->sqlstate, self->rule->sqlstate) != 0 && self->wanted != PAUSE)
+    if (strcmp(error->sqlstate, sqlstate) != 0 && self->wanted != SQLSTATE_PAUSE)
         say(self, wrong, "the sqlstate is not told", error);
 }
 
 static bool should_succeed(const trial *self)
 {
-    if (self->wanted == AGAIN || self->wanted == PAUSE) return !self->forever || self->journaled;
-    return self->journaled && (self->wanted == KEEP || self->step == FAKE_SYNC || self->commits);
+    if (self->called == WAY_FLUSH && self->journaled) return true; /* the journal takes it all */
+    if (waits(self) || goes_apart(self)) {
+        if (!self->forever) return true;
+        if (waits(self)) return self->journaled;
+    }
+    /* Nobody knows what is stored under the id: the journal keeps it. */
+    if (self->journaled && self->step == FAKE_LOOKUP && self->called != WAY_REPLACE) return true;
+    return self->journaled &&
+           (self->wanted == SQLSTATE_KEEP || self->step == FAKE_SYNC || self->commits);
+}
+
+/* A clash ends as a conflict; a journal may have taken it before anybody knew. */
+static bool is_success(const trial *self, conv_status status)
+{
+    if (self->called != WAY_CLASH) return status == CONV_OK;
+    return status == CONV_CONFLICT || (self->journaled && status == CONV_OK);
 }
 
 static void judge(trial *self, conv_status status, const conv_error *error)
@@ -188,31 +243,45 @@ static void judge(trial *self, conv_status status, const conv_error *error)
     long *wrong = &self->findings->wrong;
     int hits = fake_hits(self->store);
     int tries = wanted_hits(self);
-    if (self->step == FAKE_LOOKUP && self->wanted != AGAIN && self->wanted != PAUSE) return;
-    if ((status == CONV_OK) != should_succeed(self))
-        say(self, wrong, status == CONV_OK ? "it succeeded" : "it failed", error);
-    if (status != CONV_OK) check_failure(self, error);
     if (hits == 0) say(self, wrong, "the step never came", error);
+    if (is_success(self, status) != should_succeed(self))
+        say(self, wrong, is_success(self, status) ? "it succeeded" : "it failed", error);
+    if (!is_success(self, status)) check_failure(self, error);
     if (tries > 0 && hits != tries) say(self, wrong, "another number of tries", error);
-    if (self->wanted == PAUSE && self->forever && hits < 3)
+    if (self->wanted == SQLSTATE_PAUSE && self->forever && hits < PAUSE_TRIES_LEAST)
         say(self, wrong, "too few tries", error);
+}
+
+/* What the store holds in the end: all that was not refused, once, and whole. */
+static void judge_content(trial *self, bool refused)
+{
+    conv_error none = CONV_ERROR_INIT;
+    fake_content content = fake_look(self->store);
+    bool flush = self->called == WAY_FLUSH;
+    long wanted = refused ? 0 : count_turns(self);
+    long stored = count_stored(self);
+    long all = content.exchanges + content.records;
+    if (refused && stored > 0) say(self, &self->findings->wrong, "refused and stored later", &none);
+    if (stored < wanted) say(self, &self->findings->lost, "acknowledged and not stored", &none);
+    if (all > stored) say(self, &self->findings->doubled, "stored under another id", &none);
+    if (flush && stored > 1) say(self, &self->findings->doubled, "stored twice", &none);
+    if (content.half > 0) say(self, &self->findings->half, "stored in part", &none);
+    self->findings->stored += stored;
 }
 
 /* The fault is over: what was not refused gets there, by a repeat or by the journal. */
 static void settle(trial *self, conv_status status)
 {
     conv_error error = CONV_ERROR_INIT;
-    bool refused = self->wanted == REFUSE && status != CONV_OK && self->step != FAKE_SYNC &&
-                   self->step != FAKE_LOOKUP && !self->commits;
+    bool success = is_success(self, status);
+    bool dead = self->called == WAY_FLUSH && self->journaled && self->forever;
+    bool refused = self->wanted == SQLSTATE_REFUSE && (!success || dead) && !may_be_stored(self);
     fake_set(self->store, &(fake_plan){.step = FAKE_NEVER});
-    if (status != CONV_OK && !refused && save(self, &error) != CONV_OK)
+    if (!success && !refused && !is_success(self, call(self, &error)))
         say(self, &self->findings->wrong, "the repeat failed", &error);
-    if (conv_client_close(self->client, 5000, &error) != CONV_OK)
+    if (witness_shut(self->lines, self->client, CLOSE_MS, &error) != CONV_OK)
         say(self, &self->findings->wrong, "the journal did not drain", &error);
-    if (refused && is_stored(self))
-        say(self, &self->findings->wrong, "refused and stored later", &error);
-    if (!refused && !is_stored(self))
-        say(self, &self->findings->lost, "acknowledged and not stored", &error);
+    judge_content(self, refused);
 }
 
 static void try_one(trial *self)
@@ -231,15 +300,16 @@ static void try_one(trial *self)
                       .constraint = self->rule->constraint,
                       .message = self->rule->message == NULL ? "scripted" : self->rule->message,
                       .commits = self->commits};
+    fake_empty(self->store);
     self->client = caller_open(&params);
-    if (self->step == FAKE_LOOKUP && save(self, &error) != CONV_OK)
-        say(self, &self->findings->wrong, "the first save failed", &error);
+    if (prepare(self, &error) != CONV_OK)
+        say(self, &self->findings->wrong, "what was to be there was not saved", &error);
     fake_set(self->store, &plan);
     if (self->step == FAKE_CONNECT) {
         fake_drop(self->store);
         usleep(2000);
     }
-    conv_status status = save(self, &error);
+    conv_status status = call(self, &error);
     judge(self, status, &error);
     settle(self, status);
     self->findings->calls++;
@@ -248,20 +318,23 @@ static void try_one(trial *self)
 /* False: there is no such case. */
 static bool make_case(long number, trial *made)
 {
-    made->rule = &rules[number / 48];
-    made->step = (fake_step)(FAKE_CONNECT + number / 8 % 6);
+    long place = number / VARIANTS % PLACES;
+    made->rule = &sqlstate_rules[number / VARIANTS / PLACES];
+    made->called = places[place].called;
+    made->step = places[place].step;
     made->forever = number / 4 % 2 == 1;
     made->journaled = number / 2 % 2 == 1;
     made->commits = number % 2 == 1;
-    made->turn = (fault_turn){.session = (uint64_t)number, .turn = (uint64_t)number};
+    for (uint64_t i = 0; i < TOGETHER; i++)
+        made->turns[i] = (fault_turn){.session = (uint64_t)number, .turn = (uint64_t)number + i};
     made->wanted = made->rule->wanted;
     /* Nothing of the data was sent: it can't be at fault. */
-    if (made->wanted == REFUSE && (made->step == FAKE_CONNECT || made->step == FAKE_BEGIN))
-        made->wanted = KEEP;
+    if (made->wanted == SQLSTATE_REFUSE && (made->step == FAKE_CONNECT || made->step == FAKE_BEGIN))
+        made->wanted = SQLSTATE_KEEP;
     /* What libpq tells of a refused connection holds neither a constraint nor more than text. */
     if (made->step == FAKE_CONNECT &&
         (made->rule->constraint != NULL || made->rule->message != NULL))
-        made->wanted = KEEP;
+        made->wanted = SQLSTATE_KEEP;
     /* Only the end of a connection leaves it open whether COMMIT was done. */
     return !made->commits || (made->step == FAKE_COMMIT && made->rule->fatal);
 }
@@ -279,6 +352,7 @@ static void *work(void *context)
 {
     worker *self = context;
     fake_server *store = fake_start();
+    const long cases = (long)sqlstate_rule_count * PLACES * VARIANTS;
     for (long number; (number = atomic_fetch_add(self->next, self->run->trials)) < cases;) {
         trial one = {.store = store, .lines = self->lines, .findings = &self->findings};
         snprintf(one.journal, sizeof one.journal, "%s/journal-%d.db", self->run->folder,
@@ -291,11 +365,12 @@ static void *work(void *context)
 
 int main(int argc, char **argv)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){17, 1, 1});
+    campaign run = campaign_begin(argc, argv, (long[]){101, 1, 1});
     worker workers[THREADS];
     atomic_long next = 0;
     checker_findings sum = {0};
     witness *lines = witness_open(run.lines);
+    fault_provider();
     atomic_store(&next, (long)(run.seed % (uint64_t)run.trials));
     for (int i = 0; i < THREADS; i++) {
         workers[i] = (worker){.run = &run, .lines = lines, .next = &next, .number = i};
@@ -303,12 +378,11 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(workers[i].thread, NULL);
-        sum.calls += workers[i].findings.calls;
-        sum.wrong += workers[i].findings.wrong;
-        sum.lost += workers[i].findings.lost;
+        checker_add(&sum, &workers[i].findings);
     }
     witness_close(lines);
     sum.late = witness_late(run.lines);
     campaign_report(&run, "every SQLSTATE at every step", sum.calls, &sum);
+    conv_provider_free(fault_provider());
     return campaign_end(&run);
 }
