@@ -71,9 +71,8 @@ static void an_answer_from_the_journal_replaces_a_failed_attempt(void **state)
     test_store_execute(test_store_kind(), BRING_BACK);
     contract_client_close(&client);
     assert_int_equal(contract_count("SELECT count(*) FROM %s", "chat_exchanges"), 2);
-    assert_int_equal(contract_count("SELECT count(*) FROM %s",
-                                    "chat_exchanges WHERE status = 'failed'"),
-                     0);
+    assert_int_equal(
+        contract_count("SELECT count(*) FROM %s", "chat_exchanges WHERE status = 'failed'"), 0);
     assert_int_equal(contract_count("SELECT count(*) FROM %s", "usage_logs"), 2);
     assert_int_equal(contract_count("SELECT count(*) FROM %s", "chat_messages"), 4);
     assert_int_equal(contract_count("SELECT count(*) FROM %s",
