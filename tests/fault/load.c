@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "conversation/journal.h"
 #include "fault/caller.h"
 
 enum { TRIES = 20000, TURNS_PER_SESSION = 40, MAX_THREADS = 16, WAIT_SECONDS = 120 };
-enum { PAUSE_US = 1000, FLUSH_EVERY = 8 };
+enum { PAUSE_US = 1000, LONG_PAUSE_US = 50000, BACKLOG_MOST = 500, FLUSH_EVERY = 8 };
 
 typedef struct worker {
     load *owner;
@@ -36,6 +37,14 @@ static void track(load *self, const fault_turn *turn)
         (void)!witness_flush(self->lines, self->client, turn, self->timeout_ms, NULL);
 }
 
+/* A journal takes more than any store could drain beside it. */
+static void pause_between(const load *self)
+{
+    conv_journal_counts counts = {0};
+    if (self->journaled) (void)!conv_client_journal_count(self->client, &counts, NULL);
+    usleep(counts.exchanges > BACKLOG_MOST ? LONG_PAUSE_US : PAUSE_US);
+}
+
 static void *work(void *context)
 {
     worker *self = context;
@@ -47,7 +56,7 @@ static void *work(void *context)
             abort();
         if (i % FLUSH_EVERY == FLUSH_EVERY - 1) track(owner, &turn);
         atomic_fetch_add(&owner->acknowledged, 1);
-        usleep(PAUSE_US); /* a journal takes more than any store could drain beside it */
+        pause_between(owner);
     }
     return NULL;
 }
