@@ -1,9 +1,8 @@
-/* Every allocation fails, through the life of a client whose store is SQLite: its schema is made
- * each time, so migrations are among what fails. `--trials N`: each N-th allocation. */
+/* Every allocation fails, in scenarios on a store that is SQLite. `--trials N`: each N-th
+ * allocation. */
 #include <stdio.h>
 
-#include "fault/caller.h"
-#include "fault/memory.h"
+#include "fault/memory_scenarios.h"
 
 int main(int argc, char **argv)
 {
@@ -11,10 +10,13 @@ int main(int argc, char **argv)
     char base[MEMORY_PATH_SIZE];
     char file[MEMORY_PATH_SIZE + 16];
     char url[MEMORY_PATH_SIZE + 32];
-    memory_prepare(&run, base);
+    memory_install();
+    memory_store_name(&run, base);
     snprintf(file, sizeof file, "%s.store", base);
     snprintf(url, sizeof url, "sqlite:%s", file);
-    memory_run(&run, &(memory_store){.name = "SQLite", .url = url, .file = file, .files = base});
+    memory_store store = {.name = "SQLite", .url = url, .file = file, .base = base};
+    memory_run(&run, &store, memory_scenarios, memory_scenario_count);
+    memory_run_migrations(&run, &store);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

@@ -1,24 +1,28 @@
-/* See memory.h. */
+/* See memory.h. The trials and their judgement; what is tried is in memory_scenarios.c. */
 #include "fault/memory.h"
 
-#include <glob.h>
 #include <jansson.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
-#include "fault/caller.h"
 #include "fault/checker_sqlite.h"
-#include "fault/server.h"
-#include "fault/witness.h"
 #include "support/failing_memory.h"
 #include "support/library_memory.h"
 
-enum { OPENED_EACH = 16 };
+/* As an operator's mistake would have it: what is needed for saving goes, and comes back. */
+#define TAKE_AWAY                                                                                  \
+    "ALTER TABLE chat_exchanges RENAME TO away; ALTER TABLE usage_logs RENAME TO usage_away"
+#define PUT_BACK                                                                                   \
+    "ALTER TABLE away RENAME TO chat_exchanges; ALTER TABLE usage_away RENAME TO usage_logs"
+
+enum { MET = 0, WRONG = 1, NOT_MET = 2 };
 
 static sqlite3_mem_methods plain;
 
@@ -32,7 +36,7 @@ static void *resize_for_sqlite(void *block, int size)
     return failing_memory_fails() ? NULL : plain.xRealloc(block, size);
 }
 
-static void install(void)
+void memory_install(void)
 {
     static const library_memory libpq = {failing_memory_allocate, failing_memory_resize,
                                          failing_memory_release};
@@ -47,31 +51,8 @@ static void install(void)
         fprintf(stderr, "libpq's own memory can't be replaced\n");
         exit(99);
     }
-}
-
-static conv_status read_history(conv_client *client)
-{
-    conv_history *history = NULL;
-    conv_history_params params = CONV_HISTORY_PARAMS_INIT;
-    char session[FAULT_ID_SIZE];
-    fault_session_id(0, session);
-    params.session_id = session;
-    conv_status status = conv_history_read(client, &params, &history, NULL);
-    conv_history_free(history);
-    return status;
-}
-
-static conv_status list_and_sum(conv_client *client)
-{
-    conv_session_page *sessions = NULL;
-    conv_usage_totals *totals = NULL;
-    conv_session_filter filter = CONV_SESSION_FILTER_INIT;
-    conv_status status = conv_session_list(client, &filter, &sessions, NULL);
-    conv_session_page_free(sessions);
-    if (status == CONV_OK)
-        status = conv_usage_sum(client, NULL, CONV_USAGE_GROUP_DAY, &totals, NULL);
-    conv_usage_totals_free(totals);
-    return status;
+    fault_provider();
+    (void)conv_uuid_v5(conv_uuid_namespace_dns(), conv_text("libcrypto is ready"));
 }
 
 /* False with a status that no failed allocation explains. */
@@ -81,50 +62,167 @@ static bool is_allowed(conv_status status)
            status == CONV_TIMEOUT || status == CONV_UNAVAILABLE;
 }
 
-static long use_client(const campaign *run, const char *url)
+void memory_expect(memory_trial *self, conv_status status, conv_status wanted)
 {
-    conv_client *client = NULL;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    long wrong = 0;
-    params.store = url;
-    params.connections = 2;
-    params.journal = run->journal;
-    params.store_timeout_ms = MEMORY_TIMEOUT_MS;
-    params.connect_timeout_ms = MEMORY_TIMEOUT_MS;
-    conv_status status = conv_client_open(&params, &client, NULL);
-    if (status != CONV_OK) return is_allowed(status) ? 0 : 1;
-    witness *lines = witness_open(run->lines);
-    for (uint64_t i = 0; i < 2; i++) {
-        fault_turn turn = {.turn = i};
-        /* A provider that has no memory leaves a failed exchange, which the same turn replaces. */
-        conv_status answered = witness_process(lines, client, &turn, MEMORY_TIMEOUT_MS, NULL);
-        wrong += !is_allowed(answered);
-        if (answered != CONV_OK)
-            wrong += !is_allowed(witness_process(lines, client, &turn, MEMORY_TIMEOUT_MS, NULL));
-        turn.turn += 10;
-        wrong += !is_allowed(witness_save(lines, client, &turn, MEMORY_TIMEOUT_MS, NULL));
-        wrong += !is_allowed(witness_track(lines, client, &turn, true, NULL));
-        wrong += !is_allowed(read_history(client));
-        wrong += !is_allowed(list_and_sum(client));
-        wrong += !is_allowed(conv_track_flush(client, MEMORY_TIMEOUT_MS, NULL, NULL));
-    }
-    wrong += !is_allowed(conv_client_close(client, MEMORY_TIMEOUT_MS, NULL));
-    witness_close(lines);
-    return wrong;
+    if (status == wanted) return;
+    self->refused++;
+    if (status != CONV_OK && is_allowed(status)) return;
+    fprintf(stderr, "violation: %s is no answer to a failed allocation\n",
+            conv_status_name(status));
+    self->wrong++;
 }
 
-/* Exit code 0: the failure was met and borne; 1: something is wrong; 2: it was not met any more. */
-static int bear(const campaign *run, const char *url)
+void memory_note(memory_trial *self, conv_status status)
 {
-    long wrong = use_client(run, url);
-    size_t met = failing_memory_failed();
+    memory_expect(self, status, CONV_OK);
+}
+
+void memory_done(memory_trial *self, int act, conv_status status)
+{
+    memory_note(self, status);
+    if (status == CONV_OK) self->facts->done |= 1u << act;
+}
+
+void memory_take_away(const memory_trial *self)
+{
+    memory_store_execute(self->store, TAKE_AWAY);
+}
+
+void memory_put_back(const memory_trial *self)
+{
+    memory_store_execute(self->store, PUT_BACK);
+}
+
+/* The parent does it: its memory does not fail. */
+void memory_bring_back(memory_trial *self)
+{
+    char answer = 0;
+    if (write(self->parent, "b", 1) != 1 || read(self->parent, &answer, 1) != 1) _exit(99);
+}
+
+conv_client *memory_open(memory_trial *self)
+{
+    conv_client *client = NULL;
+    conv_error error;
+    if (conv_client_open(&self->params, &client, &error) == CONV_OK) return client;
+    fprintf(stderr, "memory: preparing: %s: %s\n", error.action, error.message);
+    exit(99);
+}
+
+void memory_close(memory_trial *self, conv_client *client, int64_t timeout_ms)
+{
+    conv_error error;
+    (void)self;
+    conv_status status = conv_client_close(client, timeout_ms, &error);
+    if (status == CONV_OK || timeout_ms == 0) return;
+    fprintf(stderr, "memory: preparing: %s: %s\n", error.action, error.message);
+    exit(99);
+}
+
+static memory_trial begin(const memory_tried *tried, bool healthy)
+{
+    memory_trial self = {.store = tried->store,
+                         .run = tried->run,
+                         .facts = tried->facts,
+                         .params = CONV_CLIENT_PARAMS_INIT,
+                         .timeout_ms = healthy ? MEMORY_HEALTHY_MS : MEMORY_TIMEOUT_MS};
+    self.params.store = tried->store->url;
+    self.params.connections = 2;
+    self.params.journal = tried->run->journal;
+    self.params.store_timeout_ms = self.timeout_ms;
+    self.params.connect_timeout_ms = self.timeout_ms;
+    if (tried->scenario->settle != NULL) tried->scenario->settle(&self);
+    return self;
+}
+
+static void open_client(memory_trial *self)
+{
+    memory_note(self, conv_client_open(&self->params, &self->client, NULL));
+    self->facts->opened = self->client != NULL;
+}
+
+static void use_client(memory_trial *self, const memory_scenario *scenario)
+{
+    if (self->client == NULL && scenario->way != MEMORY_ALONE) return;
+    self->lines = witness_open(self->run->lines);
+    if (scenario->act != NULL) scenario->act(self);
+    if (self->client != NULL)
+        memory_note(self, conv_client_close(self->client, self->timeout_ms, NULL));
+    witness_close(self->lines);
+}
+
+/* In a process of its own. `first` 0 is a healthy trial, which succeeds in everything. */
+static int bear(memory_trial *self, const memory_scenario *scenario, size_t first, bool always)
+{
+    sqlite3_int64 held = sqlite3_memory_used();
+    failing_memory_start(0, false);
+    if (scenario->way == MEMORY_CLIENT) {
+        open_client(self);
+        if (self->client == NULL) return WRONG;
+    }
+    failing_memory_go_on(first, always);
+    if (scenario->way == MEMORY_OPENING) open_client(self);
+    use_client(self, scenario);
     size_t left = failing_memory_live();
-    if (wrong > 0) fprintf(stderr, "violation: %ld answers that memory does not explain\n", wrong);
+    bool wrong = self->wrong > 0 || left > 0 || sqlite3_memory_used() > held;
+    self->facts->asked = failing_memory_asked();
     if (left > 0) fprintf(stderr, "violation: %zu blocks not given back\n", left);
-    if (sqlite3_memory_used() > 0)
-        fprintf(stderr, "violation: SQLite holds %lld bytes\n", sqlite3_memory_used());
-    if (wrong > 0 || left > 0 || sqlite3_memory_used() > 0) return 1;
-    return met > 0 ? 0 : 2;
+    if (sqlite3_memory_used() > held)
+        fprintf(stderr, "violation: SQLite holds %lld bytes\n", sqlite3_memory_used() - held);
+    if (failing_memory_failed() > 0) return wrong ? WRONG : MET;
+    if (first > 0) return wrong ? WRONG : NOT_MET;
+    if (self->refused > 0) fprintf(stderr, "violation: not even with memory\n");
+    return wrong || self->refused > 0 ? WRONG : NOT_MET;
+}
+
+static memory_facts *share_facts(void)
+{
+    memory_facts *facts =
+        mmap(NULL, sizeof *facts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (facts == MAP_FAILED) exit(99);
+    return facts;
+}
+
+/* Gives how the process ended, as waitpid has it. */
+static int run_process(const memory_tried *self, size_t first, bool always)
+{
+    int ends[2];
+    int status = 0;
+    char asked = 0;
+    bool away = self->scenario->away;
+    *self->facts = (memory_facts){0};
+    memory_store_restore(self->store);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) exit(99);
+    if (away) memory_store_execute(self->store, TAKE_AWAY);
+    pid_t child = fork();
+    if (child == 0) {
+        memory_trial trial = begin(self, first == 0);
+        close(ends[0]);
+        trial.parent = ends[1];
+        _exit(bear(&trial, self->scenario, first, always));
+    }
+    close(ends[1]);
+    if (away && read(ends[0], &asked, 1) == 1) {
+        memory_store_execute(self->store, PUT_BACK);
+        away = false;
+        if (write(ends[0], &asked, 1) != 1) perror("memory");
+    }
+    waitpid(child, &status, 0);
+    close(ends[0]);
+    if (away) memory_store_execute(self->store, PUT_BACK);
+    return status;
+}
+
+static checker_findings check_lines(const campaign *run, const memory_store *store)
+{
+    if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
+    const char *journals[] = {run->journal};
+    checker_params params = {.lines = run->lines,
+                             .store = store->url,
+                             .journals = journals,
+                             .journal_count = 1,
+                             .drained = true};
+    return checker_run(&params);
 }
 
 static void add(checker_findings *all, const checker_findings *one)
@@ -140,146 +238,154 @@ static void add(checker_findings *all, const checker_findings *one)
     all->wrong += one->wrong;
 }
 
-static checker_findings check(const campaign *run, const memory_store *store)
-{
-    if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
-    const char *journals[] = {run->journal};
-    checker_params params = {.lines = run->lines,
-                             .store = store->url,
-                             .journals = journals,
-                             .journal_count = 1,
-                             .drained = true};
-    return checker_run(&params);
-}
-
-/* How many tables, indexes and triggers an SQLite file has; 0 also for one that is not there. */
-static long count_schema(const char *file)
-{
-    sqlite3 *database = NULL;
-    sqlite3_stmt *statement = NULL;
-    long count = access(file, F_OK) == 0 ? -1 : 0;
-    if (count == 0) return 0;
-    if (sqlite3_open_v2(file, &database, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-        sqlite3_prepare_v2(database, "SELECT count(*) FROM sqlite_master", -1, &statement, NULL) ==
-            SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        count = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(database);
-    return count;
-}
-
-/* Where no call began there is a schema or none, never a half of one. */
-static void judge_schema(const char *file, long whole, checker_findings *all)
-{
-    long count = count_schema(file);
-    if (count == 0 || count == whole) return;
-    fprintf(stderr, "violation: %s has %ld of %ld parts of its schema\n", file, count, whole);
-    all->half++;
-}
-
-/* What was acknowledged is there once a healthy process has drained the journal. */
-static void judge(const campaign *run, const memory_store *store, checker_findings *all)
+/* False if what was accepted could not be brought to the store. */
+static bool heal(const memory_trial *self, checker_findings *all)
 {
     conv_client *client = NULL;
     conv_error error;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = store->url;
-    params.journal = run->journal;
-    if (conv_client_open(&params, &client, &error) != CONV_OK ||
-        conv_client_close(client, 30000, &error) != CONV_OK) {
-        fprintf(stderr, "violation: afterwards %s: %s\n", error.action, error.message);
-        all->wrong++;
-        return;
+    if (conv_client_open(&self->params, &client, &error) == CONV_OK &&
+        conv_client_close(client, MEMORY_HEALTHY_MS, &error) == CONV_OK)
+        return true;
+    fprintf(stderr, "violation: afterwards %s: %s\n", error.action, error.message);
+    all->wrong++;
+    return false;
+}
+
+static void judge_state(const memory_tried *self, long before, checker_findings *all)
+{
+    bool done = self->facts->done != 0;
+    long state = memory_store_number(self->store, self->scenario->state);
+    if (state == self->after || (state == before && !done)) return;
+    fprintf(stderr, "violation: the state is %ld instead of %s%ld\n", state,
+            done ? "" : "what it was or ", self->after);
+    if (state == before)
+        all->lost++;
+    else
+        all->half++;
+}
+
+/* Whether a trial may have left anything to judge. */
+static bool has_acted(const memory_tried *self)
+{
+    if (self->facts->done != 0) return true;
+    if (self->store->file != NULL) return !memory_store_is_untouched(self->store);
+    return self->facts->opened || self->scenario->migrates;
+}
+
+static void judge(const memory_tried *self, checker_findings *all)
+{
+    const memory_scenario *scenario = self->scenario;
+    const memory_trial healthy = begin(self, true);
+    bool by_lines = scenario->state == NULL && scenario->judge == NULL;
+    if (!by_lines) {
+        all->calls++;
+        all->acknowledged += self->facts->done != 0;
     }
-    if (access(run->lines, F_OK) != 0) return;
-    checker_findings findings = check(run, store);
+    if (!has_acted(self)) return;
+    if (scenario->migrates && self->store->file != NULL) judge_state(self, self->before, all);
+    if (!heal(&healthy, all)) return;
+    if (scenario->state != NULL)
+        judge_state(self, scenario->migrates ? self->after : self->before, all);
+    if (scenario->judge != NULL) scenario->judge(&healthy, all);
+    if (!by_lines || access(self->run->lines, F_OK) != 0) return;
+    checker_findings findings = check_lines(self->run, self->store);
     add(all, &findings);
 }
 
-/* What the client never got to write needs no emptying. */
-static void clean_up(const campaign *run, const memory_store *store)
+static long count_bad(const checker_findings *findings)
 {
-    char pattern[192];
-    glob_t files = {0};
-    bool touched = access(run->lines, F_OK) == 0;
-    snprintf(pattern, sizeof pattern, "%s*", store->files);
-    if (glob(pattern, GLOB_NOSORT, NULL, &files) == 0)
-        for (size_t i = 0; i < files.gl_pathc; i++)
-            unlink(files.gl_pathv[i]);
-    globfree(&files);
-    unlink(run->lines);
-    if (store->file == NULL && touched) server_empty(store->url);
+    return findings->lost + findings->doubled + findings->half + findings->late + findings->wrong;
 }
 
 /* False when the failure was not met any more. */
-static bool try_one(const campaign *run, const memory_store *store, long first, bool always,
-                    checker_findings *findings)
+static bool try_one(memory_tried *self, size_t first, bool always)
+{
+    checker_findings *findings = &self->findings[always];
+    long bad = count_bad(findings);
+    int status = run_process(self, first, always);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) % 2 == 1) {
+        fprintf(stderr, "violation: status %d\n", status);
+        findings->wrong++;
+    }
+    judge(self, findings);
+    if (count_bad(findings) > bad)
+        fprintf(stderr, "violation: at allocation %zu, %s, %s, %s\n", first,
+                always ? "for ever" : "once", self->store->name, self->scenario->name);
+    return !WIFEXITED(status) || WEXITSTATUS(status) != NOT_MET;
+}
+
+size_t memory_begin(memory_tried *self)
+{
+    const char *state = self->scenario->state;
+    if (self->facts == NULL) self->facts = share_facts();
+    memory_store_restore(self->store);
+    if (state != NULL) self->before = memory_store_number(self->store, state);
+    int status = run_process(self, 0, false);
+    size_t asked = self->facts->asked;
+    if (state != NULL) self->after = memory_store_number(self->store, state);
+    judge(self, &self->findings[0]);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != NOT_MET || asked == 0 ||
+        (state != NULL && self->after == self->before)) {
+        fprintf(stderr, "violation: %s, %s does not even succeed with memory: status %d\n",
+                self->store->name, self->scenario->name, status);
+        self->findings[0].wrong++;
+    }
+    return asked;
+}
+
+void memory_try(memory_tried *self, size_t last)
+{
+    for (int always = 0; always < 2; always++)
+        for (size_t first = 1; last == 0 || first <= last; first += (size_t)self->run->trials) {
+            if (!try_one(self, first, always == 1)) break;
+            self->trials[always]++;
+        }
+}
+
+void memory_report(const memory_tried *self)
+{
+    for (int always = 0; always < 2; always++) {
+        char name[128];
+        snprintf(name, sizeof name, "allocation fails %s, %s, %s",
+                 always == 1 ? "for ever" : "once", self->store->name, self->scenario->name);
+        campaign_report(self->run, name, self->trials[always], &self->findings[always]);
+    }
+}
+
+/* The library is used in a process of its own, because this one never has its threads. */
+static void prepare(const memory_tried *self)
 {
     int status = 0;
     pid_t child = fork();
     if (child == 0) {
-        failing_memory_start((size_t)first, always);
-        _exit(bear(run, store->url));
+        memory_trial trial = begin(self, true);
+        memory_close(&trial, memory_open(&trial), MEMORY_HEALTHY_MS);
+        trial.lines = witness_open(self->run->lines);
+        if (self->scenario->prepare != NULL) self->scenario->prepare(&trial);
+        witness_close(trial.lines);
+        _exit(0);
     }
-    waitpid(child, &status, 0);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) % 2 == 1) {
-        fprintf(stderr, "violation: allocation %ld, %s: status %d\n", first,
-                always ? "for ever" : "once", status);
-        findings->wrong++;
+    if (waitpid(child, &status, 0) != child || status != 0) {
+        fprintf(stderr, "memory: %s can't be prepared\n", self->scenario->name);
+        exit(99);
     }
-    long bad = findings->lost + findings->wrong;
-    if (store->file == NULL || access(run->lines, F_OK) == 0 || first % OPENED_EACH == 1) {
-        judge(run, store, findings);
-    } else {
-        judge_schema(store->file, store->schema, findings);
-        judge_schema(run->journal, store->journal_schema, findings);
-    }
-    if (findings->lost + findings->wrong > bad)
-        fprintf(stderr, "violation: at allocation %ld, %s, %s\n", first,
-                always ? "for ever" : "once", store->name);
-    clean_up(run, store);
-    return !WIFEXITED(status) || WEXITSTATUS(status) != 2;
 }
 
-void memory_prepare(campaign *run, char base[MEMORY_PATH_SIZE])
+void memory_run(campaign *run, memory_store *store, const memory_scenario *scenarios, size_t count)
 {
-    int size = snprintf(base, MEMORY_PATH_SIZE, "%s/conversation-memory-%d",
-                        access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run->folder, (int)getpid());
-    if (size < 0 || size >= MEMORY_PATH_SIZE - 20) exit(99);
-    snprintf(run->journal, sizeof run->journal, "%.64s.journal", base);
-    install();
-    fault_provider();
-    (void)conv_uuid_v5(conv_uuid_namespace_dns(), conv_text("libcrypto is ready"));
-}
-
-/* What a healthy client makes. */
-static memory_store with_schema(const campaign *run, const memory_store *store)
-{
-    memory_store known = *store;
-    checker_findings unused = {0};
-    if (store->file == NULL) return known;
-    judge(run, store, &unused);
-    known.schema = count_schema(store->file);
-    known.journal_schema = count_schema(run->journal);
-    if (known.schema <= 0 || known.journal_schema <= 0) exit(99);
-    clean_up(run, store);
-    return known;
-}
-
-void memory_run(campaign *run, const memory_store *which)
-{
-    memory_store known = with_schema(run, which);
-    const memory_store *store = &known;
-    for (int always = 0; always < 2; always++) {
-        char name[64];
-        checker_findings findings = {0};
-        long trials = 1;
-        for (long first = 1; try_one(run, store, first, always == 1, &findings);
-             first += run->trials)
-            trials++;
-        snprintf(name, sizeof name, "allocation fails %s, %s", always == 1 ? "for ever" : "once",
-                 store->name);
-        campaign_report(run, name, trials, &findings);
+    memory_facts *facts = share_facts();
+    for (size_t i = 0; i < count; i++) {
+        memory_tried self = {
+            .run = run, .store = store, .scenario = &scenarios[i], .facts = facts};
+        if (scenarios[i].sqlite_only && store->file == NULL) continue;
+        memory_store_clear(store);
+        prepare(&self);
+        memory_store_keep(store, run);
+        memory_begin(&self);
+        memory_try(&self, 0);
+        memory_store_forget(store);
+        memory_report(&self);
     }
+    memory_store_clear(store);
+    munmap(facts, sizeof *facts);
 }

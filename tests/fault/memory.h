@@ -1,29 +1,99 @@
-/* Every allocation of the library, of SQLite, of jansson and of libpq fails, once and for ever,
- * through the whole life of a client: no crash, no leak, nothing said to be saved that is not. */
+/* Every allocation of the library, of SQLite, of jansson and of libpq fails, once and for ever, in
+ * one scenario after the other: no crash, no leak, nothing said to be done that is not. */
 #ifndef TESTS_FAULT_MEMORY_H
 #define TESTS_FAULT_MEMORY_H
 
+#include "conversation/client.h"
+#include "fault/memory_store.h"
 #include "fault/report.h"
+#include "fault/witness.h"
 
-enum { MEMORY_PATH_SIZE = 80, MEMORY_TIMEOUT_MS = 400 };
+enum { MEMORY_TIMEOUT_MS = 400, MEMORY_HEALTHY_MS = 30000 };
 
-/* A store, and where it is judged. */
-typedef struct memory_store {
+/* What a trial, which is a process of its own, says about itself. */
+typedef struct memory_facts {
+    bool opened;   /* the client */
+    unsigned done; /* a bit for each act that was acknowledged */
+    size_t asked;  /* allocations */
+} memory_facts;
+
+typedef struct memory_trial {
+    const memory_store *store;
+    const campaign *run;
+    witness *lines;
+    conv_client *client; /* NULL when the scenario works without one */
+    conv_client_params params;
+    memory_facts *facts;
+    int64_t timeout_ms; /* of the store; calls take no longer than that */
+    int parent;         /* for memory_bring_back */
+    long refused;       /* answers other than CONV_OK */
+    long wrong;         /* answers that memory does not explain */
+} memory_trial;
+
+typedef enum memory_way {
+    MEMORY_CLIENT,  /* on a client that is open, which is closed afterwards */
+    MEMORY_OPENING, /* the client is opened by what is tried, too */
+    MEMORY_ALONE    /* without a client */
+} memory_way;
+
+typedef struct memory_scenario {
     const char *name;
-    const char *url;
-    const char *file;  /* of SQLite, or NULL */
-    const char *files; /* the beginning of the names of what a trial leaves */
-    long schema;       /* parts of the SQLite file's schema, and of the journal's */
-    long journal_schema;
-} memory_store;
+    memory_way way;
+    bool sqlite_only; /* the store makes no difference */
+    bool away;        /* the store is away at first, see memory_bring_back */
+    bool migrates;    /* a healthy client does what is left to do: afterwards all is done */
+    void (*settle)(memory_trial *);  /* changes `params`; NULL: nothing */
+    void (*prepare)(memory_trial *); /* what is there before, with a healthy client; or NULL */
+    void (*act)(memory_trial *);     /* NULL: nothing between opening and closing */
+    /* SQL that gives one number of the store, of which an acknowledged act is all or nothing. NULL:
+     * the witness's lines say what must be there. */
+    const char *state;
+    /* The same by hand: violations. Healthy memory; after a healthy client has drained. */
+    void (*judge)(const memory_trial *, checker_findings *);
+} memory_scenario;
 
-/* Puts memory that can fail under all libraries, the journal into memory, and the beginning of all
- * its files' names into `base`. Before anything else is used. */
-void memory_prepare(campaign *run, char base[MEMORY_PATH_SIZE]);
+/* Puts memory that can fail under all libraries. Before anything else is used. */
+void memory_install(void);
 
-/* Each n-th allocation, n being the campaign's trials: a process of its own for each. Where no call
- * began, a healthy client opens what is left after every sixteenth only; the others are looked at.
- */
-void memory_run(campaign *run, const memory_store *store);
+/* Counts an answer. Of memory are CONV_NO_MEMORY and what follows from it. memory_expect: `wanted`
+ * is what a healthy call answers. memory_done: an acknowledged act, numbered from 0. */
+void memory_note(memory_trial *self, conv_status status);
+void memory_expect(memory_trial *self, conv_status status, conv_status wanted);
+void memory_done(memory_trial *self, int act, conv_status status);
+
+/* Makes the store work again, from within a scenario's act. */
+void memory_bring_back(memory_trial *self);
+
+/* For a scenario's `prepare`, which makes its clients itself. */
+void memory_take_away(const memory_trial *self);
+void memory_put_back(const memory_trial *self);
+conv_client *memory_open(memory_trial *self);
+void memory_close(memory_trial *self, conv_client *client, int64_t timeout_ms);
+
+/* A scenario on a store, with what it begins with kept. */
+typedef struct memory_tried {
+    campaign *run;
+    memory_store *store;
+    const memory_scenario *scenario;
+    memory_facts *facts;
+    long before; /* the scenario's state */
+    long after;
+    long trials[2]; /* once and for ever, of which each met a failure */
+    checker_findings findings[2];
+} memory_tried;
+
+/* Begins with what the store keeps now: a healthy trial must succeed in everything, and gives how
+ * many allocations it asked for. `self` has its first three members. */
+size_t memory_begin(memory_tried *self);
+
+/* Each n-th allocation up to `last` (0: all), n being the campaign's trials, in a process of its
+ * own for each, fails once and for ever. */
+void memory_try(memory_tried *self, size_t last);
+
+/* Prints both, as rows of the table. */
+void memory_report(const memory_tried *self);
+
+/* All of this, with what the scenario prepares, for each of `count` scenarios. */
+void memory_run(campaign *run, memory_store *store, const memory_scenario *scenarios, size_t count);
 
 #endif

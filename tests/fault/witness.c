@@ -17,6 +17,8 @@
 
 enum { GRACE_MS = 1000, ASYNC_MORE_MS = 1000, RESULT_SECONDS = 120 };
 
+static const conv_saved untold = (conv_saved)99;
+
 struct witness {
     int descriptor;
 };
@@ -181,17 +183,47 @@ conv_status witness_together(witness *self, conv_client *client, const fault_tur
     for (size_t i = 0; i < count; i++) {
         say(&all[i], &turns[i]);
         exchanges[i] = all[i].exchange;
+        results[i].saved = untold;
     }
     for (size_t i = 0; i < count; i++)
         lines[i] = begin(self, WITNESS_TOGETHER, &turns[i]);
     conv_status status = conv_save_exchanges(client, exchanges, count, results, &details);
     for (size_t i = 0; i < count; i++) {
-        end(self, &lines[i], place(results[i].saved), results[i].status, &results[i].error,
-            limit_ms);
+        /* A call that is refused has no results. */
+        bool told = results[i].saved != untold;
+        end(self, &lines[i], place(results[i].saved), told ? results[i].status : status,
+            told ? &results[i].error : &details, limit_ms);
         forget(&all[i]);
     }
     if (error != NULL) *error = details;
     return status;
+}
+
+conv_status witness_submit(witness *self, conv_client *client, const fault_turn *turn,
+                           conv_async_function on_result, witness_submitted *line,
+                           conv_error *error)
+{
+    said one;
+    conv_error details = CONV_ERROR_INIT;
+    conv_async_params params = CONV_ASYNC_PARAMS_INIT;
+    params.on_result = on_result;
+    params.context = line;
+    say(&one, turn);
+    line->lines = self;
+    line->line = begin(self, WITNESS_ASYNC, turn);
+    conv_status status = conv_async_submit(client, &one.exchange, &params, &details);
+    if (status != CONV_OK)
+        end(self, &line->line, WITNESS_REFUSED, status, &details, line->limit_ms);
+    forget(&one);
+    if (error != NULL) *error = details;
+    return status;
+}
+
+void witness_collect(const conv_async_result *result)
+{
+    witness_submitted *line = result->context;
+    end(line->lines, &line->line, place(result->saved), result->status, &result->error,
+        line->limit_ms);
 }
 
 typedef struct waiting {

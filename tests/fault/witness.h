@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conversation/async.h"
 #include "conversation/client.h"
 #include "fault/content.h"
 
@@ -44,6 +45,12 @@ typedef struct witness_line {
 
 typedef struct witness witness;
 
+typedef struct witness_submitted {
+    witness *lines;
+    witness_line line;
+    int64_t limit_ms; /* set by the caller, as limit_ms below; waiting for a turn included */
+} witness_submitted;
+
 /* Makes the file or goes on with it. Ends the program if that fails, as everything here does: a
  * witness that can't write proves nothing. */
 witness *witness_open(const char *path);
@@ -67,6 +74,14 @@ conv_status witness_track(witness *self, conv_client *client, const fault_turn *
  * must not be closed meanwhile. */
 conv_status witness_async(witness *self, conv_client *client, const fault_turn *turn,
                           int64_t limit_ms, conv_error *error);
+
+/* Submits an exchange and does not wait. `line` is its own until its result has come, and is
+ * submitted as the context; `on_result` may be NULL. witness_collect takes the result, from any
+ * thread, whichever way it came. */
+conv_status witness_submit(witness *self, conv_client *client, const fault_turn *turn,
+                           conv_async_function on_result, witness_submitted *line,
+                           conv_error *error);
+void witness_collect(const conv_async_result *result);
 
 /* Saves up to WITNESS_TOGETHER_MOST exchanges in one call; gives the first failure. */
 enum { WITNESS_TOGETHER_MOST = 4 };

@@ -6,8 +6,8 @@
 #include "core/memory.h"
 #include "support/test.h"
 
-static size_t first_failure;
-static bool fail_for_ever;
+static atomic_size_t first_failure;
+static atomic_bool fail_for_ever;
 static atomic_size_t asked;
 static atomic_size_t failed;
 static atomic_size_t live;
@@ -15,8 +15,8 @@ static atomic_size_t live;
 bool failing_memory_fails(void)
 {
     size_t number = atomic_fetch_add(&asked, 1) + 1;
-    bool fails =
-        first_failure > 0 && (number == first_failure || (fail_for_ever && number > first_failure));
+    size_t first = atomic_load(&first_failure);
+    bool fails = first > 0 && (number == first || (number > first && atomic_load(&fail_for_ever)));
     if (fails) atomic_fetch_add(&failed, 1);
     return fails;
 }
@@ -45,12 +45,19 @@ void failing_memory_start(size_t first, bool for_ever)
 {
     static const conv__memory_functions functions = {failing_memory_allocate, failing_memory_resize,
                                                      failing_memory_release};
-    first_failure = first;
-    fail_for_ever = for_ever;
+    atomic_store(&live, 0);
+    failing_memory_go_on(first, for_ever);
+    conv__memory_set_functions(&functions);
+}
+
+/* Other threads may ask meanwhile: none of them meets half of an order. */
+void failing_memory_go_on(size_t first, bool for_ever)
+{
+    atomic_store(&first_failure, 0);
     atomic_store(&asked, 0);
     atomic_store(&failed, 0);
-    atomic_store(&live, 0);
-    conv__memory_set_functions(&functions);
+    atomic_store(&fail_for_ever, for_ever);
+    atomic_store(&first_failure, first);
 }
 
 void failing_memory_stop(void)

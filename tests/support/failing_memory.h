@@ -11,6 +11,9 @@
  * Counts from the beginning. */
 void failing_memory_start(size_t first, bool for_ever);
 
+/* The same for memory that is in use since an earlier start: the blocks go on being counted. */
+void failing_memory_go_on(size_t first, bool for_ever);
+
 /* Back to malloc. */
 void failing_memory_stop(void);
 

@@ -1,0 +1,219 @@
+/* See memory_journals.h. */
+#include "fault/memory_journals.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "conversation/conversation.h"
+
+enum { PAGE = 4096, WAITING = 3 };
+
+/* The turns of the journal whose entries are decided about, and the acts. */
+enum { DEAD, INTERRUPTED, WAITS, DROPPED };
+
+static void save(memory_trial *self, conv_client *client, uint64_t number)
+{
+    fault_turn turn = {.turn = number};
+    if (witness_save(self->lines, client, &turn, self->timeout_ms, NULL) != CONV_OK) _exit(99);
+}
+
+void memory_leave_waiting(memory_trial *self)
+{
+    memory_take_away(self);
+    conv_client *client = memory_open(self);
+    fault_turn tracked = {.turn = 9};
+    for (uint64_t i = 0; i < WAITING; i++)
+        save(self, client, i);
+    if (witness_track(self->lines, client, &tracked, true, NULL) != CONV_OK) _exit(99);
+    memory_close(self, client, 0);
+    memory_put_back(self);
+}
+
+void memory_remove_journal(memory_trial *self)
+{
+    char command[160];
+    snprintf(command, sizeof command, "rm -f '%s'*", self->params.journal);
+    if (system(command) != 0) _exit(99);
+}
+
+/* Healthy by now, so what it was before is not to be seen any more: that a client could open it
+ * says that it was no half. */
+void memory_judge_new_journal(const memory_trial *self, checker_findings *all)
+{
+    if (memory_file_number(self->params.journal, "SELECT count(*) FROM conversation_schema") == 2)
+        return;
+    fprintf(stderr, "violation: the new journal is not whole\n");
+    all->half++;
+}
+
+void memory_damage_journal(memory_trial *self)
+{
+    char rubbish[PAGE];
+    memory_leave_waiting(self);
+    long page = memory_file_number(self->params.journal, "SELECT rootpage FROM sqlite_schema WHERE"
+                                                         " name = 'idx_journal_item'");
+    FILE *file = fopen(self->params.journal, "r+be");
+    memset(rubbish, 0xAA, sizeof rubbish);
+    if (page < 2 || file == NULL || fseek(file, (page - 1) * PAGE, SEEK_SET) != 0 ||
+        fwrite(rubbish, 1, sizeof rubbish, file) != sizeof rubbish || fclose(file) != 0)
+        _exit(99);
+}
+
+static long count_turn(const memory_trial *self, uint64_t number)
+{
+    char sql[192];
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM chat_messages WHERE content LIKE 's0 t%llu %%question%%'",
+             (unsigned long long)number);
+    return memory_store_number(self->store, sql);
+}
+
+static void violate(long *counter, const char *format, ...)
+{
+    va_list words;
+    va_start(words, format);
+    fputs("violation: ", stderr);
+    vfprintf(stderr, format, words);
+    fputc('\n', stderr);
+    va_end(words);
+    ++*counter;
+}
+
+void memory_judge_rescue(const memory_trial *self, checker_findings *all)
+{
+    for (uint64_t i = 0; i < WAITING; i++) {
+        long count = count_turn(self, i);
+        if (count != 1)
+            violate(count == 0 ? &all->lost : &all->doubled, "turn %d is there %ld times", (int)i,
+                    count);
+    }
+    if (memory_store_number(self->store, "SELECT count(*) FROM usage_logs") != WAITING + 1)
+        violate(&all->lost, "a usage record is missing or there twice");
+    if (memory_file_number(self->params.journal,
+                           "SELECT count(*) FROM journal WHERE kind <> 'dead'") != 0)
+        violate(&all->wrong, "something still waits in the rescued journal");
+}
+
+/* As a process that dies while the provider answers. */
+static conv_status die_answering(void *context, const conv_provider_request *request,
+                                 conv_provider_response *response, conv_error *error)
+{
+    (void)context;
+    (void)request;
+    (void)response;
+    (void)error;
+    _exit(0);
+}
+
+static void interrupt_turn(memory_trial *self)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        conv_turn turn = CONV_TURN_INIT;
+        conv_reply *reply = NULL;
+        char session[FAULT_ID_SIZE];
+        char id[FAULT_ID_SIZE];
+        fault_turn said = {.turn = INTERRUPTED};
+        char *question = fault_text(&said, false);
+        fault_session_id(0, session);
+        fault_turn_id(INTERRUPTED, id);
+        turn.session_id = session;
+        turn.turn_id = id;
+        turn.message = conv_text(question);
+        turn.context_messages = -1;
+        if (conv_provider_callback("dying", die_answering, NULL, &turn.provider, NULL) != CONV_OK)
+            _exit(99);
+        _exit(conv_process_message(memory_open(self), &turn, &reply, NULL) == CONV_OK ? 98 : 99);
+    }
+    if (waitpid(child, &status, 0) != child || status != 0) _exit(99);
+}
+
+void memory_leave_entries(memory_trial *self)
+{
+    memory_take_away(self);
+    conv_client *client = memory_open(self);
+    save(self, client, DEAD);
+    memory_close(self, client, 0);
+    memory_put_back(self);
+    memory_store_execute(self->store,
+                         "CREATE TRIGGER poison BEFORE INSERT ON chat_messages WHEN new.content"
+                         " LIKE 's0 t0 %' BEGIN SELECT RAISE(ABORT, 'poison'); END");
+    memory_close(self, memory_open(self), MEMORY_HEALTHY_MS);
+    memory_store_execute(self->store, "DROP TRIGGER poison");
+    interrupt_turn(self);
+    memory_take_away(self);
+    client = memory_open(self);
+    save(self, client, WAITS);
+    save(self, client, DROPPED);
+    memory_close(self, client, 0);
+    memory_put_back(self);
+}
+
+static void decide_entry(memory_trial *self, conv_journal *journal, const conv_journal_entry *entry)
+{
+    conv_journal_page *page = NULL;
+    fault_turn turn = {0};
+    bool reply = false;
+    memory_note(self, conv_journal_get(journal, entry->entry_id, &page, NULL));
+    conv_journal_page_free(page);
+    if (!entry->readable || entry->message_count == 0 ||
+        !fault_read_text(entry->messages[0].content.data, &turn, &reply)) {
+        violate(&self->wrong, "an entry can't be read");
+        return;
+    }
+    int act = (int)turn.turn;
+    if (entry->kind == CONV_JOURNAL_DEAD || entry->kind == CONV_JOURNAL_TURN)
+        memory_done(self, act, conv_journal_retry(journal, entry->entry_id, NULL));
+    else if (act == DROPPED)
+        memory_done(self, act, conv_journal_drop(journal, entry->entry_id, NULL));
+}
+
+void memory_decide_entries(memory_trial *self)
+{
+    conv_journal *journal = NULL;
+    conv_journal_page *page = NULL;
+    conv_journal_counts counts;
+    memory_note(self, conv_journal_open(self->params.journal, &journal, NULL));
+    if (journal == NULL) return;
+    memory_note(self, conv_journal_count(journal, &counts, NULL));
+    memory_note(self, conv_journal_list(journal, NULL, &page, NULL));
+    for (size_t i = 0; page != NULL && i < conv_journal_page_count(page); i++)
+        decide_entry(self, journal, conv_journal_page_entry(page, i));
+    conv_journal_page_free(page);
+    conv_journal_close(journal);
+}
+
+static long count_entries(const memory_trial *self, const char *kind)
+{
+    char sql[96];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM journal WHERE kind = '%s'", kind);
+    return memory_file_number(self->params.journal, sql);
+}
+
+/* What was to be tried again is in the store; what was not is where it was. */
+static void judge_retry(const memory_trial *self, int turn, const char *kind, checker_findings *all)
+{
+    long stored = count_turn(self, (uint64_t)turn);
+    long kept = count_entries(self, kind);
+    bool done = (self->facts->done & 1u << turn) != 0;
+    if (stored + kept != 1)
+        violate(stored + kept == 0 ? &all->lost : &all->doubled,
+                "the %s entry is stored %ld times and kept %ld times", kind, stored, kept);
+    else if (done && stored == 0)
+        violate(&all->wrong, "the %s entry was not tried again", kind);
+}
+
+void memory_judge_entries(const memory_trial *self, checker_findings *all)
+{
+    judge_retry(self, DEAD, "dead", all);
+    judge_retry(self, INTERRUPTED, "turn", all);
+    if (count_turn(self, WAITS) != 1) violate(&all->lost, "what waits is not there once");
+    long dropped = count_turn(self, DROPPED);
+    if (dropped > 1 || (dropped == 1 && (self->facts->done & 1u << DROPPED) != 0))
+        violate(&all->wrong, "what was dropped is there %ld times", dropped);
+}

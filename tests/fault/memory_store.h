@@ -1,0 +1,52 @@
+/* The store and the journal that every trial of failing memory begins with: kept once, brought back
+ * before each trial, and looked at without the library. */
+#ifndef TESTS_FAULT_MEMORY_STORE_H
+#define TESTS_FAULT_MEMORY_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fault/report.h"
+
+enum { MEMORY_PATH_SIZE = 80 };
+
+/* A file as it was kept; `bytes` is NULL when there was none. */
+typedef struct memory_file {
+    char path[128];
+    char *bytes;
+    size_t size;
+} memory_file;
+
+typedef struct memory_store {
+    const char *name;
+    const char *url;
+    const char *file;     /* of SQLite, or NULL */
+    const char *base;     /* the beginning of the names of what a trial leaves */
+    const char *schema;   /* of PostgreSQL, or NULL: one that is empty before each trial, instead
+                             of rows that are kept */
+    memory_file files[3]; /* the journal, the witness's lines and the store's file */
+} memory_store;
+
+/* Names the files in memory, in /dev/shm if there is one, beginning with `base`. */
+void memory_store_name(campaign *run, char base[MEMORY_PATH_SIZE]);
+
+/* Without any row, without any journal. SQLite: without a file. */
+void memory_store_clear(memory_store *self);
+
+/* Keeps what is there now, for memory_store_restore. */
+void memory_store_keep(memory_store *self, const campaign *run);
+void memory_store_restore(memory_store *self);
+void memory_store_forget(memory_store *self);
+
+/* Whether the files are what was kept, byte for byte: then a trial has left nothing to judge. Never
+ * for PostgreSQL's rows, which are no file. */
+bool memory_store_is_untouched(const memory_store *self);
+
+/* SQL beside the library; the first column of the first row. What fails ends the program. */
+void memory_store_execute(const memory_store *self, const char *sql);
+long memory_store_number(const memory_store *self, const char *sql);
+
+/* The same for any SQLite file; 0 where there is none. */
+long memory_file_number(const char *path, const char *sql);
+
+#endif
