@@ -377,13 +377,21 @@ bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
     return true;
 }
 
+/* When to try again what failed. A store that is away has its own time; where that is over, it was
+ * not the store that failed. With the lock. */
+static int64_t next_try(const conv__saving *saving)
+{
+    bool later = saving->away && !conv__deadline_passed(saving->retry_at_ns);
+    return later ? saving->retry_at_ns : conv__deadline_in_ms(IDLE_MS);
+}
+
 void conv__drain_until(conv__saving *saving, int64_t deadline_ns)
 {
     saving->held.count = 0; /* everything is tried once more */
     (void)set_left(saving, 0);
     while (!conv__drain_all(saving, deadline_ns)) {
         pthread_mutex_lock(&saving->lock);
-        int64_t until = saving->away ? saving->retry_at_ns : conv__deadline_in_ms(IDLE_MS);
+        int64_t until = next_try(saving);
         if (until > deadline_ns) until = deadline_ns;
         while (conv__condition_wait(&saving->wake, &saving->lock, until))
             ;
@@ -396,8 +404,7 @@ void conv__drain_until(conv__saving *saving, int64_t deadline_ns)
 static bool wait_for_work(conv__saving *saving, bool failed)
 {
     pthread_mutex_lock(&saving->lock);
-    int64_t until = conv__deadline_in_ms(IDLE_MS);
-    if (saving->away && saving->retry_at_ns > conv__monotonic_ns()) until = saving->retry_at_ns;
+    int64_t until = next_try(saving);
     int64_t held_until = conv__held_until(&saving->held);
     if (held_until < until && !failed) until = held_until;
     bool nothing = !has_work(saving) && saving->done_count < DRAIN_BATCH;

@@ -1,6 +1,7 @@
 /* Every allocation fails, those of libpq among them, in scenarios on a store that is PostgreSQL.
  * `--trials N`: each N-th allocation. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "fault/caller.h"
 #include "fault/memory_scenarios.h"
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
     memory_run(&run, &store, memory_scenarios, memory_scenario_count);
     run_migrations(&run, &store);
     server_remove(disposable);
+    rmdir(base);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

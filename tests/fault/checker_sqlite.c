@@ -8,6 +8,8 @@
 
 #include "fault/witness.h"
 
+enum { FEW_LINES = 100 };
+
 static void die(sqlite3 *database, const char *what)
 {
     fprintf(stderr, "checker: %s: %s\n", what, sqlite3_errmsg(database));
@@ -80,10 +82,10 @@ checker_findings checker_run_sqlite(const char *lines, const char *store, const 
     size_t count = 0;
     witness_line *all = witness_read(lines, &count);
     sqlite3 *database = open_file(store);
-    sqlite3_exec(database,
-                 "CREATE TEMP TABLE unused (a); CREATE INDEX IF NOT EXISTS"
-                 " fault_content ON chat_messages (content)",
-                 NULL, NULL, NULL);
+    if (count > FEW_LINES)
+        sqlite3_exec(database,
+                     "CREATE INDEX IF NOT EXISTS fault_content ON chat_messages (content)", NULL,
+                     NULL, NULL);
     for (size_t i = 0; i < count; i++)
         check_line(database, &all[i], &findings);
     findings.stored = number(database, "SELECT count(*) FROM chat_exchanges", NULL);
@@ -122,7 +124,7 @@ checker_findings checker_run_sqlite(const char *lines, const char *store, const 
                "SELECT count(*) - count(DISTINCT session_id || position)"
                " FROM chat_messages",
                NULL);
-    sqlite3_exec(database, "DROP INDEX fault_content", NULL, NULL, NULL);
+    sqlite3_exec(database, "DROP INDEX IF EXISTS fault_content", NULL, NULL, NULL);
     sqlite3_close(database);
     database = open_file(journal);
     findings.waiting =

@@ -8,7 +8,7 @@
 #include "fault/report.h"
 #include "fault/witness.h"
 
-enum { MEMORY_TIMEOUT_MS = 400, MEMORY_HEALTHY_MS = 30000 };
+enum { MEMORY_TIMEOUT_MS = 400, MEMORY_AWAY_MS = 30, MEMORY_HEALTHY_MS = 30000 };
 
 /* What a trial, which is a process of its own, says about itself. */
 typedef struct memory_facts {
@@ -18,14 +18,14 @@ typedef struct memory_facts {
 } memory_facts;
 
 typedef struct memory_trial {
-    const memory_store *store;
+    memory_store *store;
     const campaign *run;
     witness *lines;
     conv_client *client; /* NULL when the scenario works without one */
     conv_client_params params;
     memory_facts *facts;
     int64_t timeout_ms; /* of the store; calls take no longer than that */
-    int parent;         /* for memory_bring_back */
+    int parent;         /* for memory_take_away and memory_bring_back */
     long refused;       /* answers other than CONV_OK */
     long wrong;         /* answers that memory does not explain */
 } memory_trial;
@@ -40,7 +40,7 @@ typedef struct memory_scenario {
     const char *name;
     memory_way way;
     bool sqlite_only; /* the store makes no difference */
-    bool away;        /* the store is away at first, see memory_bring_back */
+    bool away;        /* the store is taken away for a time, and the client soon gives it up */
     bool migrates;    /* a healthy client does what is left to do: afterwards all is done */
     void (*settle)(memory_trial *);  /* changes `params`; NULL: nothing */
     void (*prepare)(memory_trial *); /* what is there before, with a healthy client; or NULL */
@@ -48,7 +48,8 @@ typedef struct memory_scenario {
     /* SQL that gives one number of the store, of which an acknowledged act is all or nothing. NULL:
      * the witness's lines say what must be there. */
     const char *state;
-    /* The same by hand: violations. Healthy memory; after a healthy client has drained. */
+    /* The same by hand, with healthy memory; after a healthy client has drained, or before it. */
+    bool as_left;
     void (*judge)(const memory_trial *, checker_findings *);
 } memory_scenario;
 
@@ -61,12 +62,11 @@ void memory_note(memory_trial *self, conv_status status);
 void memory_expect(memory_trial *self, conv_status status, conv_status wanted);
 void memory_done(memory_trial *self, int act, conv_status status);
 
-/* Makes the store work again, from within a scenario's act. */
+/* Takes the store away and brings it back, from within a scenario's act. */
+void memory_take_away(memory_trial *self);
 void memory_bring_back(memory_trial *self);
 
 /* For a scenario's `prepare`, which makes its clients itself. */
-void memory_take_away(const memory_trial *self);
-void memory_put_back(const memory_trial *self);
 conv_client *memory_open(memory_trial *self);
 void memory_close(memory_trial *self, conv_client *client, int64_t timeout_ms);
 

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
+#include "core/memory.h"
+#include "repositories/sqlite/journal.h"
 
 enum { PAGE = 4096, WAITING = 3 };
 
@@ -21,16 +23,24 @@ static void save(memory_trial *self, conv_client *client, uint64_t number)
     if (witness_save(self->lines, client, &turn, self->timeout_ms, NULL) != CONV_OK) _exit(99);
 }
 
+static conv_client *open_away(memory_trial *self)
+{
+    self->params.store_timeout_ms = MEMORY_AWAY_MS;
+    conv_client *client = memory_open(self);
+    self->params.store_timeout_ms = self->timeout_ms;
+    memory_store_take_away(self->store);
+    return client;
+}
+
 void memory_leave_waiting(memory_trial *self)
 {
-    memory_take_away(self);
-    conv_client *client = memory_open(self);
+    conv_client *client = open_away(self);
     fault_turn tracked = {.turn = 9};
     for (uint64_t i = 0; i < WAITING; i++)
         save(self, client, i);
     if (witness_track(self->lines, client, &tracked, true, NULL) != CONV_OK) _exit(99);
     memory_close(self, client, 0);
-    memory_put_back(self);
+    memory_store_put_back(self->store);
 }
 
 void memory_remove_journal(memory_trial *self)
@@ -40,13 +50,25 @@ void memory_remove_journal(memory_trial *self)
     if (system(command) != 0) _exit(99);
 }
 
-/* Healthy by now, so what it was before is not to be seen any more: that a client could open it
- * says that it was no half. */
-void memory_judge_new_journal(const memory_trial *self, checker_findings *all)
+/* The store has no part in it, which is why the library's own function is called. */
+void memory_open_journal(memory_trial *self)
 {
-    if (memory_file_number(self->params.journal, "SELECT count(*) FROM conversation_schema") == 2)
-        return;
-    fprintf(stderr, "violation: the new journal is not whole\n");
+    conv__journal *journal = NULL;
+    char *set_aside = NULL;
+    memory_done(self, 0, conv__sqlite_journal_open(self->params.journal, false, &set_aside,
+                                                   &journal, NULL));
+    conv__release(set_aside);
+    if (journal != NULL) journal->functions->close(journal);
+}
+
+void memory_judge_journal(const memory_trial *self, checker_findings *all)
+{
+    const char *path = self->params.journal;
+    long versions = memory_file_number(path, "SELECT count(*) FROM sqlite_schema") == 0
+                        ? 0
+                        : memory_file_number(path, "SELECT count(*) FROM conversation_schema");
+    if (versions == 2 || (versions == 0 && self->facts->done == 0)) return;
+    fprintf(stderr, "violation: the new journal has %ld of 2 migrations\n", versions);
     all->half++;
 }
 
@@ -135,23 +157,30 @@ static void interrupt_turn(memory_trial *self)
 
 void memory_leave_entries(memory_trial *self)
 {
-    memory_take_away(self);
-    conv_client *client = memory_open(self);
+    conv_client *client = open_away(self);
     save(self, client, DEAD);
     memory_close(self, client, 0);
-    memory_put_back(self);
+    memory_store_put_back(self->store);
     memory_store_execute(self->store,
                          "CREATE TRIGGER poison BEFORE INSERT ON chat_messages WHEN new.content"
                          " LIKE 's0 t0 %' BEGIN SELECT RAISE(ABORT, 'poison'); END");
     memory_close(self, memory_open(self), MEMORY_HEALTHY_MS);
     memory_store_execute(self->store, "DROP TRIGGER poison");
     interrupt_turn(self);
-    memory_take_away(self);
-    client = memory_open(self);
+    client = open_away(self);
     save(self, client, WAITS);
     save(self, client, DROPPED);
     memory_close(self, client, 0);
-    memory_put_back(self);
+    memory_store_put_back(self->store);
+}
+
+void memory_rescue_journal(memory_trial *self)
+{
+    conv_journal *journal = NULL;
+    memory_done(self, 0, conv_journal_open(self->params.journal, &journal, NULL));
+    if (journal != NULL && conv_journal_set_aside(journal) == NULL)
+        violate(&self->wrong, "the damage was not seen");
+    conv_journal_close(journal);
 }
 
 static void decide_entry(memory_trial *self, conv_journal *journal, const conv_journal_entry *entry)

@@ -8,12 +8,14 @@
 /* A journal in which something waits. */
 void memory_leave_waiting(memory_trial *self);
 
-/* No journal. Its schema is whole or not there. */
+/* No journal, which is made. Its schema is whole or not there. */
 void memory_remove_journal(memory_trial *self);
-void memory_judge_new_journal(const memory_trial *self, checker_findings *all);
+void memory_open_journal(memory_trial *self);
+void memory_judge_journal(const memory_trial *self, checker_findings *all);
 
 /* A journal with a page of rubbish, all entries of which can still be read. */
 void memory_damage_journal(memory_trial *self);
+void memory_rescue_journal(memory_trial *self);
 void memory_judge_rescue(const memory_trial *self, checker_findings *all);
 
 /* A journal with a dead letter, an interrupted turn and two exchanges that wait; all is listed,

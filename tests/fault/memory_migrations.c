@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "db/migration.h"
+#include "db/sqlite/decimal_sum.h"
 #include "fault/memory_scenarios.h"
 #include "support/failing_memory.h"
 
@@ -24,7 +25,7 @@ static const memory_scenario new_store = {
     .way = MEMORY_OPENING,
     .migrates = true,
     .settle = settle,
-    .state = "SELECT count(*) FROM sqlite_master",
+    .state = "SELECT count(*) + 1000 * coalesce(sum(length(sql)), 0) FROM sqlite_schema",
 };
 
 /* The library looks what is there when it opens a store, and before each migration. */
@@ -51,7 +52,9 @@ static void make_store(memory_store *store, int migrations)
     memory_store_clear(store);
     sqlite3 *database = NULL;
     if (sqlite3_open(store->file, &database) != SQLITE_OK) exit(99);
-    sqlite3_exec(database, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+    if (conv__decimal_sum_register(database) != SQLITE_OK ||
+        sqlite3_exec(database, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) != SQLITE_OK)
+        exit(99);
     for (int i = 0; i < migrations; i++) {
         const conv__migration *one = &conv__migrations_sqlite[i];
         char checksum[192];
@@ -60,7 +63,7 @@ static void make_store(memory_store *store, int migrations)
                  one->checksum, (long long)one->version);
         if (sqlite3_exec(database, one->sql, NULL, NULL, NULL) != SQLITE_OK ||
             sqlite3_exec(database, checksum, NULL, NULL, NULL) != SQLITE_OK) {
-            fprintf(stderr, "%s: %s\n", one->name, sqlite3_errmsg(database));
+            fprintf(stderr, "memory: %s: %s\n", one->name, sqlite3_errmsg(database));
             exit(99);
         }
     }
@@ -72,6 +75,7 @@ static void make_store(memory_store *store, int migrations)
 static size_t measure(memory_tried *tried)
 {
     *reached = 0;
+    looks = 0;
     sqlite3_auto_extension((void (*)(void))see_connection);
     size_t asked = memory_begin(tried);
     sqlite3_reset_auto_extension();

@@ -147,12 +147,26 @@ static void save_later(memory_trial *self)
 /* What comes later in a session waits behind what the journal has of it. */
 static void be_away(memory_trial *self)
 {
+    memory_take_away(self);
     save(self, 0);
     process(self, 1);
     track(self, 2);
     memory_bring_back(self);
     save(self, 3);
     flush(self);
+}
+
+static conv_provider *echo(void)
+{
+    static conv_provider *provider;
+    if (provider == NULL && conv_provider_echo(&provider, NULL) != CONV_OK) _exit(99);
+    return provider;
+}
+
+static void settle_without_journal(memory_trial *self)
+{
+    self->params.journal = NULL;
+    self->params.provider = echo();
 }
 
 static void say(memory_trial *self, const char *session, const char *user, const char *turn)
@@ -179,13 +193,6 @@ static conv_status register_document(memory_trial *self, conv_document_page **pa
     document.size_bytes = 10;
     document.metadata = "{\"pages\": 1}";
     return conv_document_register(self->client, &document, page, NULL);
-}
-
-static conv_provider *echo(void)
-{
-    static conv_provider *provider;
-    if (provider == NULL && conv_provider_echo(&provider, NULL) != CONV_OK) _exit(99);
-    return provider;
 }
 
 static conv_status summarize(memory_trial *self)
@@ -237,11 +244,6 @@ static void erase_user(memory_trial *self)
 {
     conv_erase_receipt receipt;
     memory_done(self, 0, conv_user_erase(self->client, USER, &receipt, NULL));
-}
-
-static void settle_echo(memory_trial *self)
-{
-    self->params.provider = echo();
 }
 
 static void prepare_talk(memory_trial *self)
@@ -308,24 +310,28 @@ const memory_scenario memory_scenarios[] = {
      .state = USERS_STATE},
     {.name = "user erased", .prepare = prepare_user, .act = erase_user, .state = USERS_STATE},
     {.name = "summary",
-     .settle = settle_echo,
+     .settle = settle_without_journal,
      .prepare = prepare_talk,
      .act = make_summary,
      .state = SUMMARY_STATE},
-    {.name = "document registered", .act = make_document, .state = DOCUMENT_STATE},
+    {.name = "document registered", .settle = settle_without_journal, .act = make_document, .state = DOCUMENT_STATE},
     {.name = "document deleted",
+     .settle = settle_without_journal,
      .prepare = prepare_document,
      .act = delete_document,
      .state = DOCUMENT_STATE},
     {.name = "new journal",
-     .way = MEMORY_OPENING,
+     .way = MEMORY_ALONE,
      .sqlite_only = true,
+     .as_left = true,
      .prepare = memory_remove_journal,
-     .judge = memory_judge_new_journal},
+     .act = memory_open_journal,
+     .judge = memory_judge_journal},
     {.name = "damaged journal rescued",
-     .way = MEMORY_OPENING,
+     .way = MEMORY_ALONE,
      .sqlite_only = true,
      .prepare = memory_damage_journal,
+     .act = memory_rescue_journal,
      .judge = memory_judge_rescue},
     {.name = "journal's entries",
      .way = MEMORY_ALONE,

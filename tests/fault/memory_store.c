@@ -2,7 +2,6 @@
 #include "fault/memory_store.h"
 
 #include <glob.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,15 +36,16 @@ void memory_store_name(campaign *run, char base[MEMORY_PATH_SIZE])
     int size = snprintf(base, MEMORY_PATH_SIZE, "%s/conversation-memory-%d",
                         access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run->folder, (int)getpid());
     if (size < 0 || size >= MEMORY_PATH_SIZE - 20) die("naming files", "the name is too long");
-    snprintf(run->journal, sizeof run->journal, "%.64s.journal", base);
-    snprintf(run->lines, sizeof run->lines, "%.64s.lines", base);
+    if (mkdir(base, 0700) != 0) die(base, "can't be made");
+    snprintf(run->journal, sizeof run->journal, "%.64s/journal", base);
+    snprintf(run->lines, sizeof run->lines, "%.64s/lines", base);
 }
 
 static void remove_files(const memory_store *self)
 {
     char pattern[192];
     glob_t files = {0};
-    snprintf(pattern, sizeof pattern, "%s*", self->base);
+    snprintf(pattern, sizeof pattern, "%s/*", self->base);
     if (glob(pattern, GLOB_NOSORT, NULL, &files) == 0)
         for (size_t i = 0; i < files.gl_pathc; i++)
             unlink(files.gl_pathv[i]);
@@ -145,6 +145,11 @@ static bool has_log(const char *path)
     return stat(log, &status) == 0 && status.st_size > 0;
 }
 
+bool memory_store_has_same_journal(const memory_store *self)
+{
+    return !has_log(self->files[0].path) && is_as_kept(&self->files[0]);
+}
+
 bool memory_store_is_untouched(const memory_store *self)
 {
     if (self->file == NULL) return false;
@@ -194,4 +199,27 @@ void memory_store_execute(const memory_store *self, const char *sql)
     if (sqlite3_exec(database, sql, NULL, NULL, NULL) != SQLITE_OK)
         die(sql, sqlite3_errmsg(database));
     sqlite3_close(database);
+}
+
+void memory_store_take_away(memory_store *self)
+{
+    if (self->file == NULL) {
+        memory_store_execute(self, "ALTER TABLE chat_exchanges RENAME TO away;"
+                                   " ALTER TABLE usage_logs RENAME TO usage_away");
+        return;
+    }
+    self->lock = open_file(self->file);
+    if (sqlite3_exec(self->lock, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        die("locking", sqlite3_errmsg(self->lock));
+}
+
+void memory_store_put_back(memory_store *self)
+{
+    if (self->file == NULL) {
+        memory_store_execute(self, "ALTER TABLE away RENAME TO chat_exchanges;"
+                                   " ALTER TABLE usage_away RENAME TO usage_logs");
+        return;
+    }
+    sqlite3_close(self->lock);
+    self->lock = NULL;
 }

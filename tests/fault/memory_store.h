@@ -3,6 +3,7 @@
 #ifndef TESTS_FAULT_MEMORY_STORE_H
 #define TESTS_FAULT_MEMORY_STORE_H
 
+#include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,13 +22,14 @@ typedef struct memory_store {
     const char *name;
     const char *url;
     const char *file;     /* of SQLite, or NULL */
-    const char *base;     /* the beginning of the names of what a trial leaves */
+    const char *base;     /* the folder of all that a trial leaves */
     const char *schema;   /* of PostgreSQL, or NULL: one that is empty before each trial, instead
                              of rows that are kept */
+    sqlite3 *lock;        /* of SQLite while it is away, or NULL */
     memory_file files[3]; /* the journal, the witness's lines and the store's file */
 } memory_store;
 
-/* Names the files in memory, in /dev/shm if there is one, beginning with `base`. */
+/* Makes a folder for the files, in /dev/shm if there is one, for whoever calls to remove. */
 void memory_store_name(campaign *run, char base[MEMORY_PATH_SIZE]);
 
 /* Without any row, without any journal. SQLite: without a file. */
@@ -41,6 +43,13 @@ void memory_store_forget(memory_store *self);
 /* Whether the files are what was kept, byte for byte: then a trial has left nothing to judge. Never
  * for PostgreSQL's rows, which are no file. */
 bool memory_store_is_untouched(const memory_store *self);
+bool memory_store_has_same_journal(const memory_store *self);
+
+/* Nothing can be saved until it is put back. SQLite is locked, because to change its schema would
+ * make the library read it anew, again and again; PostgreSQL has tables renamed, as an operator's
+ * mistake would have it. */
+void memory_store_take_away(memory_store *self);
+void memory_store_put_back(memory_store *self);
 
 /* SQL beside the library; the first column of the first row. What fails ends the program. */
 void memory_store_execute(const memory_store *self, const char *sql);
