@@ -25,7 +25,7 @@ static const memory_scenario new_store = {
     .way = MEMORY_OPENING,
     .migrates = true,
     .settle = settle,
-    .state = "SELECT count(*) + 1000 * coalesce(sum(length(sql)), 0) FROM sqlite_schema",
+    .state = "SELECT count(*) + 1000 * coalesce(sum(length(sql)), 0) FROM sqlite_master",
 };
 
 /* The library looks what is there when it opens a store, and before each migration. */

@@ -12,6 +12,8 @@
 
 enum { SQL_SIZE = 512 };
 
+#define QUIETLY "SET client_min_messages = error;"
+
 /* Rows go and come without the triggers that would note them anew. */
 #define KEEP_ROWS                                                                                  \
     "DO $$DECLARE t text; BEGIN DROP SCHEMA IF EXISTS kept CASCADE; CREATE SCHEMA kept;"           \
@@ -19,7 +21,7 @@ enum { SQL_SIZE = 512 };
     " 'conversation_schema' LOOP EXECUTE format('CREATE TABLE kept.%1$I AS TABLE public.%1$I',"    \
     " t); END LOOP; END$$"
 #define RESTORE_ROWS                                                                               \
-    "SET client_min_messages = error; SET session_replication_role = replica; DO $$DECLARE t"      \
+    QUIETLY "SET session_replication_role = replica; DO $$DECLARE t"                               \
     " text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND"        \
     " tablename <> 'conversation_schema' LOOP EXECUTE format('DELETE FROM public.%1$I', t); IF"    \
     " to_regclass('kept.' || t) IS NOT NULL THEN EXECUTE format('INSERT INTO public.%1$I"          \
@@ -56,7 +58,7 @@ static void make_schema_anew(const memory_store *self)
 {
     char sql[SQL_SIZE];
     snprintf(sql, sizeof sql,
-             "SET client_min_messages = error; DROP SCHEMA IF EXISTS %1$s CASCADE;"
+             QUIETLY "DROP SCHEMA IF EXISTS %1$s CASCADE;"
              " CREATE SCHEMA %1$s",
              self->schema);
     memory_store_execute(self, sql);
@@ -69,7 +71,7 @@ void memory_store_clear(memory_store *self)
     if (self->schema != NULL)
         make_schema_anew(self);
     else
-        memory_store_execute(self, "DROP SCHEMA IF EXISTS kept CASCADE;" RESTORE_ROWS);
+        memory_store_execute(self, QUIETLY "DROP SCHEMA IF EXISTS kept CASCADE;" RESTORE_ROWS);
 }
 
 static char *read_whole(const char *path, size_t *size)
@@ -95,7 +97,7 @@ void memory_store_keep(memory_store *self, const campaign *run)
         file->bytes = read_whole(file->path, &file->size);
     }
     if (self->file != NULL || self->schema != NULL) return;
-    memory_store_execute(self, "SET client_min_messages = error;" KEEP_ROWS);
+    memory_store_execute(self, QUIETLY KEEP_ROWS);
     memory_store_execute(self, "VACUUM");
 }
 
