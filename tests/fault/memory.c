@@ -279,10 +279,10 @@ static bool has_acted(const memory_tried *self)
     return self->facts->opened || self->scenario->migrates;
 }
 
-/* Where nothing was accepted there is nothing to drain. */
+/* Where nothing was accepted there is nothing to drain, unless something waited before. */
 static bool needs_healing(const memory_tried *self)
 {
-    return self->scenario->judge != NULL || self->scenario->migrates ||
+    return self->scenario->judge != NULL || self->scenario->way == MEMORY_OPENING ||
            !memory_store_has_same_journal(self->store);
 }
 
