@@ -47,8 +47,8 @@ int main(int argc, char **argv)
     server *disposable = server_start();
     memory_store store = {.name = "PostgreSQL", .url = server_url(disposable), .base = base};
     /* What libpq and the system's libraries make once stays. */
-    caller_close(caller_open(
-        &(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
+    caller_close(
+        caller_open(&(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
     memory_run(&run, &store, memory_scenarios, memory_scenario_count);
     run_migrations(&run, &store);
     server_remove(disposable);

@@ -142,8 +142,7 @@ static void use_client(memory_trial *self, const memory_scenario *scenario, int6
     if (self->client == NULL && scenario->way != MEMORY_ALONE) return;
     self->lines = witness_open(self->run->lines);
     if (scenario->act != NULL) scenario->act(self);
-    if (self->client != NULL)
-        memory_note(self, conv_client_close(self->client, closing_ms, NULL));
+    if (self->client != NULL) memory_note(self, conv_client_close(self->client, closing_ms, NULL));
     witness_close(self->lines);
 }
 
@@ -390,8 +389,7 @@ void memory_run(campaign *run, memory_store *store, const memory_scenario *scena
 {
     memory_facts *facts = share_facts();
     for (size_t i = 0; i < count; i++) {
-        memory_tried self = {
-            .run = run, .store = store, .scenario = &scenarios[i], .facts = facts};
+        memory_tried self = {.run = run, .store = store, .scenario = &scenarios[i], .facts = facts};
         if (scenarios[i].sqlite_only && store->file == NULL) continue;
         memory_store_clear(store);
         prepare(&self);

@@ -55,8 +55,8 @@ void memory_open_journal(memory_trial *self)
 {
     conv__journal *journal = NULL;
     char *set_aside = NULL;
-    memory_done(self, 0, conv__sqlite_journal_open(self->params.journal, false, &set_aside,
-                                                   &journal, NULL));
+    memory_done(self, 0,
+                conv__sqlite_journal_open(self->params.journal, false, &set_aside, &journal, NULL));
     conv__release(set_aside);
     if (journal != NULL) journal->functions->close(journal);
 }

@@ -96,7 +96,8 @@ static void try_from(memory_tried *tried, campaign *run, int migrations, bool al
 void memory_run_migrations(campaign *run, memory_store *store)
 {
     memory_tried tried = {.run = run, .store = store, .scenario = &new_store};
-    reached = mmap(NULL, sizeof *reached, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    reached =
+        mmap(NULL, sizeof *reached, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (reached == MAP_FAILED) exit(99);
     if (run->tier == CAMPAIGN_LONG) try_from(&tried, run, 0, false);
     for (int i = 0; conv__migrations_sqlite[i].version != 0; i++)

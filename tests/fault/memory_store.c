@@ -21,11 +21,13 @@ enum { SQL_SIZE = 512 };
     " 'conversation_schema' LOOP EXECUTE format('CREATE TABLE kept.%1$I AS TABLE public.%1$I',"    \
     " t); END LOOP; END$$"
 #define RESTORE_ROWS                                                                               \
-    QUIETLY "SET session_replication_role = replica; DO $$DECLARE t"                               \
-    " text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND"        \
-    " tablename <> 'conversation_schema' LOOP EXECUTE format('DELETE FROM public.%1$I', t); IF"    \
-    " to_regclass('kept.' || t) IS NOT NULL THEN EXECUTE format('INSERT INTO public.%1$I"          \
-    " OVERRIDING SYSTEM VALUE SELECT * FROM kept.%1$I', t); END IF; END LOOP; END$$"
+    QUIETLY                                                                                        \
+        "SET session_replication_role = replica; DO $$DECLARE t"                                   \
+        " text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND"    \
+        " tablename <> 'conversation_schema' LOOP EXECUTE format('DELETE FROM public.%1$I', t); "  \
+        "IF"                                                                                       \
+        " to_regclass('kept.' || t) IS NOT NULL THEN EXECUTE format('INSERT INTO public.%1$I"      \
+        " OVERRIDING SYSTEM VALUE SELECT * FROM kept.%1$I', t); END IF; END LOOP; END$$"
 
 static void die(const char *what, const char *why)
 {
@@ -59,7 +61,7 @@ static void make_schema_anew(const memory_store *self)
     char sql[SQL_SIZE];
     snprintf(sql, sizeof sql,
              QUIETLY "DROP SCHEMA IF EXISTS %1$s CASCADE;"
-             " CREATE SCHEMA %1$s",
+                     " CREATE SCHEMA %1$s",
              self->schema);
     memory_store_execute(self, sql);
 }
@@ -131,9 +133,9 @@ static bool is_as_kept(const memory_file *file)
 {
     size_t size = 0;
     char *bytes = read_whole(file->path, &size);
-    bool same = bytes == NULL
-                    ? file->bytes == NULL
-                    : file->bytes != NULL && size == file->size && memcmp(bytes, file->bytes, size) == 0;
+    bool same = bytes == NULL ? file->bytes == NULL
+                              : file->bytes != NULL && size == file->size &&
+                                    memcmp(bytes, file->bytes, size) == 0;
     free(bytes);
     return same;
 }

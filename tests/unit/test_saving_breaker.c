@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/time.h"
+#include "support/failing_memory.h"
 #include "support/saving_fixture.h"
 
 /* The pause after a first failure is 100 ms; whoever asks then is the one that tries. */
@@ -98,6 +99,25 @@ static void a_slow_store_is_drained_in_small_batches(void **state)
     conv__saving_close(saving, conv__deadline_in_ms(20000), NULL, NULL);
 }
 
+/* The time to try the store again comes, but it is not the store that fails. */
+static void closing_without_memory_waits_between_its_tries(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error away = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    conv__saving *saving = saving_open(test);
+    conv__exchange exchange = saving_exchange(conv_uuid_v7());
+    bool journaled = false;
+    mock_store_set_away(&test->mock, true);
+    conv__saving_store_away(saving, &away);
+    assert_int_equal(saving_save(saving, &exchange, false, &journaled), CONV_OK);
+    assert_true(journaled);
+    failing_memory_start(1, true);
+    conv__saving_close(saving, conv__deadline_in_ms(500), NULL, NULL);
+    size_t asked = failing_memory_asked();
+    failing_memory_stop();
+    assert_in_range(asked, 1, 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +125,7 @@ int main(void)
         WITH_SAVING(a_caller_that_is_answered_opens_the_store_to_all),
         WITH_SAVING(two_of_a_session_keep_their_order_when_the_first_tries),
         WITH_SAVING(a_slow_store_is_drained_in_small_batches),
+        WITH_SAVING(closing_without_memory_waits_between_its_tries),
     };
     return RUN_TESTS("saving breaker", tests);
 }
