@@ -33,7 +33,7 @@ static void run_migrations(campaign *run, memory_store *store)
     memory_store_keep(&fresh, run);
     memory_tried tried = {.run = run, .store = &fresh, .scenario = &new_store};
     memory_begin(&tried);
-    memory_try(&tried, 0);
+    memory_try(&tried, 1, 0, 1);
     memory_store_forget(&fresh);
     memory_report(&tried);
 }

@@ -347,11 +347,12 @@ size_t memory_begin(memory_tried *self)
     return asked;
 }
 
-void memory_try(memory_tried *self, size_t last)
+void memory_try(memory_tried *self, size_t first, size_t last, size_t stride)
 {
+    stride *= (size_t)self->run->trials;
     for (int always = 0; always < 2; always++)
-        for (size_t first = 1; last == 0 || first <= last; first += (size_t)self->run->trials) {
-            if (!try_one(self, first, always == 1)) break;
+        for (size_t i = first; last == 0 || i <= last; i += stride) {
+            if (!try_one(self, i, always == 1)) break;
             self->trials[always]++;
         }
 }
@@ -395,7 +396,7 @@ void memory_run(campaign *run, memory_store *store, const memory_scenario *scena
         prepare(&self);
         memory_store_keep(store, run);
         memory_begin(&self);
-        memory_try(&self, 0);
+        memory_try(&self, 1, 0, 1);
         memory_store_forget(store);
         memory_report(&self);
     }

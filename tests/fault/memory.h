@@ -86,9 +86,9 @@ typedef struct memory_tried {
  * many allocations it asked for. `self` has its first three members. */
 size_t memory_begin(memory_tried *self);
 
-/* Each n-th allocation up to `last` (0: all), n being the campaign's trials, in a process of its
- * own for each, fails once and for ever. */
-void memory_try(memory_tried *self, size_t last);
+/* Each n-th allocation from `first` to `last` (0: all), n being `stride` times the campaign's
+ * trials, fails once and for ever, in a process of its own for each. */
+void memory_try(memory_tried *self, size_t first, size_t last, size_t stride);
 
 /* Prints both, as rows of the table. */
 void memory_report(const memory_tried *self);

@@ -8,8 +8,8 @@ extern const memory_scenario memory_scenarios[];
 extern const size_t memory_scenario_count;
 
 /* A new store of SQLite: each migration by itself, on a store that has those before it, because an
- * allocation in a late one would else make all of them once more. In the long tier all of them in
- * one, too. */
+ * allocation in a late one would else make all of them once more. All of them in
+ * one are tried here and there, in the long tier at each allocation. */
 void memory_run_migrations(campaign *run, memory_store *store);
 
 #endif

@@ -22,12 +22,12 @@ enum { SQL_SIZE = 512 };
     " t); END LOOP; END$$"
 #define RESTORE_ROWS                                                                               \
     QUIETLY                                                                                        \
-        "SET session_replication_role = replica; DO $$DECLARE t"                                   \
-        " text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND"    \
-        " tablename <> 'conversation_schema' LOOP EXECUTE format('DELETE FROM public.%1$I', t); "  \
-        "IF"                                                                                       \
-        " to_regclass('kept.' || t) IS NOT NULL THEN EXECUTE format('INSERT INTO public.%1$I"      \
-        " OVERRIDING SYSTEM VALUE SELECT * FROM kept.%1$I', t); END IF; END LOOP; END$$"
+    "SET session_replication_role = replica; DO $$DECLARE t"                                       \
+    " text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND"        \
+    " tablename <> 'conversation_schema' LOOP EXECUTE format('DELETE FROM public.%1$I', t); "      \
+    "IF"                                                                                           \
+    " to_regclass('kept.' || t) IS NOT NULL THEN EXECUTE format('INSERT INTO public.%1$I"          \
+    " OVERRIDING SYSTEM VALUE SELECT * FROM kept.%1$I', t); END IF; END LOOP; END$$"
 
 static void die(const char *what, const char *why)
 {

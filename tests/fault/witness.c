@@ -17,6 +17,8 @@
 
 enum { GRACE_MS = 1000, ASYNC_MORE_MS = 1000, RESULT_SECONDS = 120 };
 
+static const conv_saved untold = (conv_saved)99;
+
 struct witness {
     int descriptor;
 };
@@ -181,14 +183,14 @@ conv_status witness_together(witness *self, conv_client *client, const fault_tur
     for (size_t i = 0; i < count; i++) {
         say(&all[i], &turns[i]);
         exchanges[i] = all[i].exchange;
+        results[i].saved = untold;
     }
     for (size_t i = 0; i < count; i++)
         lines[i] = begin(self, WITNESS_TOGETHER, &turns[i]);
     conv_status status = conv_save_exchanges(client, exchanges, count, results, &details);
     for (size_t i = 0; i < count; i++) {
         /* A call that is refused has no results. */
-        bool told =
-            status == CONV_OK || results[i].status != CONV_OK || results[i].saved != CONV_SAVED_NOT;
+        bool told = results[i].saved != untold;
         end(self, &lines[i], place(results[i].saved), told ? results[i].status : status,
             told ? &results[i].error : &details, limit_ms);
         forget(&all[i]);
