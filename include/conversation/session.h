@@ -151,11 +151,12 @@ typedef struct conv_erase_receipt {
  * wherever they are, their exchanges in sessions of others (message_count stays exact) with the
  * summaries of those sessions, and the spelling of their id. Usage records are kept, so that no sum
  * changes, but belong to a new random id, without e-mail address and without the original bytes of
- * any field; their metadata, which is the application's, stays. This client's buffered usage is
+ * any field, also those that name no user but are of the user's own sessions or documents; their
+ * metadata, which is the application's, stays. This client's buffered usage is
  * saved before: a record of this user that must wait for a person, without a journal, is an error
  * that names the cause, one of others is none. What its journal holds of the user goes, and other
  * processes' journals drop it when they are drained; a usage record that still waits there gets a
- * random id. What other processes have only buffered (tracker_interval_ms) comes later, under the
+ * random id, as one does that names no user and whose session was deleted. What other processes have only buffered (tracker_interval_ms) comes later, under the
  * old id. Documents are told as by conv_session_delete.
  * `user_id` any string; `receipt` may be NULL. CONV_INVALID_ARGUMENT: no user id. CONV_NOT_FOUND:
  * nothing of this user is there. Else as conv_session_delete. Thread: any. Round trips: 2. */

@@ -232,15 +232,19 @@ static bool read_usage(conv__saving *saving, usage_drain *batch)
     return true;
 }
 
-/* The same for usage records, which stay: the ledger keeps its sums, but not whose they were. */
+/* The same for usage records, which stay: the ledger keeps its sums, but not whose they were. One
+ * that names no user is of whoever's session it was. */
 static bool hide_erased(conv__saving *saving, usage_drain *batch, int64_t deadline_ns)
 {
     conv__accepted items[DRAIN_BATCH];
     bool erased[DRAIN_BATCH];
     conv_error error = CONV_ERROR_INIT;
-    for (size_t i = 0; i < batch->count; i++)
-        items[i] = (conv__accepted){.user_id = batch->rows[i].user.id,
+    for (size_t i = 0; i < batch->count; i++) {
+        const conv__usage_row *row = &batch->rows[i];
+        items[i] = (conv__accepted){.user_id = row->user.id,
                                     .accepted_us = batch->list.entries[i].created_us};
+        if (conv_uuid_is_nil(row->user.id)) items[i].session_id = row->session_id;
+    }
     if (conv__saving_find_deleted(saving, items, batch->count,
                                   transaction_deadline(saving, deadline_ns), erased,
                                   &error) != CONV_OK) {

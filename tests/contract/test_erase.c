@@ -242,6 +242,64 @@ static void an_erased_user_leaves_nothing_but_the_ledger(void **state)
     contract_client_close(&client);
 }
 
+static void track(conv_client *client, const char *session, const char *user, const char *document)
+{
+    conv_usage usage = CONV_USAGE_INIT;
+    conv_error error;
+    usage.session_id = conv_text(session);
+    usage.user_id = conv_text(user);
+    usage.document_id = conv_text(document);
+    usage.user_email = conv_text("zoe@example.com");
+    usage.total_tokens = 1;
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+}
+
+static long addresses(void)
+{
+    return contract_count("SELECT count(*) FROM usage_logs WHERE user_email IS NOT NULL");
+}
+
+/* Records of the user's sessions and documents that name no user; those that name another are
+ * the other's. */
+static void what_names_no_user_is_of_whoever_it_belongs_to(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_erase_receipt receipt;
+    conv_client *client = open_client(NULL);
+    conv_client *other = open_client("nameless.db");
+    conv_document_params document = CONV_DOCUMENT_PARAMS_INIT;
+    document.document_id = "paper";
+    document.user_id = "zoe";
+    document.name = conv_text("paper");
+    assert_ok(conv_document_register(client, &document, NULL, &error), error);
+    save(client, "of zoe", "zoe", "a", CONV_SAVED_COMMITTED);
+    long before = addresses();
+    save(client, "of zoe", NULL, "b", CONV_SAVED_COMMITTED);
+    save(client, "of yan", NULL, "b", CONV_SAVED_COMMITTED);
+    track(client, "of zoe", NULL, NULL);
+    track(client, NULL, NULL, "paper");
+    track(client, "of zoe", "yan", "paper");
+    track(client, NULL, NULL, NULL);
+    contract_execute(TAKE_AWAY);
+    save(other, "of zoe", NULL, "c", CONV_SAVED_JOURNALED);
+    (void)!conv_client_close(other, 0, &error);
+    contract_execute(BRING_BACK);
+    assert_ok(conv_user_erase(client, "zoe", &receipt, &error), error);
+    contract_client_close(&client);
+    /* The registration and the first exchange have their user; three have none. */
+    assert_int_equal(receipt.removed.usage_kept, 5);
+    char id[CONV_UUID_TEXT_SIZE];
+    conv_uuid_format(receipt.pseudonym, id);
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE user_id = '%s'"
+                                    " AND user_email IS NULL AND originals IS NULL",
+                                    id),
+                     5);
+    drain("nameless.db");
+    /* The first exchange had one; yan's session and yan's record keep theirs, and nobody's. */
+    assert_int_equal(addresses(), before - 1 + 3);
+}
+
 /* Whether `suffix` added to the store's path is a file with these bytes. */
 static bool file_has(const char *suffix, const char *bytes)
 {
@@ -305,6 +363,7 @@ int main(void)
         cmocka_unit_test(the_archive_is_left_out_unless_asked_for),
         cmocka_unit_test(a_deleted_session_does_not_come_back),
         cmocka_unit_test(an_erased_user_leaves_nothing_but_the_ledger),
+        cmocka_unit_test(what_names_no_user_is_of_whoever_it_belongs_to),
         cmocka_unit_test(deleted_words_leave_the_bytes_of_the_file),
     };
     return RUN_TESTS_WITH("erase", tests, contract_client_setup, contract_client_teardown);

@@ -8,7 +8,7 @@
 #define ACTION_ERASE "erase user"
 #define ACTION_FIND  "look up deletions"
 
-enum { LOCK, DELETE_OWN, DELETE_DOCUMENTS, DELETE_FOREIGN, USAGE, FORGET, FIND, STATEMENTS };
+enum { LOCK, USAGE, DELETE_OWN, DELETE_DOCUMENTS, DELETE_FOREIGN, FORGET, FIND, STATEMENTS };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -22,6 +22,19 @@ const conv__statement conv__postgres_erase_statements[] = {
               "  SELECT session_id FROM usage_logs WHERE user_id = $1::uuid"
               "   AND session_id <> " CONV__POSTGRES_NIL ")"
               " ORDER BY session_id FOR UPDATE"},
+    /* The ledger keeps its sums. What names no user, in the user's own sessions and of the user's
+     * own documents, is the user's. */
+    [USAGE] = {"conv_erase_usage", ACTION_ERASE, 3, false,
+               "WITH changed AS (UPDATE usage_logs SET user_id = $2::uuid, user_email = NULL,"
+               " originals = NULL WHERE (log_id, session_id) IN ("
+               "  SELECT log_id, session_id FROM usage_logs WHERE user_id = $1::uuid"
+               "  UNION SELECT log_id, session_id FROM usage_logs"
+               "   WHERE session_id = ANY ($3::uuid[]) AND user_id IS NULL"
+               "   AND session_id <> " CONV__POSTGRES_NIL
+               "  UNION SELECT l.log_id, l.session_id FROM chat_documents d JOIN usage_logs l"
+               "   USING (document_id, session_id)"
+               "   WHERE d.user_id = $1::uuid AND l.user_id IS NULL) RETURNING 1)"
+               " SELECT count(*) FROM changed"},
     [DELETE_OWN] =
         {"conv_erase_own", ACTION_ERASE, 2, false,
          "WITH summary AS (DELETE FROM chat_sessions_summary"
@@ -59,11 +72,6 @@ const conv__statement conv__postgres_erase_statements[] = {
          "  WHERE s.session_id = g.session_id)"
          " SELECT 0::int8, (SELECT count(*) FROM message), (SELECT count(*) FROM exchange),"
          "  (SELECT count(*) FROM summary)"},
-    /* The ledger keeps its sums. */
-    [USAGE] = {"conv_erase_usage", ACTION_ERASE, 2, false,
-               "WITH changed AS (UPDATE usage_logs SET user_id = $2::uuid, user_email = NULL,"
-               " originals = NULL WHERE user_id = $1::uuid RETURNING 1)"
-               " SELECT count(*) FROM changed"},
     [FORGET] = {"conv_erase_forget", ACTION_ERASE, 2, false,
                 "WITH spelling AS (DELETE FROM chat_users WHERE user_id = $1::uuid)"
                 " INSERT INTO chat_deletions AS d (user_id, deleted_at)"
@@ -158,6 +166,11 @@ conv_status conv__postgres_erase_user(conv__session_repository *sessions,
     conv_status status = queue(transaction, LOCK, &parameters, receive_locked, &found, error);
     if (status == CONV_OK) status = conv__postgres_ask(transaction, error);
     if (status != CONV_OK) return status;
+    conv__parameter_uuid(&parameters, user_id);
+    conv__parameter_uuid(&parameters, pseudonym);
+    conv__parameter_columns(&parameters, uuids, 1, found.own, found.own_count);
+    status = queue(transaction, USAGE, &parameters, receive_usage, receipt, error);
+    if (status != CONV_OK) return status;
     conv__parameter_columns(&parameters, uuids, 1, found.own, found.own_count);
     conv__parameter_time(&parameters, erased_us);
     status = queue(transaction, DELETE_OWN, &parameters, receive_counts, receipt, error);
@@ -170,10 +183,6 @@ conv_status conv__postgres_erase_user(conv__session_repository *sessions,
     conv__parameter_columns(&parameters, uuids, 1, found.foreign, found.foreign_count);
     conv__parameter_uuid(&parameters, user_id);
     status = queue(transaction, DELETE_FOREIGN, &parameters, receive_counts, receipt, error);
-    if (status != CONV_OK) return status;
-    conv__parameter_uuid(&parameters, user_id);
-    conv__parameter_uuid(&parameters, pseudonym);
-    status = queue(transaction, USAGE, &parameters, receive_usage, receipt, error);
     if (status != CONV_OK) return status;
     conv__parameter_uuid(&parameters, user_id);
     conv__parameter_time(&parameters, erased_us);

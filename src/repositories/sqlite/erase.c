@@ -6,6 +6,7 @@
 #define ACTION_FIND  "look up deletions"
 
 enum {
+    OWN_USAGE,
     OWN_UNINDEX,
     OWN_SEARCH,
     OWN_TAGS,
@@ -43,11 +44,19 @@ enum {
     "EXISTS (SELECT 1 FROM chat_messages m WHERE m.session_id = f.session_id"                      \
     " AND m.position = f.position AND m.user_id = ?1)"
 
+#define HIDE "UPDATE usage_logs SET user_id = ?2, user_email = NULL, originals = NULL"
+
 #define REMEMBER_DELETION                                                                          \
     " ON CONFLICT (session_id, user_id)"                                                           \
     " DO UPDATE SET deleted_at = max(deleted_at, excluded.deleted_at)"
 
 const conv__sqlite_statement conv__sqlite_erase_statements[] = {
+    /* The ledger keeps its sums. What names no user, in the user's own sessions and of the user's
+     * own documents, is the user's. */
+    [OWN_USAGE] = {HIDE " WHERE user_id IS NULL AND rowid IN (SELECT rowid FROM usage_logs"
+                        " WHERE session_id " OWN " AND session_id <> " CONV__SQLITE_NIL
+                        " UNION SELECT l.rowid FROM chat_documents d JOIN usage_logs l"
+                        " USING (document_id, session_id) WHERE d.user_id = ?1)"},
     [OWN_UNINDEX] = {CONV__SQLITE_UNINDEX("x.session_id " OWN)},
     [OWN_SEARCH] = {"DELETE FROM chat_search WHERE session_id " OWN},
     [OWN_TAGS] = {"DELETE FROM chat_session_tags WHERE session_id " OWN},
@@ -79,9 +88,7 @@ const conv__sqlite_statement conv__sqlite_erase_statements[] = {
                         " WHERE session_id " FOREIGN},
     [FOREIGN_MESSAGES] = {"DELETE FROM chat_messages WHERE session_id " FOREIGN
                           " AND user_id = ?1"},
-    /* The ledger keeps its sums. */
-    [USAGE] = {"UPDATE usage_logs SET user_id = ?2, user_email = NULL, originals = NULL"
-               " WHERE user_id = ?1"},
+    [USAGE] = {HIDE " WHERE user_id = ?1"},
     [SPELLING] = {"DELETE FROM chat_users WHERE user_id = ?1"},
     [REMEMBER] =
         {"INSERT INTO chat_deletions (user_id, deleted_at) VALUES (?1, ?2)" REMEMBER_DELETION},
@@ -109,7 +116,7 @@ static conv_status run(const erasing *self, int which, int64_t *sum, conv_error 
     conv__sqlite_bind_uuid(&query, self->user_id);
     if (which == OWN_DELETIONS || which == REMEMBER)
         conv__sqlite_bind_time(&query, self->erased_us);
-    if (which == USAGE) conv__sqlite_bind_uuid(&query, self->pseudonym);
+    if (which == OWN_USAGE || which == USAGE) conv__sqlite_bind_uuid(&query, self->pseudonym);
     if (which == OWN_DOCUMENTS) return conv__sqlite_take_gone(&query, self->gone, error);
     conv_status status = conv__sqlite_execute(&query, &changes, error);
     if (sum != NULL) *sum += changes;
@@ -126,6 +133,7 @@ conv_status conv__sqlite_erase_user(conv__session_repository *sessions,
     *receipt = (conv_delete_receipt){0};
     const erasing self = {conv__sqlite_of(transaction), user_id, pseudonym, erased_us, gone};
     int64_t *const sums[] = {
+        [OWN_USAGE] = &receipt->usage_kept,
         [OWN_SUMMARIES] = &receipt->summaries,
         [OWN_MESSAGES] = &receipt->messages,
         [OWN_EXCHANGES] = &receipt->exchanges,
@@ -137,7 +145,7 @@ conv_status conv__sqlite_erase_user(conv__session_repository *sessions,
         [REMEMBER] = NULL,
     };
     conv_status status = CONV_OK;
-    for (int which = OWN_UNINDEX; status == CONV_OK && which <= REMEMBER; which++)
+    for (int which = OWN_USAGE; status == CONV_OK && which <= REMEMBER; which++)
         status = run(&self, which, sums[which], error);
     return status;
 }
