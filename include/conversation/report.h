@@ -29,8 +29,9 @@ typedef struct conv_refresh_params {
     }
 
 /* Brings `daily_usage_summary` (date, service, operation, count, total_tokens, total_cost; days of
- * UTC) up to date with the ledger. It costs what was saved since the last time, not the history;
- * readers and writers go on meanwhile. Nothing calls it by itself: the application does, or a timer
+ * UTC) up to date with the ledger. It costs what was saved since the last time, not the history:
+ * the changes that were noted with the records are added to sums by hour (`usage_hourly`) and by
+ * day, on which the view stands. Readers and writers go on meanwhile. Nothing calls it by itself: the application does, or a timer
  * that runs `conversation usage refresh`. On PostgreSQL the view shows what was committed before
  * the last refresh. On SQLite it is exact at any moment, and a refresh makes reading it fast; its
  * costs are decimal numbers as text, as in every table there.
@@ -40,7 +41,7 @@ typedef struct conv_refresh_params {
  * timeout. CONV_PERMISSION: only the schema's owner may refresh, and no client opened read_only.
  * CONV_UNAVAILABLE, CONV_TIMEOUT: the store did not answer in time. CONV_LIMIT: no connection
  * became free, or a sum passes its type. CONV_NO_MEMORY. Thread: any; several at once do it one
- * after the other. Round trips: 2; 3 if something was new (PostgreSQL). */
+ * after the other. Round trips: 2 (PostgreSQL). */
 CONV_WARN_UNUSED conv_status conv_usage_refresh(conv_client *client,
                                                 const conv_refresh_params *params, int64_t *hours,
                                                 conv_error *error);

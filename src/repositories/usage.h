@@ -92,9 +92,9 @@ typedef struct conv__usage_repository_functions {
                        const conv__usage_query *query, conv_usage_group group, conv__arena *arena,
                        conv__usage_total_list *list, conv_error *error);
 
-    /* In a WRITE transaction: adds what was saved since the last refresh to usage_hourly, and shows
-     * it in daily_usage_summary; with `rebuild` all that is in the ledger. `changed` receives how
-     * many rows of usage_hourly that changed. */
+    /* In a WRITE transaction: adds what was saved since the last refresh to usage_hourly and to the
+     * days under daily_usage_summary; with `rebuild` all that is in the ledger. `changed` receives
+     * how many rows of usage_hourly that changed. */
     conv_status (*refresh)(conv__usage_repository *usage, conv__transaction *transaction,
                            bool rebuild, int64_t *changed, conv_error *error);
 

@@ -153,7 +153,7 @@ static void reconcile_proves_or_names(void **state)
 
     test_store_execute(kind, "UPDATE usage_hourly SET cost_usd = '7' WHERE service = 'document'");
     assert_int_equal(test_run("conversation reconcile"), 1);
-    assert_contains(test_output, "usage_hourly.cost_usd           2026-11-04 document embed");
+    assert_contains(test_output, "usage_hourly.cost_usd  2026-11-04 document embed");
     assert_contains(test_errors, "summary, ledger and sessions do not agree\n"
                                  "hint: `conversation usage refresh --rebuild`");
     assert_null(strstr(test_errors, "of a session"));
@@ -210,6 +210,7 @@ static void what_nobody_knows_is_no_zero(void **state)
 /* Those that made the sums and the view. */
 #define FIRST_MIGRATION  "20261125400000_daily_usage.sql"
 #define SECOND_MIGRATION "20261126300000_plain_summary.sql"
+#define THIRD_MIGRATION  "20261129100000_daily_sums.sql"
 
 /* Runs one half of a migration: what it does, or, taken out of its comment, what undoes it. */
 static void run_half_of_migration(const char *name, bool undo)
@@ -233,14 +234,41 @@ static void run_half_of_migration(const char *name, bool undo)
 static void an_older_ledger_is_summed_by_the_migration(void **state)
 {
     (void)state;
+    run_half_of_migration(THIRD_MIGRATION, true);
     run_half_of_migration(SECOND_MIGRATION, true);
     run_half_of_migration(FIRST_MIGRATION, true);
     test_store_execute(kind, "UPDATE usage_logs SET cost_usd = '2' WHERE model = 'gpt-4o'");
     run_half_of_migration(FIRST_MIGRATION, false);
     run_half_of_migration(SECOND_MIGRATION, false);
+    run_half_of_migration(THIRD_MIGRATION, false);
     assert_int_equal(test_run("conversation migrate && conversation reconcile --json"), 0);
     assert_contains(test_output, "\"summary\": {\"records\": 3, \"total_tokens\": 2400, "
                                  "\"cost_usd\": \"3.5\"}");
+}
+
+/* Sums of the version before, of which some wait for a refresh. */
+static void older_sums_are_taken_over(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation usage refresh"), 0);
+    run_half_of_migration(THIRD_MIGRATION, true);
+    if (strcmp(kind, "sqlite") == 0) /* as its refresh did */
+        test_store_execute(kind,
+                           "INSERT INTO usage_hourly SELECT substr(created_at, 1, 14) ||"
+                           " '00:00.000000Z', service, operation, 1, status = 'failed',"
+                           " total_tokens IS NULL, cost_usd IS NULL, coalesce(input_tokens, 0),"
+                           " coalesce(output_tokens, 0), coalesce(total_tokens, 0), 0, 0, 0,"
+                           " coalesce(cost_usd, '0') FROM usage_logs;"
+                           "DELETE FROM usage_hourly_changes");
+    test_store_execute(kind, "UPDATE usage_logs SET cost_usd = '2' WHERE model = 'gpt-4o'");
+    run_half_of_migration(THIRD_MIGRATION, false);
+    for (int refreshed = 0; refreshed < 2; refreshed++) {
+        assert_int_equal(test_run("conversation migrate && conversation reconcile --json"), 0);
+        assert_contains(test_output, "\"summary\": {\"records\": 3, \"total_tokens\": 2400, "
+                                     "\"cost_usd\": \"3.5\"}");
+        assert_int_equal(test_run("conversation usage refresh"), 0);
+    }
+    assert_string_equal(test_store_value(kind, "SELECT sum(count) FROM daily_usage_summary"), "3");
 }
 
 int main(void)
@@ -259,6 +287,7 @@ int main(void)
         TEST(what_no_refresh_mends_is_said_to_be_such),
         TEST(what_nobody_knows_is_no_zero),
         TEST(an_older_ledger_is_summed_by_the_migration),
+        TEST(older_sums_are_taken_over),
 #undef TEST
     };
     int failed = 0;

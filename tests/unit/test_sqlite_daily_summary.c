@@ -132,16 +132,44 @@ static void many_amounts_add_up(void **state)
     }
 }
 
-/* Hours as a refresh leaves them, and a record that came after it. */
+/* Days as a refresh leaves them, and a record that came after it. */
 static void what_was_refreshed_is_added_to_what_was_not(void **state)
 {
     (void)state;
-    execute("INSERT INTO usage_hourly VALUES"
-            " ('2026-11-23T01:00:00.000000Z', 'chat', 'o', 3, 0, 3, 0, 0, 0, 0, 0, 0, 0, '0.7'),"
-            " ('2026-11-23T02:00:00.000000Z', 'chat', 'o', 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, '0')");
+    execute("INSERT INTO usage_daily VALUES ('2026-11-23', 'chat', 'o', 4, 4, 1, 0, '0.7')");
     assert_string_equal(cost_of("o"), "0.7");
     save("o", 3, "0.3");
     assert_string_equal(cost_of("o"), "1");
+}
+
+/* The pieces of what is gone are negative, each with its carry. */
+static void what_is_gone_is_taken_off(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *refreshed;
+        const char *gone;
+        const char *left;
+    } cases[] = {
+        {"1", "0.5", "0.5"},
+        {"0.3", "0.3", "0"},
+        {"20000000000.5", "10000000000.75", "9999999999.75"},
+        {"10000000000", "0.0000000001", "9999999999.9999999999"},
+        {"100000000000000000000", "0.00000000000000001", "99999999999999999999.99999999999999999"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char operation[32];
+        char sql[256];
+        snprintf(operation, sizeof operation, "gone-%zu", i);
+        save(operation, 1, cases[i].gone);
+        snprintf(sql, sizeof sql,
+                 "DELETE FROM usage_hourly_changes;"
+                 "INSERT INTO usage_daily VALUES ('2026-11-23', 'chat', '%s', 2, 2, 0, 0, '%s');"
+                 "DELETE FROM usage_logs",
+                 operation, cases[i].refreshed);
+        execute(sql);
+        assert_string_equal(cost_of(operation), cases[i].left);
+    }
 }
 
 static void what_is_no_amount_makes_its_own_sum_unknown(void **state)
@@ -161,9 +189,8 @@ static void what_is_no_amount_makes_its_own_sum_unknown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(sums_are_exact_and_in_their_shortest_form),
-        TEST(many_amounts_add_up),
-        TEST(what_was_refreshed_is_added_to_what_was_not),
+        TEST(sums_are_exact_and_in_their_shortest_form),   TEST(many_amounts_add_up),
+        TEST(what_was_refreshed_is_added_to_what_was_not), TEST(what_is_gone_is_taken_off),
         TEST(what_is_no_amount_makes_its_own_sum_unknown),
     };
     return RUN_TESTS("sqlite daily summary", tests);

@@ -81,20 +81,24 @@ const conv__statement conv__postgres_reconcile_statements[] = {
          " HAVING (sum(records), sum(total_tokens), sum(cost_usd)) <> (0, 0, 0)"
          ") " OF_A_DAY " FROM ledger l FULL JOIN hourly h USING (date, service, operation)"
          " CROSS JOIN LATERAL (VALUES" FIELDS ")" DIFFERING("records")},
-    /* A refresh changes both in one transaction, so they agree at every moment. */
-    [DAYS] = {"conv_reconcile_days", ACTION, 1, true,
-              "WITH l AS ("
-              " SELECT (hour AT TIME ZONE 'UTC')::date AS date, service, operation,"
-              "  sum(records) AS count,"
-              "  CASE WHEN sum(unreported) < sum(records) THEN sum(total_tokens) END"
-              "   AS total_tokens,"
-              "  CASE WHEN sum(unpriced) < sum(records) THEN sum(cost_usd) END AS total_cost"
-              " FROM usage_hourly GROUP BY 1, 2, 3 HAVING sum(records) > 0"
-              ") " OF_A_DAY
-              " FROM l FULL JOIN daily_usage_summary h USING (date, service, operation)"
-              " CROSS JOIN LATERAL (VALUES ('count', l.count, h.count::numeric),"
-              "  ('total_tokens', l.total_tokens, h.total_tokens),"
-              "  ('total_cost', l.total_cost, h.total_cost))" DIFFERING("count")},
+    /* What the next refresh will add is not in the summary yet. */
+    [DAYS] =
+        {"conv_reconcile_days", ACTION, 1, true,
+         "WITH l AS ("
+         " SELECT date, service, operation, sum(records) AS count,"
+         "  CASE WHEN sum(unreported) < sum(records) THEN sum(total_tokens) END AS total_tokens,"
+         "  CASE WHEN sum(unpriced) < sum(records) THEN sum(cost_usd) END AS total_cost FROM ("
+         "  SELECT (created_at AT TIME ZONE 'UTC')::date AS date, service, operation," LEDGER_SUMS
+         "   FROM usage_logs GROUP BY 1, 2, 3 UNION ALL"
+         "  SELECT (hour AT TIME ZONE 'UTC')::date, service, operation, -records, -failed,"
+         "   -unreported, -unpriced, -input_tokens, -output_tokens, -total_tokens,"
+         "   -cache_read_tokens, -cache_write_tokens, -reasoning_tokens, -cost_usd"
+         "   FROM usage_hourly_changes) a"
+         " GROUP BY 1, 2, 3 HAVING sum(records) > 0"
+         ") " OF_A_DAY " FROM l FULL JOIN daily_usage_summary h USING (date, service, operation)"
+         " CROSS JOIN LATERAL (VALUES ('count', l.count, h.count::numeric),"
+         "  ('total_tokens', l.total_tokens, h.total_tokens),"
+         "  ('total_cost', l.total_cost, h.total_cost))" DIFFERING("count")},
     [RECORDS] = {"conv_reconcile_records", ACTION, 1, true,
                  "SELECT e.session_id, s.external_id, s.originals, e.wanted::text, e.found::text"
                  " FROM (SELECT e.session_id, count(*) AS wanted, count(l.log_id) AS found"

@@ -1,12 +1,12 @@
-/* Bringing the daily summary up to date. What there is to add was noted by the triggers on
- * usage_logs, in the transactions that saved it, so that each is added exactly once however late it
- * commits. */
+/* Bringing the hours and days under the daily summary up to date. What there is to add was noted by
+ * the triggers on usage_logs, in the transactions that saved it, so that each is added exactly once
+ * however late it commits; it is added by key, and nothing else is read. */
 #include "repositories/postgres/transaction.h"
 #include "repositories/postgres/usage.h"
 
 #define ACTION "refresh usage"
 
-enum { LOCK, REBUILD, MERGE, REFRESH, FILL, STATEMENTS };
+enum { LOCK, REBUILD, EMPTY_DAYS, SUM_DAYS, MERGE, STATEMENTS };
 
 #define COLUMNS                                                                                    \
     "hour, service, operation, records, failed, unreported, unpriced, input_tokens,"               \
@@ -16,6 +16,11 @@ enum { LOCK, REBUILD, MERGE, REFRESH, FILL, STATEMENTS };
     "hour, service, operation, sum(records), sum(failed), sum(unreported), sum(unpriced),"         \
     " sum(input_tokens), sum(output_tokens), sum(total_tokens), sum(cache_read_tokens),"           \
     " sum(cache_write_tokens), sum(reasoning_tokens), sum(cost_usd)"
+#define DAY_COLUMNS                                                                                \
+    "date, service, operation, records, unreported, unpriced, total_tokens, cost_usd"
+#define DAY_SUMS                                                                                   \
+    "(hour AT TIME ZONE 'UTC')::date, service, operation, sum(records), sum(unreported),"          \
+    " sum(unpriced), sum(total_tokens), sum(cost_usd)"
 #define NEGATIVE                                                                                   \
     "hour, service, operation, -records, -failed, -unreported, -unpriced, -input_tokens,"          \
     " -output_tokens, -total_tokens, -cache_read_tokens, -cache_write_tokens,"                     \
@@ -47,6 +52,10 @@ const conv__statement conv__postgres_refresh_statements[] = {
                  " sum(unreported), sum(unpriced), sum(input_tokens), sum(output_tokens),"
                  " sum(total_tokens), sum(cache_read_tokens), sum(cache_write_tokens),"
                  " sum(reasoning_tokens), sum(cost_usd)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"},
+    [EMPTY_DAYS] = {"conv_refresh_empty_days", ACTION, 0, true, "DELETE FROM usage_daily"},
+    [SUM_DAYS] = {"conv_refresh_sum_days", ACTION, 0, true,
+                  "INSERT INTO usage_daily (" DAY_COLUMNS ") SELECT " DAY_SUMS
+                  " FROM usage_hourly GROUP BY 1, 2, 3"},
     [MERGE] = {"conv_refresh_merge", ACTION, 0, true,
                "WITH taken AS (DELETE FROM usage_hourly_changes RETURNING *), merged AS ("
                " INSERT INTO usage_hourly AS h (" COLUMNS ") SELECT " SUMS " FROM taken"
@@ -60,30 +69,23 @@ const conv__statement conv__postgres_refresh_statements[] = {
                " excluded.cache_read_tokens, cache_write_tokens = h.cache_write_tokens +"
                " excluded.cache_write_tokens, reasoning_tokens = h.reasoning_tokens +"
                " excluded.reasoning_tokens, cost_usd = h.cost_usd + excluded.cost_usd"
-               " RETURNING 1"
-               ") SELECT (SELECT count(*) FROM merged), (SELECT relispopulated FROM pg_class"
-               "  WHERE oid = 'daily_usage_summary'::regclass)"},
-    [REFRESH] = {"conv_refresh", ACTION, 0, true,
-                 "REFRESH MATERIALIZED VIEW CONCURRENTLY daily_usage_summary"},
-    /* The first time after a restore without data, when nobody can read it yet. */
-    [FILL] = {"conv_refresh_fill", ACTION, 0, true,
-              "REFRESH MATERIALIZED VIEW daily_usage_summary"},
+               " RETURNING 1), days AS ("
+               " INSERT INTO usage_daily AS d (" DAY_COLUMNS ") SELECT " DAY_SUMS " FROM taken"
+               " GROUP BY 1, 2, 3 ON CONFLICT (date, service, operation) DO UPDATE SET"
+               " records = d.records + excluded.records, unreported = d.unreported +"
+               " excluded.unreported, unpriced = d.unpriced + excluded.unpriced, total_tokens ="
+               " d.total_tokens + excluded.total_tokens, cost_usd = d.cost_usd + excluded.cost_usd"
+               ") SELECT count(*) FROM merged"},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 
-typedef struct merged {
-    int64_t rows;
-    bool populated;
-} merged;
-
 static conv_status receive_merged(void *context, const conv__result *result, conv_error *error)
 {
-    merged *self = context;
+    int64_t *rows = context;
     (void)error;
     if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
     conv__reader reader = conv__reader_at(result, 0, NULL);
-    self->rows = conv__next_int8(&reader);
-    self->populated = conv__next_bool(&reader);
+    *rows = conv__next_int8(&reader);
     return reader.status;
 }
 
@@ -100,14 +102,9 @@ conv_status conv__postgres_refresh_usage(conv__usage_repository *usage,
                                          int64_t *changed, conv_error *error)
 {
     (void)usage;
-    merged done = {0, true};
     conv_status status = queue(transaction, LOCK, NULL, NULL, error);
-    if (status == CONV_OK && rebuild) status = queue(transaction, REBUILD, NULL, NULL, error);
-    if (status == CONV_OK) status = queue(transaction, MERGE, receive_merged, &done, error);
-    if (status == CONV_OK) status = conv__postgres_ask(transaction, error);
-    if (status != CONV_OK) return status;
-    *changed = done.rows;
-    if (!done.populated) return queue(transaction, FILL, NULL, NULL, error);
-    if (done.rows > 0 || rebuild) return queue(transaction, REFRESH, NULL, NULL, error);
-    return CONV_OK;
+    for (int i = REBUILD; rebuild && i <= SUM_DAYS && status == CONV_OK; i++)
+        status = queue(transaction, i, NULL, NULL, error);
+    if (status == CONV_OK) status = queue(transaction, MERGE, receive_merged, changed, error);
+    return status == CONV_OK ? conv__postgres_ask(transaction, error) : status;
 }
