@@ -122,18 +122,18 @@ typedef struct conv_event {
 typedef conv_status (*conv_event_handler)(void *context, const conv_event *event);
 
 /* How events reach a handler. A handler that is slower than the events needs something to give way;
- * only the subscriber knows what: each way but the default that can lose an event has to be chosen
- * by name, and the default says below what it can lose. */
+ * only the subscriber knows what: each way that loses an event has to be chosen by name. */
 typedef enum conv_delivery {
-    /* On the thread whose call made it true, before the call returns: of these none is lost, and
-     * only this call is slowed, not those that shared its transaction. Several threads may be in
-     * the handler at once. What comes about within a handler, or apart from what a call itself is
-     * about, reaches the handler through a queue, as with CONV_DELIVERY_WAIT: what became of
-     * entries of the journal, tracked usage (also when conv_track_flush brings it), the usage of
-     * summaries, summaries after a turn, and submitted exchanges. These can be dropped: when the
-     * handler blocks so long that queue_events wait, whoever brings one waits up to wait_ms, and
-     * after that what comes is dropped until the handler has finished an event; within a handler,
-     * or when memory or threads run out, it is dropped at once. Counted as `dropped`. */
+    /* On the thread whose call made it true, before the call returns: only this call is slowed, not
+     * those that shared its transaction. Several threads may be in the handler at once. What comes
+     * about within a handler, or apart from what a call itself is about, reaches the handler
+     * through a queue: what became of entries of the journal, tracked usage (also when
+     * conv_track_flush brings it), the usage of summaries, summaries after a turn, and submitted
+     * exchanges. None is dropped: when queue_events wait, whoever brings one waits up to wait_ms
+     * for the handler, and after one wait in vain nobody waits again until it has finished an
+     * event; then the queue grows. A handler that blocks for ever so costs memory,
+     * sizeof(conv_event) for each event that waits. Only where no memory or no thread is to be had,
+     * or a million events wait, the one that comes is dropped, and counted. */
     CONV_DELIVERY_SYNCHRONOUS = 0,
     /* The others: on a thread of the subscription's own, one after the other, from a queue. When it
      * is full: */

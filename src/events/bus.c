@@ -11,7 +11,7 @@
 
 #define ACTION "subscribe"
 
-enum { MOST_QUEUED = 1000000, GRACE_MS = 250 };
+enum { GRACE_MS = 250 };
 #define ALL_KINDS (CONV_EVENT_SET(CONV_EVENT_KINDS) - 1)
 
 struct conv__bus {
@@ -88,7 +88,7 @@ static conv_status check(const conv_subscription_params *params, conv_error *err
         wrong = "kinds holds one that is not known";
     else if ((unsigned)params->delivery > CONV_DELIVERY_DROP_OLDEST)
         wrong = "delivery is not known";
-    else if (params->queue_events < 0 || params->queue_events > MOST_QUEUED)
+    else if (params->queue_events < 0 || params->queue_events > CONV__MOST_QUEUED)
         wrong = "queue_events is not 1 to 1000000";
     else if (params->wait_ms < 0)
         wrong = "wait_ms is negative";

@@ -60,6 +60,17 @@ static void call_handler(conv__subscription *subscription, const conv_event *eve
     pthread_cond_broadcast(&subscription->changed);
 }
 
+/* With the lock held: what an empty queue has beyond its usual size goes. */
+static void give_back(conv__subscription *subscription)
+{
+    size_t usual = (size_t)subscription->subscriber.params.queue_events;
+    if (subscription->count > 0 || subscription->capacity <= usual) return;
+    conv__release(subscription->queue);
+    subscription->queue = NULL;
+    subscription->capacity = 0;
+    subscription->first = 0;
+}
+
 static void *run(void *context)
 {
     conv__subscription *subscription = context;
@@ -71,6 +82,7 @@ static void *run(void *context)
         conv_event event = subscription->queue[subscription->first];
         subscription->first = (subscription->first + 1) % subscription->capacity;
         subscription->count--;
+        give_back(subscription);
         pthread_cond_broadcast(&subscription->changed);
         call_handler(subscription, &event);
     }
@@ -92,10 +104,19 @@ static bool start_thread(conv__subscription *subscription)
     return true;
 }
 
+/* What a queue holds at most. Who chose no way to lose events loses none while there is memory for
+ * them; the bound is the largest that anybody may choose. */
+static size_t bound_of(const conv__subscription *subscription)
+{
+    const conv_subscription_params *params = &subscription->subscriber.params;
+    bool keeps = params->delivery == CONV_DELIVERY_SYNCHRONOUS;
+    return keeps ? CONV__MOST_QUEUED : (size_t)params->queue_events;
+}
+
 /* With the lock held: room in the ring, which grows up to its bound. */
 static bool make_room(conv__subscription *subscription)
 {
-    size_t bound = (size_t)subscription->subscriber.params.queue_events;
+    size_t bound = bound_of(subscription);
     size_t old = subscription->capacity;
     if (subscription->count < old) return true;
     if (old >= bound) return false;
@@ -112,19 +133,21 @@ static bool make_room(conv__subscription *subscription)
     return true;
 }
 
+static bool is_full(conv__subscription *subscription)
+{
+    return subscription->count >= (size_t)subscription->subscriber.params.queue_events ||
+           !make_room(subscription);
+}
+
 /* With the lock held. Never waits for itself, nor within a handler: two of them could wait for each
  * other. */
-static bool wait_for_room(conv__subscription *subscription)
+static void wait_while_full(conv__subscription *subscription)
 {
     int64_t deadline = conv__deadline_in_ms(subscription->subscriber.params.wait_ms);
-    while (!make_room(subscription)) {
-        if (subscription->stuck || handler_depth > 0 || subscription->closed) return false;
-        if (conv__condition_wait(&subscription->changed, &subscription->lock, deadline)) continue;
-        if (make_room(subscription)) break;
-        subscription->stuck = true;
-        return false;
-    }
-    return true;
+    while (is_full(subscription) && !subscription->stuck && handler_depth == 0 &&
+           !subscription->closed)
+        if (!conv__condition_wait(&subscription->changed, &subscription->lock, deadline))
+            subscription->stuck = is_full(subscription);
 }
 
 /* With the lock held. */
@@ -132,8 +155,9 @@ static void enqueue(conv__subscription *subscription, const conv_event *event)
 {
     conv_delivery delivery = subscription->subscriber.params.delivery;
     bool waits = delivery == CONV_DELIVERY_SYNCHRONOUS || delivery == CONV_DELIVERY_WAIT;
-    bool room = start_thread(subscription) &&
-                (waits ? wait_for_room(subscription) : make_room(subscription));
+    bool started = start_thread(subscription);
+    if (started && waits) wait_while_full(subscription);
+    bool room = started && make_room(subscription);
     if (!room && delivery == CONV_DELIVERY_DROP_OLDEST && subscription->count > 0) {
         subscription->first = (subscription->first + 1) % subscription->capacity;
         subscription->count--;

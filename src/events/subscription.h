@@ -6,6 +6,8 @@
 
 #include "events/bus.h"
 
+enum { CONV__MOST_QUEUED = 1000000 };
+
 typedef struct conv__subscription {
     conv__subscriber subscriber;
     uint64_t number;

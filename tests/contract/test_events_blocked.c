@@ -43,18 +43,25 @@ static void let_go(void *context)
     atomic_fetch_add(&released, 1);
 }
 
-static void subscribe(conv_event_handler handler, conv_delivery delivery)
+static uint64_t subscribe_to(conv_event_kind kind, conv_event_handler handler,
+                             conv_delivery delivery)
 {
     conv_error error;
     uint64_t number = 0;
     conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
-    params.kinds = CONV_EVENT_SET(CONV_EVENT_EXCHANGE_SAVED);
+    params.kinds = CONV_EVENT_SET(kind);
     params.handler = handler;
     params.delivery = delivery;
     params.queue_events = handler == block ? 4 : 10000;
     params.wait_ms = 10;
     params.on_release = handler == block ? let_go : NULL;
     assert_ok(conv_event_subscribe(client, &params, &number, &error), error);
+    return number;
+}
+
+static void subscribe(conv_event_handler handler, conv_delivery delivery)
+{
+    (void)subscribe_to(CONV_EVENT_EXCHANGE_SAVED, handler, delivery);
 }
 
 static void *save(void *context)
@@ -153,12 +160,49 @@ static void a_synchronous_one_holds_up_its_own_call_alone(void **state)
     assert_int_equal(atomic_load(&failures), 0);
 }
 
+static void track(int count)
+{
+    conv_error error;
+    conv_usage usage = CONV_USAGE_INIT;
+    usage.total_tokens = 1;
+    for (int i = 0; i < count; i++)
+        assert_ok(conv_track_usage(client, &usage, &error), error);
+    assert_ok(conv_track_flush(client, 60000, NULL, &error), error);
+}
+
+/* Of what the library's own threads bring, while its queue of four is long full. */
+static void behind_a_synchronous_one_nothing_is_dropped(void **state)
+{
+    enum { TRACKED = 300 };
+    (void)state;
+    conv_error error;
+    conv_subscription_counts counts;
+    uint64_t number = subscribe_to(CONV_EVENT_USAGE_RECORDED, block, CONV_DELIVERY_SYNCHRONOUS);
+    track(TRACKED);
+    save_on_threads();
+    assert_ok(conv_event_count(client, number, &counts, &error), error);
+    assert_int_equal(counts.dropped, 0);
+    assert_int_equal(counts.waiting, TRACKED);
+    pthread_mutex_unlock(&held);
+    wait_for(&entered, TRACKED);
+    pthread_mutex_lock(&held);
+    atomic_store(&entered, 0);
+    track(TRACKED);
+    conv_client *closing = client;
+    client = NULL;
+    assert_status(conv_client_close(closing, 200, &error), CONV_TIMEOUT, error);
+    assert_int_equal(atomic_load(&released), 0);
+    pthread_mutex_unlock(&held);
+    wait_for(&released, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, contract_client_teardown)
     const struct CMUnitTest tests[] = {
         TEST(on_a_thread_of_its_own_it_holds_up_nobody),
         TEST(a_synchronous_one_holds_up_its_own_call_alone),
+        TEST(behind_a_synchronous_one_nothing_is_dropped),
     };
     return RUN_TESTS("events blocked", tests);
 }

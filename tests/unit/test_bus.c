@@ -243,6 +243,31 @@ static void after_one_wait_in_vain_nobody_waits_again(void **state)
     assert_ok(conv__bus_unsubscribe(bus, number, &error), error);
 }
 
+/* The default: nobody chose to lose an event. */
+static void behind_a_synchronous_handler_nothing_is_dropped(void **state)
+{
+    enum { POSTED = 5000 };
+    (void)state;
+    pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+    listener slow = {.held = &held};
+    pthread_mutex_lock(&held);
+    uint64_t number = subscribe(&slow, CONV_DELIVERY_SYNCHRONOUS, 4, 20);
+    for (int i = 0; i < POSTED; i++) {
+        conv_event event = conv__event_make(CONV_EVENT_USAGE_RECORDED);
+        event.record_count = i;
+        conv__bus_post(bus, &event);
+    }
+    assert_int_equal(counts_of(number).dropped, 0);
+    assert_int_equal(counts_of(number).waiting, POSTED);
+    pthread_mutex_unlock(&held);
+    wait_for(&slow.seen, POSTED);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(slow.order[i], i);
+    conv_error error;
+    assert_ok(conv__bus_unsubscribe(bus, number, &error), error);
+    assert_int_equal(conv__bus_count(bus).dropped, 0);
+}
+
 static void handlers_may_end_themselves_and_each_other(void **state)
 {
     (void)state;
@@ -443,6 +468,7 @@ int main(void)
         TEST(a_synchronous_handler_runs_here_but_never_on_a_thread_of_others),
         TEST(a_full_queue_drops_as_was_chosen_and_counts),
         TEST(after_one_wait_in_vain_nobody_waits_again),
+        TEST(behind_a_synchronous_handler_nothing_is_dropped),
         TEST(handlers_may_end_themselves_and_each_other),
         TEST(a_handler_may_emit),
         TEST(closing_delivers_what_is_queued),
