@@ -17,9 +17,15 @@ bool conv__bus_in_handler(void)
     return handler_depth > 0;
 }
 
+/* The thread has given its reference back and ends. Whoever is the last waits for that: a program
+ * that ended meanwhile would leave behind what other libraries (libcrypto) keep for a thread. */
 static void destroy(conv__subscription *subscription)
 {
     const conv_subscription_params *params = &subscription->subscriber.params;
+    if (subscription->started && pthread_equal(subscription->thread, pthread_self()))
+        pthread_detach(subscription->thread);
+    else if (subscription->started)
+        pthread_join(subscription->thread, NULL);
     if (params->on_release != NULL) params->on_release(params->context);
     pthread_cond_destroy(&subscription->changed);
     pthread_mutex_destroy(&subscription->lock);
@@ -86,20 +92,17 @@ static void *run(void *context)
         pthread_cond_broadcast(&subscription->changed);
         call_handler(subscription, &event);
     }
-    subscription->has_thread = false;
     pthread_mutex_unlock(&subscription->lock);
     conv__subscription_drop(subscription);
     return NULL;
 }
 
-/* With the lock held. The thread is on its own from here on; its reference says whether it ended.
- */
+/* With the lock held. Its reference says whether it goes on. */
 static bool start_thread(conv__subscription *subscription)
 {
-    if (subscription->has_thread) return true;
+    if (subscription->started) return true;
     if (!conv__thread_start(&subscription->thread, run, subscription)) return false;
-    pthread_detach(subscription->thread);
-    subscription->has_thread = true;
+    subscription->started = true;
     subscription->references++;
     return true;
 }

@@ -18,7 +18,7 @@ typedef struct conv__subscription {
     int references; /* the bus, each caller that brings an event, the thread */
     bool closed;    /* no call begins any more */
     bool draining;  /* the thread ends when the queue is empty */
-    bool has_thread;
+    bool started;   /* the thread; once, and joined by whoever frees this */
     pthread_t thread;
     bool stuck; /* somebody waited in vain, and the handler has not finished an event since */
     conv_event *queue;
