@@ -76,6 +76,22 @@ conv_status conv_operation_end(conv_operation *operation, const conv_usage *used
     return status;
 }
 
+/* One that was never ended is interrupted, and so is its document, if the store takes that now. One
+ * whose end failed is not tried there again: whoever frees it has waited for the store already. */
+static conv_status record_left(conv_operation *operation, conv_error *error)
+{
+    conv__operation *state = &operation->state;
+    bool was_tried = state->ending;
+    conv__operation_interrupt(state);
+    if (!was_tried && state->record.document_id.data != NULL) {
+        conv_status status = save(operation, error);
+        conv__error_clear(error);
+        if (status == CONV_OK || status == CONV_NOT_FOUND) return CONV_OK;
+    }
+    return conv__track_usage(operation->client->tracker, operation->client->prices, &state->record,
+                             error);
+}
+
 conv_status conv_operation_free(conv_operation *operation, conv_error *error)
 {
     conv_status status = CONV_OK;
@@ -83,11 +99,7 @@ conv_status conv_operation_free(conv_operation *operation, conv_error *error)
     if (operation == NULL) return CONV_OK;
     conv_client *client = operation->client;
     bool is_ours = client->pid == conv__process_id();
-    if (is_ours && !operation->ended) {
-        conv__operation_interrupt(&operation->state);
-        status =
-            conv__track_usage(client->tracker, client->prices, &operation->state.record, error);
-    }
+    if (is_ours && !operation->ended) status = record_left(operation, error);
     conv__operation_reset(&operation->state);
     conv__release(operation);
     if (is_ours) conv__client_leave(client);

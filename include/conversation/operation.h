@@ -55,12 +55,14 @@ CONV_WARN_UNUSED conv_status conv_operation_end(conv_operation *operation, const
                                                 conv_error *error);
 
 /* Frees the operation. One that was never ended is recorded first, as interrupted, with the time it
- * took so far; one whose end failed is recorded as it was ended. Either goes to the tracker, so
- * that with a journal nothing is lost while the store is away; the document is then not changed.
+ * took so far, and with a document_id in one transaction with the document, as conv_operation_end
+ * does; where the store does not take that, the record alone goes to the tracker. One whose end
+ * failed is recorded as it was ended, by the tracker: the document is then not changed. So with a
+ * journal nothing is lost while the store is away.
  * `operation` NULL is allowed; it is gone whatever the answer; `error` may be NULL. CONV_OK also
  * where there was nothing left to record. A failure says that the record is lost:
  * CONV_LIMIT, CONV_UNAVAILABLE: the tracker or its journal is full. CONV_NO_MEMORY. In a forked
- * child it frees memory only. Thread: owner. Round trips: none. */
+ * child it frees memory only. Thread: owner. Round trips: none; 1 with a document and no end. */
 conv_status conv_operation_free(conv_operation *operation, conv_error *error);
 
 #ifdef __cplusplus

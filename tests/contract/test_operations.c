@@ -106,6 +106,9 @@ static void one_that_is_never_ended_is_interrupted(void **state)
     document_registered("given up", NULL);
     conv_usage known = document_usage("parse", "given up", NULL);
     assert_ok(conv_operation_free(document_begin(&known), &document_error), document_error);
+    document_assert_value("SELECT count(*) FROM chat_documents WHERE last_operation = 'parse'"
+                          " AND last_status = 'interrupted' AND updated_at > created_at",
+                          "1");
     /* One whose end was wrong is no better. */
     conv_operation *operation = document_begin(&known);
     conv_usage used = CONV_USAGE_INIT;
@@ -150,6 +153,7 @@ static void nothing_is_half_done_while_the_ledger_is_away(void **state)
     conv_operation *left = document_begin(&known);
     conv_usage plain = document_usage("search", NULL, NULL);
     conv_operation *buffered = document_begin(&plain);
+    conv_operation *given_up = document_begin(&known);
     conv_usage used = CONV_USAGE_INIT;
     used.input_tokens = 5;
 
@@ -162,6 +166,7 @@ static void nothing_is_half_done_while_the_ledger_is_away(void **state)
     assert_true(conv_operation_end(left, &used, &document_error) != CONV_OK);
     assert_ok(conv_operation_end(buffered, &used, &document_error), document_error);
     assert_ok(conv_operation_free(buffered, &document_error), document_error);
+    assert_ok(conv_operation_free(given_up, &document_error), document_error);
     document_assert_value("SELECT count(*) FROM chat_documents", "1");
     document_assert_value("SELECT last_operation FROM chat_documents", "upload");
     contract_execute(BRING_BACK);
@@ -175,6 +180,9 @@ static void nothing_is_half_done_while_the_ledger_is_away(void **state)
     document_assert_value("SELECT count(*) FROM usage_logs WHERE operation = 'embed'"
                           " AND status = 'complete' AND input_tokens = 5",
                           "2");
+    document_assert_value("SELECT count(*) FROM usage_logs WHERE operation = 'embed'"
+                          " AND status = 'interrupted'",
+                          "1");
     document_assert_value("SELECT count(*) FROM usage_logs WHERE operation = 'search'", "1");
     document_assert_value("SELECT last_operation FROM chat_documents", "embed");
 }
