@@ -83,12 +83,12 @@ static void add_history(int count, int seconds, int series)
         on_postgres()
             ? "INSERT INTO usage_logs (log_id, created_at, service, operation, total_tokens,"
               " cost_usd, status) SELECT gen_random_uuid(), timestamptz '2026-01-01 00:00Z' +"
-              " n * interval '%d seconds', 'service ' || n %% %d, 'chat', n, 0.1, 'complete'"
+              " n * interval '%d seconds', 'service ' || (n %% %d), 'chat', n, 0.1, 'complete'"
               " FROM generate_series(1, %d) n"
             : "INSERT INTO usage_logs (log_id, created_at, service, operation, total_tokens,"
               " cost_usd, status) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM"
               " s) SELECT lower(hex(randomblob(18))), strftime('%%Y-%%m-%%dT%%H:%%M:%%S.000000Z',"
-              " 1767225600 + n * %d, 'unixepoch'), 'service ' || n %% %d, 'chat', n, '0.1',"
+              " 1767225600 + n * %d, 'unixepoch'), 'service ' || (n %% %d), 'chat', n, '0.1',"
               " 'complete' FROM s LIMIT %d",
         seconds, series, count);
     test_store_execute(test_store_kind(), sql);
