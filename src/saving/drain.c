@@ -1,321 +1,12 @@
-/* Draining the journal: what waits goes to the store, in the order in which it was accepted. */
+/* Draining the journal: what waits goes to the store, in the order in which it was accepted. One
+ * batch stands in drain_batch.c. */
 #include "saving/saving_internal.h"
 
-#include "core/error.h"
-#include "core/memory.h"
 #include "core/thread.h"
 #include "core/time.h"
-#include "saving/record.h"
-#include "saving/report.h"
-#include "saving/retry.h"
-#include "saving/usage_batch.h"
+#include "saving/drain_batch.h"
 
-enum { DRAIN_BATCH = 64, IDLE_MS = 200 };
-
-static int64_t transaction_deadline(const conv__saving *saving, int64_t deadline_ns)
-{
-    int64_t own = conv__deadline_in_ms(saving->params.store_timeout_ms);
-    return own < deadline_ns ? own : deadline_ns;
-}
-
-/* What becomes of an entry: it goes, or is a dead letter with its reason. */
-static conv__journal_change end_of(const conv__journal_entry *entry, const conv_error *why_dead)
-{
-    conv__journal_change change = {.what = CONV__JOURNAL_REMOVE, .entry = *entry};
-    if (why_dead != NULL) {
-        change.what = CONV__JOURNAL_PUT;
-        conv__journal_make_dead(&change.entry, why_dead);
-    }
-    return change;
-}
-
-static bool settle(conv__saving *saving, conv__journal_change *changes, size_t count)
-{
-    int64_t settled = 0;
-    int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
-    conv_error error = CONV_ERROR_INIT;
-    if (count == 0) return true;
-    if (conv__saving_apply(saving, changes, count, deadline, &error) != CONV_OK) {
-        conv__saving_failed(saving, &error);
-        return false;
-    }
-    /* One that was replaced meanwhile still waits. */
-    for (size_t i = 0; i < count; i++)
-        settled += !changes[i].unchanged;
-    pthread_mutex_lock(&saving->lock);
-    saving->waiting -= settled;
-    pthread_mutex_unlock(&saving->lock);
-    return true;
-}
-
-static bool settle_unreadable(conv__saving *saving, const conv__journal_entry *entry,
-                              const conv_error *why)
-{
-    conv__journal_change change = end_of(entry, why);
-    return why->status != CONV_NO_MEMORY && settle(saving, &change, 1);
-}
-
-/* A batch read from the journal and on its way. `saves` and `entries` have the same order. */
-typedef struct drain_batch {
-    conv__arena arena;
-    conv__journal_list list;
-    conv__exchange exchanges[DRAIN_BATCH];
-    conv__save saves[DRAIN_BATCH];
-    conv__save *order[DRAIN_BATCH];
-    conv__journal_change changes[DRAIN_BATCH];
-    size_t count;
-} drain_batch;
-
-/* The oldest of a kind that are not held. False when the journal failed. */
-static bool read_next(conv__saving *saving, conv__journal_kind kind, conv__arena *arena,
-                      conv__journal_list *list)
-{
-    conv__buffer held = {0};
-    conv__journal *journal = saving->params.journal;
-    int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
-    conv__held_append(&saving->held, &held);
-    bool read = !held.failed &&
-                journal->functions->next(journal, kind, conv__buffer_bytes(&held), saving->at_once,
-                                         deadline, arena, list, NULL) == CONV_OK;
-    conv__buffer_free(&held);
-    return read;
-}
-
-/* Reads the oldest exchanges that may share a transaction. A record that can't be read becomes a
- * dead letter and does not hold up the others. False when the journal itself failed. */
-static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
-{
-    if (!read_next(saving, CONV__JOURNAL_EXCHANGE, &batch->arena, &batch->list)) return false;
-    for (size_t i = 0; i < batch->list.count; i++) {
-        conv__journal_entry *entry = &batch->list.entries[i];
-        conv__exchange *exchange = &batch->exchanges[batch->count];
-        conv_error error = CONV_ERROR_INIT;
-        if (conv__record_read_exchange(&batch->arena, entry->record, exchange, &error) != CONV_OK) {
-            if (!settle_unreadable(saving, entry, &error)) return false;
-            continue;
-        }
-        if (exchange->replaces_failed && batch->count > 0) break;
-        batch->saves[batch->count] =
-            (conv__save){.exchange = exchange,
-                         .resumed = true,
-                         .compare_reply = entry->compare_reply,
-                         .deadline_ns = transaction_deadline(saving, deadline_ns)};
-        batch->order[batch->count] = &batch->saves[batch->count];
-        batch->list.entries[batch->count++] = *entry;
-        if (exchange->replaces_failed) break;
-    }
-    return true;
-}
-
-/* What was deleted since it was accepted leaves the batch, and nothing but its usage record. False
- * when the store or the journal did not answer. */
-static bool drop_deleted(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
-{
-    conv__accepted items[DRAIN_BATCH];
-    bool deleted[DRAIN_BATCH];
-    conv_error error = CONV_ERROR_INIT;
-    int64_t deadline = transaction_deadline(saving, deadline_ns);
-    size_t kept = 0;
-    for (size_t i = 0; i < batch->count; i++)
-        items[i] = (conv__accepted){batch->exchanges[i].session.session_id,
-                                    batch->exchanges[i].session.user.id,
-                                    batch->list.entries[i].created_us};
-    if (conv__saving_find_deleted(saving, items, batch->count, deadline, deleted, &error) !=
-        CONV_OK) {
-        conv__saving_store_away(saving, &error);
-        return false;
-    }
-    for (size_t i = 0; i < batch->count; i++) {
-        if (deleted[i]) {
-            bool changed = false;
-            if (conv__saving_leave_usage(saving, &batch->list.entries[i], batch->saves[i].exchange,
-                                         deadline, &changed, NULL) != CONV_OK)
-                return false;
-            if (changed)
-                conv__report_dropped(saving->params.bus, batch->saves[i].exchange, &saving->told);
-            continue;
-        }
-        batch->list.entries[kept] = batch->list.entries[i];
-        batch->saves[kept] = batch->saves[i];
-        batch->order[kept] = &batch->saves[kept];
-        kept++;
-    }
-    batch->count = kept;
-    return true;
-}
-
-/* A turn that was answered while the store was away may have a failed attempt there. It comes
- * alone, before those behind it: they keep their order. False when the store did not answer. */
-static bool split_at_failed(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
-{
-    size_t place = 0;
-    conv_error error = CONV_ERROR_INIT;
-    if (conv__saving_find_failed(saving, batch->order, batch->count,
-                                 transaction_deadline(saving, deadline_ns), &place,
-                                 &error) != CONV_OK) {
-        conv__saving_store_away(saving, &error);
-        return false;
-    }
-    if (place == 0) {
-        batch->exchanges[batch->saves[0].exchange - batch->exchanges].replaces_failed = true;
-        batch->count = 1;
-    } else {
-        batch->count = place;
-    }
-    return true;
-}
-
-/* What becomes of an entry after the store's answer. */
-typedef enum fate { ENDS, HELD, WAITS } fate;
-
-/* `id` is what is held back when a person must act: the session, or the usage record. */
-static fate decide(conv__saving *saving, conv_uuid id, conv_status status, const conv_error *error)
-{
-    bool waits = status != CONV_OK && conv__saving_may_wait(error);
-    if (waits && conv__failure_of_row(error) && conv__held_add(&saving->held, id)) {
-        conv__saving_failed(saving, error);
-        return HELD;
-    }
-    if (waits || status == CONV_NO_MEMORY) {
-        conv__saving_store_away(saving, error);
-        return WAITS;
-    }
-    if (saving->held.count > 0) conv__held_release(&saving->held, id);
-    return ENDS;
-}
-
-/* Settles what the store has answered for; true when it answered for all. */
-static bool settle_batch(conv__saving *saving, drain_batch *batch)
-{
-    size_t ended = 0;
-    bool answered = true;
-    for (size_t i = 0; answered && i < batch->count; i++) {
-        const conv__save *save = &batch->saves[i];
-        conv__journal_entry *entry = &batch->list.entries[i];
-        fate what = decide(saving, entry->session_id, save->status, &save->error);
-        answered = what != WAITS;
-        if (what != ENDS) continue;
-        batch->changes[ended] = end_of(entry, save->status == CONV_OK ? NULL : &save->error);
-        batch->order[ended++] = &batch->saves[i];
-    }
-    if (answered) conv__saving_store_back(saving); /* before the journal is seen empty */
-    if (!settle(saving, batch->changes, ended)) return false;
-    for (size_t i = 0; i < ended; i++)
-        conv__report_drained(saving->params.bus, batch->order[i], &saving->told);
-    return answered;
-}
-
-/* Usage records read from the journal and on their way. */
-typedef struct usage_drain {
-    conv__arena arena;
-    conv__journal_list list;
-    conv__usage_row rows[DRAIN_BATCH];
-    conv__usage_save saves[DRAIN_BATCH];
-    conv__journal_change changes[DRAIN_BATCH];
-    size_t count;
-} usage_drain;
-
-static bool read_usage(conv__saving *saving, usage_drain *batch)
-{
-    if (!read_next(saving, CONV__JOURNAL_USAGE, &batch->arena, &batch->list)) return false;
-    for (size_t i = 0; i < batch->list.count; i++) {
-        conv__journal_entry *entry = &batch->list.entries[i];
-        conv__usage_row *row = &batch->rows[batch->count];
-        conv_error error = CONV_ERROR_INIT;
-        if (conv__record_read_usage(entry->record, row, &error) != CONV_OK) {
-            if (!settle_unreadable(saving, entry, &error)) return false;
-            continue;
-        }
-        batch->list.entries[batch->count] = *entry;
-        batch->saves[batch->count++] = (conv__usage_save){.row = row};
-    }
-    return true;
-}
-
-/* The same for usage records, which stay: the ledger keeps its sums, but not whose they were. One
- * that names no user is of whoever's session it was. */
-static bool hide_erased(conv__saving *saving, usage_drain *batch, int64_t deadline_ns)
-{
-    conv__accepted items[DRAIN_BATCH];
-    bool erased[DRAIN_BATCH];
-    conv_error error = CONV_ERROR_INIT;
-    for (size_t i = 0; i < batch->count; i++) {
-        const conv__usage_row *row = &batch->rows[i];
-        items[i] = (conv__accepted){.user_id = row->user.id,
-                                    .accepted_us = batch->list.entries[i].created_us};
-        if (conv_uuid_is_nil(row->user.id)) items[i].session_id = row->session_id;
-    }
-    if (conv__saving_find_deleted(saving, items, batch->count,
-                                  transaction_deadline(saving, deadline_ns), erased,
-                                  &error) != CONV_OK) {
-        conv__saving_store_away(saving, &error);
-        return false;
-    }
-    for (size_t i = 0; i < batch->count; i++) {
-        if (erased[i]) conv__usage_row_hide(&batch->rows[i]);
-    }
-    return true;
-}
-
-/* They have no order among them, so what waits keeps nobody. */
-static bool settle_usage(conv__saving *saving, usage_drain *batch)
-{
-    const conv__usage_save *over[DRAIN_BATCH];
-    size_t ended = 0;
-    bool answered = true;
-    for (size_t i = 0; i < batch->count; i++) {
-        const conv__usage_save *save = &batch->saves[i];
-        conv__journal_entry *entry = &batch->list.entries[i];
-        fate what = decide(saving, entry->item_id, save->status, &save->error);
-        answered = answered && what != WAITS;
-        if (what != ENDS) continue;
-        batch->changes[ended] = end_of(entry, save->status == CONV_OK ? NULL : &save->error);
-        over[ended++] = save;
-    }
-    if (answered) conv__saving_store_back(saving);
-    if (!settle(saving, batch->changes, ended)) return false;
-    for (size_t i = 0; i < ended; i++)
-        conv__report_usage(saving->params.bus, over[i], true, &saving->told);
-    return answered;
-}
-
-/* The same as drain_some, for usage records. */
-static bool drain_usage(conv__saving *saving, int64_t deadline_ns, bool *more)
-{
-    *more = false;
-    usage_drain *batch = conv__allocate(sizeof *batch);
-    if (batch == NULL) return false;
-    bool settled = read_usage(saving, batch);
-    if (settled && batch->count > 0) settled = hide_erased(saving, batch, deadline_ns);
-    if (settled && batch->count > 0) {
-        conv__usage_batch_save(saving->store, batch->saves, batch->count, true,
-                               transaction_deadline(saving, deadline_ns));
-        settled = settle_usage(saving, batch);
-    }
-    *more = settled && batch->list.count > 0;
-    conv__arena_reset(&batch->arena);
-    conv__release(batch);
-    return settled;
-}
-
-/* One batch. `more` says whether another may follow. */
-static bool drain_some(conv__saving *saving, int64_t deadline_ns, bool *more)
-{
-    *more = false;
-    drain_batch *batch = conv__allocate(sizeof *batch);
-    if (batch == NULL) return false;
-    bool settled = read_batch(saving, batch, deadline_ns);
-    if (settled && batch->count > 0) settled = drop_deleted(saving, batch, deadline_ns);
-    if (settled && batch->count > 0) settled = split_at_failed(saving, batch, deadline_ns);
-    if (settled && batch->count > 0) {
-        conv__batch_save(saving->store, batch->order, batch->count);
-        settled = settle_batch(saving, batch);
-    }
-    *more = settled && batch->list.count > 0;
-    conv__arena_reset(&batch->arena);
-    conv__release(batch);
-    return settled;
-}
+enum { IDLE_MS = 200 };
 
 /* Whether something waits that was not held when all was last looked through, or is held no longer.
  * With the lock. */
@@ -342,13 +33,13 @@ static bool drain_both(conv__saving *saving, int64_t deadline_ns, bool *more)
     int64_t begun_ns = conv__monotonic_ns();
     conv__saving_begin_drain(saving);
     int64_t waiting = set_left(saving, 0);
-    bool settled =
-        drain_some(saving, deadline_ns, more) && drain_usage(saving, deadline_ns, &more_usage);
+    bool settled = conv__drain_exchanges(saving, deadline_ns, more) &&
+                   conv__drain_usage(saving, deadline_ns, &more_usage);
     *more = *more || more_usage;
     /* A batch that a slow store can't take in time is tried in halves. */
     if (!settled && saving->at_once > 1)
         saving->at_once /= 2;
-    else if (settled && saving->at_once < DRAIN_BATCH)
+    else if (settled && saving->at_once < CONV__DRAIN_BATCH)
         saving->at_once *= 2;
     if (settled && !*more) {
         conv__held_forget(&saving->held, begun_ns);
@@ -369,7 +60,7 @@ static bool is_over(conv__saving *saving, int64_t deadline_ns)
 
 bool conv__drain_all(conv__saving *saving, int64_t deadline_ns)
 {
-    if (saving->at_once == 0) saving->at_once = DRAIN_BATCH;
+    if (saving->at_once == 0) saving->at_once = CONV__DRAIN_BATCH;
     pthread_mutex_lock(&saving->lock);
     bool more = has_work(saving);
     pthread_mutex_unlock(&saving->lock);
@@ -411,7 +102,7 @@ static bool wait_for_work(conv__saving *saving, bool failed)
     int64_t until = next_try(saving);
     int64_t held_until = conv__held_until(&saving->held);
     if (held_until < until && !failed) until = held_until;
-    bool nothing = !has_work(saving) && saving->done_count < DRAIN_BATCH;
+    bool nothing = !has_work(saving) && saving->done_count < CONV__DRAIN_BATCH;
     if (!saving->stopping && (nothing || failed))
         (void)conv__condition_wait(&saving->wake, &saving->lock, until);
     bool go_on = !saving->stopping;

@@ -1,4 +1,5 @@
-/* What the files around saving.c share: keep.c, changes.c, notes.c, away.c, forget.c and drain.c.
+/* What the files around saving.c share: keep.c, changes.c, notes.c, away.c, attempts.c,
+ * forget.c, drain.c and drain_batch.c.
  */
 #ifndef CONV__SAVING_SAVING_INTERNAL_H
 #define CONV__SAVING_SAVING_INTERNAL_H
