@@ -29,12 +29,14 @@ static void run_migrations(campaign *run, memory_store *store)
     memory_store fresh = *store;
     fresh.url = url;
     fresh.schema = "fresh";
+    fresh.link = NULL;
     memory_store_clear(&fresh);
     memory_store_keep(&fresh, run);
     memory_tried tried = {.run = run, .store = &fresh, .scenario = &new_store};
     memory_begin(&tried);
     memory_try(&tried, 1, 0, 1);
     memory_store_forget(&fresh);
+    memory_store_disconnect(&fresh);
     memory_report(&tried);
 }
 
@@ -51,6 +53,7 @@ int main(int argc, char **argv)
         caller_open(&(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
     memory_run(&run, &store, memory_scenarios, memory_scenario_count);
     run_migrations(&run, &store);
+    memory_store_disconnect(&store);
     server_remove(disposable);
     rmdir(base);
     conv_provider_free(fault_provider());

@@ -10,6 +10,7 @@
 typedef struct checker_params {
     const char *lines; /* the witness's file */
     const char *store; /* of libpq */
+    struct pg_conn *link; /* to the store, or NULL: one is made */
     const char *const *journals;
     size_t journal_count;
     bool drained;   /* nothing may wait in a journal any more; else it counts as kept, and tracked

@@ -267,7 +267,9 @@ static PGconn *connect_to(const char *store)
 
 void checker_read_store(check *judge)
 {
-    reading self = {.check = judge, .link = connect_to(judge->params->store)};
+    PGconn *link = judge->params->link;
+    reading self = {.check = judge,
+                    .link = link != NULL ? link : connect_to(judge->params->store)};
     if (PQstatus(self.link) != CONNECTION_OK) checker_die("connecting", PQerrorMessage(self.link));
     PQclear(PQexec(self.link, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
     ask(&self, messages_sql);
@@ -279,5 +281,6 @@ void checker_read_store(check *judge)
         take_usage(&self, row);
     check_sums(&self);
     check_parts(&self);
-    PQfinish(self.link);
+    PQclear(PQexec(self.link, "COMMIT"));
+    if (link == NULL) PQfinish(self.link);
 }

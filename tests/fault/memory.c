@@ -134,7 +134,6 @@ static memory_trial begin(const memory_tried *tried, bool healthy)
 static void open_client(memory_trial *self)
 {
     memory_note(self, conv_client_open(&self->params, &self->client, NULL));
-    self->facts->opened = self->client != NULL;
 }
 
 static void use_client(memory_trial *self, const memory_scenario *scenario, int64_t closing_ms)
@@ -224,24 +223,11 @@ static checker_findings check_lines(const campaign *run, const memory_store *sto
     if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
     const char *journals[] = {run->journal};
     checker_params params = {.lines = run->lines,
-                             .store = store->url,
+                             .link = store->link,
                              .journals = journals,
                              .journal_count = 1,
                              .drained = true};
     return checker_run(&params);
-}
-
-static void add(checker_findings *all, const checker_findings *one)
-{
-    all->calls += one->calls;
-    all->acknowledged += one->acknowledged;
-    all->journaled += one->journaled;
-    all->stored += one->stored;
-    all->lost += one->lost;
-    all->doubled += one->doubled;
-    all->half += one->half;
-    all->late += one->late;
-    all->wrong += one->wrong;
 }
 
 /* False if what was accepted could not be brought to the store. */
@@ -273,9 +259,7 @@ static void judge_state(const memory_tried *self, long before, checker_findings 
 /* Whether a trial may have left anything to judge. */
 static bool has_acted(const memory_tried *self)
 {
-    if (self->facts->done != 0) return true;
-    if (self->store->file != NULL) return !memory_store_is_untouched(self->store);
-    return self->facts->opened || self->scenario->migrates;
+    return self->facts->done != 0 || !memory_store_is_untouched(self->store);
 }
 
 /* Where nothing was accepted there is nothing to drain, unless something waited before. */
@@ -303,7 +287,7 @@ static void judge(const memory_tried *self, checker_findings *all)
     if (scenario->judge != NULL && !scenario->as_left) scenario->judge(&healthy, all);
     if (!by_lines || access(self->run->lines, F_OK) != 0) return;
     checker_findings findings = check_lines(self->run, self->store);
-    add(all, &findings);
+    checker_add(all, &findings);
 }
 
 static long count_bad(const checker_findings *findings)

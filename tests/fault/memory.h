@@ -12,7 +12,6 @@ enum { MEMORY_TIMEOUT_MS = 400, MEMORY_AWAY_MS = 30, MEMORY_HEALTHY_MS = 30000 }
 
 /* What a trial, which is a process of its own, says about itself. */
 typedef struct memory_facts {
-    bool opened;   /* the client */
     unsigned done; /* a bit for each act that was acknowledged */
     size_t asked;  /* allocations */
 } memory_facts;

@@ -2,32 +2,31 @@
 #include "fault/memory_store.h"
 
 #include <glob.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fault/server.h"
-
 enum { SQL_SIZE = 512 };
 
-#define QUIETLY "SET client_min_messages = error;"
-
 /* Rows go and come without the triggers that would note them anew. */
-#define KEEP_ROWS                                                                                  \
-    "DO $$DECLARE t text; BEGIN DROP SCHEMA IF EXISTS kept CASCADE; CREATE SCHEMA kept;"           \
+#define SETTINGS "SET client_min_messages = error; SET session_replication_role = replica"
+#define EACH_TABLE                                                                                 \
     " FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <>"       \
-    " 'conversation_schema' LOOP EXECUTE format('CREATE TABLE kept.%1$I AS TABLE public.%1$I',"    \
-    " t); END LOOP; END$$"
-#define RESTORE_ROWS                                                                               \
-    QUIETLY                                                                                        \
-    "SET session_replication_role = replica; DO $$DECLARE t"                                       \
-    " text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND"        \
-    " tablename <> 'conversation_schema' LOOP EXECUTE format('DELETE FROM public.%1$I', t); "      \
-    "IF"                                                                                           \
-    " to_regclass('kept.' || t) IS NOT NULL THEN EXECUTE format('INSERT INTO public.%1$I"          \
-    " OVERRIDING SYSTEM VALUE SELECT * FROM kept.%1$I', t); END IF; END LOOP; END$$"
+    " 'conversation_schema' LOOP "
+#define DELETE_ROWS                                                                                \
+    "DO $$DECLARE t text; BEGIN DROP SCHEMA IF EXISTS kept CASCADE;" EACH_TABLE                    \
+    " EXECUTE format('DELETE FROM public.%I', t); END LOOP; END$$"
+/* What brings them back is a function, whose statements the server plans once. */
+#define KEEP_ROWS                                                                                  \
+    "DO $$DECLARE t text; work text := ''; BEGIN DROP SCHEMA IF EXISTS kept CASCADE;"              \
+    " CREATE SCHEMA kept;" EACH_TABLE                                                              \
+    " EXECUTE format('CREATE TABLE kept.%1$I AS TABLE public.%1$I', t);"                           \
+    " work := work || format('DELETE FROM public.%1$I; INSERT INTO public.%1$I OVERRIDING SYSTEM"  \
+    " VALUE SELECT * FROM kept.%1$I;', t); END LOOP; EXECUTE format('CREATE FUNCTION"              \
+    " kept.restore() RETURNS void LANGUAGE plpgsql AS %L', 'BEGIN ' || work || 'END'); END$$"
 
 static void die(const char *what, const char *why)
 {
@@ -56,24 +55,53 @@ static void remove_files(const memory_store *self)
     globfree(&files);
 }
 
-static void make_schema_anew(const memory_store *self)
+static void connect_to(memory_store *self)
+{
+    if (self->link != NULL) return;
+    self->link = PQconnectdb(self->url);
+    if (PQstatus(self->link) != CONNECTION_OK) die("connecting", PQerrorMessage(self->link));
+    memory_store_execute(self, SETTINGS);
+}
+
+void memory_store_disconnect(memory_store *self)
+{
+    PQfinish(self->link);
+    self->link = NULL;
+}
+
+static bool has_empty_schema(const memory_store *self)
 {
     char sql[SQL_SIZE];
     snprintf(sql, sizeof sql,
-             QUIETLY "DROP SCHEMA IF EXISTS %1$s CASCADE;"
-                     " CREATE SCHEMA %1$s",
+             "SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass"
+             " AND refobjid = to_regnamespace('%s')",
+             self->schema);
+    return memory_store_number(self, sql) == 0;
+}
+
+static void make_schema_anew(const memory_store *self)
+{
+    char sql[SQL_SIZE];
+    snprintf(sql, sizeof sql, "DROP SCHEMA IF EXISTS %1$s CASCADE; CREATE SCHEMA %1$s",
              self->schema);
     memory_store_execute(self, sql);
+}
+
+/* Of the transactions that write. As long as it is the same, nobody has written. */
+static long next_writer(const memory_store *self)
+{
+    return memory_store_number(self, "SELECT pg_snapshot_xmax(pg_current_snapshot())");
 }
 
 void memory_store_clear(memory_store *self)
 {
     remove_files(self);
     if (self->file != NULL) return;
+    connect_to(self);
     if (self->schema != NULL)
         make_schema_anew(self);
     else
-        memory_store_execute(self, QUIETLY "DROP SCHEMA IF EXISTS kept CASCADE;" RESTORE_ROWS);
+        memory_store_execute(self, DELETE_ROWS);
 }
 
 static char *read_whole(const char *path, size_t *size)
@@ -99,11 +127,12 @@ void memory_store_keep(memory_store *self, const campaign *run)
         file->bytes = read_whole(file->path, &file->size);
     }
     if (self->file != NULL || self->schema != NULL) return;
-    memory_store_execute(self, QUIETLY KEEP_ROWS);
+    memory_store_execute(self, KEEP_ROWS);
     memory_store_execute(self, "VACUUM");
+    self->written = next_writer(self);
 }
 
-void memory_store_restore(memory_store *self)
+static void restore_files(const memory_store *self)
 {
     remove_files(self);
     for (int i = 0; i < 3; i++) {
@@ -114,11 +143,23 @@ void memory_store_restore(memory_store *self)
             fclose(file) != 0)
             die(one->path, "can't be written");
     }
-    if (self->file != NULL) return;
-    if (self->schema != NULL)
+}
+
+static bool is_server_as_kept(const memory_store *self)
+{
+    return self->schema != NULL ? has_empty_schema(self) : next_writer(self) == self->written;
+}
+
+void memory_store_restore(memory_store *self)
+{
+    restore_files(self);
+    if (self->file != NULL || is_server_as_kept(self)) return;
+    if (self->schema != NULL) {
         make_schema_anew(self);
-    else
-        memory_store_execute(self, RESTORE_ROWS);
+        return;
+    }
+    memory_store_execute(self, "SELECT kept.restore()");
+    self->written = next_writer(self);
 }
 
 void memory_store_forget(memory_store *self)
@@ -156,10 +197,9 @@ bool memory_store_has_same_journal(const memory_store *self)
 
 bool memory_store_is_untouched(const memory_store *self)
 {
-    if (self->file == NULL) return false;
     for (int i = 0; i < 3; i++)
         if (has_log(self->files[i].path) || !is_as_kept(&self->files[i])) return false;
-    return true;
+    return self->file != NULL || is_server_as_kept(self);
 }
 
 static sqlite3 *open_file(const char *path)
@@ -185,18 +225,29 @@ long memory_file_number(const char *path, const char *sql)
     return value;
 }
 
+static PGresult *ask_server(const memory_store *self, const char *sql)
+{
+    PGresult *result = PQexec(self->link, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        die(sql, PQerrorMessage(self->link));
+    return result;
+}
+
 long memory_store_number(const memory_store *self, const char *sql)
 {
     if (self->file != NULL) return memory_file_number(self->file, sql);
-    long value = server_number(self->url, sql);
-    if (value < 0) die(sql, "failed");
+    PGresult *row = ask_server(self, sql);
+    if (PQntuples(row) == 0) die(sql, "no row");
+    long value = strtol(PQgetvalue(row, 0, 0), NULL, 10);
+    PQclear(row);
     return value;
 }
 
 void memory_store_execute(const memory_store *self, const char *sql)
 {
     if (self->file == NULL) {
-        if (!server_execute(self->url, sql)) die(sql, "failed");
+        PQclear(ask_server(self, sql));
         return;
     }
     sqlite3 *database = open_file(self->file);

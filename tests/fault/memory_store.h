@@ -26,22 +26,26 @@ typedef struct memory_store {
     const char *schema;   /* of PostgreSQL, or NULL: one that is empty before each trial, instead
                              of rows that are kept */
     sqlite3 *lock;        /* of SQLite while it is away, or NULL */
+    struct pg_conn *link; /* to PostgreSQL; a child uses it only while its parent waits for it */
+    long written;         /* next_writer of PostgreSQL when it had been restored */
     memory_file files[3]; /* the journal, the witness's lines and the store's file */
 } memory_store;
 
 /* Makes a folder for the files, in /dev/shm if there is one, for whoever calls to remove. */
 void memory_store_name(campaign *run, char base[MEMORY_PATH_SIZE]);
 
-/* Without any row, without any journal. SQLite: without a file. */
+/* Without any row, without any journal. SQLite: without a file. PostgreSQL is connected to, if it
+ * is not yet, until memory_store_disconnect. */
 void memory_store_clear(memory_store *self);
+void memory_store_disconnect(memory_store *self);
 
 /* Keeps what is there now, for memory_store_restore. */
 void memory_store_keep(memory_store *self, const campaign *run);
 void memory_store_restore(memory_store *self);
 void memory_store_forget(memory_store *self);
 
-/* Whether the files are what was kept, byte for byte: then a trial has left nothing to judge. Never
- * for PostgreSQL's rows, which are no file. */
+/* Whether the files are what was kept, byte for byte, and nobody has written to PostgreSQL: then a
+ * trial has left nothing to judge. */
 bool memory_store_is_untouched(const memory_store *self);
 bool memory_store_has_same_journal(const memory_store *self);
 
