@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "db/migration.h"
 #include "fault/caller.h"
 #include "fault/memory_scenarios.h"
 #include "fault/server.h"
@@ -12,6 +13,26 @@ static void settle(memory_trial *self)
     self->params.schema = CONV_SCHEMA_MIGRATE;
 }
 
+/* How many migrations are noted; of a schema that has nothing yet, too. */
+#define NOTES                                                                                      \
+    "CREATE FUNCTION public.notes() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT"      \
+    " count(checksum) FROM fresh.conversation_schema); EXCEPTION WHEN undefined_table THEN RETURN" \
+    " 0; END'"
+
+#define FRESH "'fresh'::regnamespace"
+
+/* All that a migration makes, and its note. */
+static const char state[] =
+    "SELECT hashtextextended(concat(public.notes(), (SELECT string_agg(concat(relname, relkind,"
+    " attname, atttypid, attnotnull), ',' ORDER BY relname, attnum) FROM pg_class c LEFT JOIN"
+    " pg_attribute ON attrelid = c.oid WHERE relnamespace = " FRESH
+    "), (SELECT string_agg(concat(proname, prosrc), ',' ORDER BY proname) FROM pg_proc WHERE"
+    " pronamespace = " FRESH "), (SELECT string_agg(concat(conname,"
+    " pg_get_constraintdef(oid)), ',' ORDER BY conname) FROM pg_constraint WHERE connamespace"
+    " = " FRESH "), (SELECT string_agg(concat(relname, tgname), ',' ORDER BY relname, tgname)"
+    " FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE NOT tgisinternal AND"
+    " relnamespace = " FRESH ")), 0)";
+
 /* PostgreSQL keeps a migration whole or not at all; a healthy client goes on from where it ended.
  */
 static const memory_scenario new_store = {
@@ -19,23 +40,29 @@ static const memory_scenario new_store = {
     .way = MEMORY_OPENING,
     .migrates = true,
     .settle = settle,
-    .state = "SELECT count(*) FROM pg_class WHERE relnamespace = 'fresh'::regnamespace",
+    .state = state,
 };
 
+/* Each migration by itself, behind those before it, because an allocation in a late one would else
+ * make all of them once more. */
 static void run_migrations(campaign *run, memory_store *store)
 {
     char url[256];
     snprintf(url, sizeof url, "%s options='-c search_path=fresh'", store->url);
-    memory_store fresh = *store;
-    fresh.url = url;
-    fresh.schema = "fresh";
-    fresh.link = NULL;
-    memory_store_clear(&fresh);
-    memory_store_keep(&fresh, run);
+    memory_store fresh = {
+        .name = store->name, .url = url, .base = store->base, .schema = "fresh", .state = state};
     memory_tried tried = {.run = run, .store = &fresh, .scenario = &new_store};
-    memory_begin(&tried);
-    memory_try(&tried, 1, 0, 1);
-    memory_store_forget(&fresh);
+    memory_store_execute(store, NOTES);
+    for (; conv__migrations_postgres[fresh.migrations].version != 0; fresh.migrations++) {
+        memory_store_clear(&fresh);
+        memory_store_keep(&fresh, run);
+        memory_begin(&tried);
+        if (conv__migrations_postgres[fresh.migrations + 1].version == 0)
+            memory_try(&tried, 1, 0, 1);
+        else
+            memory_try_step(&tried);
+        memory_store_forget(&fresh);
+    }
     memory_store_disconnect(&fresh);
     memory_report(&tried);
 }

@@ -8,8 +8,8 @@
 
 /* The database holds nothing but the campaign. No client is open on the journals. */
 typedef struct checker_params {
-    const char *lines; /* the witness's file */
-    const char *store; /* of libpq */
+    const char *lines;    /* the witness's file */
+    const char *store;    /* of libpq */
     struct pg_conn *link; /* to the store, or NULL: one is made */
     const char *const *journals;
     size_t journal_count;

@@ -268,8 +268,7 @@ static PGconn *connect_to(const char *store)
 void checker_read_store(check *judge)
 {
     PGconn *link = judge->params->link;
-    reading self = {.check = judge,
-                    .link = link != NULL ? link : connect_to(judge->params->store)};
+    reading self = {.check = judge, .link = link != NULL ? link : connect_to(judge->params->store)};
     if (PQstatus(self.link) != CONNECTION_OK) checker_die("connecting", PQerrorMessage(self.link));
     PQclear(PQexec(self.link, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
     ask(&self, messages_sql);

@@ -1,8 +1,6 @@
 /* See memory.h. The trials and their judgement; what is tried is in memory_scenarios.c. */
 #include "fault/memory.h"
 
-#include <jansson.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,41 +12,9 @@
 #include "conversation/conversation.h"
 #include "fault/checker_sqlite.h"
 #include "support/failing_memory.h"
-#include "support/library_memory.h"
 
 /* How a trial ends, added up. */
 enum { WRONG = 1, NOT_MET = 2 };
-
-static sqlite3_mem_methods plain;
-
-static void *take_for_sqlite(int size)
-{
-    return failing_memory_fails() ? NULL : plain.xMalloc(size);
-}
-
-static void *resize_for_sqlite(void *block, int size)
-{
-    return failing_memory_fails() ? NULL : plain.xRealloc(block, size);
-}
-
-void memory_install(void)
-{
-    static const library_memory libpq = {failing_memory_allocate, failing_memory_resize,
-                                         failing_memory_release};
-    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &plain) != SQLITE_OK) exit(99);
-    sqlite3_mem_methods methods = plain;
-    methods.xMalloc = take_for_sqlite;
-    methods.xRealloc = resize_for_sqlite;
-    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK) exit(99);
-    failing_memory_start(0, false);
-    json_set_alloc_funcs(failing_memory_allocate, failing_memory_release);
-    if (library_memory_replace("libpq.so", &libpq) < 5) {
-        fprintf(stderr, "libpq's own memory can't be replaced\n");
-        exit(99);
-    }
-    fault_provider();
-    (void)conv_uuid_v5(conv_uuid_namespace_dns(), conv_text("libcrypto is ready"));
-}
 
 /* False with a status that no failed allocation explains. */
 static bool is_allowed(conv_status status)
@@ -148,7 +114,7 @@ static void use_client(memory_trial *self, const memory_scenario *scenario, int6
 /* In a process of its own. `first` 0 is a healthy trial, which succeeds in everything. */
 static int bear(memory_trial *self, const memory_scenario *scenario, size_t first, bool always)
 {
-    sqlite3_int64 held = sqlite3_memory_used();
+    long before = memory_sqlite_blocks();
     failing_memory_start(0, false);
     if (scenario->way == MEMORY_CLIENT) {
         open_client(self);
@@ -160,11 +126,11 @@ static int bear(memory_trial *self, const memory_scenario *scenario, size_t firs
     if (scenario->way == MEMORY_OPENING) open_client(self);
     use_client(self, scenario, closing_ms);
     size_t left = failing_memory_live();
-    bool wrong = self->wrong > 0 || left > 0 || sqlite3_memory_used() > held;
+    long kept = memory_sqlite_blocks() - before;
+    bool wrong = self->wrong > 0 || left > 0 || kept > 0;
     self->facts->asked = failing_memory_asked();
     if (left > 0) fprintf(stderr, "violation: %zu blocks not given back\n", left);
-    if (sqlite3_memory_used() > held)
-        fprintf(stderr, "violation: SQLite holds %lld bytes\n", sqlite3_memory_used() - held);
+    if (kept > 0) fprintf(stderr, "violation: SQLite holds %ld blocks\n", kept);
     if (first == 0 && self->refused > 0) {
         fprintf(stderr, "violation: not even with memory\n");
         wrong = true;
@@ -331,14 +297,31 @@ size_t memory_begin(memory_tried *self)
     return asked;
 }
 
-void memory_try(memory_tried *self, size_t first, size_t last, size_t stride)
+static void try_way(memory_tried *self, bool always, size_t first, size_t last, size_t stride)
 {
     stride *= (size_t)self->run->trials;
-    for (int always = 0; always < 2; always++)
-        for (size_t i = first; last == 0 || i <= last; i += stride) {
-            if (!try_one(self, i, always == 1)) break;
-            self->trials[always]++;
-        }
+    for (size_t i = first; last == 0 || i <= last; i += stride) {
+        if (!try_one(self, i, always)) break;
+        self->trials[always]++;
+    }
+}
+
+void memory_try(memory_tried *self, size_t first, size_t last, size_t stride)
+{
+    try_way(self, false, first, last, stride);
+    try_way(self, true, first, last, stride);
+}
+
+void memory_try_step(memory_tried *self)
+{
+    size_t stride = (size_t)self->run->trials;
+    size_t last = 1;
+    while (try_one(self, last, true)) {
+        self->trials[1]++;
+        if (memory_store_number(self->store, self->scenario->state) != self->before) break;
+        last += stride;
+    }
+    try_way(self, false, 1, last, 1);
 }
 
 void memory_report(const memory_tried *self)

@@ -55,6 +55,9 @@ typedef struct memory_scenario {
 /* Puts memory that can fail under all libraries. Before anything else is used. */
 void memory_install(void);
 
+/* What SQLite has not given back. */
+long memory_sqlite_blocks(void);
+
 /* Counts an answer. Of memory are CONV_NO_MEMORY and what follows from it. memory_expect: `wanted`
  * is what a healthy call answers. memory_done: an acknowledged act, numbered from 0. */
 void memory_note(memory_trial *self, conv_status status);
@@ -88,6 +91,10 @@ size_t memory_begin(memory_tried *self);
 /* Each n-th allocation from `first` to `last` (0: all), n being `stride` times the campaign's
  * trials, fails once and for ever, in a process of its own for each. */
 void memory_try(memory_tried *self, size_t first, size_t last, size_t stride);
+
+/* The same up to the first allocation that leaves another state when it fails for ever: the step
+ * that changes it is done by then. */
+void memory_try_step(memory_tried *self);
 
 /* Prints both, as rows of the table. */
 void memory_report(const memory_tried *self);

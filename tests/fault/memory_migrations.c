@@ -19,6 +19,7 @@ static int looks;
 static void settle(memory_trial *self)
 {
     self->params.journal = NULL;
+    self->params.connections = 1;
     self->params.schema = CONV_SCHEMA_MIGRATE;
 }
 

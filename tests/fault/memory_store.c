@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SQL_SIZE = 512 };
+#include "db/migration.h"
+
+enum { SQL_SIZE = 512, VACUUM_EACH = 128 };
 
 /* Rows go and come without the triggers that would note them anew. */
 #define SETTINGS "SET client_min_messages = error; SET session_replication_role = replica"
@@ -69,22 +71,28 @@ void memory_store_disconnect(memory_store *self)
     self->link = NULL;
 }
 
-static bool has_empty_schema(const memory_store *self)
+static void migrate(const memory_store *self)
 {
     char sql[SQL_SIZE];
-    snprintf(sql, sizeof sql,
-             "SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass"
-             " AND refobjid = to_regnamespace('%s')",
-             self->schema);
-    return memory_store_number(self, sql) == 0;
+    for (int i = 0; i < self->migrations; i++) {
+        const conv__migration *one = &conv__migrations_postgres[i];
+        memory_store_execute(self, one->sql);
+        snprintf(sql, sizeof sql,
+                 "UPDATE conversation_schema SET checksum = '%s' WHERE version = %lld",
+                 one->checksum, (long long)one->version);
+        memory_store_execute(self, sql);
+    }
 }
 
-static void make_schema_anew(const memory_store *self)
+/* The catalogue would grow, and what looks at all of it get slower and slower. */
+static void make_schema_anew(memory_store *self)
 {
     char sql[SQL_SIZE];
     snprintf(sql, sizeof sql, "DROP SCHEMA IF EXISTS %1$s CASCADE; CREATE SCHEMA %1$s",
              self->schema);
     memory_store_execute(self, sql);
+    migrate(self);
+    if (++self->made % VACUUM_EACH == 0) memory_store_execute(self, "VACUUM");
 }
 
 /* Of the transactions that write. As long as it is the same, nobody has written. */
@@ -126,8 +134,11 @@ void memory_store_keep(memory_store *self, const campaign *run)
         snprintf(file->path, sizeof file->path, "%s", paths[i] == NULL ? "" : paths[i]);
         file->bytes = read_whole(file->path, &file->size);
     }
-    if (self->file != NULL || self->schema != NULL) return;
-    memory_store_execute(self, KEEP_ROWS);
+    if (self->file != NULL) return;
+    if (self->schema == NULL)
+        memory_store_execute(self, KEEP_ROWS);
+    else
+        self->kept = memory_store_number(self, self->state);
     memory_store_execute(self, "VACUUM");
     self->written = next_writer(self);
 }
@@ -145,20 +156,24 @@ static void restore_files(const memory_store *self)
     }
 }
 
-static bool is_server_as_kept(const memory_store *self)
+/* What was written may have been rolled back, which a schema's state tells. */
+static bool is_server_as_kept(memory_store *self)
 {
-    return self->schema != NULL ? has_empty_schema(self) : next_writer(self) == self->written;
+    long written = next_writer(self);
+    if (written == self->written) return true;
+    if (self->schema == NULL || memory_store_number(self, self->state) != self->kept) return false;
+    self->written = written;
+    return true;
 }
 
 void memory_store_restore(memory_store *self)
 {
     restore_files(self);
     if (self->file != NULL || is_server_as_kept(self)) return;
-    if (self->schema != NULL) {
+    if (self->schema != NULL)
         make_schema_anew(self);
-        return;
-    }
-    memory_store_execute(self, "SELECT kept.restore()");
+    else
+        memory_store_execute(self, "SELECT kept.restore()");
     self->written = next_writer(self);
 }
 
@@ -195,7 +210,7 @@ bool memory_store_has_same_journal(const memory_store *self)
     return !has_log(self->files[0].path) && is_as_kept(&self->files[0]);
 }
 
-bool memory_store_is_untouched(const memory_store *self)
+bool memory_store_is_untouched(memory_store *self)
 {
     for (int i = 0; i < 3; i++)
         if (has_log(self->files[i].path) || !is_as_kept(&self->files[i])) return false;

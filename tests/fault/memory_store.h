@@ -23,11 +23,15 @@ typedef struct memory_store {
     const char *url;
     const char *file;     /* of SQLite, or NULL */
     const char *base;     /* the folder of all that a trial leaves */
-    const char *schema;   /* of PostgreSQL, or NULL: one that is empty before each trial, instead
-                             of rows that are kept */
+    const char *schema;   /* of PostgreSQL, or NULL: one that is made before each trial, instead of
+                             rows that are kept */
+    const char *state;    /* SQL that gives the schema's */
+    int migrations;       /* that it has */
     sqlite3 *lock;        /* of SQLite while it is away, or NULL */
     struct pg_conn *link; /* to PostgreSQL; a child uses it only while its parent waits for it */
     long written;         /* next_writer of PostgreSQL when it had been restored */
+    long made;            /* so many times is its schema made anew */
+    long kept;            /* the schema's state */
     memory_file files[3]; /* the journal, the witness's lines and the store's file */
 } memory_store;
 
@@ -46,7 +50,7 @@ void memory_store_forget(memory_store *self);
 
 /* Whether the files are what was kept, byte for byte, and nobody has written to PostgreSQL: then a
  * trial has left nothing to judge. */
-bool memory_store_is_untouched(const memory_store *self);
+bool memory_store_is_untouched(memory_store *self);
 bool memory_store_has_same_journal(const memory_store *self);
 
 /* Nothing can be saved until it is put back. SQLite is locked, because to change its schema would
