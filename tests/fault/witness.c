@@ -1,6 +1,7 @@
 /* See witness.h. It judges nothing. */
 #include "fault/witness.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
@@ -14,6 +15,8 @@
 #include "conversation/async.h"
 #include "conversation/tracking.h"
 #include "core/time.h"
+
+static_assert(4096 % sizeof(witness_line) == 0, "lines must not lie across pages");
 
 enum { GRACE_MS = 1000, ASYNC_MORE_MS = 1000, RESULT_SECONDS = 120 };
 
