@@ -63,14 +63,15 @@ bool conv__retry_after(const conv_error *error, int failures, uint32_t random, i
 
 bool conv__failure_of_row(const conv_error *error)
 {
-    /* Logging in, the database, the schema, resources, an administrator, the server's disk. */
-    static const char *const of_all[] = {"08", "28", "3D", "3F", "42", "53", "57", "58"};
+    /* Logging in, the database, the schema, resources, an administrator, its disk, damage. */
+    static const char *const of_all[] = {"08", "28", "3D", "3F",    "42",
+                                         "53", "57", "58", "XX001", "XX002"};
     static const char missing_right[] = "42501"; /* also a policy that a row does not pass */
     if (error->recovery == CONV_RECOVERY_REJECT) return true;
     if (strcmp(error->sqlstate, missing_right) == 0) return true;
     if (error->recovery != CONV_RECOVERY_OPERATOR || error->sqlstate[0] == '\0') return false;
     for (size_t i = 0; i < sizeof of_all / sizeof of_all[0]; i++)
-        if (strncmp(error->sqlstate, of_all[i], 2) == 0) return false;
+        if (strncmp(error->sqlstate, of_all[i], strlen(of_all[i])) == 0) return false;
     return true;
 }
 

@@ -21,8 +21,9 @@ bool conv__retry_sleep(int64_t pause_ms, int64_t deadline_ns, const conv__latest
 uint32_t conv__retry_random(void);
 
 /* Whether a failure may be of one row alone: what the server refuses for good, and what it answers
- * about a statement that only a person can mend (a trigger, a right, a damaged page). Then the rows
- * of a transaction are tried apart. Else the store as a whole has failed. */
+ * about a statement that only a person can mend (a trigger, a right). Then the rows of a
+ * transaction are tried apart. Else the store as a whole has failed: also when its files are
+ * damaged, so that nobody goes on writing to them. */
 bool conv__failure_of_row(const conv_error *error);
 
 #endif

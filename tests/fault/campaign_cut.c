@@ -135,15 +135,15 @@ static void print_places(const cutting *self)
 /* Each has a server, a proxy and a process of its own: most of the time a cut save waits before it
  * tries again. */
 typedef struct part {
-    const char *name;
+    const char *about;
     bool cold;
     bool journaled;
 } part;
 
-static const part parts[] = {{"cut at each byte", false, false},
-                             {"cut at each byte, connecting", true, false},
-                             {"cut at each byte, journal", false, true},
-                             {"cut at each byte, connecting, journal", true, true}};
+static const part parts[] = {{"", false, false},
+                             {", connecting", true, false},
+                             {", journal", false, true},
+                             {", connecting, journal", true, true}};
 
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
@@ -161,6 +161,7 @@ static void run(cutting *self, const server *store, const part *what)
     proxy_set(self->between, &(proxy_plan){0});
     caller_end(self->lines, self->client);
     witness_close(self->lines);
+    char name[64];
     const char *journals[] = {self->run.journal};
     checker_params check = {.lines = self->run.lines,
                             .store = server_url(store),
@@ -168,7 +169,11 @@ static void run(cutting *self, const server *store, const part *what)
                             .journal_count = what->journaled ? 1 : 0,
                             .drained = true};
     checker_findings findings = checker_run(&check);
-    campaign_report(&self->run, what->name, trials, &findings);
+    if (self->run.trials == 1)
+        snprintf(name, sizeof name, "cut at each byte%s", what->about);
+    else
+        snprintf(name, sizeof name, "cut at each %ldth byte%s", self->run.trials, what->about);
+    campaign_report(&self->run, name, trials, &findings);
     print_places(self);
     if (self->missed > 0) printf("  %ld cuts did not happen\n", self->missed);
     if (self->missed > 0) self->run.violations++;

@@ -414,6 +414,21 @@ static void retries_follow_the_table(void **state)
     }
 }
 
+static void what_one_row_may_have_caused(void **state)
+{
+    (void)state;
+    static const char *const of_rows[] = {"42501", "55000", "XX000", "P0001"};
+    static const char *const of_all[] = {"28P01", "42P01", "53100", "58030", "XX001", "XX002", ""};
+    for (size_t i = 0; i < sizeof of_rows / sizeof of_rows[0]; i++) {
+        conv_error error = mock_error(CONV_PERMISSION, CONV_RECOVERY_OPERATOR, of_rows[i]);
+        assert_true(conv__failure_of_row(&error));
+    }
+    for (size_t i = 0; i < sizeof of_all / sizeof of_all[0]; i++) {
+        conv_error error = mock_error(CONV_PERMISSION, CONV_RECOVERY_OPERATOR, of_all[i]);
+        assert_false(conv__failure_of_row(&error));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_lone_caller_pays_one_transaction),
         cmocka_unit_test(a_batch_is_bounded_by_its_bytes),
         cmocka_unit_test(poison_is_found_and_the_rest_commits),
+        cmocka_unit_test(what_one_row_may_have_caused),
         cmocka_unit_test(no_session_skips_a_refused_exchange),
         cmocka_unit_test(contention_is_tried_again),
         cmocka_unit_test(a_lost_commit_reply_is_resolved),
