@@ -134,9 +134,10 @@ typedef struct conv_exchange {
     }
 
 /* Saves an exchange in one transaction, once for each turn id: a repeat with the same content
- * answers CONV_OK and adds nothing. Parameters, ownership and statuses as conv_process_message
- * without those of the provider; `reply` may be NULL if not wanted. Thread: any.
- * Round trips: 1; 2 when the turn id exists already. */
+ * answers CONV_OK and adds nothing. The content is what was said: roles, texts, parts, tool calls
+ * and names of the messages; the usage record, the user and metadata stay as they came first.
+ * Parameters, ownership and statuses as conv_process_message without those of the provider; `reply`
+ * may be NULL if not wanted. Thread: any. Round trips: 1; 2 when the turn id exists already. */
 CONV_WARN_UNUSED conv_status conv_save_exchange(conv_client *client, const conv_exchange *exchange,
                                                 conv_reply **reply, conv_error *error);
 
@@ -151,8 +152,8 @@ typedef struct conv_exchange_result {
 } conv_exchange_result;
 
 /* Saves exchanges as conv_save_exchange does each, but together: in one transaction, unless they
- * are more than 8 MiB, or the store refuses one of them; the others are then saved without it. Those of a session are saved in
- * the order given, and those behind one that is invalid or refused fail with its status and are not
+ * are more than 8 MiB, or the store refuses one of them; the others are then saved without it. Those
+ * of a session are saved in the order given, and those behind one that is invalid or refused fail with its status and are not
  * tried, so that no session skips a turn: give them again once that one is settled. None of them
  * becomes a dead letter. A conflict alone keeps none back. For what comes in numbers, such as an
  * import.
