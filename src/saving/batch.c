@@ -207,7 +207,8 @@ static const conv__save *find_before(conv__save *const *saves, size_t count, con
 
 void conv__save_fail_behind(conv__save *save, const conv_error *before)
 {
-    if (before->recovery == CONV_RECOVERY_OPERATOR) {
+    /* Tried together before, it may have been saved with the one whose outcome nobody knows. */
+    if (before->recovery == CONV_RECOVERY_OPERATOR || before->outcome_unknown) {
         save->error = *before;
     } else {
         conv__fail(&save->error, before->status, ACTION,

@@ -50,8 +50,8 @@ typedef struct conv__save {
 void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
 
 /* `save` must not overtake one of its session that failed with `before`: it fails with the same
- * status and says so. What waits for a person lets it wait, too; otherwise it is no refusal of its
- * own, so that it makes no dead letter. */
+ * status and says so. What waits for a person, or has an unknown outcome, lets it share that;
+ * otherwise it is no refusal of its own, so that it makes no dead letter. */
 void conv__save_fail_behind(conv__save *save, const conv_error *before);
 
 /* Asks in a transaction of its own what is stored under the keys; one state for each. */
