@@ -99,11 +99,12 @@ const size_t sqlstate_rule_count = sizeof sqlstate_rules / sizeof sqlstate_rules
 bool sqlstate_is_of_row(const char *sqlstate, sqlstate_action wanted)
 {
     /* The connection, logging in, a read-only server, the database, the schema, resources, an
-     * administrator, the server's disk. */
-    static const char *const of_all[] = {"08", "25", "28", "3D", "3F", "42", "53", "57", "58"};
+     * administrator, the server's disk, and its damaged files, to which nobody is to write. */
+    static const char *const of_all[] = {"08", "25", "28", "3D",    "3F",   "42",
+                                         "53", "57", "58", "XX001", "XX002"};
     if (wanted == SQLSTATE_AGAIN || wanted == SQLSTATE_PAUSE) return false;
     if (strcmp(sqlstate, "42501") == 0) return true; /* a policy that a row does not pass */
     for (size_t i = 0; i < sizeof of_all / sizeof of_all[0]; i++)
-        if (strncmp(sqlstate, of_all[i], 2) == 0) return false;
+        if (strncmp(sqlstate, of_all[i], strlen(of_all[i])) == 0) return false;
     return true;
 }
