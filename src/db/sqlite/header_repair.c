@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "db/sqlite/first_pages.h"
 
 #define ACTION "rescue journal"
 
 enum {
-    HEADER_SIZE = 100,
-    PAGE_SIZE = 4096, /* SQLite's default, which nothing of ours changes */
+    HEADER_SIZE = CONV__SQLITE_HEADER_SIZE,
+    PAGE_SIZE = CONV__SQLITE_PAGE_SIZE,
     MAGIC_SIZE = 16,
     COUNTER_AT = 24,
     PAGES_AT = 28,
@@ -32,12 +33,16 @@ static void put(unsigned char *at, unsigned long value)
         at[i] = (unsigned char)value;
 }
 
-/* Page size, log as the way of writing and reading, nothing reserved, and three fixed fractions;
- * how many pages there are; the schema's format, UTF-8, and zeros for what is to come. */
+static const char magic[MAGIC_SIZE] = "SQLite format 3";
+
+/* Page size, log as the way of writing and reading, nothing reserved, and three fixed fractions. */
+static const unsigned char fixed[] = {PAGE_SIZE >> 8, PAGE_SIZE & 0xFF, 2, 2, 0, 64, 32, 32};
+
+/* Behind the fixed bytes: how many pages there are; the schema's format, UTF-8, and zeros for what
+ * is to come. */
 static void set_known(unsigned char header[HEADER_SIZE], unsigned long pages)
 {
-    static const unsigned char fixed[] = {PAGE_SIZE >> 8, PAGE_SIZE & 0xFF, 2, 2, 0, 64, 32, 32};
-    memcpy(header, "SQLite format 3", MAGIC_SIZE);
+    memcpy(header, magic, MAGIC_SIZE);
     memcpy(header + MAGIC_SIZE, fixed, sizeof fixed);
     put(header + PAGES_AT, pages);
     put(header + FORMAT_AT, 4);
@@ -74,4 +79,18 @@ conv_status conv__sqlite_header_repair(const char *path, conv_error *error)
     if (status == CONV_OK) return CONV_OK;
     return conv__fail(error, code == EACCES ? CONV_PERMISSION : status, ACTION, "%s: %s", path,
                       strerrordesc_np(code));
+}
+
+bool conv__sqlite_header_is_damaged(const char *path)
+{
+    enum { VERSIONS_AT = MAGIC_SIZE + 2 };
+    uint8_t header[HEADER_SIZE];
+    int64_t size = 0;
+    if (conv__sqlite_read_start(path, header, sizeof header, &size, NULL) != CONV_OK || size == 0)
+        return false;
+    /* Before its first use a file has no log. */
+    if (header[VERSIONS_AT] == 1 && header[VERSIONS_AT + 1] == 1)
+        header[VERSIONS_AT] = header[VERSIONS_AT + 1] = 2;
+    return memcmp(header, magic, MAGIC_SIZE) != 0 ||
+           memcmp(header + MAGIC_SIZE, fixed, sizeof fixed) != 0;
 }

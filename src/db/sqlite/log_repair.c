@@ -34,6 +34,7 @@ typedef struct findings {
     long frames;
     long first_broken; /* -1: none */
     long last_commit;  /* of this log, not of one that was there before it; -1: none */
+    bool committed;    /* a transaction ends before the broken one */
     bool followed;     /* a frame of this log lies behind a commit at or behind the broken one */
 } findings;
 
@@ -144,7 +145,9 @@ static findings look_through(log_file *self)
         if (!own) continue;
         if (found.first_broken >= 0 && found.last_commit >= found.first_broken)
             found.followed = true;
-        if (read_big(self->frame + 4) != 0) found.last_commit = found.frames;
+        if (read_big(self->frame + 4) == 0) continue;
+        found.last_commit = found.frames;
+        found.committed = found.committed || found.first_broken < 0;
     }
     return found;
 }
@@ -155,6 +158,26 @@ bool conv__sqlite_log_is_damaged(const char *path)
     bool damaged = open_log(path, O_RDONLY, &log) && look_through(&log).followed;
     close_log(&log);
     return damaged;
+}
+
+bool conv__sqlite_log_has_transaction(const char *path)
+{
+    log_file log;
+    bool committed = open_log(path, O_RDONLY, &log) && look_through(&log).committed;
+    close_log(&log);
+    return committed;
+}
+
+bool conv__sqlite_log_has_page(const char *path, bool (*passes)(const uint8_t *page, size_t size))
+{
+    enum { FRAMES = 64 };
+    log_file log;
+    bool found = false;
+    if (open_log(path, O_RDONLY, &log))
+        for (long i = 0; !found && i < FRAMES && read_frame(&log, i); i++)
+            found = passes(log.frame + FRAME, log.page_size);
+    close_log(&log);
+    return found;
 }
 
 static bool write_at(const log_file *self, const uint8_t *bytes, size_t size, off_t offset)

@@ -3,6 +3,8 @@
 #define CONV__DB_SQLITE_LOG_REPAIR_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "conversation/status.h"
 
@@ -16,5 +18,11 @@ bool conv__sqlite_log_is_damaged(const char *path);
  * is there, rotten pages among it, which the reader must then expect. CONV_UNAVAILABLE,
  * CONV_PERMISSION: the file can't be changed. CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__sqlite_log_repair(const char *path, conv_error *error);
+
+/* Whether SQLite would read anything from the log. */
+bool conv__sqlite_log_has_transaction(const char *path);
+
+/* Whether one of the log's first pages passes, whole or damaged. */
+bool conv__sqlite_log_has_page(const char *path, bool (*passes)(const uint8_t *page, size_t size));
 
 #endif

@@ -13,6 +13,7 @@
 #include "core/time.h"
 #include "db/sqlite/connection_internal.h"
 #include "db/sqlite/decimal_sum.h"
+#include "db/sqlite/header_repair.h"
 #include "db/sqlite/log_repair.h"
 #include "db/sqlite/zone_date.h"
 
@@ -189,6 +190,16 @@ static conv_status take_for_good(conv__sqlite *connection, const char *path, con
     return status;
 }
 
+/* What SQLite might take for another file than it is, and change. */
+static conv_status refuse_damaged(const char *path, conv_error *error)
+{
+    if (conv__sqlite_header_is_damaged(path))
+        return conv__fail(error, CONV_BAD_DATA, ACTION, "%s: its header is damaged", path);
+    if (conv__sqlite_log_is_damaged(path))
+        return conv__fail(error, CONV_BAD_DATA, ACTION, "%s: its write-ahead log is damaged", path);
+    return CONV_OK;
+}
+
 /* Under the writers' lock: changing to the log is a write, and two may open a new file at once. */
 static conv_status prepare_for_writing(conv__sqlite *connection, const char *path,
                                        conv_error *error)
@@ -238,9 +249,7 @@ conv_status conv__sqlite_open_file(conv__sqlite *connection, const conv__sqlite_
     conv_status status = in_memory ? CONV_OK : check_file(params, error);
     if (status == CONV_OK) status = open_handle(connection, params, in_memory, error);
     if (status == CONV_OK && params->exclusive) status = take_for_good(connection, path, error);
-    if (status == CONV_OK && params->exclusive && conv__sqlite_log_is_damaged(path))
-        status =
-            conv__fail(error, CONV_BAD_DATA, ACTION, "%s: its write-ahead log is damaged", path);
+    if (status == CONV_OK && params->exclusive) status = refuse_damaged(path, error);
     if (status != CONV_OK) return status;
     /* Opening reads nothing; this does, and finds out whether it is a database at all. */
     int code = run(connection, "PRAGMA schema_version");

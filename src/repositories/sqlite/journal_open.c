@@ -1,14 +1,13 @@
 /* Opening the journal. What to do about a damaged file is journal_rescue.c's. */
 #include "repositories/sqlite/journal.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/error.h"
 #include "core/time.h"
 #include "db/sqlite/migrations.h"
 #include "repositories/sqlite/journal_internal.h"
+#include "repositories/sqlite/journal_signs.h"
 
 #define ACTION "open journal"
 
@@ -32,13 +31,6 @@ static conv_status read_all(conv__journal *journal, conv_error *error)
     return status;
 }
 
-/* A journal whose table of versions can't be found is a damaged one. */
-static bool has_entries(conv__sqlite *connection)
-{
-    return conv__sqlite_run_script(connection, "SELECT 1 FROM journal LIMIT 0", ACTION, NULL) ==
-           CONV_OK;
-}
-
 static conv_status bring_up_to_date(conv__sqlite *connection, const char *path, conv_error *error)
 {
     conv_schema_state state;
@@ -47,13 +39,8 @@ static conv_status bring_up_to_date(conv__sqlite *connection, const char *path, 
         conv__sqlite_read_schema(connection, conv__migrations_journal, deadline, &state, error);
     /* No other form of a journal's migrations was ever made. */
     if (status == CONV_STATE) return CONV_BAD_DATA;
-    if (status == CONV_OK && state.foreign && has_entries(connection))
-        return conv__fail(error, CONV_BAD_DATA, ACTION, "%s has lost its schema's version", path);
     if (status == CONV_OK && state.foreign)
-        return conv__fail(error, CONV_STATE, ACTION,
-                          "%s is a database of something else; nothing was changed: name another "
-                          "file",
-                          path);
+        return conv__fail(error, CONV_BAD_DATA, ACTION, "%s has lost its schema's version", path);
     if (status == CONV_OK && state.version > state.wanted)
         return conv__fail(error, CONV_STATE, ACTION,
                           "%s was written by a newer version of this library, and nothing was "
@@ -98,26 +85,20 @@ conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced, conv
     return status;
 }
 
-/* A journal has the beginning of SQLite's files, or, when that is damaged, whole pages. What is
- * neither was named by mistake, and is not to be moved out of the way. */
+/* What was named by mistake is neither opened, which may change it, nor moved out of the way. */
 static conv_status refuse_foreign(const char *path, conv_error *error)
 {
-    enum { SMALLEST_PAGE = 512 };
-    static const char magic[] = "SQLite format 3";
-    char begin[sizeof magic] = "";
-    struct stat status;
-    if (stat(path, &status) != 0) return CONV_OK;
-    bool ours = S_ISREG(status.st_mode);
-    if (ours && status.st_size % SMALLEST_PAGE == 0) return CONV_OK;
-    FILE *file = ours ? fopen(path, "rbe") : NULL;
-    if (file != NULL) {
-        ours = fread(begin, 1, sizeof begin, file) == sizeof begin &&
-               memcmp(begin, magic, sizeof magic) == 0;
-        fclose(file);
-    }
-    return ours ? CONV_OK
-                : conv__fail(error, CONV_BAD_DATA, ACTION,
-                             "%s is no journal, and nothing was changed: name another file", path);
+    conv__journal_look look;
+    conv_status status = conv__sqlite_journal_look(path, &look, error);
+    if (status == CONV_OK && look == CONV__JOURNAL_LOOK_FOREIGN)
+        return conv__fail(error, CONV_BAD_DATA, ACTION,
+                          "%s is no journal, and nothing was changed: name another file", path);
+    if (status == CONV_OK && look == CONV__JOURNAL_LOOK_DATABASE)
+        return conv__fail(error, CONV_STATE, ACTION,
+                          "%s is a database of something else; nothing was changed: name another "
+                          "file",
+                          path);
+    return status;
 }
 
 conv_status conv__sqlite_journal_name_file(const char *path, const char *action, conv_status status,
@@ -140,12 +121,11 @@ conv_status conv__sqlite_journal_open(const char *path, bool unsynced, char **se
     conv_error why = CONV_ERROR_INIT;
     *set_aside = NULL;
     *journal = NULL;
-    conv_status status = CONV_BAD_DATA;
-    if (!conv__sqlite_journal_needs_rescue(path)) {
-        status = refuse_foreign(path, error);
-        if (status != CONV_OK) return status;
-        status = conv__sqlite_journal_open_file(path, unsynced, journal, &why);
-    }
+    conv_status status = refuse_foreign(path, error);
+    if (status != CONV_OK) return conv__sqlite_journal_name_file(path, ACTION, status, error);
+    status = conv__sqlite_journal_needs_rescue(path)
+                 ? CONV_BAD_DATA
+                 : conv__sqlite_journal_open_file(path, unsynced, journal, &why);
     if (status == CONV_BAD_DATA)
         status = conv__sqlite_journal_rescue(path, unsynced, journal, set_aside, &why);
     if (status != CONV_OK && error != NULL) *error = why;
