@@ -73,6 +73,11 @@ void conv__sqlite_close(conv__sqlite *connection)
     conv__release(connection);
 }
 
+void conv__sqlite_found_whole(conv__sqlite *connection)
+{
+    sqlite3_db_config(connection->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+}
+
 static conv_status run(conv__sqlite *connection, int which, const char *action, conv_error *error)
 {
     conv__sqlite_query query;

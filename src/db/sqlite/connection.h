@@ -32,6 +32,10 @@ CONV_WARN_UNUSED conv_status conv__sqlite_open(const conv__sqlite_params *params
 /* Nobody may use it any more; NULL is allowed. In a forked child it only frees its own memory. */
 void conv__sqlite_close(conv__sqlite *connection);
 
+/* Closing folds the log into the file. It does not with a file opened as `exclusive`, so that a
+ * damaged one stays as it was found, until this says that it is whole. */
+void conv__sqlite_found_whole(conv__sqlite *connection);
+
 /* Waits for whoever uses the connection, and for other processes that write; then begins.
  * CONV_LIMIT: the connection did not become free before the deadline. CONV_TIMEOUT: another process
  * wrote until then. CONV_STATE: this is a forked child. CONV_PERMISSION: opened for reading only.

@@ -249,7 +249,10 @@ conv_status conv__sqlite_open_file(conv__sqlite *connection, const conv__sqlite_
     conv_status status = in_memory ? CONV_OK : check_file(params, error);
     if (status == CONV_OK) status = open_handle(connection, params, in_memory, error);
     if (status == CONV_OK && params->exclusive) status = take_for_good(connection, path, error);
-    if (status == CONV_OK && params->exclusive) status = refuse_damaged(path, error);
+    if (status == CONV_OK && params->exclusive) {
+        sqlite3_db_config(connection->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        status = refuse_damaged(path, error);
+    }
     if (status != CONV_OK) return status;
     /* Opening reads nothing; this does, and finds out whether it is a database at all. */
     int code = run(connection, "PRAGMA schema_version");

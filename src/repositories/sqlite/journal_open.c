@@ -78,10 +78,12 @@ conv_status conv__sqlite_journal_open_file(const char *path, bool unsynced, conv
      * asked.
      */
     if (status == CONV_INTERNAL) status = CONV_BAD_DATA;
-    if (status == CONV_OK)
+    if (status == CONV_OK) {
+        conv__sqlite_found_whole(made->connection);
         *journal = &made->journal;
-    else
+    } else {
         made->journal.functions->close(&made->journal);
+    }
     return status;
 }
 

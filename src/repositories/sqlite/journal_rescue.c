@@ -1,5 +1,6 @@
-/* Rescuing a damaged journal: the file is set aside, and what can be read of it goes on in a fresh
- * one. A process that dies meanwhile leaves FILE.damaged behind, and the next one goes on. */
+/* Rescuing a damaged journal: the file is set aside as it was found, and what can be read of a copy
+ * goes on in a fresh one. A process that dies meanwhile leaves FILE.damaged behind, and the next
+ * one goes on. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "core/buffer.h"
 #include "core/error.h"
 #include "core/time.h"
+#include "db/sqlite/file_copy.h"
 #include "db/sqlite/file_lock.h"
 #include "db/sqlite/header_repair.h"
 #include "db/sqlite/log_repair.h"
@@ -104,17 +106,17 @@ static conv_status take_over(conv__journal *old, conv__journal *journal, int64_t
     return status;
 }
 
-static conv_status salvage(const char *damaged, conv__journal *journal, conv_error *error)
+static conv_status read_copy(const char *copy, conv__journal *journal, conv_error *error)
 {
-    conv__sqlite_params params = {.path = damaged, .exclusive = true};
+    conv__sqlite_params params = {.path = copy, .exclusive = true};
     conv__sqlite_journal old = {.journal.functions = &conv__sqlite_journal_functions};
     conv_error failure = CONV_ERROR_INIT;
     int64_t greatest = 0;
     int64_t reached = 0;
     /* What is no database any more gives nothing. */
     conv_status status =
-        conv__sqlite_log_is_damaged(damaged) ? conv__sqlite_log_repair(damaged, &failure) : CONV_OK;
-    if (status == CONV_OK) status = conv__sqlite_header_repair(damaged, &failure);
+        conv__sqlite_log_is_damaged(copy) ? conv__sqlite_log_repair(copy, &failure) : CONV_OK;
+    if (status == CONV_OK) status = conv__sqlite_header_repair(copy, &failure);
     if (status == CONV_OK) status = conv__sqlite_open(&params, &old.connection, &failure);
     if (status == CONV_BAD_DATA) return CONV_OK;
     if (status != CONV_OK) {
@@ -128,6 +130,22 @@ static conv_status salvage(const char *damaged, conv__journal *journal, conv_err
     if (status == CONV_OK && reached < greatest)
         status = take_over(&old.journal, journal, greatest + 1, reached, false, &greatest, error);
     conv__sqlite_close(old.connection);
+    return status;
+}
+
+/* Mending changes a file, and SQLite one that it closes: what was found is read from a copy. */
+static conv_status salvage(const char *damaged, conv__journal *journal, conv_error *error)
+{
+    char *copy = join(damaged, ".copy");
+    if (copy == NULL) return conv__fail_memory(error, ACTION);
+    conv_status status = conv__sqlite_copy_file(damaged, copy, error);
+    if (status == CONV_OK) status = read_copy(copy, journal, error);
+    /* Synced, whatever the journal promises: these records may have been on the disk before. */
+    if (status == CONV_OK)
+        status = conv__sqlite_run_script(((conv__sqlite_journal *)journal)->connection,
+                                         "PRAGMA wal_checkpoint(FULL)", ACTION, error);
+    conv__sqlite_remove_copy(copy);
+    conv__release(copy);
     return status;
 }
 
