@@ -72,7 +72,8 @@ typedef struct conv_client_params {
     const char *journal;
     conv_journal_sync journal_sync;
     /* Of what is in it at most, dead letters included; 1 GiB. At the limit calls wait, then get
-     * CONV_LIMIT. */
+     * CONV_LIMIT. Its log comes on top, about 4 MB more on the disk; the metric
+     * conversation_journal_bytes shows both together. */
     int64_t journal_bytes;
     int64_t journal_age_ms;      /* of what waits longest in it, likewise; 0: no limit */
     int tracker_records;         /* buffered usage records that start a flush; 1 to 100000; 10 */
@@ -116,8 +117,8 @@ CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
                                               conv_client **client, conv_error *error);
 
 /* NULL unless the journal was damaged when the client opened it: then the name under which the
- * damaged file was kept. What could be read of it was taken over; `conversation journal list` shows
- * it. Lives as long as the client. Thread: any. Round trips: none. */
+ * damaged file was kept, as it was found. What could be read of it was taken over; `conversation
+ * journal list` shows it. Lives as long as the client. Thread: any. Round trips: none. */
 const char *conv_client_journal_set_aside(const conv_client *client);
 
 /* Waits for calls under way and for what was submitted (async.h), saves what waits in the journal,

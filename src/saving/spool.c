@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/memory.h"
 
 #define ACTION "write usage spool"
 
@@ -16,10 +17,10 @@ static const char mark[] = {'\xC0', 'U', 's', '\x01'};
 
 enum { LENGTH_SIZE = 4, HEAD_SIZE = sizeof mark + LENGTH_SIZE };
 
-static conv_status fail(conv_error *error, const char *what)
+static conv_status fail(const char *path, const char *what, conv_error *error)
 {
     conv_status status = errno == EACCES || errno == EROFS ? CONV_PERMISSION : CONV_UNAVAILABLE;
-    conv__fail(error, status, ACTION, "%s: %s", what, strerrordesc_np(errno));
+    conv__fail(error, status, ACTION, "%s: %s: %s", path, what, strerrordesc_np(errno));
     if (error != NULL) error->recovery = CONV_RECOVERY_OPERATOR;
     return status;
 }
@@ -68,13 +69,13 @@ bool conv__frame_next(conv_bytes frames, size_t *position, conv_bytes *record, b
     return true;
 }
 
-static conv_status read_all(int descriptor, conv__buffer *content, conv_error *error)
+static conv_status read_all(const conv__spool *spool, conv__buffer *content, conv_error *error)
 {
     char chunk[65536];
     for (off_t offset = 0;;) {
-        ssize_t got = pread(descriptor, chunk, sizeof chunk, offset);
+        ssize_t got = pread(spool->descriptor, chunk, sizeof chunk, offset);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(error, "the file can't be read");
+        if (got < 0) return fail(spool->path, "the file can't be read", error);
         if (got == 0) return content->failed ? conv__fail_memory(error, ACTION) : CONV_OK;
         conv__buffer_append(content, chunk, (size_t)got);
         offset += got;
@@ -86,8 +87,10 @@ conv_status conv__spool_open(const char *path, conv__spool *spool, conv__buffer 
 {
     size_t start = content->size;
     spool->descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (spool->descriptor < 0) return fail(error, path);
-    conv_status status = read_all(spool->descriptor, content, error);
+    if (spool->descriptor < 0) return fail(path, "the file can't be opened", error);
+    spool->path = conv__copy_text(path);
+    conv_status status =
+        spool->path == NULL ? conv__fail_memory(error, ACTION) : read_all(spool, content, error);
     if (status != CONV_OK) {
         conv__spool_close(spool);
         return status;
@@ -111,7 +114,7 @@ conv_status conv__spool_append(conv__spool *spool, conv_bytes frame, conv_error 
         if (more < 0 && errno == EINTR) continue;
         if (more <= 0) {
             if (more == 0) errno = ENOSPC; /* no error, and no progress either */
-            conv_status status = fail(error, "a record can't be written");
+            conv_status status = fail(spool->path, "a record can't be written", error);
             cut_back(spool);
             return status;
         }
@@ -124,7 +127,8 @@ conv_status conv__spool_append(conv__spool *spool, conv_bytes frame, conv_error 
 conv_status conv__spool_clear(conv__spool *spool, conv_error *error)
 {
     if (spool->size == 0) return CONV_OK;
-    if (ftruncate(spool->descriptor, 0) != 0) return fail(error, "the file can't be emptied");
+    if (ftruncate(spool->descriptor, 0) != 0)
+        return fail(spool->path, "the file can't be emptied", error);
     spool->size = 0;
     return CONV_OK;
 }
@@ -133,4 +137,6 @@ void conv__spool_close(conv__spool *spool)
 {
     if (spool->descriptor >= 0) close(spool->descriptor);
     spool->descriptor = -1;
+    conv__release(spool->path);
+    spool->path = NULL;
 }

@@ -10,6 +10,7 @@
 typedef struct conv__spool {
     int descriptor; /* -1: none */
     int64_t size;
+    char *path; /* for errors; belongs to the spool while it is open */
 } conv__spool;
 
 /* A journal has so many beside it. */
