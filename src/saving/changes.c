@@ -156,9 +156,11 @@ conv_status conv__saving_wait_for_room(conv__saving *saving, int64_t deadline_ns
         CHECK_MS = 100
     }; /* a change between the look and the wait must not be missed for long */
     while (!conv__saving_has_room(saving) || !is_young(saving, deadline_ns)) {
+        /* The store makes the room: nobody waits for it beyond the latest moment either. */
+        int64_t end_ns = conv__deadline_within(deadline_ns, &saving->store->latest);
         int64_t until_ns = conv__deadline_in_ms(CHECK_MS);
-        if (deadline_ns < until_ns) until_ns = deadline_ns;
-        if (conv__deadline_passed(deadline_ns)) return fail_full(saving, error);
+        if (end_ns < until_ns) until_ns = end_ns;
+        if (conv__deadline_passed(end_ns)) return fail_full(saving, error);
         pthread_mutex_lock(&saving->lock);
         (void)conv__condition_wait(&saving->room, &saving->lock, until_ns);
         pthread_mutex_unlock(&saving->lock);

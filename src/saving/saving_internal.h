@@ -77,7 +77,8 @@ void conv__saving_sweep_notes(conv__saving *saving);
  * outlived them. True when all were looked at. */
 bool conv__saving_forget_completed_turns(conv__saving *saving);
 
-/* Waits until the journal's limits leave room, or the deadline: CONV_LIMIT. What was accepted goes
+/* Waits until the journal's limits leave room, or the deadline or the store's latest moment:
+ * CONV_LIMIT. What was accepted goes
  * in whatever its size, so the limit may be passed by one record of each caller. */
 CONV_WARN_UNUSED conv_status conv__saving_wait_for_room(conv__saving *saving, int64_t deadline_ns,
                                                         conv_error *error);

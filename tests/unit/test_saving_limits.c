@@ -107,6 +107,33 @@ static void usage_records_keep_to_the_limit(void **state)
     conv__saving_close(saving, 0, NULL, NULL);
 }
 
+/* However long who waits for room had meant to wait. */
+static void a_client_that_is_being_closed_waits_for_no_room(void **state)
+{
+    saving_fixture *test = *state;
+    conv__saving_params params[2] = {{.journal_bytes = 1000}, {.journal_age_ms = 1}};
+    for (size_t i = 0; i < 2; i++) {
+        conv_error error = CONV_ERROR_INIT;
+        conv__saving *saving = saving_open_with(test, params[i]);
+        int64_t deadline = conv__deadline_in_ms(20000);
+        mock_store_set_away(&test->mock, true);
+        if (i == 1) {
+            conv__exchange old = saving_exchange(conv_uuid_v7());
+            assert_int_equal(saving_save(saving, &old, false, NULL), CONV_OK);
+            usleep(2000);
+        }
+        conv_error away = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+        conv__usage_row row = {.usage = CONV_USAGE_INIT};
+        conv__usage_kept one = {&row, conv_text("record"), &away};
+        atomic_store(&test->mock.store.latest.moment_ns, conv__monotonic_ns());
+        assert_status(conv__saving_keep_usage(saving, &one, 1, deadline, &error), CONV_LIMIT,
+                      error);
+        assert_false(conv__deadline_passed(deadline));
+        conv__saving_close(saving, 0, NULL, NULL);
+        atomic_store(&test->mock.store.latest.moment_ns, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +142,7 @@ int main(void)
         WITH_SAVING(what_has_waited_too_long_pushes_back),
         WITH_SAVING(dead_letters_keep_to_the_limit),
         WITH_SAVING(usage_records_keep_to_the_limit),
+        WITH_SAVING(a_client_that_is_being_closed_waits_for_no_room),
     };
     return RUN_TESTS("saving limits", tests);
 }
