@@ -40,12 +40,11 @@ struct conv__async {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t work;
     pthread_cond_t room;
-    line waiting;      /* for the thread */
-    line ready;        /* results to be collected */
-    size_t held;       /* submitted, and the result not given out */
-    size_t bytes;      /* of those that are not settled */
-    int64_t latest_ns; /* no save takes longer than this: the client is being closed */
-    int descriptor;    /* -1: nobody asked for one */
+    line waiting;   /* for the thread */
+    line ready;     /* results to be collected */
+    size_t held;    /* submitted, and the result not given out */
+    size_t bytes;   /* of those that are not settled */
+    int descriptor; /* -1: nobody asked for one */
     bool stopping;
 };
 
@@ -100,7 +99,7 @@ static size_t take_batch(conv__async *async, submission **batch)
 /* One deadline for all: exchanges of a session must not overtake each other because one was late.
  * What waited long behind others gets a second more than it asked for, and not one for each batch
  * before it. */
-static void save_batch(conv__async *async, submission **batch, size_t count, int64_t latest_ns)
+static void save_batch(conv__async *async, submission **batch, size_t count)
 {
     conv__save *saves[CONV__SAVE_MANY];
     int64_t least = conv__deadline_in_ms(LEAST_MS);
@@ -108,7 +107,6 @@ static void save_batch(conv__async *async, submission **batch, size_t count, int
     int64_t deadline = asked < least ? least : asked;
     if (deadline > asked + LEAST_MS * INT64_C(1000000))
         deadline = asked + LEAST_MS * INT64_C(1000000);
-    if (deadline > latest_ns) deadline = latest_ns;
     for (size_t i = 0; i < count; i++) {
         saves[i] = &batch[i]->save;
         saves[i]->deadline_ns = deadline;
@@ -159,10 +157,9 @@ static void *run(void *context)
         while (async->waiting.first == NULL && !async->stopping)
             pthread_cond_wait(&async->work, &async->lock);
         size_t count = take_batch(async, batch);
-        int64_t latest_ns = async->latest_ns;
         pthread_mutex_unlock(&async->lock);
         if (count == 0) return NULL;
-        save_batch(async, batch, count, latest_ns);
+        save_batch(async, batch, count);
         for (size_t i = 0; i < count; i++)
             settle(async, batch[i]);
     }
@@ -184,7 +181,6 @@ static conv__async *create(conv_client *client)
     conv__async *async = conv__allocate(sizeof *async);
     if (async == NULL) return NULL;
     async->client = client;
-    async->latest_ns = CONV__NO_DEADLINE;
     async->descriptor = -1;
     pthread_mutex_init(&async->lock, NULL);
     conv__condition_init(&async->work);
@@ -390,15 +386,6 @@ conv_status conv_async_descriptor(conv_client *client, int *descriptor, conv_err
         status = open_descriptor(async, descriptor, error);
     conv__client_leave(client);
     return status;
-}
-
-void conv__async_hurry(conv__async *async, int64_t timeout_ms)
-{
-    if (async == NULL) return;
-    pthread_mutex_lock(&async->lock);
-    /* The last quarter is for writing the rest into the journal. */
-    async->latest_ns = conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms / 4 * 3 : 0);
-    pthread_mutex_unlock(&async->lock);
 }
 
 void conv__async_close(conv__async *async)

@@ -34,7 +34,6 @@ enum {
     DEFAULT_TRACKER_INTERVAL_MS = 60000,
     TRACKER_BYTES = 64 << 20
 };
-enum { CLOSING = 1, ONE_CALL = 2 }; /* in client->calls */
 #define DEFAULT_JOURNAL_BYTES ((int64_t)1 << 30)
 
 static conv_status invalid(conv_error *error, const char *what)
@@ -293,9 +292,8 @@ static conv_status set_up_summaries(conv_client *client, const conv_client_param
     return client->summarizer != NULL ? CONV_OK : conv__fail_memory(error, ACTION);
 }
 
-/* Gives how many events nobody got. */
-static size_t destroy(conv_client *client, int64_t deadline_ns, conv__journal_counts *remaining,
-                      conv_error *cause)
+size_t conv__client_destroy(conv_client *client, int64_t deadline_ns,
+                            conv__journal_counts *remaining, conv_error *cause)
 {
     bool spooled = false;
     conv__async_close(client->async);
@@ -373,80 +371,6 @@ conv_status conv_client_open(const conv_client_params *params, conv_client **cli
     if (status == CONV_OK)
         *client = made;
     else
-        (void)destroy(made, 0, NULL, NULL);
+        (void)conv__client_destroy(made, 0, NULL, NULL);
     return status;
-}
-
-conv_status conv__client_enter(conv_client *client, const char *action, conv_error *error)
-{
-    conv__error_clear(error);
-    if (client == NULL)
-        return conv__fail(error, CONV_INVALID_ARGUMENT, action, "the client is NULL");
-    if (client->pid != conv__process_id())
-        return conv__fail(error, CONV_STATE, action,
-                          "this process was forked after the client was opened: open one of its "
-                          "own");
-    if ((atomic_fetch_add(&client->calls, ONE_CALL) & CLOSING) == 0) return CONV_OK;
-    conv__client_leave(client);
-    return conv__fail(error, CONV_STATE, action, "the client is being closed");
-}
-
-/* Whoever closes frees the client when the last call has left, so that this one must not be touched
- * afterwards: with the lock held it can't be freed, and without CLOSING nobody waits for it. */
-void conv__client_leave(conv_client *client)
-{
-    size_t calls = atomic_load(&client->calls);
-    while ((calls & CLOSING) == 0)
-        if (atomic_compare_exchange_weak(&client->calls, &calls, calls - ONE_CALL)) return;
-    pthread_mutex_lock(&client->lock);
-    if (atomic_fetch_sub(&client->calls, ONE_CALL) == (ONE_CALL | CLOSING))
-        pthread_cond_broadcast(&client->idle);
-    pthread_mutex_unlock(&client->lock);
-}
-
-conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_error *error)
-{
-    conv__error_clear(error);
-    if (client == NULL) return CONV_OK;
-    if (client->pid != conv__process_id())
-        return conv__fail(error, CONV_STATE, "close client",
-                          "this process was forked after the client was opened: its parent closes "
-                          "it");
-    if (conv__bus_in_handler())
-        return conv__fail(error, CONV_STATE, "close client",
-                          "this is within an event handler, which would wait for itself: close it "
-                          "elsewhere");
-    int64_t deadline = conv__deadline_in_ms(timeout_ms > 0 ? timeout_ms : 0);
-    conv__summarizer_stop(client->summarizer);
-    pthread_mutex_lock(&client->lock);
-    atomic_fetch_or(&client->calls, CLOSING);
-    conv__async_hurry(client->async, timeout_ms);
-    /* Nobody waits for the store beyond this: neither calls under way nor the library's threads. */
-    atomic_store(&client->store->latest.moment_ns, deadline);
-    while (atomic_load(&client->calls) >= ONE_CALL)
-        if (!conv__condition_wait(&client->idle, &client->lock, deadline)) break;
-    size_t calls = atomic_load(&client->calls) / ONE_CALL;
-    pthread_mutex_unlock(&client->lock);
-    if (calls > 0)
-        return conv__fail(error, CONV_TIMEOUT, "close client",
-                          "%zu calls were still under way after %lld ms", calls,
-                          (long long)timeout_ms);
-    conv__journal_counts remaining = {0};
-    conv_error cause = CONV_ERROR_INIT;
-    size_t events = destroy(client, deadline, &remaining, &cause);
-    if (remaining.lost > 0)
-        return conv__fail(error, CONV_UNAVAILABLE, "close client",
-                          "%lld buffered usage records could not be saved and are gone: set a "
-                          "journal to keep them",
-                          (long long)remaining.lost);
-    if (remaining.exchanges + remaining.usage == 0 && events > 0)
-        return conv__fail(error, CONV_TIMEOUT, "close client",
-                          "%zu events did not reach their handlers in time", events);
-    if (remaining.exchanges + remaining.usage == 0) return CONV_OK;
-    return conv__fail(error, CONV_TIMEOUT, "close client",
-                      "%lld exchange%s and %lld usage record%s wait in the journal%s%s: the next "
-                      "client that opens it saves them",
-                      (long long)remaining.exchanges, remaining.exchanges == 1 ? "" : "s",
-                      (long long)remaining.usage, remaining.usage == 1 ? "" : "s",
-                      cause.message[0] != '\0' ? ", because " : "", cause.message);
 }

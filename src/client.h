@@ -38,7 +38,8 @@ struct conv_client {
     bool read_only;
     bool store_unseen; /* it was away when the client was opened */
     int64_t store_timeout_ms;
-    _Atomic size_t calls; /* under way, twice; and one when the client is being closed */
+    _Atomic int64_t hurry_ns; /* closing ends by then; 0: nobody is in a hurry */
+    _Atomic size_t calls;     /* under way, twice; and one when the client is being closed */
     pthread_mutex_t lock;
     pthread_cond_t idle;       /* no call is under way */
     struct conv__async *async; /* made by its first use */
@@ -51,6 +52,12 @@ struct conv_client {
 CONV_WARN_UNUSED conv_status conv__client_enter(conv_client *client, const char *action,
                                                 conv_error *error);
 void conv__client_leave(conv_client *client);
+
+/* Takes apart what was put together, by the deadline; no call may be under way. `remaining` and
+ * `cause` (each may be NULL): what waits in the journal then, and why. Gives how many events nobody
+ * got. */
+size_t conv__client_destroy(conv_client *client, int64_t deadline_ns,
+                            conv__journal_counts *remaining, conv_error *cause);
 
 /* What is read at the moment, from the rooms that know it. */
 conv__gauges conv__client_gauges(conv_client *client);

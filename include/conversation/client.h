@@ -121,17 +121,26 @@ CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
  * journal list` shows it. Lives as long as the client. Thread: any. Round trips: none. */
 const char *conv_client_journal_set_aside(const conv_client *client);
 
+/* From now on nothing of this client waits for the store longer than `timeout_ms`: calls under way
+ * are stopped shortly before, what they carry goes into the journal (without one they fail with
+ * CONV_TIMEOUT), and conv_client_close ends by then, too. For a program that was asked to end while
+ * its threads are in their calls. `timeout_ms` 0 for at once; `client` NULL is allowed. Thread:
+ * any, also in a signal handler; not beside conv_client_close. Round trips: none. */
+void conv_client_hurry(conv_client *client, int64_t timeout_ms);
+
 /* Waits for calls under way and for what was submitted (async.h), saves what waits in the journal,
  * closes the connections and frees the client; it is gone whatever the answer. `timeout_ms` at most
  * so long, 0 for no wait: while the store is away it is tried again until then, nothing waits for
- * the store beyond it, and the local disk gets a second more; `client` NULL is allowed; `error` may
- * be NULL. CONV_TIMEOUT: calls were still under way, the message says how many, and the memory is
- * then left to them; or exchanges or usage records still wait in the journal, the message says how
- * many and why, and the next client that opens it will save them; or events did not reach their
- * handlers. CONV_UNAVAILABLE: buffered usage records could be saved nowhere and are gone (never
- * with a journal). CONV_STATE: this process was forked after the client was opened, or this is
- * within an event handler (events.h); nothing is touched. Thread: owner; no other call may begin
- * any more. Round trips: those of saving what waits. */
+ * the store beyond it, and the local disk gets a second more. With a journal calls that wait for
+ * the store are stopped in time to write what they carry into it: the last quarter, half a second
+ * at most. `client` NULL is allowed; `error` may be NULL. CONV_TIMEOUT: calls were still under way
+ * (in a provider, or in the application's own function), the message says how many, and the client
+ * goes when the last of them returns; or exchanges or usage records still wait in the journal, the
+ * message says how many and why, and the next client that opens it will save them; or events did
+ * not reach their handlers. CONV_UNAVAILABLE: buffered usage records could be saved nowhere and are
+ * gone (never with a journal). CONV_STATE: this process was forked after the client was opened, or
+ * this is within an event handler (events.h); nothing is touched. Thread: owner; no other call may
+ * begin any more. Round trips: those of saving what waits. */
 conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_error *error);
 
 #ifdef __cplusplus

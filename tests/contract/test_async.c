@@ -10,6 +10,7 @@
 
 #include "conversation/conversation.h"
 #include "support/contract_client.h"
+#include "support/lock_holder.h"
 #include "support/store.h"
 
 enum { THREADS = 8, EACH = 40, MOST_HELD = 4096 };
@@ -303,6 +304,81 @@ static void what_the_store_misses_waits_in_the_journal(void **state)
     }
 }
 
+static void *save_one(void *context)
+{
+    conv_message message = {.role = CONV_ROLE_USER, .content = conv_text("by a call")};
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    conv_reply *reply = NULL;
+    exchange.session_id = "of a call";
+    exchange.messages = &message;
+    exchange.message_count = 1;
+    *(conv_status *)context = conv_save_exchange(client, &exchange, &reply, NULL);
+    conv_reply_free(reply);
+    return NULL;
+}
+
+static void on_kept(void *context, const conv_async_result *result)
+{
+    bool kept = result->status == CONV_OK && result->saved == CONV_SAVED_JOURNALED;
+    (void)context;
+    atomic_fetch_add(kept ? &good : &bad, 1);
+}
+
+/* Nobody can save until the lock is let go, which is after closing. `journal` NULL: none. */
+static void close_while_nothing_can_be_saved(const char *journal, conv_status *called,
+                                             conv_error *error)
+{
+    pthread_t caller;
+    conv_async_params params = CONV_ASYNC_PARAMS_INIT;
+    params.on_result = on_kept;
+    params.context = &good;
+    atomic_store(&good, 0);
+    atomic_store(&bad, 0);
+    contract_client_close(&client);
+    open_client(journal);
+    lock_holder holder = lock_holder_take(contract_client_url());
+    for (int i = 0; i < EACH; i++) /* more than one transaction takes */
+        for (int k = 0; k < EACH; k++)
+            assert_int_equal(submit_fleeting(i, k, &params), CONV_OK);
+    assert_int_equal(pthread_create(&caller, NULL, save_one, called), 0);
+    usleep(300000);
+    conv_client *closing = client;
+    (void)conv_client_close(closing, 2000, error);
+    lock_holder_release(&holder);
+    pthread_join(caller, NULL);
+    client = NULL;
+}
+
+static void closing_takes_what_waits_for_the_store_into_the_journal(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_status called = CONV_INTERNAL;
+    close_while_nothing_can_be_saved(contract_client_journal(), &called, &error);
+    assert_status(error.status, CONV_TIMEOUT, error);
+    assert_non_null(strstr(error.message, "1601 exchanges and 0 usage records wait"));
+    assert_int_equal(called, CONV_OK);
+    assert_int_equal(atomic_load(&good), EACH * EACH);
+    assert_int_equal(atomic_load(&bad), 0);
+    open_client(contract_client_journal()); /* which nobody has locked any more */
+    contract_client_close(&client);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), EACH * EACH + 1);
+    open_client(NULL);
+}
+
+static void closing_answers_what_waits_for_the_store(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_status called = CONV_OK;
+    close_while_nothing_can_be_saved(NULL, &called, &error);
+    assert_ok(error.status, error);
+    assert_int_not_equal(called, CONV_OK);
+    assert_int_equal(atomic_load(&good), 0);
+    assert_int_equal(atomic_load(&bad), EACH * EACH);
+    open_client(NULL); /* what was sent already may be there: such a result says so */
+}
+
 /* Uncollected results go with the client. */
 static void nobody_has_to_collect(void **state)
 {
@@ -325,6 +401,8 @@ int main(void)
         TEST(what_can_not_be_saved_is_refused_at_once),
         TEST(a_full_queue_pushes_back),
         TEST(what_the_store_misses_waits_in_the_journal),
+        TEST(closing_takes_what_waits_for_the_store_into_the_journal),
+        TEST(closing_answers_what_waits_for_the_store),
         TEST(nobody_has_to_collect),
 #undef TEST
     };

@@ -152,12 +152,13 @@ static void a_synchronous_one_holds_up_its_own_call_alone(void **state)
     wait_for(&entered, 1);
     save_on_threads();
     assert_int_equal(atomic_load(&entered), THREADS * EACH + 1);
-    /* The client's memory is left to the call, so `client` stays. */
     assert_status(conv_client_close(client, 100, &error), CONV_TIMEOUT, error);
     assert_string_equal(error.message, "1 calls were still under way after 100 ms");
     pthread_mutex_unlock(&held);
     pthread_join(blocked, NULL);
     assert_int_equal(atomic_load(&failures), 0);
+    wait_for(&released, 1); /* with the call the client has gone, too */
+    client = NULL;
 }
 
 static void track(int count)

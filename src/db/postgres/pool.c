@@ -124,9 +124,12 @@ static conv_status wait_for_place(conv__pool *pool, int64_t deadline_ns,
         pool->last->next = &self;
     pool->last = &self;
     pool->waiting++;
-    deadline_ns = conv__deadline_within(deadline_ns, pool->connecting.latest);
-    while (!self.served && conv__condition_wait(&self.changed, &pool->lock, deadline_ns))
-        continue;
+    while (!self.served) {
+        int64_t end_ns = conv__deadline_within(deadline_ns, pool->connecting.latest);
+        int64_t look_ns = conv__deadline_in_ms(CONV__LATEST_CHECK_MS);
+        if (conv__deadline_passed(end_ns)) break;
+        (void)conv__condition_wait(&self.changed, &pool->lock, look_ns < end_ns ? look_ns : end_ns);
+    }
     if (!self.served) remove_waiter(pool, &self);
     pthread_cond_destroy(&self.changed);
     *connection = self.connection;
