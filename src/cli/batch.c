@@ -174,15 +174,11 @@ static cli_exit conclude(run *self)
                            .bytes_done = conv_transcript_reader_offset(self->reader),
                            .bytes_all = conv_transcript_reader_size(self->reader)};
     cli_exit printed = cli_batch_report_end(&self->report, &batch->counts);
-    if (batch->store_failed) {
-        cli_report(CLI_PART_STORE, &batch->store_error);
-        cli_batch_report_rest(&rest);
-        return CLI_EXIT_NO_CONNECTION;
-    }
-    if (cli_signals_caught() != 0 && (rest.open > 0 || !rest.ended)) {
-        cli_batch_report_rest(&rest);
-        return cli_exit_of_signal(cli_signals_caught());
-    }
+    bool stopped = cli_signals_caught() != 0 && (rest.open > 0 || !rest.ended);
+    if (batch->store_failed) cli_report(CLI_PART_STORE, &batch->store_error);
+    if (stopped || batch->store_failed) cli_batch_report_rest(&rest);
+    if (stopped) return cli_exit_of_signal(cli_signals_caught());
+    if (batch->store_failed) return CLI_EXIT_NO_CONNECTION;
     if (self->read_exit != CLI_EXIT_OK) return self->read_exit;
     return batch->counts.failed > 0 ? CLI_EXIT_FAILED : printed;
 }

@@ -23,6 +23,7 @@ cli_exit cli_chat_loop(cli_chat_state *chat)
     cli_exit code = CLI_EXIT_OK;
     cli_note("session %s", chat->session_id);
     cli_note("Ctrl-C interrupts a reply, Ctrl-D ends");
+    cli_signals_hurry(chat->client, false);
     for (;;) {
         cli_signals_catch();
         prompt();

@@ -132,6 +132,7 @@ cli_exit cli_journal_retry(const cli_arguments *arguments, int64_t entry_id)
     (void)!cli_journal_await(client, &left, NULL);
     conv_error cause = CONV_ERROR_INIT;
     (void)!conv_client_journal_cause(client, &cause, NULL);
+    cli_signals_hurry(NULL, false);
     (void)conv_client_close(client, CLOSE_MS, NULL);
     code = cli_journal_open(arguments, &journal);
     if (code != CLI_EXIT_OK) return code;

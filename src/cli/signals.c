@@ -6,16 +6,22 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t caught;
 
 static volatile sig_atomic_t empty_input = -1;
 
+static conv_client *_Atomic ending;
+static atomic_bool interrupt_ends;
+
 static void remember(int signal_number)
 {
     int before = errno;
     caught = signal_number;
+    if (signal_number == SIGTERM || atomic_load(&interrupt_ends))
+        conv_client_hurry(atomic_load(&ending), CLI_END_MS);
     if (empty_input >= 0) (void)dup2(empty_input, STDIN_FILENO);
     errno = before;
 }
@@ -23,6 +29,12 @@ static void remember(int signal_number)
 void cli_signals_end_input(void)
 {
     empty_input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void cli_signals_hurry(conv_client *client, bool interrupt)
+{
+    atomic_store(&interrupt_ends, interrupt);
+    atomic_store(&ending, client);
 }
 
 void cli_signals_catch(void)

@@ -13,8 +13,6 @@
 #include "cli/terminal.h"
 #include "conversation/store.h"
 
-#define CLOSE_TIMEOUT_MS 2000
-
 /* NULL: the command line names none that could be opened, which opening it says. */
 static conv_store_location *locate(const cli_arguments *arguments)
 {
@@ -122,6 +120,7 @@ cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, i
     params.application = "conversation-cli";
     if (cli_chain_set(arguments, &params, error) == CONV_OK &&
         conv_client_open(&params, client, error) == CONV_OK) {
+        cli_signals_hurry(*client, true);
         if (params.journal != NULL) cli_signals_catch();
         cli_journal_note_damage(params.journal, conv_client_journal_set_aside(*client));
         return CLI_EXIT_OK;
@@ -153,10 +152,16 @@ cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *
     return cli_store_open_why(arguments, CLI_STORE_WRITE, 1, provider, client, &error);
 }
 
+static conv_status close_client(conv_client *client, conv_error *error)
+{
+    cli_signals_hurry(NULL, false);
+    return conv_client_close(client, CLI_END_MS, error);
+}
+
 cli_exit cli_store_close(conv_client *client, cli_exit code)
 {
     conv_error error = CONV_ERROR_INIT;
-    if (conv_client_close(client, CLOSE_TIMEOUT_MS, &error) == CONV_OK) return code;
+    if (close_client(client, &error) == CONV_OK) return code;
     cli_exit own = cli_report(CLI_PART_STORE, &error);
     return code == CLI_EXIT_OK ? own : code;
 }
@@ -166,7 +171,7 @@ cli_exit cli_store_drain(const cli_arguments *arguments, conv_client *client, cl
     const char *journal = arguments->texts[CLI_OPTION_JOURNAL];
     conv_error error = CONV_ERROR_INIT;
     if (journal == NULL) return cli_store_close(client, code);
-    conv_status status = conv_client_close(client, CLOSE_TIMEOUT_MS, &error);
+    conv_status status = close_client(client, &error);
     if (status == CONV_OK) return code;
     if (status != CONV_TIMEOUT) {
         cli_exit own = cli_report(CLI_PART_STORE, &error);

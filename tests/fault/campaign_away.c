@@ -1,6 +1,9 @@
 /* The store is away when a program starts, and comes back while it runs or only for the next one;
- * and a program ends while the server is frozen: closing keeps its deadline, the journal the rest.
+ * and a program ends while the server is frozen: closing keeps its deadline, the journal the rest,
+ * also of calls and submissions under way.
  */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,7 +13,7 @@
 #include "fault/report.h"
 #include "fault/server.h"
 
-enum { TIMEOUT_MS = 20000, CLOSE_MS = 300, TURNS = 6 };
+enum { TIMEOUT_MS = 20000, CLOSE_MS = 300, TURNS = 6, CALLERS = 6, SUBMITTED = 40, ENTER_MS = 400 };
 
 typedef struct away {
     campaign run;
@@ -78,6 +81,68 @@ static void end_with_frozen_server(away *self, long trial)
     caller_end(self->lines, open_client(self));
 }
 
+/* A program's thread, in a session of its own. */
+typedef struct calling {
+    away *owner;
+    conv_client *client;
+    pthread_t thread;
+    fault_turn turn;
+} calling;
+
+static atomic_int calls_begun;
+static atomic_int not_kept;
+static witness_submitted submitted[SUBMITTED];
+
+static void *call_once(void *context)
+{
+    calling *self = context;
+    atomic_fetch_add(&calls_begun, 1);
+    if (caller_save(self->owner->lines, self->client, caller_way(&self->turn), &self->turn,
+                    TIMEOUT_MS, 1) == 0)
+        atomic_fetch_add(&not_kept, 1);
+    return NULL;
+}
+
+static void take_result(void *context, const conv_async_result *result)
+{
+    (void)context;
+    if (result->status != CONV_OK) atomic_fetch_add(&not_kept, 1);
+    witness_collect(result);
+}
+
+/* What closing stops is kept, and was told so when closing ends; the journal is free then. */
+static void end_with_calls_under_way(away *self, long trial)
+{
+    calling callers[CALLERS];
+    conv_client *client = open_client(self);
+    atomic_store(&calls_begun, 0);
+    atomic_store(&not_kept, 0);
+    if (trial % 2 == 0) save_and_track(self, client);
+    self->session++;
+    server_freeze(self->store);
+    for (uint64_t i = 0; i < SUBMITTED; i++) {
+        fault_turn turn = {.session = self->session, .turn = i};
+        submitted[i].limit_ms = TIMEOUT_MS;
+        if (witness_submit(self->lines, client, &turn, take_result, &submitted[i], NULL) != CONV_OK)
+            self->run.violations++;
+    }
+    for (uint64_t i = 0; i < CALLERS; i++) {
+        self->session++;
+        callers[i] = (calling){
+            .owner = self, .client = client, .turn = {.session = self->session, .turn = i}};
+        if (pthread_create(&callers[i].thread, NULL, call_once, &callers[i]) != 0) abort();
+    }
+    while (atomic_load(&calls_begun) < CALLERS)
+        usleep(1000);
+    usleep((useconds_t)(ENTER_MS + fault_random(&self->run.random) % 300) * 1000);
+    (void)!witness_shut(self->lines, client, CLOSE_MS, NULL);
+    for (int i = 0; i < CALLERS; i++)
+        pthread_join(callers[i].thread, NULL);
+    self->run.violations += atomic_load(&not_kept);
+    server_thaw(self->store);
+    caller_end(self->lines, open_client(self));
+}
+
 static void run_part(away *self, const char *name, void (*part)(away *, long))
 {
     self->lines = witness_open(self->run.lines);
@@ -103,6 +168,8 @@ int main(int argc, char **argv)
     self.between = proxy_start(server_folder(self.store));
     run_part(&self, "store away when the program starts", start_without_store);
     run_part(&self, "program ends while the server is frozen", end_with_frozen_server);
+    run_part(&self, "program ends with calls under way while the server is frozen",
+             end_with_calls_under_way);
     proxy_stop(self.between);
     server_remove(self.store);
     conv_provider_free(fault_provider());

@@ -233,6 +233,52 @@ static void a_signal_lets_a_command_with_a_journal_finish(void **state)
     assert_int_equal(rows("chat_exchanges"), 0);
 }
 
+/* Runs it while nobody can save, tells it to end, and waits for that; only then others can save. It
+ * must not wait for the store as long as the store wants, which is half a minute. */
+static int run_and_stop(const char *command)
+{
+    pid_t pid;
+    bool heard = false;
+    lock_holder holder = lock_holder_take(getenv("CONVERSATION_STORE"));
+    FILE *input = start(command, &pid);
+    for (int i = 0; i < 4000 && !heard; i++) {
+        heard = hears(pid, SIGTERM);
+        if (!heard) pause_ms(5);
+    }
+    pause_ms(500); /* so that it is in its call, most likely */
+    time_t told = time(NULL);
+    kill(pid, SIGTERM);
+    int code = finish(input);
+    time_t ended = time(NULL);
+    lock_holder_release(&holder);
+    assert_true(heard);
+    assert_in_range(ended - told, 0, 15);
+    return code;
+}
+
+static void a_signal_ends_a_turn_that_waits_for_the_store(void **state)
+{
+    (void)state;
+    assert_int_equal(run_and_stop("conversation chat --provider echo --journal j.db hello"), 0);
+    assert_contains(test_errors, "1 exchange and 0 usage records wait in the journal");
+    assert_int_equal(test_run("conversation journal retry --journal j.db"), 0);
+    assert_int_equal(rows("chat_exchanges"), 1);
+    assert_int_not_equal(run_and_stop("conversation chat --provider echo hello"), 0);
+    assert_contains(test_errors, "not saved");
+    assert_int_equal(rows("chat_exchanges"), 1);
+}
+
+static void a_signal_ends_an_import_that_waits_for_the_store(void **state)
+{
+    (void)state;
+    write_many(1000, 2);
+    assert_int_equal(run_and_stop("conversation import many.jsonl --journal j.db"), 143);
+    assert_contains(test_errors, "wait in the journal");
+    assert_int_equal(run_and_stop("conversation import many.jsonl"), 143);
+    assert_int_equal(test_run("conversation import many.jsonl --journal j.db"), 0);
+    assert_whole(1000, 2);
+}
+
 /* Beside the library, and from another database: one does not shut out oneself. */
 static void shut_out_everybody(void)
 {
@@ -273,6 +319,8 @@ int main(void)
         TEST(a_signal_lets_turns_finish_and_says_what_remains),
         TEST(a_store_that_fails_stops_the_run),
         TEST(a_signal_lets_a_command_with_a_journal_finish),
+        TEST(a_signal_ends_a_turn_that_waits_for_the_store),
+        TEST(a_signal_ends_an_import_that_waits_for_the_store),
         TEST(a_server_that_goes_away_stops_the_run),
 #undef TEST
     };
