@@ -15,7 +15,8 @@ lock_holder lock_holder_take(const char *url)
         return holder;
     }
     holder.postgres = PQconnectdb(url);
-    PGresult *result = PQexec(holder.postgres, "BEGIN; LOCK TABLE chat_exchanges");
+    PGresult *result =
+        PQexec(holder.postgres, "BEGIN; LOCK TABLE chat_exchanges IN EXCLUSIVE MODE");
     assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
     PQclear(result);
     return holder;

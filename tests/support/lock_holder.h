@@ -1,4 +1,4 @@
-/* A visitor in whose transaction nobody else can save. */
+/* A visitor in whose transaction nobody else can save, but everybody read. */
 #ifndef TESTS_SUPPORT_LOCK_HOLDER_H
 #define TESTS_SUPPORT_LOCK_HOLDER_H
 
