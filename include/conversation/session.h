@@ -121,23 +121,24 @@ typedef struct conv_delete_receipt {
     int64_t exchanges;
     int64_t summaries;
     int64_t documents;
-    int64_t usage_kept; /* usage records stay: they are the ledger, and hold no text */
+    int64_t usage_kept; /* usage records stay: they are the ledger, and hold no text; of an erased
+                           user also those that this client's journal keeps */
     int64_t journal;    /* entries removed from this client's journal */
 } conv_delete_receipt;
 
 /* Deletes a session with all its messages, tags, branches, summaries, documents and indexed words
  * in one transaction. What waits for it in this client's journal goes too, and the store remembers
  * that the session was deleted and when: a journal of another process drops what it accepted for it
- * before, by its clock, and its usage record alone goes to the store. What is accepted later begins
- * the session anew. In PostgreSQL's own files its bytes go with VACUUM. SQLite overwrites them, and
- * writes its search index anew, in steps of a fifth of a second between which others save: about a
- * second for each 400,000 messages that were indexed (none for a store that nobody searches),
- * whatever the time limit; then they are gone from the file, and from its log (-wal) with the next
- * checkpoint that begins it anew, as when the last client closes. Each document is told as
- * document.deleted (events.h): what it is made of is kept elsewhere. `receipt` may be NULL.
- * CONV_NOT_FOUND: there is none, neither in the store nor in the journal, and no document of it.
- * Else as conv_session_create; after CONV_UNAVAILABLE with error->outcome_unknown ask again.
- * Thread: any. Round trips: 1. */
+ * before, by its clock, and its usage record alone goes to the store, as it is. What is accepted
+ * later begins the session anew. In PostgreSQL's own files its bytes go with VACUUM. SQLite
+ * overwrites them, and writes its search index anew, in steps of a fifth of a second between which
+ * others save: about a second for each 400,000 messages that were indexed (none for a store that
+ * nobody searches), whatever the time limit; then they are gone from the file, and from its log
+ * (-wal) with the next checkpoint that begins it anew, as when the last client closes. Each
+ * document is told as document.deleted (events.h): what it is made of is kept elsewhere. `receipt`
+ * may be NULL. CONV_NOT_FOUND: there is none, neither in the store nor in the journal, and no
+ * document of it. Else as conv_session_create; after CONV_UNAVAILABLE with error->outcome_unknown
+ * ask again. Thread: any. Round trips: 1. */
 CONV_WARN_UNUSED conv_status conv_session_delete(conv_client *client, const char *session_id,
                                                  conv_delete_receipt *receipt, conv_error *error);
 
@@ -153,13 +154,17 @@ typedef struct conv_erase_receipt {
  * changes, but belong to a new random id, without e-mail address and without the original bytes of
  * any field, also those that name no user but are of the user's own sessions or documents; their
  * metadata, which is the application's, stays. This client's buffered usage is
- * saved before: a record of this user that must wait for a person, without a journal, is an error
- * that names the cause, one of others is none. What its journal holds of the user goes, and other
- * processes' journals drop it when they are drained; a usage record that still waits there gets a
- * random id, as one does that names no user and whose session was deleted. What other processes have only buffered (tracker_interval_ms) comes later, under the
- * old id. Documents are told as by conv_session_delete.
- * `user_id` any string; `receipt` may be NULL. CONV_INVALID_ARGUMENT: no user id. CONV_NOT_FOUND:
- * nothing of this user is there. Else as conv_session_delete. Thread: any. Round trips: 2. */
+ * saved before: a record that names this user and must wait for a person, without a journal, is an
+ * error that names the cause; one that names nobody loses the address when it goes to the store,
+ * and one of others is no matter. What its journal holds of the user goes, but usage records,
+ * waiting ones and dead letters, which get the same random id there and count as `usage_kept`.
+ * Other processes' journals drop it when they are drained; a usage record that still waits there
+ * gets a random id of its own. Usage that names no user and is of a session or a document which was
+ * deleted before the user is erased stays as it was: nobody knows any more whose it is. What other
+ * processes have only buffered (tracker_interval_ms) comes later, under the old id. Documents are
+ * told as by conv_session_delete. `user_id` any string; `receipt` may be NULL.
+ * CONV_INVALID_ARGUMENT: no user id. CONV_NOT_FOUND: nothing of this user is there. Else as
+ * conv_session_delete. Thread: any. Round trips: 2. */
 CONV_WARN_UNUSED conv_status conv_user_erase(conv_client *client, const char *user_id,
                                              conv_erase_receipt *receipt, conv_error *error);
 

@@ -32,8 +32,9 @@ typedef struct conv__branch {
 
 /* Something that was accepted, to be compared with what was deleted since. */
 typedef struct conv__accepted {
-    conv_uuid session_id; /* nil: none */
-    conv_uuid user_id;    /* likewise */
+    conv_uuid session_id;  /* nil: none */
+    conv_uuid user_id;     /* likewise */
+    conv_uuid document_id; /* likewise; asked for where only erasures count, with its session */
     int64_t accepted_us;
 } conv__accepted;
 
@@ -64,10 +65,11 @@ typedef struct conv__session_repository_functions {
                               conv_delete_receipt *receipt, conv__gone_documents *gone,
                               conv_error *error);
 
-    /* deleted[i]: the session or the user of items[i] was deleted after it was accepted. */
+    /* deleted[i]: the session or the user of items[i] was deleted after it was accepted; with
+     * `erased` only what went with the erasure of its user, and documents of theirs, too. */
     conv_status (*find_deleted)(conv__session_repository *sessions, conv__transaction *transaction,
-                                const conv__accepted *items, size_t count, bool *deleted,
-                                conv_error *error);
+                                const conv__accepted *items, size_t count, bool erased,
+                                bool *deleted, conv_error *error);
 } conv__session_repository_functions;
 
 struct conv__session_repository {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void conv__usage_row_hide(conv__usage_row *row)
+void conv__usage_row_hide(conv__usage_row *row, conv_uuid nobody)
 {
-    row->user = (conv__name_row){.id = conv_uuid_v4()};
+    row->user = (conv__name_row){.id = nobody};
     row->usage.user_email = conv_text(NULL);
     row->originals = conv_text(NULL);
 }

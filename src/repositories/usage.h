@@ -57,7 +57,7 @@ CONV_WARN_UNUSED conv_status conv__differences_join(conv__arena *arena,
                                                     size_t count, conv__difference_list *joined);
 
 /* Takes out of a record whose it was: a nobody takes the user's place. */
-void conv__usage_row_hide(conv__usage_row *row);
+void conv__usage_row_hide(conv__usage_row *row, conv_uuid nobody);
 
 /* By the bytes of the keys, whatever collation the database has and though SQL does not know the
  * restored ones; those without one last. */

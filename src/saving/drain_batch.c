@@ -116,10 +116,10 @@ static bool drop_deleted(conv__saving *saving, drain_batch *batch, int64_t deadl
     int64_t deadline = transaction_deadline(saving, deadline_ns);
     size_t kept = 0;
     for (size_t i = 0; i < batch->count; i++)
-        items[i] = (conv__accepted){batch->exchanges[i].session.session_id,
-                                    batch->exchanges[i].session.user.id,
-                                    batch->list.entries[i].created_us};
-    if (conv__saving_find_deleted(saving, items, batch->count, deadline, deleted, &error) !=
+        items[i] = (conv__accepted){.session_id = batch->exchanges[i].session.session_id,
+                                    .user_id = batch->exchanges[i].session.user.id,
+                                    .accepted_us = batch->list.entries[i].created_us};
+    if (conv__saving_find_deleted(saving, items, batch->count, false, deadline, deleted, &error) !=
         CONV_OK) {
         conv__saving_store_away(saving, &error);
         return false;
@@ -231,27 +231,23 @@ static bool read_usage(conv__saving *saving, usage_drain *batch)
     return true;
 }
 
-/* The same for usage records, which stay: the ledger keeps its sums, but not whose they were. One
- * that names no user is of whoever's session it was. */
+/* The same for usage records, which stay: the ledger keeps its sums, but not whose they were if
+ * their user was erased. */
 static bool hide_erased(conv__saving *saving, usage_drain *batch, int64_t deadline_ns)
 {
     conv__accepted items[CONV__DRAIN_BATCH];
     bool erased[CONV__DRAIN_BATCH];
     conv_error error = CONV_ERROR_INIT;
-    for (size_t i = 0; i < batch->count; i++) {
-        const conv__usage_row *row = &batch->rows[i];
-        items[i] = (conv__accepted){.user_id = row->user.id,
-                                    .accepted_us = batch->list.entries[i].created_us};
-        if (conv_uuid_is_nil(row->user.id)) items[i].session_id = row->session_id;
-    }
-    if (conv__saving_find_deleted(saving, items, batch->count,
+    for (size_t i = 0; i < batch->count; i++)
+        items[i] = conv__accepted_usage(&batch->rows[i], batch->list.entries[i].created_us);
+    if (conv__saving_find_deleted(saving, items, batch->count, true,
                                   transaction_deadline(saving, deadline_ns), erased,
                                   &error) != CONV_OK) {
         conv__saving_store_away(saving, &error);
         return false;
     }
     for (size_t i = 0; i < batch->count; i++) {
-        if (erased[i]) conv__usage_row_hide(&batch->rows[i]);
+        if (erased[i]) conv__usage_row_hide(&batch->rows[i], conv_uuid_v4());
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #include "core/thread.h"
 #include "core/time.h"
 #include "repositories/sessions.h"
+#include "repositories/usage.h"
 #include "saving/record.h"
 #include "saving/report.h"
 #include "saving/saving_internal.h"
@@ -47,20 +48,40 @@ void conv__saving_release_drain(conv__saving *saving)
     conv__report_later(saving->params.bus, &told);
 }
 
-/* Whether an entry is of the session, or holds what the user said. A record that can't be read is
- * of nobody that is known. */
+/* Whether an exchange is of the session, or holds what the user said. A record that can't be read
+ * is of nobody that is known. */
 static conv_status concerns(const conv__journal_entry *entry, conv_uuid session_id,
                             conv_uuid user_id, bool *yes, conv_error *error)
 {
     conv__arena arena = {0};
     conv__exchange exchange = {0};
-    *yes = !conv_uuid_is_nil(session_id) && !conv__record_is_usage(entry->record) &&
-           conv_uuid_compare(entry->session_id, session_id) == 0;
-    if (*yes || conv_uuid_is_nil(user_id) || conv__record_is_usage(entry->record)) return CONV_OK;
+    *yes = !conv_uuid_is_nil(session_id) && conv_uuid_compare(entry->session_id, session_id) == 0;
+    if (*yes || conv_uuid_is_nil(user_id)) return CONV_OK;
     conv_status status = conv__record_read_exchange(&arena, entry->record, &exchange, error);
     *yes = status == CONV_OK && conv_uuid_compare(exchange.session.user.id, user_id) == 0;
     conv__arena_reset(&arena);
     return status == CONV_NO_MEMORY ? status : CONV_OK;
+}
+
+/* Puts an entry in the place of another one; of an exchange or a usage record that waits, what is
+ * put waits on. `changed`: it was still there. */
+static conv_status replace(conv__saving *saving, const conv__journal_entry *entry,
+                           const conv__journal_entry *by, int64_t deadline_ns, bool *changed,
+                           conv_error *error)
+{
+    conv__journal_change changes[] = {
+        {.what = CONV__JOURNAL_REMOVE, .entry = *entry},
+        {.what = CONV__JOURNAL_PUT, .entry = *by},
+    };
+    conv_status status = conv__saving_apply(saving, changes, 2, deadline_ns, error);
+    *changed = status == CONV_OK && !changes[0].unchanged;
+    if (status != CONV_OK || entry->kind == CONV__JOURNAL_DEAD) return status;
+    pthread_mutex_lock(&saving->lock);
+    saving->waiting += (changes[1].unchanged ? 0 : 1) - (changes[0].unchanged ? 0 : 1);
+    saving->left = 0;
+    pthread_cond_signal(&saving->wake);
+    pthread_mutex_unlock(&saving->lock);
+    return CONV_OK;
 }
 
 conv_status conv__saving_leave_usage(conv__saving *saving, const conv__journal_entry *entry,
@@ -68,28 +89,30 @@ conv_status conv__saving_leave_usage(conv__saving *saving, const conv__journal_e
                                      bool *changed, conv_error *error)
 {
     conv__buffer record = {0};
+    *changed = false;
     conv__record_append_usage(&record, &exchange->usage);
-    conv__journal_change changes[] = {
-        {.what = CONV__JOURNAL_REMOVE, .entry = *entry},
-        {.what = CONV__JOURNAL_PUT,
-         .entry = {.kind = CONV__JOURNAL_USAGE,
-                   .session_id = exchange->usage.session_id,
-                   .item_id = exchange->usage.usage.log_id,
-                   .is_usage = true,
-                   .record = conv__buffer_bytes(&record),
-                   .created_us = entry->created_us}},
-    };
-    conv_status status = record.failed ? conv__fail_memory(error, ACTION)
-                                       : conv__saving_apply(saving, changes, 2, deadline_ns, error);
+    if (record.failed) {
+        conv__buffer_free(&record);
+        return conv__fail_memory(error, ACTION);
+    }
+    const conv__journal_entry left = {.kind = CONV__JOURNAL_USAGE,
+                                      .session_id = exchange->usage.session_id,
+                                      .item_id = exchange->usage.usage.log_id,
+                                      .is_usage = true,
+                                      .record = conv__buffer_bytes(&record),
+                                      .created_us = entry->created_us};
+    conv_status status = replace(saving, entry, &left, deadline_ns, changed, error);
     conv__buffer_free(&record);
-    *changed = status == CONV_OK && !changes[0].unchanged;
-    if (status != CONV_OK) return status;
-    pthread_mutex_lock(&saving->lock);
-    saving->waiting += (changes[1].unchanged ? 0 : 1) - (changes[0].unchanged ? 0 : 1);
-    saving->left = 0;
-    pthread_cond_signal(&saving->wake);
-    pthread_mutex_unlock(&saving->lock);
-    return CONV_OK;
+    return status;
+}
+
+conv__accepted conv__accepted_usage(const conv__usage_row *row, int64_t accepted_us)
+{
+    conv__accepted item = {.user_id = row->user.id, .accepted_us = accepted_us};
+    if (!conv_uuid_is_nil(row->user.id)) return item;
+    item.session_id = row->session_id;
+    item.document_id = row->document_id;
+    return item;
 }
 
 /* An exchange that waited leaves its usage record, which waits on; what did not wait has none that
@@ -120,28 +143,95 @@ static conv_status take_out(conv__saving *saving, const conv__journal_entry *ent
     return status;
 }
 
-conv_status conv__saving_forget(conv__saving *saving, conv_uuid session_id, conv_uuid user_id,
-                                int64_t deadline_ns, int64_t *removed, conv_error *error)
+/* A usage record, waiting or dead, stays where it is, but not whose it was. */
+static conv_status hide(conv__saving *saving, const conv__forgetting *what,
+                        const conv__journal_entry *entry, conv__usage_row *row, int64_t deadline_ns,
+                        conv__forgotten *forgotten, conv_error *error)
+{
+    conv__buffer record = {0};
+    conv__journal_entry hidden = *entry;
+    bool changed = false;
+    conv__usage_row_hide(row, what->pseudonym);
+    conv__record_append_usage(&record, row);
+    hidden.record = conv__buffer_bytes(&record);
+    conv_status status = record.failed
+                             ? conv__fail_memory(error, ACTION)
+                             : replace(saving, entry, &hidden, deadline_ns, &changed, error);
+    conv__buffer_free(&record);
+    if (changed) forgotten->hidden++;
+    return status;
+}
+
+/* The usage records of a page that are of the erased user, by the rule of the store: it has just
+ * remembered which sessions and documents were theirs. */
+static conv_status hide_usage(conv__saving *saving, const conv__forgetting *what,
+                              const conv__journal_list *list, int64_t deadline_ns,
+                              conv__forgotten *forgotten, conv_error *error)
+{
+    conv__usage_row rows[PAGE];
+    const conv__journal_entry *entries[PAGE];
+    conv__accepted items[PAGE];
+    bool erased[PAGE];
+    size_t count = 0;
+    conv_status status = CONV_OK;
+    for (size_t i = 0; i < list->count; i++) {
+        const conv__journal_entry *entry = &list->entries[i];
+        if (!conv__record_is_usage(entry->record) || entry->created_us > what->erased_us) continue;
+        status = conv__record_read_usage(entry->record, &rows[count], NULL);
+        if (status == CONV_NO_MEMORY) return conv__fail_memory(error, ACTION);
+        if (status != CONV_OK) continue;
+        /* Earlier erasures are no matter of this one. */
+        items[count] = conv__accepted_usage(&rows[count], what->erased_us);
+        if (!conv_uuid_is_nil(items[count].user_id) &&
+            conv_uuid_compare(items[count].user_id, what->user_id) != 0)
+            continue;
+        entries[count++] = entry;
+    }
+    if (count == 0) return CONV_OK;
+    status = conv__saving_find_deleted(saving, items, count, true, deadline_ns, erased, error);
+    for (size_t i = 0; status == CONV_OK && i < count; i++)
+        if (erased[i])
+            status = hide(saving, what, entries[i], &rows[i], deadline_ns, forgotten, error);
+    return status;
+}
+
+static conv_status forget_page(conv__saving *saving, const conv__forgetting *what,
+                               const conv__journal_list *list, int64_t deadline_ns,
+                               conv__forgotten *forgotten, conv_error *error)
+{
+    conv_status status = CONV_OK;
+    for (size_t i = 0; status == CONV_OK && i < list->count; i++) {
+        const conv__journal_entry *entry = &list->entries[i];
+        bool yes = false;
+        if (conv__record_is_usage(entry->record)) continue;
+        status = concerns(entry, what->session_id, what->user_id, &yes, error);
+        if (status == CONV_OK && yes)
+            status = take_out(saving, entry, deadline_ns, &forgotten->removed, error);
+    }
+    if (status != CONV_OK || conv_uuid_is_nil(what->user_id)) return status;
+    return hide_usage(saving, what, list, deadline_ns, forgotten, error);
+}
+
+conv_status conv__saving_forget(conv__saving *saving, const conv__forgetting *what,
+                                int64_t deadline_ns, conv__forgotten *forgotten, conv_error *error)
 {
     static const conv__journal_kind kinds[] = {CONV__JOURNAL_TURN, CONV__JOURNAL_EXCHANGE,
-                                               CONV__JOURNAL_DEAD};
+                                               CONV__JOURNAL_DEAD, CONV__JOURNAL_USAGE};
+    size_t kind_count = sizeof kinds / sizeof kinds[0] - conv_uuid_is_nil(what->user_id);
     conv__journal *journal = saving->params.journal;
     conv__arena arena = {0};
     conv_status status = CONV_OK;
     int64_t after = 0;
-    *removed = 0;
+    *forgotten = (conv__forgotten){0};
+    /* To the very end: what waits leaves its usage there. */
     for (bool more = journal != NULL; more && status == CONV_OK;) {
         conv__journal_list list = {0};
-        status = journal->functions->list(journal, kinds, sizeof kinds / sizeof kinds[0], after,
-                                          PAGE, deadline_ns, &arena, &list, error);
-        for (size_t i = 0; status == CONV_OK && i < list.count; i++) {
-            bool yes = false;
-            status = concerns(&list.entries[i], session_id, user_id, &yes, error);
-            if (status == CONV_OK && yes)
-                status = take_out(saving, &list.entries[i], deadline_ns, removed, error);
-            after = list.entries[i].entry_id;
-        }
-        more = list.has_more && list.count > 0;
+        status = journal->functions->list(journal, kinds, kind_count, after, PAGE, deadline_ns,
+                                          &arena, &list, error);
+        if (status == CONV_OK)
+            status = forget_page(saving, what, &list, deadline_ns, forgotten, error);
+        more = list.count > 0;
+        if (more) after = list.entries[list.count - 1].entry_id;
         conv__arena_reset(&arena);
     }
     conv__arena_reset(&arena);
@@ -149,7 +239,7 @@ conv_status conv__saving_forget(conv__saving *saving, conv_uuid session_id, conv
 }
 
 conv_status conv__saving_find_deleted(conv__saving *saving, const conv__accepted *items,
-                                      size_t count, int64_t deadline_ns, bool *deleted,
+                                      size_t count, bool erased, int64_t deadline_ns, bool *deleted,
                                       conv_error *error)
 {
     conv__store *store = saving->store;
@@ -158,7 +248,25 @@ conv_status conv__saving_find_deleted(conv__saving *saving, const conv__accepted
         store->functions->begin(store, CONV__TRANSACTION_READ, deadline_ns, &transaction, error);
     if (status != CONV_OK) return status;
     status = store->sessions->functions->find_deleted(store->sessions, transaction, items, count,
-                                                      deleted, error);
+                                                      erased, deleted, error);
     store->functions->rollback(transaction);
+    return status;
+}
+
+conv_status conv__saving_hide_erased(conv__saving *saving, conv__usage_row *rows, size_t count,
+                                     int64_t deadline_ns, conv_error *error)
+{
+    conv__accepted *items = conv__allocate(count * sizeof *items);
+    bool *erased = conv__allocate(count * sizeof *erased);
+    conv_status status =
+        items != NULL && erased != NULL ? CONV_OK : conv__fail_memory(error, ACTION);
+    for (size_t i = 0; status == CONV_OK && i < count; i++)
+        items[i] = conv__accepted_usage(&rows[i], rows[i].usage.created_us);
+    if (status == CONV_OK)
+        status = conv__saving_find_deleted(saving, items, count, true, deadline_ns, erased, error);
+    for (size_t i = 0; status == CONV_OK && i < count; i++)
+        if (erased[i]) conv__usage_row_hide(&rows[i], conv_uuid_v4());
+    conv__release(items);
+    conv__release(erased);
     return status;
 }

@@ -121,12 +121,30 @@ CONV_WARN_UNUSED conv_status conv__saving_keep_damaged(conv__saving *saving, con
 CONV_WARN_UNUSED bool conv__saving_hold_drain(conv__saving *saving, int64_t deadline_ns);
 void conv__saving_release_drain(conv__saving *saving);
 
-/* Takes out of the journal what it holds of a session, or of a user (nil: neither): turns,
- * exchanges and dead letters; usage records stay, also those of exchanges that wait. `removed`
- * tells how many. The drain is held. */
-CONV_WARN_UNUSED conv_status conv__saving_forget(conv__saving *saving, conv_uuid session_id,
-                                                 conv_uuid user_id, int64_t deadline_ns,
-                                                 int64_t *removed, conv_error *error);
+/* What the store has deleted: a session, or a user with all that was theirs (nil: neither). */
+typedef struct conv__forgetting {
+    conv_uuid session_id;
+    conv_uuid user_id;
+    conv_uuid pseudonym; /* whose the user's usage records are from now on */
+    int64_t erased_us;   /* what was accepted later begins anew */
+} conv__forgetting;
+
+typedef struct conv__forgotten {
+    int64_t removed; /* turns, exchanges and dead letters */
+    int64_t hidden;  /* usage records of the user, waiting or dead */
+} conv__forgotten;
+
+/* Takes out of usage records which user they were of, if that one was erased since the record's
+ * time. What the store answers: as conv__saving_save. */
+CONV_WARN_UNUSED conv_status conv__saving_hide_erased(conv__saving *saving, conv__usage_row *rows,
+                                                      size_t count, int64_t deadline_ns,
+                                                      conv_error *error);
+
+/* Takes it out of the journal. Usage records stay, also those of exchanges that wait; the user's
+ * get the pseudonym. The drain is held. */
+CONV_WARN_UNUSED conv_status conv__saving_forget(conv__saving *saving, const conv__forgetting *what,
+                                                 int64_t deadline_ns, conv__forgotten *forgotten,
+                                                 conv_error *error);
 
 conv__store *conv__saving_store(const conv__saving *saving);
 /* Saves with other callers' exchanges as conv__saving_save does, but neither into the journal nor

@@ -117,11 +117,15 @@ int64_t conv__saving_waiting(conv__saving *saving);
 /* Turns an entry into a dead letter. Borrows the reason. */
 void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why);
 
-/* Asks the store what was deleted since it was accepted. */
+/* Asks the store what was deleted since it was accepted; `erased` as in sessions.h. */
 CONV_WARN_UNUSED conv_status conv__saving_find_deleted(conv__saving *saving,
                                                        const conv__accepted *items, size_t count,
-                                                       int64_t deadline_ns, bool *deleted,
-                                                       conv_error *error);
+                                                       bool erased, int64_t deadline_ns,
+                                                       bool *deleted, conv_error *error);
+
+/* What an erasure asks of a usage record: one that names no user is of whoever's session or
+ * document it was. */
+conv__accepted conv__accepted_usage(const conv__usage_row *row, int64_t accepted_us);
 
 /* Asks the store for failed attempts at turns that were answered without having been looked up.
  * `place` receives which of the saves is the first to replace one; `count`: none. */

@@ -78,8 +78,12 @@ static conv_status erase(conv__saving *saving, const conv__document_listener *li
     work->committed = status == CONV_OK;
     if (work->committed) {
         work->receipt.documents = (int64_t)work->gone.count;
-        status = conv__saving_forget(saving, work->session_id, work->user_id, deadline_ns,
-                                     &work->receipt.journal, error);
+        const conv__forgetting what = {work->session_id, work->user_id, work->pseudonym,
+                                       work->deleted_us};
+        conv__forgotten forgotten;
+        status = conv__saving_forget(saving, &what, deadline_ns, &forgotten, error);
+        work->receipt.journal = forgotten.removed;
+        work->receipt.usage_kept += forgotten.hidden;
     }
     conv__saving_release_drain(saving);
     if (work->committed) tell_documents(listener, &work->gone);

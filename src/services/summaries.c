@@ -69,8 +69,8 @@ static conv_status hide_erased(making *self, conv__transaction *transaction, con
                                  .accepted_us = self->row.created_us};
     bool erased = false;
     conv_status status =
-        sessions->functions->find_deleted(sessions, transaction, &item, 1, &erased, error);
-    if (status == CONV_OK && erased) conv__usage_row_hide(&self->usage);
+        sessions->functions->find_deleted(sessions, transaction, &item, 1, true, &erased, error);
+    if (status == CONV_OK && erased) conv__usage_row_hide(&self->usage, conv_uuid_v4());
     return status;
 }
 

@@ -391,27 +391,6 @@ static void the_journal_takes_no_more_than_its_limit(void **state)
     assert_int_equal(count(), before + tracked);
 }
 
-/* A trigger that refuses each record of the operation "poison". */
-static void set_poison(bool set, const char *sqlstate)
-{
-    char sql[512];
-    bool postgres = strcmp(test_store_kind(), "postgresql") == 0;
-    if (!set)
-        snprintf(sql, sizeof sql, "DROP TRIGGER poison%s", postgres ? " ON usage_logs" : "");
-    else if (postgres)
-        snprintf(sql, sizeof sql,
-                 "CREATE OR REPLACE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-                 " RAISE EXCEPTION USING ERRCODE = '%s', MESSAGE = 'poison'; END $$;"
-                 "CREATE TRIGGER poison BEFORE INSERT ON usage_logs FOR EACH ROW"
-                 " WHEN (NEW.operation = 'poison') EXECUTE FUNCTION poison()",
-                 sqlstate);
-    else
-        snprintf(sql, sizeof sql,
-                 "CREATE TRIGGER poison BEFORE INSERT ON usage_logs WHEN NEW.operation = 'poison'"
-                 " BEGIN SELECT RAISE(ABORT, 'poison'); END");
-    test_store_execute(test_store_kind(), sql);
-}
-
 static void track_with_poison(conv_client *client)
 {
     conv_error error;
@@ -443,7 +422,7 @@ static void a_refused_record_is_told_and_holds_up_no_other(void **state)
     params.handler = keep_failure;
     params.context = &failure;
     assert_ok(conv_event_subscribe(client, &params, &subscription, &error), error);
-    set_poison(true, "22023");
+    contract_poison(true, "22023");
     track_with_poison(client);
     assert_status(conv_track_flush(client, 30000, &pending, &error), CONV_BAD_DATA, error);
     assert_int_equal(error.recovery, CONV_RECOVERY_REJECT);
@@ -457,7 +436,7 @@ static void a_refused_record_is_told_and_holds_up_no_other(void **state)
     assert_non_null(failed);
     assert_non_null(strstr(failed, "result=\"failed\"} 1\n"));
     conv_metrics_free(metrics);
-    set_poison(false, NULL);
+    contract_poison(false, NULL);
     assert_ok(conv_client_close(client, 30000, &error), error);
     assert_int_equal(failure.kind, CONV_EVENT_USAGE_FAILED);
     assert_string_equal(failure.operation, "poison");
@@ -474,7 +453,7 @@ static void what_a_person_must_mend_holds_up_no_other(void **state)
     if (strcmp(test_store_kind(), "postgresql") != 0)
         return; /* SQLite knows no such failure of a single row */
     conv_client *client = open_client(false, 1000);
-    set_poison(true, "42501");
+    contract_poison(true, "42501");
     for (int round = 1; round <= 2; round++) {
         track_with_poison(client);
         assert_status(conv_track_flush(client, 30000, &pending, &error), CONV_PERMISSION, error);
@@ -482,7 +461,7 @@ static void what_a_person_must_mend_holds_up_no_other(void **state)
         assert_int_equal(pending, round);
         assert_int_equal(count(), before + 8 * round);
     }
-    set_poison(false, NULL);
+    contract_poison(false, NULL);
     assert_ok(conv_client_close(client, 30000, &error), error);
     assert_int_equal(count(), before + 18);
 }
@@ -503,14 +482,14 @@ static void a_refused_record_hinders_no_erasure(void **state)
     conv_error error;
     conv_erase_receipt receipt;
     conv_client *client = open_client(false, 1000);
-    set_poison(true, "22023");
+    contract_poison(true, "22023");
     track_of(client, "leaving", false);
     track_of(client, "another", true);
     track_of(client, "leaving", true);
     assert_ok(conv_user_erase(client, "leaving", &receipt, &error), error);
     assert_int_equal(receipt.removed.usage_kept, 1);
     assert_status(conv_track_flush(client, 30000, NULL, &error), CONV_BAD_DATA, error);
-    set_poison(false, NULL);
+    contract_poison(false, NULL);
     assert_ok(conv_client_close(client, 30000, &error), error);
 }
 
@@ -522,7 +501,7 @@ static void a_waiting_record_hinders_the_erasure_of_its_user_alone(void **state)
     if (strcmp(test_store_kind(), "postgresql") != 0)
         return; /* SQLite knows no such failure of a single row */
     conv_client *client = open_client(false, 1000);
-    set_poison(true, "42501");
+    contract_poison(true, "42501");
     track_of(client, "free", false);
     track_of(client, "bound", false);
     track_of(client, "bound", true);
@@ -530,7 +509,7 @@ static void a_waiting_record_hinders_the_erasure_of_its_user_alone(void **state)
     assert_int_equal(receipt.removed.usage_kept, 1);
     assert_status(conv_user_erase(client, "bound", &receipt, &error), CONV_PERMISSION, error);
     assert_non_null(strstr(error.message, "of this user"));
-    set_poison(false, NULL);
+    contract_poison(false, NULL);
     assert_ok(conv_user_erase(client, "bound", &receipt, &error), error);
     assert_int_equal(receipt.removed.usage_kept, 2);
     assert_ok(conv_client_close(client, 30000, &error), error);

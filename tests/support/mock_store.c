@@ -180,11 +180,12 @@ static conv_status read_turn(conv__chat_repository *chat, conv__transaction *tra
 }
 
 static conv_status find_deleted(conv__session_repository *sessions, conv__transaction *transaction,
-                                const conv__accepted *items, size_t count, bool *deleted,
-                                conv_error *error)
+                                const conv__accepted *items, size_t count, bool erased,
+                                bool *deleted, conv_error *error)
 {
     (void)sessions;
     (void)items;
+    (void)erased;
     (void)error;
     for (size_t i = 0; i < count; i++)
         deleted[i] = of(transaction->store)->deleted;

@@ -169,3 +169,23 @@ long contract_count(const char *format, ...)
     if (size < 0 || (size_t)size >= sizeof sql) die(format, "the statement is too long");
     return strtol(contract_value(sql), NULL, 10);
 }
+
+void contract_poison(bool set, const char *sqlstate)
+{
+    char sql[512];
+    bool postgres = strcmp(test_store_kind(), "postgresql") == 0;
+    if (!set)
+        snprintf(sql, sizeof sql, "DROP TRIGGER poison%s", postgres ? " ON usage_logs" : "");
+    else if (postgres)
+        snprintf(sql, sizeof sql,
+                 "CREATE OR REPLACE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                 " RAISE EXCEPTION USING ERRCODE = '%s', MESSAGE = 'poison'; END $$;"
+                 "CREATE TRIGGER poison BEFORE INSERT ON usage_logs FOR EACH ROW"
+                 " WHEN (NEW.operation = 'poison') EXECUTE FUNCTION poison()",
+                 sqlstate);
+    else
+        snprintf(sql, sizeof sql,
+                 "CREATE TRIGGER poison BEFORE INSERT ON usage_logs WHEN NEW.operation = 'poison'"
+                 " BEGIN SELECT RAISE(ABORT, 'poison'); END");
+    test_store_execute(test_store_kind(), sql);
+}

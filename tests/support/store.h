@@ -2,6 +2,7 @@
 #ifndef TESTS_SUPPORT_STORE_H
 #define TESTS_SUPPORT_STORE_H
 
+#include <stdbool.h>
 #include "conversation/status.h"
 
 /* Makes an empty database and gives its connection string; static, one at a time for each kind.
@@ -27,5 +28,8 @@ const char *test_store_value(const char *kind, const char *sql);
 void contract_execute(const char *sql);
 const char *contract_value(const char *sql);
 long contract_count(const char *format, ...) CONV_PRINTF(1, 2);
+
+/* A trigger that refuses each usage record of the operation "poison"; `sqlstate` on PostgreSQL. */
+void contract_poison(bool set, const char *sqlstate);
 
 #endif

@@ -167,7 +167,7 @@ static void the_drain_rests_when_what_it_held_was_deleted(void **state)
     static const conv__usage_repository_functions functions = {.save = take_usage};
     saving_fixture *test = *state;
     conv_error error;
-    int64_t removed = 0;
+    conv__forgotten forgotten;
     test->mock.usage.functions = &functions;
     conv__saving *saving = saving_open(test);
     conv__exchange odd = saving_exchange(conv_uuid_v7());
@@ -177,11 +177,11 @@ static void the_drain_rests_when_what_it_held_was_deleted(void **state)
         usleep(5000);
     assert_true(writes_of(&test->mock) >= 2); /* the caller's, and the drain's */
     assert_true(conv__saving_hold_drain(saving, CONV__NO_DEADLINE));
-    assert_ok(conv__saving_forget(saving, odd.session.session_id, (conv_uuid){{0}},
-                                  conv__deadline_in_ms(5000), &removed, &error),
+    const conv__forgetting what = {.session_id = odd.session.session_id};
+    assert_ok(conv__saving_forget(saving, &what, conv__deadline_in_ms(5000), &forgotten, &error),
               error);
     conv__saving_release_drain(saving);
-    assert_int_equal(removed, 1);
+    assert_int_equal(forgotten.removed, 1);
     usleep(700000); /* it was held for half a second */
     clock_t before = clock();
     usleep(500000);

@@ -8,9 +8,29 @@
 #define ACTION_ERASE "erase user"
 #define ACTION_FIND  "look up deletions"
 
-enum { LOCK, USAGE, DELETE_OWN, DELETE_DOCUMENTS, DELETE_FOREIGN, FORGET, FIND, STATEMENTS };
+enum {
+    LOCK,
+    USAGE,
+    DELETE_OWN,
+    DELETE_DOCUMENTS,
+    DELETE_FOREIGN,
+    FORGET,
+    FIND,
+    FIND_ERASED,
+    STATEMENTS
+};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define REMEMBER_ERASURE                                                                           \
+    " ON CONFLICT (session_id, user_id)"                                                           \
+    " DO UPDATE SET deleted_at = greatest(d.deleted_at, excluded.deleted_at),"                     \
+    " erased_at = greatest(d.erased_at, excluded.erased_at)"
+
+/* What is remembered of the session or the user of an item i. */
+#define OF_ITEM                                                                                    \
+    " FROM chat_deletions d WHERE (d.session_id, d.user_id)"                                       \
+    " IN ((i.session_id, " CONV__POSTGRES_NIL "), (" CONV__POSTGRES_NIL ", i.user_id))"
 
 const conv__statement conv__postgres_erase_statements[] = {
     /* Whoever is saving into one of them waits, and begins it anew; in the order of the keys, as
@@ -46,15 +66,21 @@ const conv__statement conv__postgres_erase_statements[] = {
          " exchange AS (DELETE FROM chat_exchanges WHERE session_id = ANY ($1::uuid[])"
          "  RETURNING 1),"
          " session AS (DELETE FROM chat_sessions WHERE session_id = ANY ($1::uuid[]) RETURNING 1),"
-         " remembered AS (INSERT INTO chat_deletions AS d (session_id, deleted_at)"
-         "  SELECT session_id, $2::timestamptz FROM unnest($1::uuid[]) AS s (session_id)"
-         "  ORDER BY session_id ON CONFLICT (session_id, user_id)"
-         "  DO UPDATE SET deleted_at = greatest(d.deleted_at, excluded.deleted_at))"
+         " remembered AS (INSERT INTO chat_deletions AS d (session_id, deleted_at, erased_at)"
+         "  SELECT session_id, $2::timestamptz, $2::timestamptz"
+         "  FROM unnest($1::uuid[]) AS s (session_id) ORDER BY session_id" REMEMBER_ERASURE ")"
          " SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM message),"
          "  (SELECT count(*) FROM exchange), (SELECT count(*) FROM summary)"},
-    [DELETE_DOCUMENTS] = {"conv_erase_documents", ACTION_ERASE, 2, false,
-                          "DELETE FROM chat_documents WHERE session_id = ANY ($1::uuid[])"
-                          " OR user_id = $2::uuid RETURNING document_id, session_id, user_id"},
+    [DELETE_DOCUMENTS] = {"conv_erase_documents", ACTION_ERASE, 3, false,
+                          "WITH gone AS (DELETE FROM chat_documents"
+                          "  WHERE session_id = ANY ($1::uuid[]) OR user_id = $2::uuid"
+                          "  RETURNING document_id, session_id, user_id),"
+                          " remembered AS (INSERT INTO chat_erased_documents AS d"
+                          "  SELECT document_id, session_id, $3::timestamptz FROM gone"
+                          "  WHERE user_id = $2::uuid ORDER BY document_id, session_id"
+                          "  ON CONFLICT (document_id, session_id)"
+                          "  DO UPDATE SET erased_at = greatest(d.erased_at, excluded.erased_at))"
+                          " SELECT document_id, session_id, user_id FROM gone"},
     [DELETE_FOREIGN] =
         {"conv_erase_foreign", ACTION_ERASE, 2, false,
          "WITH message AS (DELETE FROM chat_messages WHERE session_id = ANY ($1::uuid[])"
@@ -74,17 +100,22 @@ const conv__statement conv__postgres_erase_statements[] = {
          "  (SELECT count(*) FROM summary)"},
     [FORGET] = {"conv_erase_forget", ACTION_ERASE, 2, false,
                 "WITH spelling AS (DELETE FROM chat_users WHERE user_id = $1::uuid)"
-                " INSERT INTO chat_deletions AS d (user_id, deleted_at)"
-                " VALUES ($1::uuid, $2::timestamptz) ON CONFLICT (session_id, user_id)"
-                " DO UPDATE SET deleted_at = greatest(d.deleted_at, excluded.deleted_at)"},
+                " INSERT INTO chat_deletions AS d (user_id, deleted_at, erased_at)"
+                " VALUES ($1::uuid, $2::timestamptz, $2::timestamptz)" REMEMBER_ERASURE},
     [FIND] = {"conv_erase_find", ACTION_FIND, 3, false,
               "SELECT i.ordinal FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])"
-              " WITH ORDINALITY AS i (session_id, user_id, accepted_at, ordinal) WHERE EXISTS ("
-              "  SELECT FROM chat_deletions d WHERE d.session_id = i.session_id"
-              "   AND d.user_id = " CONV__POSTGRES_NIL " AND d.deleted_at >= i.accepted_at)"
-              " OR EXISTS (SELECT FROM chat_deletions d"
-              "   WHERE d.session_id = " CONV__POSTGRES_NIL " AND d.user_id = i.user_id"
-              "   AND d.deleted_at >= i.accepted_at)"},
+              " WITH ORDINALITY AS i (session_id, user_id, accepted_at, ordinal)"
+              " WHERE EXISTS (SELECT" OF_ITEM " AND d.deleted_at >= i.accepted_at)"},
+    [FIND_ERASED] =
+        {"conv_erase_find_erased", ACTION_FIND, 4, false,
+         "SELECT i.ordinal"
+         " FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[])"
+         " WITH ORDINALITY AS i (session_id, user_id, document_id, accepted_at, ordinal)"
+         " WHERE EXISTS (SELECT" OF_ITEM " AND d.erased_at >= i.accepted_at)"
+         " OR EXISTS (SELECT FROM chat_erased_documents d"
+         "  WHERE d.document_id = i.document_id"
+         "   AND d.session_id = coalesce(i.session_id, " CONV__POSTGRES_NIL ")"
+         "   AND d.erased_at >= i.accepted_at)"},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 
@@ -177,6 +208,7 @@ conv_status conv__postgres_erase_user(conv__session_repository *sessions,
     if (status != CONV_OK) return status;
     conv__parameter_columns(&parameters, uuids, 1, found.own, found.own_count);
     conv__parameter_uuid(&parameters, user_id);
+    conv__parameter_time(&parameters, erased_us);
     status =
         queue(transaction, DELETE_DOCUMENTS, &parameters, conv__postgres_receive_gone, gone, error);
     if (status != CONV_OK) return status;
@@ -212,12 +244,15 @@ static conv_status receive_deleted(void *context, const conv__result *result, co
 
 conv_status conv__postgres_find_deleted(conv__session_repository *sessions,
                                         conv__transaction *transaction, const conv__accepted *items,
-                                        size_t count, bool *deleted, conv_error *error)
+                                        size_t count, bool erased, bool *deleted, conv_error *error)
 {
     (void)sessions;
-    static const conv__column columns[] = {
+    static const conv__column ids[] = {
         {CONV__TYPE_UUID, offsetof(conv__accepted, session_id), NULL},
         {CONV__TYPE_UUID, offsetof(conv__accepted, user_id), NULL},
+        {CONV__TYPE_UUID, offsetof(conv__accepted, document_id), NULL},
+    };
+    static const conv__column times[] = {
         {CONV__TYPE_TIMESTAMPTZ, offsetof(conv__accepted, accepted_us), NULL},
     };
     if (count == 0) return CONV_OK;
@@ -227,8 +262,10 @@ conv_status conv__postgres_find_deleted(conv__session_repository *sessions,
         rows[i] = &items[i];
     finding context = {deleted, count};
     conv__parameters parameters = {.count = 0};
-    conv__parameter_columns(&parameters, columns, COUNT(columns), rows, count);
-    conv_status status = queue(transaction, FIND, &parameters, receive_deleted, &context, error);
+    conv__parameter_columns(&parameters, ids, erased ? COUNT(ids) : COUNT(ids) - 1, rows, count);
+    conv__parameter_columns(&parameters, times, COUNT(times), rows, count);
+    conv_status status = queue(transaction, erased ? FIND_ERASED : FIND, &parameters,
+                               receive_deleted, &context, error);
     if (status != CONV_OK) return status;
     return conv__postgres_ask(transaction, error);
 }

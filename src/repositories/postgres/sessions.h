@@ -69,6 +69,7 @@ conv_status conv__postgres_erase_user(conv__session_repository *sessions,
                                       conv_error *error);
 conv_status conv__postgres_find_deleted(conv__session_repository *sessions,
                                         conv__transaction *transaction, const conv__accepted *items,
-                                        size_t count, bool *deleted, conv_error *error);
+                                        size_t count, bool erased, bool *deleted,
+                                        conv_error *error);
 
 #endif

@@ -12,6 +12,7 @@ enum {
     OWN_TAGS,
     OWN_BRANCHES,
     OWN_SUMMARIES,
+    DOCUMENT_ERASURES,
     OWN_DOCUMENTS,
     OWN_MESSAGES,
     OWN_EXCHANGES,
@@ -27,7 +28,8 @@ enum {
     USAGE,
     SPELLING,
     REMEMBER,
-    FIND
+    FIND,
+    FIND_ERASED
 };
 
 /* ?1 is the user. */
@@ -46,9 +48,15 @@ enum {
 
 #define HIDE "UPDATE usage_logs SET user_id = ?2, user_email = NULL, originals = NULL"
 
-#define REMEMBER_DELETION                                                                          \
+#define REMEMBER_ERASURE                                                                           \
     " ON CONFLICT (session_id, user_id)"                                                           \
-    " DO UPDATE SET deleted_at = max(deleted_at, excluded.deleted_at)"
+    " DO UPDATE SET deleted_at = max(deleted_at, excluded.deleted_at),"                            \
+    " erased_at = max(coalesce(erased_at, ''), excluded.erased_at)"
+
+/* What is remembered of the session ?1 or the user ?2. */
+#define OF_ITEM                                                                                    \
+    " FROM chat_deletions WHERE ((session_id = ?1 AND user_id = " CONV__SQLITE_NIL ")"             \
+    " OR (session_id = " CONV__SQLITE_NIL " AND user_id = ?2))"
 
 const conv__sqlite_statement conv__sqlite_erase_statements[] = {
     /* The ledger keeps its sums. What names no user, in the user's own sessions and of the user's
@@ -62,13 +70,17 @@ const conv__sqlite_statement conv__sqlite_erase_statements[] = {
     [OWN_TAGS] = {"DELETE FROM chat_session_tags WHERE session_id " OWN},
     [OWN_BRANCHES] = {"DELETE FROM chat_branches WHERE session_id " OWN},
     [OWN_SUMMARIES] = {"DELETE FROM chat_sessions_summary WHERE session_id " OWN},
+    [DOCUMENT_ERASURES] = {"INSERT INTO chat_erased_documents"
+                           " SELECT document_id, session_id, ?2 FROM chat_documents"
+                           " WHERE user_id = ?1 ON CONFLICT (document_id, session_id)"
+                           " DO UPDATE SET erased_at = max(erased_at, excluded.erased_at)"},
     [OWN_DOCUMENTS] = {"DELETE FROM chat_documents WHERE user_id = ?1 OR session_id " OWN
                        " RETURNING document_id, session_id, user_id"},
     [OWN_MESSAGES] = {"DELETE FROM chat_messages WHERE session_id " OWN},
     [OWN_EXCHANGES] = {"DELETE FROM chat_exchanges WHERE session_id " OWN},
     [OWN_DELETIONS] =
-        {"INSERT INTO chat_deletions (session_id, deleted_at)"
-         " SELECT session_id, ?2 FROM chat_sessions WHERE user_id = ?1" REMEMBER_DELETION},
+        {"INSERT INTO chat_deletions (session_id, deleted_at, erased_at)"
+         " SELECT session_id, ?2, ?2 FROM chat_sessions WHERE user_id = ?1" REMEMBER_ERASURE},
     [OWN_SESSIONS] = {"DELETE FROM chat_sessions WHERE user_id = ?1"},
     [FOREIGN_UNINDEX] = {CONV__SQLITE_UNINDEX("x.session_id " FOREIGN " AND m.user_id = ?1")},
     [FOREIGN_SEARCH] = {"DELETE FROM chat_search AS f WHERE session_id " FOREIGN
@@ -90,11 +102,13 @@ const conv__sqlite_statement conv__sqlite_erase_statements[] = {
                           " AND user_id = ?1"},
     [USAGE] = {HIDE " WHERE user_id = ?1"},
     [SPELLING] = {"DELETE FROM chat_users WHERE user_id = ?1"},
-    [REMEMBER] =
-        {"INSERT INTO chat_deletions (user_id, deleted_at) VALUES (?1, ?2)" REMEMBER_DELETION},
-    [FIND] = {"SELECT 1 FROM chat_deletions WHERE deleted_at >= ?3 AND ((session_id = ?1"
-              " AND user_id = " CONV__SQLITE_NIL ") OR (session_id = " CONV__SQLITE_NIL
-              " AND user_id = ?2)) LIMIT 1"},
+    [REMEMBER] = {"INSERT INTO chat_deletions (user_id, deleted_at, erased_at)"
+                  " VALUES (?1, ?2, ?2)" REMEMBER_ERASURE},
+    [FIND] = {"SELECT 1" OF_ITEM " AND deleted_at >= ?3 LIMIT 1"},
+    [FIND_ERASED] = {"SELECT 1" OF_ITEM " AND erased_at >= ?3 UNION ALL"
+                     " SELECT 1 FROM chat_erased_documents WHERE document_id = ?4"
+                     " AND session_id = coalesce(?1, " CONV__SQLITE_NIL ")"
+                     " AND erased_at >= ?3 LIMIT 1"},
     {NULL},
 };
 
@@ -114,7 +128,7 @@ static conv_status run(const erasing *self, int which, int64_t *sum, conv_error 
     conv__sqlite_prepare(&query, self->connection, &conv__sqlite_erase_statements[which],
                          ACTION_ERASE);
     conv__sqlite_bind_uuid(&query, self->user_id);
-    if (which == OWN_DELETIONS || which == REMEMBER)
+    if (which == OWN_DELETIONS || which == REMEMBER || which == DOCUMENT_ERASURES)
         conv__sqlite_bind_time(&query, self->erased_us);
     if (which == OWN_USAGE || which == USAGE) conv__sqlite_bind_uuid(&query, self->pseudonym);
     if (which == OWN_DOCUMENTS) return conv__sqlite_take_gone(&query, self->gone, error);
@@ -152,17 +166,19 @@ conv_status conv__sqlite_erase_user(conv__session_repository *sessions,
 
 conv_status conv__sqlite_find_deleted(conv__session_repository *sessions,
                                       conv__transaction *transaction, const conv__accepted *items,
-                                      size_t count, bool *deleted, conv_error *error)
+                                      size_t count, bool erased, bool *deleted, conv_error *error)
 {
     (void)sessions;
     conv_status status = CONV_OK;
     for (size_t i = 0; status == CONV_OK && i < count; i++) {
         conv__sqlite_query query;
         conv__sqlite_prepare(&query, conv__sqlite_of(transaction),
-                             &conv__sqlite_erase_statements[FIND], ACTION_FIND);
+                             &conv__sqlite_erase_statements[erased ? FIND_ERASED : FIND],
+                             ACTION_FIND);
         conv__sqlite_bind_uuid(&query, items[i].session_id);
         conv__sqlite_bind_uuid(&query, items[i].user_id);
         conv__sqlite_bind_time(&query, items[i].accepted_us);
+        if (erased) conv__sqlite_bind_uuid(&query, items[i].document_id);
         deleted[i] = conv__sqlite_step(&query);
         status = conv__sqlite_finish(&query, error);
     }

@@ -83,7 +83,7 @@ conv_status conv__sqlite_erase_user(conv__session_repository *sessions,
                                     conv_error *error);
 conv_status conv__sqlite_find_deleted(conv__session_repository *sessions,
                                       conv__transaction *transaction, const conv__accepted *items,
-                                      size_t count, bool *deleted, conv_error *error);
+                                      size_t count, bool erased, bool *deleted, conv_error *error);
 
 /* Notes where an exchange that was just saved branches off. */
 conv_status conv__sqlite_save_branch(conv__sqlite *connection, const conv__exchange *exchange,
