@@ -137,12 +137,15 @@ static void fill(flush *self, flush_batch *batch)
         batch->saves[i] = (conv__usage_save){.row = &batch->rows[i]};
 }
 
-/* While the store is known to be away nobody waits for it: the journal takes them at once. */
+/* While the store is known to be away nobody waits for it: the journal takes them at once. What was
+ * left from before may be of somebody who was erased meanwhile. */
 static void offer(const flush *self, flush_batch *batch)
 {
     conv_error away = CONV_ERROR_INIT;
     conv__saving *saving = self->params->saving;
-    if (!conv__saving_is_away(saving, ACTION, &away)) {
+    if (!conv__saving_is_away(saving, ACTION, &away) &&
+        (!self->half->tried || conv__saving_hide_erased(saving, batch->rows, batch->count,
+                                                        self->deadline_ns, &away) == CONV_OK)) {
         conv__usage_batch_save(conv__saving_store(saving), batch->saves, batch->count,
                                self->half->tried, self->deadline_ns);
         return;
