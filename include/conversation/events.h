@@ -130,10 +130,11 @@ typedef enum conv_delivery {
      * through a queue: what became of entries of the journal, tracked usage (also when
      * conv_track_flush brings it), the usage of summaries, summaries after a turn, and submitted
      * exchanges. None is dropped: when queue_events wait, whoever brings one waits up to wait_ms
-     * for the handler, and after one wait in vain nobody waits again until it has finished an
-     * event; then the queue grows. A handler that blocks for ever so costs memory,
-     * sizeof(conv_event) for each event that waits. Only where no memory or no thread is to be had,
-     * or a million events wait, the one that comes is dropped, and counted. */
+     * for the handler, and after one wait in vain nobody waits again until that call of it has
+     * returned, whatever others of it return meanwhile; until then the queue grows. A handler that
+     * blocks for ever so costs memory, sizeof(conv_event) for each event that waits. Only where no
+     * memory or no thread is to be had, or a million events wait, the one that comes is dropped,
+     * and counted. */
     CONV_DELIVERY_SYNCHRONOUS = 0,
     /* The others: on a thread of the subscription's own, one after the other, from a queue. When it
      * is full: */

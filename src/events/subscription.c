@@ -62,7 +62,6 @@ static void call_handler(conv__subscription *subscription, const conv_event *eve
     subscription->counts.waiting--;
     subscription->counts.delivered++;
     if (status != CONV_OK) subscription->counts.failed++;
-    subscription->stuck = false;
     pthread_cond_broadcast(&subscription->changed);
 }
 
@@ -91,6 +90,8 @@ static void *run(void *context)
         give_back(subscription);
         pthread_cond_broadcast(&subscription->changed);
         call_handler(subscription, &event);
+        /* This call was waited for; one that returns on another thread makes no room. */
+        subscription->stuck = false;
     }
     pthread_mutex_unlock(&subscription->lock);
     conv__subscription_drop(subscription);

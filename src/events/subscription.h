@@ -20,7 +20,7 @@ typedef struct conv__subscription {
     bool draining;  /* the thread ends when the queue is empty */
     bool started;   /* the thread; once, and joined by whoever frees this */
     pthread_t thread;
-    bool stuck; /* somebody waited in vain, and the handler has not finished an event since */
+    bool stuck; /* somebody waited in vain, and the thread's call has not returned since */
     conv_event *queue;
     size_t capacity;
     size_t first;

@@ -37,7 +37,8 @@ typedef struct listener {
     uint64_t ends;         /* a subscription that the handler ends */
     conv_status ended;
     pthread_t thread;
-    bool echoes; /* emits a session event for each exchange event */
+    bool blocks_others; /* waits for `held` with usage alone, which others bring */
+    bool echoes;        /* emits a session event for each exchange event */
 } listener;
 
 static pthread_mutex_t notes = PTHREAD_MUTEX_INITIALIZER;
@@ -52,7 +53,7 @@ static conv_status hear(void *context, const conv_event *event)
     self->last = event->kind;
     self->thread = pthread_self();
     pthread_mutex_unlock(&notes);
-    if (self->held != NULL) {
+    if (self->held != NULL && (!self->blocks_others || event->kind == CONV_EVENT_USAGE_RECORDED)) {
         pthread_mutex_lock(self->held);
         pthread_mutex_unlock(self->held);
     }
@@ -268,6 +269,28 @@ static void behind_a_synchronous_handler_nothing_is_dropped(void **state)
     assert_int_equal(conv__bus_count(bus).dropped, 0);
 }
 
+/* Calls that return on other threads make no room: the call that the queue is behind still blocks.
+ */
+static void others_that_return_do_not_make_a_thread_wait_again(void **state)
+{
+    enum { ROUNDS_OF_WAITING = 40, WAIT_MS = 400 };
+    (void)state;
+    pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+    listener blocked = {.held = &held, .blocks_others = true};
+    uint64_t number = subscribe(&blocked, CONV_DELIVERY_SYNCHRONOUS, 1, WAIT_MS);
+    const conv_event event = conv__event_make(CONV_EVENT_USAGE_RECORDED);
+    pthread_mutex_lock(&held);
+    int64_t patience = conv__deadline_in_ms((int64_t)ROUNDS_OF_WAITING * WAIT_MS / 2);
+    for (int i = 0; i < ROUNDS_OF_WAITING; i++) {
+        conv__bus_post(bus, &event); /* to the thread of the queue, which never comes back */
+        emit(i);
+    }
+    assert_false(conv__deadline_passed(patience));
+    assert_int_equal(counts_of(number).dropped, 0);
+    pthread_mutex_unlock(&held);
+    wait_for(&blocked.seen, 2 * ROUNDS_OF_WAITING);
+}
+
 static void handlers_may_end_themselves_and_each_other(void **state)
 {
     (void)state;
@@ -469,6 +492,7 @@ int main(void)
         TEST(a_full_queue_drops_as_was_chosen_and_counts),
         TEST(after_one_wait_in_vain_nobody_waits_again),
         TEST(behind_a_synchronous_handler_nothing_is_dropped),
+        TEST(others_that_return_do_not_make_a_thread_wait_again),
         TEST(handlers_may_end_themselves_and_each_other),
         TEST(a_handler_may_emit),
         TEST(closing_delivers_what_is_queued),
