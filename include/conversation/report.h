@@ -31,17 +31,22 @@ typedef struct conv_refresh_params {
 /* Brings `daily_usage_summary` (date, service, operation, count, total_tokens, total_cost; days of
  * UTC) up to date with the ledger. It costs what was saved since the last time, not the history:
  * the changes that were noted with the records are added to sums by hour (`usage_hourly`) and by
- * day, on which the view stands. Readers and writers go on meanwhile. Nothing calls it by itself: the application does, or a timer
- * that runs `conversation usage refresh`. On PostgreSQL the view shows what was committed before
- * the last refresh. On SQLite it is exact at any moment, and a refresh makes reading it fast; its
- * costs are decimal numbers as text, as in every table there.
- * conv_usage_sum never needs it: it asks the ledger.
- * `params` may be NULL; `hours` receives how many rows of hour, service and operation changed, may
- * be NULL; `error` may be NULL. CONV_INVALID_ARGUMENT: params not begun with its macro, a negative
- * timeout. CONV_PERMISSION: only the schema's owner may refresh, and no client opened read_only.
- * CONV_UNAVAILABLE, CONV_TIMEOUT: the store did not answer in time. CONV_LIMIT: no connection
- * became free, or a sum passes its type. CONV_NO_MEMORY. Thread: any; several at once do it one
- * after the other. Round trips: 2 (PostgreSQL). */
+ * day, on which the view stands. Readers and writers go on meanwhile: on SQLite, which has one
+ * writer, in steps of 4000 changes, between which others write. A rebuild reads the whole ledger.
+ * On PostgreSQL others go on saving; on SQLite it does a day at a time, and others write between
+ * the days. What is left when the time is up, or after a failure, the next call does; a rebuild
+ * begins anew. Nothing calls it by itself: the application does, or a timer that runs `conversation
+ * usage refresh`. On PostgreSQL the view shows what was committed before the last refresh. On
+ * SQLite it is exact at any moment, and a refresh makes reading it fast; its costs are decimal
+ * numbers as text, as in every table there. conv_usage_sum never needs it: it asks the ledger.
+ * `params` may be NULL; `hours` receives how many rows of hour, service and operation changed (on
+ * SQLite one counts in each step that changes it, and in a rebuild all count), and how many days a
+ * rebuild mended that were not the sums of their hours; may be NULL; `error` may be NULL.
+ * CONV_INVALID_ARGUMENT: params not begun with its macro, a negative timeout. CONV_PERMISSION: only
+ * the schema's owner may refresh, and no client opened read_only. CONV_UNAVAILABLE, CONV_TIMEOUT:
+ * the store did not answer in time. CONV_LIMIT: no connection became free, or a sum passes its
+ * type. CONV_NO_MEMORY. Thread: any; several at once do it one after the other. Round trips: 2
+ * (PostgreSQL). */
 CONV_WARN_UNUSED conv_status conv_usage_refresh(conv_client *client,
                                                 const conv_refresh_params *params, int64_t *hours,
                                                 conv_error *error);

@@ -51,6 +51,16 @@ typedef struct conv__reconciliation {
     conv__difference_list list;
 } conv__reconciliation;
 
+/* How far a refresh has come. Begins as zero but for `rebuild`; valid after commit. */
+typedef struct conv__refresh {
+    bool rebuild;
+    bool more;       /* another step is to follow, in a transaction of its own */
+    int64_t changed; /* rows of the hours so far, and of days that did not agree with them */
+    bool added;      /* of the implementation, as what follows: changes were added */
+    int64_t until;   /* up to this one */
+    char day[16];    /* that was summed last */
+} conv__refresh;
+
 /* Joins `count` lists into one. CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__differences_join(conv__arena *arena,
                                                     const conv__difference_list *lists,
@@ -92,11 +102,12 @@ typedef struct conv__usage_repository_functions {
                        const conv__usage_query *query, conv_usage_group group, conv__arena *arena,
                        conv__usage_total_list *list, conv_error *error);
 
-    /* In a WRITE transaction: adds what was saved since the last refresh to usage_hourly and to the
-     * days under daily_usage_summary; with `rebuild` all that is in the ledger. `changed` receives
-     * how many rows of usage_hourly that changed. */
+    /* In a WRITE transaction, one step: adds what was saved since the last refresh to usage_hourly
+     * and to the days under daily_usage_summary; with `rebuild` makes them all that is in the
+     * ledger. After each step usage_hourly and its changes are what they were together, or right.
+     */
     conv_status (*refresh)(conv__usage_repository *usage, conv__transaction *transaction,
-                           bool rebuild, int64_t *changed, conv_error *error);
+                           conv__refresh *refresh, conv_error *error);
 
     /* See conv_reconcile; at most `limit` differences of each kind. All at one moment. */
     conv_status (*reconcile)(conv__usage_repository *usage, conv__transaction *transaction,

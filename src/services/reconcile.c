@@ -18,8 +18,8 @@ struct conv_reconciliation {
 };
 
 typedef struct refresh_work {
-    bool rebuild;
-    int64_t changed;
+    conv__refresh done; /* and committed */
+    conv__refresh next;
 } refresh_work;
 
 static conv_status refresh(conv__transaction *transaction, conv__arena *arena, void *context,
@@ -28,8 +28,8 @@ static conv_status refresh(conv__transaction *transaction, conv__arena *arena, v
     refresh_work *work = context;
     conv__usage_repository *usage = transaction->store->usage;
     (void)arena;
-    work->changed = 0;
-    return usage->functions->refresh(usage, transaction, work->rebuild, &work->changed, error);
+    work->next = work->done;
+    return usage->functions->refresh(usage, transaction, &work->next, error);
 }
 
 static int64_t deadline_of(int64_t own_ms, int64_t usual_ms)
@@ -48,11 +48,14 @@ conv_status conv__usage_refresh(conv__store *store, int64_t timeout_ms,
                           "the params were not begun with CONV_REFRESH_PARAMS_INIT");
     if (params->timeout_ms < 0)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_REFRESH, "timeout_ms is negative");
-    refresh_work work = {.rebuild = params->rebuild};
-    conv_status status =
-        conv__ask(store, CONV__ASK_WRITE, deadline_of(params->timeout_ms, timeout_ms), refresh,
-                  NULL, &work, error);
-    if (status == CONV_OK && hours != NULL) *hours = work.changed;
+    refresh_work work = {.done = {.rebuild = params->rebuild, .more = true}};
+    int64_t deadline_ns = deadline_of(params->timeout_ms, timeout_ms);
+    conv_status status = CONV_OK;
+    while (status == CONV_OK && work.done.more) {
+        status = conv__ask(store, CONV__ASK_WRITE, deadline_ns, refresh, NULL, &work, error);
+        if (status == CONV_OK) work.done = work.next;
+    }
+    if (status == CONV_OK && hours != NULL) *hours = work.done.changed;
     return status;
 }
 

@@ -59,16 +59,21 @@ static void save(const conv__usage_row *row, bool wanted)
     assert_int_equal(inserted, wanted);
 }
 
-static int64_t refresh_with(bool rebuild)
+static void step(conv__refresh *refresh)
 {
     conv__store *store = contract_store();
-    int64_t changed = -1;
     conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
-    assert_ok(
-        store->usage->functions->refresh(store->usage, transaction, rebuild, &changed, &error),
-        error);
+    assert_ok(store->usage->functions->refresh(store->usage, transaction, refresh, &error), error);
     assert_ok(store->functions->commit(transaction, &error), error);
-    return changed;
+}
+
+static int64_t refresh_with(bool rebuild)
+{
+    conv__refresh refresh = {.rebuild = rebuild};
+    do
+        step(&refresh);
+    while (refresh.more);
+    return refresh.changed;
 }
 
 static int64_t refresh(void)
@@ -384,6 +389,63 @@ static void test_a_missing_record_and_a_wrong_count_are_named(void **state)
     assert_int_equal(found.sums[CONV_ACCOUNT_SESSIONS].records, records);
 }
 
+/* SQLite has one writer, who comes between two steps; on PostgreSQL nobody waits for a refresh. */
+static void test_a_refresh_lets_others_write(void **state)
+{
+    (void)state;
+    enum { ROWS = 9000 };
+    conv__refresh refresh_of_many = {.rebuild = false};
+    char sql[768];
+    int steps = 0;
+    refresh();
+    snprintf(sql, sizeof sql,
+             on_postgres()
+                 ? "INSERT INTO usage_logs (log_id, created_at, service, operation, total_tokens,"
+                   " cost_usd, status) SELECT gen_random_uuid(), timestamptz '2026-01-01 00:00Z' +"
+                   " n * interval '9 seconds', 'many', 'chat', n, 0.1, 'complete'"
+                   " FROM generate_series(1, %d) n"
+                 : "INSERT INTO usage_logs (log_id, created_at, service, operation, total_tokens,"
+                   " cost_usd, status) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM"
+                   " s) SELECT lower(hex(randomblob(18))),"
+                   " strftime('%%Y-%%m-%%dT%%H:%%M:%%S.000000Z', 1767225600 + n * 9, 'unixepoch'),"
+                   " 'many', 'chat', n, '0.1', 'complete' FROM s LIMIT %d",
+             ROWS);
+    execute(sql);
+    do {
+        step(&refresh_of_many);
+        assert_agrees();
+        if (steps++ == 0) save(record("between", "2026-01-01T00:30:00Z", 5, "0.5"), true);
+    } while (refresh_of_many.more);
+    assert_int_equal(steps, on_postgres() ? 1 : 3);
+    if (!on_postgres())
+        assert_int_equal(contract_count("SELECT count(*) FROM usage_hourly_changes"), 0);
+    execute("UPDATE usage_hourly SET records = records + 1 WHERE service = 'many'");
+    assert_true(refresh_with(true) > 0);
+    assert_agrees();
+    execute("DELETE FROM usage_logs WHERE service IN ('many', 'between')");
+    refresh();
+    assert_agrees();
+}
+
+static void test_days_that_are_wrong_alone_are_mended_and_counted(void **state)
+{
+    (void)state;
+    save(record("daily", "2026-03-03T00:30:00Z", 5, "0.5"), true);
+    save(record("daily", "2026-03-04T00:30:00Z", 5, "0.5"), true);
+    refresh_with(true);
+    if (on_postgres()) assert_int_equal(refresh_with(true), 0);
+    execute("UPDATE usage_daily SET records = records + 1 WHERE service = 'daily'"
+            " AND date = '2026-03-03'");
+    execute("DELETE FROM usage_daily WHERE service = 'daily' AND date = '2026-03-04'");
+    execute("INSERT INTO usage_daily VALUES ('2020-02-02', 'daily', 'none', 1, 1, 1, 0, '0')");
+    int64_t changed = refresh_with(true);
+    if (on_postgres()) assert_int_equal(changed, 3);
+    assert_true(changed > 0);
+    assert_agrees();
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_daily WHERE date = '2020-02-02'"),
+                     0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +460,8 @@ int main(void)
         cmocka_unit_test_setup(test_whoever_writes_is_counted, reset),
         cmocka_unit_test_setup(test_an_emptied_ledger_has_empty_sums, reset),
         cmocka_unit_test_setup(test_a_wrong_sum_is_named_and_mended, reset),
+        cmocka_unit_test_setup(test_a_refresh_lets_others_write, reset),
+        cmocka_unit_test_setup(test_days_that_are_wrong_alone_are_mended_and_counted, reset),
         cmocka_unit_test_setup(test_a_missing_record_and_a_wrong_count_are_named, reset),
     };
     int failures = RUN_TESTS_WITH("summary", tests, contract_setup, contract_teardown);

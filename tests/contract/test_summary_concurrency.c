@@ -39,11 +39,11 @@ static void *write_all(void *argument)
 static conv_status refresh(conv__store *store, conv_error *failure)
 {
     conv__transaction *transaction = NULL;
-    int64_t changed = 0;
+    conv__refresh step = {.rebuild = false};
     conv_status status = store->functions->begin(store, CONV__TRANSACTION_WRITE,
                                                  contract_deadline(), &transaction, failure);
     if (status != CONV_OK) return status;
-    status = store->usage->functions->refresh(store->usage, transaction, false, &changed, failure);
+    status = store->usage->functions->refresh(store->usage, transaction, &step, failure);
     if (status == CONV_OK) return store->functions->commit(transaction, failure);
     store->functions->rollback(transaction);
     return status;

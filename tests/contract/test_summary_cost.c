@@ -65,12 +65,17 @@ static int64_t work_of(conv__transaction *transaction)
 static int64_t refresh(int64_t *changed)
 {
     conv__store *store = contract_store();
-    conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
-    int64_t before = work_of(transaction);
-    assert_ok(store->usage->functions->refresh(store->usage, transaction, false, changed, &error),
-              error);
-    int64_t work = work_of(transaction) - before;
-    assert_ok(store->functions->commit(transaction, &error), error);
+    conv__refresh step = {.rebuild = false};
+    int64_t work = 0;
+    do {
+        conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
+        int64_t before = work_of(transaction);
+        assert_ok(store->usage->functions->refresh(store->usage, transaction, &step, &error),
+                  error);
+        work += work_of(transaction) - before;
+        assert_ok(store->functions->commit(transaction, &error), error);
+    } while (step.more);
+    *changed = step.changed;
     return work;
 }
 

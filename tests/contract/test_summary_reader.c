@@ -83,11 +83,10 @@ static void save_one(void)
 
 static conv__transaction *begin_refresh(void)
 {
-    int64_t changed = 0;
+    conv__refresh step = {.rebuild = false};
     conv__store *store = contract_store();
     conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
-    assert_ok(store->usage->functions->refresh(store->usage, transaction, false, &changed, &error),
-              error);
+    assert_ok(store->usage->functions->refresh(store->usage, transaction, &step, &error), error);
     return transaction;
 }
 

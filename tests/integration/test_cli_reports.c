@@ -163,6 +163,10 @@ static void reconcile_proves_or_names(void **state)
                                  "\"operation\": \"embed\", \"wanted\": \"1.25\", "
                                  "\"found\": \"7\"}");
     assert_int_equal(test_run("conversation usage refresh --rebuild && conversation reconcile"), 0);
+    test_store_execute(kind, "UPDATE usage_daily SET records = 7 WHERE service = 'document'");
+    assert_int_equal(test_run("conversation usage refresh --rebuild"), 0);
+    assert_null(strstr(test_output, "0 rows"));
+    assert_int_equal(test_run("conversation reconcile"), 0);
 }
 
 static void what_no_refresh_mends_is_said_to_be_such(void **state)

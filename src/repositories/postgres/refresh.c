@@ -19,7 +19,7 @@ enum { LOCK, REBUILD, EMPTY_DAYS, SUM_DAYS, MERGE, STATEMENTS };
 #define DAY_COLUMNS                                                                                \
     "date, service, operation, records, unreported, unpriced, total_tokens, cost_usd"
 #define DAY_SUMS                                                                                   \
-    "(hour AT TIME ZONE 'UTC')::date, service, operation, sum(records), sum(unreported),"          \
+    "(hour AT TIME ZONE 'UTC')::date AS date, service, operation, sum(records), sum(unreported),"  \
     " sum(unpriced), sum(total_tokens), sum(cost_usd)"
 #define NEGATIVE                                                                                   \
     "hour, service, operation, -records, -failed, -unreported, -unpriced, -input_tokens,"          \
@@ -52,10 +52,19 @@ const conv__statement conv__postgres_refresh_statements[] = {
                  " sum(unreported), sum(unpriced), sum(input_tokens), sum(output_tokens),"
                  " sum(total_tokens), sum(cache_read_tokens), sum(cache_write_tokens),"
                  " sum(reasoning_tokens), sum(cost_usd)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"},
-    [EMPTY_DAYS] = {"conv_refresh_empty_days", ACTION, 0, true, "DELETE FROM usage_daily"},
+    /* Days that are not the sums of their hours go, and those that are missing come. What was wrong
+     * and comes again counts once. */
+    [EMPTY_DAYS] = {"conv_refresh_empty_days", ACTION, 0, true,
+                    "WITH sums AS (SELECT " DAY_SUMS " FROM usage_hourly GROUP BY 1, 2, 3),"
+                    " gone AS (DELETE FROM usage_daily d WHERE (" DAY_COLUMNS ") NOT IN"
+                    "  (SELECT * FROM sums) RETURNING date, service, operation)"
+                    " SELECT count(*) FROM gone WHERE (date, service, operation) NOT IN"
+                    "  (SELECT s.date, s.service, s.operation FROM sums s)"},
     [SUM_DAYS] = {"conv_refresh_sum_days", ACTION, 0, true,
-                  "INSERT INTO usage_daily (" DAY_COLUMNS ") SELECT " DAY_SUMS
-                  " FROM usage_hourly GROUP BY 1, 2, 3"},
+                  "WITH made AS (INSERT INTO usage_daily (" DAY_COLUMNS ") SELECT " DAY_SUMS
+                  " FROM usage_hourly GROUP BY 1, 2, 3"
+                  " ON CONFLICT (date, service, operation) DO NOTHING RETURNING 1)"
+                  " SELECT count(*) FROM made"},
     [MERGE] = {"conv_refresh_merge", ACTION, 0, true,
                "WITH taken AS (DELETE FROM usage_hourly_changes RETURNING *), merged AS ("
                " INSERT INTO usage_hourly AS h (" COLUMNS ") SELECT " SUMS " FROM taken"
@@ -79,13 +88,13 @@ const conv__statement conv__postgres_refresh_statements[] = {
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 
-static conv_status receive_merged(void *context, const conv__result *result, conv_error *error)
+static conv_status receive_count(void *context, const conv__result *result, conv_error *error)
 {
     int64_t *rows = context;
     (void)error;
     if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
     conv__reader reader = conv__reader_at(result, 0, NULL);
-    *rows = conv__next_int8(&reader);
+    *rows += conv__next_int8(&reader);
     return reader.status;
 }
 
@@ -98,13 +107,16 @@ static conv_status queue(conv__transaction *transaction, int which, conv__receiv
 }
 
 conv_status conv__postgres_refresh_usage(conv__usage_repository *usage,
-                                         conv__transaction *transaction, bool rebuild,
-                                         int64_t *changed, conv_error *error)
+                                         conv__transaction *transaction, conv__refresh *refresh,
+                                         conv_error *error)
 {
     (void)usage;
+    int64_t *changed = &refresh->changed;
+    refresh->more = false; /* it blocks nobody who saves, so it is one step */
     conv_status status = queue(transaction, LOCK, NULL, NULL, error);
-    for (int i = REBUILD; rebuild && i <= SUM_DAYS && status == CONV_OK; i++)
-        status = queue(transaction, i, NULL, NULL, error);
-    if (status == CONV_OK) status = queue(transaction, MERGE, receive_merged, changed, error);
+    if (refresh->rebuild && status == CONV_OK)
+        status = queue(transaction, REBUILD, NULL, NULL, error);
+    for (int i = refresh->rebuild ? EMPTY_DAYS : MERGE; i <= MERGE && status == CONV_OK; i++)
+        status = queue(transaction, i, receive_count, changed, error);
     return status == CONV_OK ? conv__postgres_ask(transaction, error) : status;
 }

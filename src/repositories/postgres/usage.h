@@ -18,8 +18,8 @@ conv_status conv__postgres_sum_usage(conv__usage_repository *usage, conv__transa
                                      conv__arena *arena, conv__usage_total_list *list,
                                      conv_error *error);
 conv_status conv__postgres_refresh_usage(conv__usage_repository *usage,
-                                         conv__transaction *transaction, bool rebuild,
-                                         int64_t *changed, conv_error *error);
+                                         conv__transaction *transaction, conv__refresh *refresh,
+                                         conv_error *error);
 conv_status conv__postgres_reconcile_usage(conv__usage_repository *usage,
                                            conv__transaction *transaction, size_t limit,
                                            conv__arena *arena, conv__reconciliation *result,
