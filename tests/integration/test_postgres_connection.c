@@ -103,6 +103,30 @@ static void nobody_answers(void **state)
     close(listener);
 }
 
+/* Nothing is wrong with the host then. */
+static void a_client_that_is_being_closed_connects_no_more(void **state)
+{
+    (void)state;
+    char port[8];
+    char conninfo[128];
+    int listener = listen_somewhere(port);
+    conv__latest latest = {conv__monotonic_ns()};
+    atomic_bool unnamed = false;
+    conv__connection *connection = NULL;
+    snprintf(conninfo, sizeof conninfo, "postgresql://me@127.0.0.1:%s/x", port);
+    conv__connection_params params = {.conninfo = conninfo,
+                                      .application = "test",
+                                      .timeout_ms = 20000,
+                                      .unnamed = &unnamed,
+                                      .latest = &latest};
+    error = (conv_error)CONV_ERROR_INIT;
+    assert_status(conv__connection_open(&params, CONV__NO_DEADLINE, &connection, &error),
+                  CONV_TIMEOUT, error);
+    assert_says("the client is being closed");
+    assert_null(connection);
+    close(listener);
+}
+
 /* A host that is silent costs its own time and no more. */
 static void the_next_host_answers(void **state)
 {
@@ -390,6 +414,7 @@ int main(void)
         cmocka_unit_test(no_such_user),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(nobody_answers),
+        cmocka_unit_test(a_client_that_is_being_closed_connects_no_more),
         cmocka_unit_test(the_next_host_answers),
         cmocka_unit_test(another_server),
         cmocka_unit_test(a_server_that_closes_at_once),

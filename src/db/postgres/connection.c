@@ -245,6 +245,10 @@ static conv_status connect_until(conv__connection *connection, int64_t deadline_
         int ready = left_ms == 0 ? 0 : poll(&poller, 1, left_ms);
         if (ready == 0 && wait_ms(deadline_ns, connection->latest) == 0) {
             const char *host = PQhost(connection->link);
+            if (!conv__deadline_passed(deadline_ns))
+                return conv__fail(error, CONV_TIMEOUT, ACTION,
+                                  "the client is being closed, and the server was not connected "
+                                  "by then");
             conv__fail(error, CONV_TIMEOUT, ACTION,
                        "no answer from host \"%s\" port %s before the deadline; is it the right "
                        "one, and does a firewall let us through?",
