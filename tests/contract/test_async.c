@@ -337,7 +337,7 @@ static void close_while_nothing_can_be_saved(const char *journal, conv_status *c
     contract_client_close(&client);
     open_client(journal);
     lock_holder holder = lock_holder_take(contract_client_url());
-    for (int i = 0; i < EACH; i++) /* more than one transaction takes */
+    for (int i = 0; i < THREADS; i++) /* more than one transaction takes */
         for (int k = 0; k < EACH; k++)
             assert_int_equal(submit_fleeting(i, k, &params), CONV_OK);
     assert_int_equal(pthread_create(&caller, NULL, save_one, called), 0);
@@ -356,13 +356,14 @@ static void closing_takes_what_waits_for_the_store_into_the_journal(void **state
     conv_status called = CONV_INTERNAL;
     close_while_nothing_can_be_saved(contract_client_journal(), &called, &error);
     assert_status(error.status, CONV_TIMEOUT, error);
-    assert_non_null(strstr(error.message, "1601 exchanges and 0 usage records wait"));
+    if (strstr(error.message, "321 exchanges and 0 usage records wait") == NULL)
+        fail_msg("%s", error.message);
     assert_int_equal(called, CONV_OK);
-    assert_int_equal(atomic_load(&good), EACH * EACH);
+    assert_int_equal(atomic_load(&good), THREADS * EACH);
     assert_int_equal(atomic_load(&bad), 0);
     open_client(contract_client_journal()); /* which nobody has locked any more */
     contract_client_close(&client);
-    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), EACH * EACH + 1);
+    assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), THREADS * EACH + 1);
     open_client(NULL);
 }
 
@@ -375,7 +376,7 @@ static void closing_answers_what_waits_for_the_store(void **state)
     assert_ok(error.status, error);
     assert_int_not_equal(called, CONV_OK);
     assert_int_equal(atomic_load(&good), 0);
-    assert_int_equal(atomic_load(&bad), EACH * EACH);
+    assert_int_equal(atomic_load(&bad), THREADS * EACH);
     open_client(NULL); /* what was sent already may be there: such a result says so */
 }
 
