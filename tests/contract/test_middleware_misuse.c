@@ -43,8 +43,10 @@ static int teardown(void **state)
     return contract_client_teardown(state);
 }
 
-/* `behind`: the step stands behind the provider, around the saving. */
-static void open_client(conv_middleware_function function, bool behind)
+enum { BEFORE_PROVIDER, AROUND_SAVING, BEHIND_SAVING };
+
+/* `place`: where the step stands. */
+static void open_client(conv_middleware_function function, int place)
 {
     conv_error error;
     assert_ok(conv_middleware_callback("careless", function, NULL, &step, &error), error);
@@ -58,10 +60,15 @@ static void open_client(conv_middleware_function function, bool behind)
                                       conv_middleware_save_to_database(),
                                       conv_middleware_track_usage(),
                                       conv_middleware_publish()};
+    conv_middleware *const behind[] = {
+        conv_middleware_validate_ids(),     conv_middleware_provider(),
+        conv_middleware_save_to_database(), step,
+        conv_middleware_track_usage(),      conv_middleware_publish()};
+    conv_middleware *const *const chains[] = {before, after, behind};
     conv_client_params params = contract_client_params();
     params.provider = echo;
     params.journal = contract_client_journal();
-    params.chain = behind ? after : before;
+    params.chain = chains[place];
     params.chain_count = 6;
     client = contract_client_open(&params);
 }
@@ -100,7 +107,7 @@ static void forgetting_before_the_provider_leaves_nothing(void **state)
 {
     (void)state;
     conv_error error;
-    open_client(forget, false);
+    open_client(forget, BEFORE_PROVIDER);
     assert_status(say(&error), CONV_STATE, error);
     assert_contains(error.message, "careless");
     assert_rows("chat_sessions", "", 0);
@@ -114,7 +121,7 @@ static void forgetting_to_save_keeps_question_and_cost(void **state)
 {
     (void)state;
     conv_error error;
-    open_client(forget, true);
+    open_client(forget, AROUND_SAVING);
     assert_status(say(&error), CONV_STATE, error);
     assert_contains(error.message, "careless");
     assert_rows("chat_exchanges", "WHERE status = 'failed'", 1);
@@ -124,12 +131,41 @@ static void forgetting_to_save_keeps_question_and_cost(void **state)
     assert_it_goes_on();
 }
 
+static conv_status count(void *context, const conv_event *event)
+{
+    (void)event;
+    ++*(int *)context;
+    return CONV_OK;
+}
+
+/* What is committed is neither taken back nor told as failed. */
+static void forgetting_after_the_commit_leaves_it_complete(void **state)
+{
+    (void)state;
+    conv_error error;
+    int saved = 0;
+    uint64_t number = 0;
+    open_client(forget, BEHIND_SAVING);
+    conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
+    params.kinds = CONV_EVENT_SET(CONV_EVENT_EXCHANGE_SAVED);
+    params.handler = count;
+    params.context = &saved;
+    assert_ok(conv_event_subscribe(client, &params, &number, &error), error);
+    assert_status(say(&error), CONV_STATE, error);
+    assert_contains(error.message, "careless");
+    assert_int_equal(saved, 1);
+    assert_rows("chat_exchanges", "WHERE status = 'complete'", 1);
+    assert_rows("usage_logs", "WHERE status = 'complete'", 1);
+    contract_client_await_empty_journal(client);
+    assert_it_goes_on();
+}
+
 static void calling_twice_asks_and_saves_once(void **state)
 {
     (void)state;
     conv_error error;
     for (int behind = 0; behind < 2; behind++) {
-        open_client(call_twice, behind == 1);
+        open_client(call_twice, behind == 1 ? AROUND_SAVING : BEFORE_PROVIDER);
         behaves = false;
         assert_status(say(&error), CONV_STATE, error);
         assert_contains(error.message, "careless");
@@ -152,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(forgetting_before_the_provider_leaves_nothing),
         TEST(forgetting_to_save_keeps_question_and_cost),
+        TEST(forgetting_after_the_commit_leaves_it_complete),
         TEST(calling_twice_asks_and_saves_once),
     };
     return RUN_TESTS("middleware misuse", tests);
