@@ -275,6 +275,36 @@ static void older_sums_are_taken_over(void **state)
     assert_string_equal(test_store_value(kind, "SELECT sum(count) FROM daily_usage_summary"), "3");
 }
 
+/* Of the materialized view that the sums had before. */
+static void who_may_read_the_view_may_do_so_afterwards(void **state)
+{
+    (void)state;
+    if (strcmp(kind, "postgresql") != 0) return;
+    run_half_of_migration("20261129200000_erasures.sql", true);
+    run_half_of_migration("20261129110000_summary_grants.sql", true);
+    run_half_of_migration(THIRD_MIGRATION, true);
+    run_half_of_migration("20261129090000_keep_summary_grants.sql", true);
+    test_store_execute(kind, "GRANT SELECT ON daily_usage_summary TO PUBLIC;"
+                             "GRANT SELECT (date) ON daily_usage_summary TO pg_monitor;"
+                             "CREATE VIEW mine AS SELECT * FROM daily_usage_summary");
+    assert_true(test_run("conversation migrate") != 0);
+    assert_contains(test_errors, "these stand on it: mine; ");
+    test_store_execute(kind, "DROP VIEW mine");
+    assert_int_equal(test_run("conversation migrate"), 0);
+    assert_string_equal(test_store_value(kind, "SELECT relkind FROM pg_class WHERE oid ="
+                                               " 'daily_usage_summary'::regclass"),
+                        "v");
+    assert_string_equal(
+        test_store_value(kind, "SELECT count(*) FROM pg_class v, aclexplode(v.relacl) a WHERE"
+                               " v.oid = 'daily_usage_summary'::regclass AND a.grantee = 0"
+                               " AND a.privilege_type = 'SELECT'"),
+        "1");
+    assert_string_equal(
+        test_store_value(kind, "SELECT has_column_privilege('pg_monitor', 'daily_usage_summary',"
+                               " 'date', 'SELECT')"),
+        "t");
+}
+
 int main(void)
 {
     static const char *const kinds[] = {"sqlite", "postgresql"};
@@ -292,6 +322,7 @@ int main(void)
         TEST(what_nobody_knows_is_no_zero),
         TEST(an_older_ledger_is_summed_by_the_migration),
         TEST(older_sums_are_taken_over),
+        TEST(who_may_read_the_view_may_do_so_afterwards),
 #undef TEST
     };
     int failed = 0;
