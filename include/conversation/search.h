@@ -36,7 +36,8 @@ typedef struct conv_search_hit {
  * Borrowed for the call. */
 typedef struct conv_search_params {
     size_t size;
-    conv_bytes query;       /* words that must all be in the message, in any order, capital or small
+    conv_bytes
+        query;              /* words that must all be in the message, in any order, capital or small
                                (beyond ASCII as far as the database's locale knows); "words in
                                quotes" must stand together; word* also finds longer ones, in quotes
                                only as the last. PostgreSQL remembers where a word stands up to
@@ -44,7 +45,10 @@ typedef struct conv_search_params {
                                that "words in quotes" may not be found there, or be found though
                                they stand apart; single words are, but for those of more than
                                2,046 bytes, which it finds nowhere. Nothing else has a meaning of
-                               its own: what is neither letter nor digit only separates words */
+                               its own: what is neither letter nor digit only separates words, and nothing else
+                               does: where a script writes no spaces (Chinese, Japanese, Thai), a
+                               run up to the next space or sign is one word, found whole or by
+                               its beginning (word*) */
     const char *session_id; /* only in this session; any string */
     const char *user_id;    /* only in sessions of this user; any string */
     conv_archived archived;
