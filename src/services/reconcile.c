@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/time.h"
 #include "repositories/usage.h"
+#include "saving/retry.h"
 #include "services/question.h"
 
 #define ACTION_REFRESH   "refresh usage"
@@ -52,8 +53,15 @@ conv_status conv__usage_refresh(conv__store *store, int64_t timeout_ms,
     int64_t deadline_ns = deadline_of(params->timeout_ms, timeout_ms);
     conv_status status = CONV_OK;
     while (status == CONV_OK && work.done.more) {
+        int64_t began_ns = conv__monotonic_ns();
         status = conv__ask(store, CONV__ASK_WRITE, deadline_ns, refresh, NULL, &work, error);
-        if (status == CONV_OK) work.done = work.next;
+        if (status != CONV_OK) break;
+        work.done = work.next;
+        /* Half of the time is others': a program that is not this library looks for the lock only
+         * now and then. When the time is up, the next step says so. */
+        if (work.done.more)
+            (void)conv__retry_sleep((conv__monotonic_ns() - began_ns) / 1000000 + 1, deadline_ns,
+                                    &store->latest);
     }
     if (status == CONV_OK && hours != NULL) *hours = work.done.changed;
     return status;
