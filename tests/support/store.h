@@ -2,8 +2,8 @@
 #ifndef TESTS_SUPPORT_STORE_H
 #define TESTS_SUPPORT_STORE_H
 
-#include <stdbool.h>
 #include "conversation/status.h"
+#include <stdbool.h>
 
 /* Makes an empty database and gives its connection string; static, one at a time for each kind.
  * `kind` "sqlite": a file in a new temporary folder. "postgresql": a database of its own on the
