@@ -89,8 +89,8 @@ void image_write(const image *all, const char *path)
         if (all->files[i].gone) continue;
         snprintf(name, sizeof name, "%s%s", path, all->files[i].name);
         FILE *file = fopen(name, "wb");
-        if (file == NULL ||
-            fwrite(all->files[i].bytes, 1, all->files[i].size, file) != all->files[i].size)
+        size_t size = all->files[i].size;
+        if (file == NULL || (size > 0 && fwrite(all->files[i].bytes, 1, size, file) != size))
             die(name);
         fclose(file);
     }

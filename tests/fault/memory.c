@@ -244,7 +244,10 @@ static void judge(const memory_tried *self, checker_findings *all)
         all->calls++;
         all->acknowledged += self->facts->done != 0;
     }
-    if (!has_acted(self)) return;
+    if (!has_acted(self)) {
+        all->calls += by_lines; /* of what is there as before */
+        return;
+    }
     if (scenario->migrates && self->store->file != NULL) judge_state(self, self->before, all);
     if (scenario->judge != NULL && scenario->as_left) scenario->judge(&healthy, all);
     if (needs_healing(self) && !heal(&healthy, all)) return;

@@ -62,8 +62,9 @@ static conv_status hear(void *context, const conv_event *event)
         conv_event more = conv__event_make(CONV_EVENT_SESSION_UPDATED);
         conv__bus_emit(bus, &more);
     }
-    atomic_fetch_add(&self->seen, 1);
-    return self->answer;
+    conv_status answer = self->answer;
+    atomic_fetch_add(&self->seen, 1); /* a test that waited for it may be over now */
+    return answer;
 }
 
 static void released(void *context)
