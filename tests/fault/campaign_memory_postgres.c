@@ -69,7 +69,7 @@ static void run_migrations(campaign *run, memory_store *store)
 
 int main(int argc, char **argv)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
+    campaign run = campaign_begin(argc, argv, (long[]){401, 7, 1});
     char base[MEMORY_PATH_SIZE];
     memory_install();
     memory_store_name(&run, base);

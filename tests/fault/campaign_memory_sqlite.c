@@ -7,7 +7,7 @@
 
 int main(int argc, char **argv)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
+    campaign run = campaign_begin(argc, argv, (long[]){401, 7, 1});
     char base[MEMORY_PATH_SIZE];
     char file[MEMORY_PATH_SIZE + 16];
     char url[MEMORY_PATH_SIZE + 32];

@@ -331,7 +331,9 @@ void memory_report(const memory_tried *self)
 {
     for (int always = 0; always < 2; always++) {
         char name[128];
-        snprintf(name, sizeof name, "allocation fails %s, %s, %s",
+        char each[32] = "";
+        if (self->run->trials > 1) snprintf(each, sizeof each, "each %ldth ", self->run->trials);
+        snprintf(name, sizeof name, "%sallocation fails %s, %s, %s", each,
                  always == 1 ? "for ever" : "once", self->store->name, self->scenario->name);
         campaign_report(self->run, name, self->trials[always], &self->findings[always]);
     }
