@@ -132,18 +132,25 @@ static void settle_many(conv__saving *saving, conv__save *const *saves, size_t c
 {
     conv__save *waiting[CONV__SAVE_MANY];
     const conv_error *causes[CONV__SAVE_MANY];
+    bool unknown[CONV__SAVE_MANY];
     size_t waits = 0;
-    for (size_t i = 0; i < count; i++)
-        if (hear(saving, saves[i]))
-            waiting[waits++] = saves[i];
-        else
+    for (size_t i = 0; i < count; i++) {
+        if (!hear(saving, saves[i])) {
             (void)settle(saving, saves[i], false);
+            continue;
+        }
+        unknown[waits] = saves[i]->error.outcome_unknown;
+        waiting[waits++] = saves[i];
+    }
     conv_error *copies = conv__allocate(waits * sizeof *copies);
     for (size_t i = 0; i < waits; i++) {
         if (copies != NULL) copies[i] = waiting[i]->error;
         causes[i] = copies != NULL ? &copies[i] : NULL;
     }
     conv__saving_keep_many(saving, waiting, causes, waits);
+    /* What may be in the store is not refused, also where memory was out to remember why. */
+    for (size_t i = 0; copies == NULL && i < waits; i++)
+        if (waiting[i]->status != CONV_OK && unknown[i]) waiting[i]->error.outcome_unknown = true;
     conv__release(copies);
 }
 
