@@ -48,6 +48,17 @@ char *conv__copy_text(const char *text)
     return copy;
 }
 
+char *conv__join_text(const char *text, const char *ending)
+{
+    size_t size = strlen(text);
+    size_t more = strlen(ending) + 1;
+    char *joined = allocate_raw(size + more);
+    if (joined == NULL) return NULL;
+    memcpy(joined, text, size);
+    memcpy(joined + size, ending, more);
+    return joined;
+}
+
 /* The first chunk of the list is the one that still has room; bigger blocks get one of their own
  * behind it, so that they do not end it early. */
 struct conv__arena_chunk {

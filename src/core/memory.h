@@ -22,6 +22,7 @@ void *conv__allocate(size_t size); /* zeroed; NULL when out of memory */
 void *conv__resize(void *block, size_t size);
 void conv__release(void *block);
 char *conv__copy_text(const char *text); /* NULL stays NULL, which is then no failure */
+char *conv__join_text(const char *text, const char *ending);
 
 /* Zero is an empty arena. Blocks are aligned for any type, never move, and live until reset. */
 typedef struct conv__arena {

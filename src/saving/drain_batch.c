@@ -235,21 +235,15 @@ static bool read_usage(conv__saving *saving, usage_drain *batch)
  * their user was erased. */
 static bool hide_erased(conv__saving *saving, usage_drain *batch, int64_t deadline_ns)
 {
-    conv__accepted items[CONV__DRAIN_BATCH];
-    bool erased[CONV__DRAIN_BATCH];
+    int64_t accepted_us[CONV__DRAIN_BATCH];
     conv_error error = CONV_ERROR_INIT;
     for (size_t i = 0; i < batch->count; i++)
-        items[i] = conv__accepted_usage(&batch->rows[i], batch->list.entries[i].created_us);
-    if (conv__saving_find_deleted(saving, items, batch->count, true,
-                                  transaction_deadline(saving, deadline_ns), erased,
-                                  &error) != CONV_OK) {
-        conv__saving_store_away(saving, &error);
-        return false;
-    }
-    for (size_t i = 0; i < batch->count; i++) {
-        if (erased[i]) conv__usage_row_hide(&batch->rows[i], conv_uuid_v4());
-    }
-    return true;
+        accepted_us[i] = batch->list.entries[i].created_us;
+    if (conv__saving_hide_erased(saving, batch->rows, accepted_us, batch->count,
+                                 transaction_deadline(saving, deadline_ns), &error) == CONV_OK)
+        return true;
+    conv__saving_store_away(saving, &error);
+    return false;
 }
 
 /* They have no order among them, so what waits keeps nobody. */

@@ -253,15 +253,17 @@ conv_status conv__saving_find_deleted(conv__saving *saving, const conv__accepted
     return status;
 }
 
-conv_status conv__saving_hide_erased(conv__saving *saving, conv__usage_row *rows, size_t count,
-                                     int64_t deadline_ns, conv_error *error)
+conv_status conv__saving_hide_erased(conv__saving *saving, conv__usage_row *rows,
+                                     const int64_t *accepted_us, size_t count, int64_t deadline_ns,
+                                     conv_error *error)
 {
     conv__accepted *items = conv__allocate(count * sizeof *items);
     bool *erased = conv__allocate(count * sizeof *erased);
     conv_status status =
         items != NULL && erased != NULL ? CONV_OK : conv__fail_memory(error, ACTION);
     for (size_t i = 0; status == CONV_OK && i < count; i++)
-        items[i] = conv__accepted_usage(&rows[i], rows[i].usage.created_us);
+        items[i] = conv__accepted_usage(&rows[i], accepted_us != NULL ? accepted_us[i]
+                                                                      : rows[i].usage.created_us);
     if (status == CONV_OK)
         status = conv__saving_find_deleted(saving, items, count, true, deadline_ns, erased, error);
     for (size_t i = 0; status == CONV_OK && i < count; i++)

@@ -134,11 +134,12 @@ typedef struct conv__forgotten {
     int64_t hidden;  /* usage records of the user, waiting or dead */
 } conv__forgotten;
 
-/* Takes out of usage records which user they were of, if that one was erased since the record's
- * time. What the store answers: as conv__saving_save. */
+/* Takes out of usage records which user they were of, if that one was erased since they were
+ * accepted; `accepted_us` NULL: at their own times. What the store answers: as conv__saving_save.
+ */
 CONV_WARN_UNUSED conv_status conv__saving_hide_erased(conv__saving *saving, conv__usage_row *rows,
-                                                      size_t count, int64_t deadline_ns,
-                                                      conv_error *error);
+                                                      const int64_t *accepted_us, size_t count,
+                                                      int64_t deadline_ns, conv_error *error);
 
 /* Takes it out of the journal. Usage records stay, also those of exchanges that wait; the user's
  * get the pseudonym. The drain is held. */

@@ -144,7 +144,7 @@ static void offer(const flush *self, flush_batch *batch)
     conv_error away = CONV_ERROR_INIT;
     conv__saving *saving = self->params->saving;
     if (!conv__saving_is_away(saving, ACTION, &away) &&
-        (!self->half->tried || conv__saving_hide_erased(saving, batch->rows, batch->count,
+        (!self->half->tried || conv__saving_hide_erased(saving, batch->rows, NULL, batch->count,
                                                         self->deadline_ns, &away) == CONV_OK)) {
         conv__usage_batch_save(conv__saving_store(saving), batch->saves, batch->count,
                                self->half->tried, self->deadline_ns);

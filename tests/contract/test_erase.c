@@ -7,6 +7,7 @@
 
 #include "conversation/conversation.h"
 #include "support/contract_client.h"
+#include "support/folder.h"
 #include "support/store.h"
 
 #define TAKE_AWAY  "ALTER TABLE chat_exchanges RENAME TO away"
@@ -305,16 +306,7 @@ static bool file_has(const char *suffix, const char *bytes)
 {
     char path[160];
     snprintf(path, sizeof path, "%s%s", contract_client_url() + strlen("sqlite:"), suffix);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) return false;
-    char *all = malloc(4 << 20);
-    assert_non_null(all);
-    size_t size = fread(all, 1, 4 << 20, file);
-    assert_true(feof(file));
-    fclose(file);
-    bool found = memmem(all, size, bytes, strlen(bytes)) != NULL;
-    free(all);
-    return found;
+    return file_holds(path, bytes);
 }
 
 static bool store_has(const char *bytes)

@@ -7,6 +7,7 @@
 
 #include "conversation/conversation.h"
 #include "support/contract_client.h"
+#include "support/folder.h"
 #include "support/store.h"
 
 #define TAKE_AWAY  "ALTER TABLE usage_logs RENAME TO away"
@@ -61,20 +62,6 @@ static void track(conv_client *client, const char *operation, const char *sessio
     assert_ok(conv_track_usage(client, &usage, &error), error);
 }
 
-static bool has(const char *path, const char *bytes)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) return false;
-    char *all = malloc(4 << 20);
-    assert_non_null(all);
-    size_t size = fread(all, 1, 4 << 20, file);
-    assert_true(feof(file));
-    fclose(file);
-    bool found = memmem(all, size, bytes, strlen(bytes)) != NULL;
-    free(all);
-    return found;
-}
-
 static bool journal_has(const char *bytes)
 {
     static const char *const ends[] = {"", "-wal", "-usage-1", "-usage-2"};
@@ -82,7 +69,7 @@ static bool journal_has(const char *bytes)
     bool found = false;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         snprintf(path, sizeof path, "%s%s", journal, ends[i]);
-        found = found || has(path, bytes);
+        found = found || file_holds(path, bytes);
     }
     return found;
 }

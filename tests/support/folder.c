@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool file_holds(const char *path, const char *text)
+bool file_holds(const char *path, const char *text)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL) return false;
@@ -33,4 +33,15 @@ bool folder_holds(const char *path, const char *text)
     }
     if (directory != NULL) closedir(directory);
     return found;
+}
+
+int folder_count(const char *path, const char *part)
+{
+    DIR *directory = opendir(path);
+    int count = 0;
+    if (directory == NULL) return -1;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        count += entry->d_name[0] != '.' && strstr(entry->d_name, part) != NULL;
+    closedir(directory);
+    return count;
 }

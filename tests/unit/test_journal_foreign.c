@@ -1,7 +1,6 @@
 /* Files that were named by mistake: they keep their name, their bytes and their folder. */
 #include "support/test.h"
 
-#include <dirent.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "core/time.h"
 #include "repositories/sqlite/journal.h"
 #include "repositories/sqlite/store.h"
+#include "support/folder.h"
 #include "support/saving_fixture.h"
 
 enum { MOST = 1 << 20 };
@@ -33,17 +33,6 @@ static void write_file(const char *path, const char *content, size_t size)
     fclose(file);
 }
 
-static int files_of(const char *folder)
-{
-    int count = 0;
-    DIR *open = opendir(folder);
-    assert_non_null(open);
-    for (struct dirent *one = readdir(open); one != NULL; one = readdir(open))
-        count += one->d_name[0] != '.';
-    closedir(open);
-    return count;
-}
-
 /* What lies at the fixture's path is refused by both ways of opening it, and is as it was. */
 static void assert_refused(saving_fixture *test, conv_status wanted)
 {
@@ -54,7 +43,7 @@ static void assert_refused(saving_fixture *test, conv_status wanted)
     conv_journal *handle = NULL;
     conv_error error;
     size_t size = read_file(test->path, before);
-    int files = files_of(test->folder);
+    int files = folder_count(test->folder, "");
     assert_status(conv__sqlite_journal_open(test->path, false, &set_aside, &journal, &error),
                   wanted, error);
     assert_null(set_aside);
@@ -63,7 +52,7 @@ static void assert_refused(saving_fixture *test, conv_status wanted)
     assert_status(conv_journal_open(test->path, &handle, &error), wanted, error);
     assert_int_equal(read_file(test->path, after), size);
     assert_memory_equal(before, after, size);
-    assert_int_equal(files_of(test->folder), files);
+    assert_int_equal(folder_count(test->folder, ""), files);
 }
 
 static void run_command(saving_fixture *test, const char *format)

@@ -1,7 +1,6 @@
 /* What is set aside of a damaged journal is what was found, byte for byte: it is the evidence. */
 #include "support/test.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "core/memory.h"
 #include "core/time.h"
 #include "repositories/sqlite/journal.h"
+#include "support/folder.h"
 #include "support/saving_fixture.h"
 
 enum { MOST = 4 << 20, ENTRIES = 40, PAGE = 4096 };
@@ -74,17 +74,6 @@ static void damage(saving_fixture *test, const char *ending, long at, size_t siz
     fclose(file);
 }
 
-static int copies_of(const char *folder)
-{
-    int count = 0;
-    DIR *open = opendir(folder);
-    assert_non_null(open);
-    for (struct dirent *one = readdir(open); one != NULL; one = readdir(open))
-        count += strstr(one->d_name, ".copy") != NULL;
-    closedir(open);
-    return count;
-}
-
 /* Opens the damaged journal; what is set aside is what `file` and `log` hold. */
 static int64_t rescue(saving_fixture *test, content file, content log)
 {
@@ -99,7 +88,7 @@ static int64_t rescue(saving_fixture *test, content file, content log)
     journal->functions->close(journal);
     assert_same(file, set_aside, "");
     assert_same(log, set_aside, "-wal");
-    assert_int_equal(copies_of(test->folder), 0);
+    assert_int_equal(folder_count(test->folder, ".copy"), 0);
     conv__release(set_aside);
     free(file.bytes);
     free(log.bytes);
@@ -186,7 +175,7 @@ static void without_room_for_a_copy_nothing_is_lost(void **state)
     assert_status(status, CONV_UNAVAILABLE, error);
     assert_non_null(strstr(error.message, damaged));
     assert_same(file, damaged, "");
-    assert_int_equal(copies_of(test->folder), 0);
+    assert_int_equal(folder_count(test->folder, ".copy"), 0);
     assert_int_equal(rescue(test, file, log), MANY);
 }
 

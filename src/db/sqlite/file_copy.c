@@ -8,22 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/buffer.h"
 #include "core/error.h"
 #include "core/memory.h"
 
 #define ACTION "rescue journal"
 
 enum { BLOCK = 4096 };
-
-static char *join(const char *path, const char *ending)
-{
-    conv__buffer name = {0};
-    conv__buffer_format(&name, "%s%s", path, ending);
-    char *joined = name.failed ? NULL : conv__copy_text(name.data);
-    conv__buffer_free(&name);
-    return joined;
-}
 
 static bool write_block(int descriptor, const char *bytes, size_t size, off_t offset)
 {
@@ -81,8 +71,8 @@ static conv_status copy_one(const char *from, const char *to, bool may_be_missin
 
 conv_status conv__sqlite_copy_file(const char *from, const char *to, conv_error *error)
 {
-    char *from_log = join(from, "-wal");
-    char *to_log = join(to, "-wal");
+    char *from_log = conv__join_text(from, "-wal");
+    char *to_log = conv__join_text(to, "-wal");
     conv_status status = CONV_OK;
     conv__sqlite_remove_copy(to);
     if (from_log == NULL || to_log == NULL)
@@ -100,7 +90,7 @@ void conv__sqlite_remove_copy(const char *path)
 {
     static const char *const endings[] = {"", "-wal", "-shm", "-journal", "-lock"};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        char *name = join(path, endings[i]);
+        char *name = conv__join_text(path, endings[i]);
         if (name != NULL) unlink(name);
         conv__release(name);
     }

@@ -24,8 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/buffer.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/time.h"
 
 #define ACTION "lock store"
@@ -51,21 +51,17 @@ conv_status conv__file_lock_open(const char *file, conv__file_lock *lock, conv_e
 {
     struct stat status;
     mode_t mode = stat(file, &status) == 0 ? status.st_mode & 0666 : 0600;
-    conv__buffer path = {0};
-    conv__buffer_format(&path, "%s-lock", file);
-    if (path.failed) {
-        conv__buffer_free(&path);
-        return conv__fail_memory(error, ACTION);
-    }
-    lock->descriptor = open_lock(path.data, mode);
+    char *path = conv__join_text(file, "-lock");
+    if (path == NULL) return conv__fail_memory(error, ACTION);
+    lock->descriptor = open_lock(path, mode);
     int code = errno;
     conv_status result = CONV_OK;
     if (lock->descriptor < 0)
-        result = conv__fail(
-            error,
-            code == EACCES || code == EPERM || code == EROFS ? CONV_PERMISSION : CONV_UNAVAILABLE,
-            ACTION, "can't open %s for writing: %s", path.data, strerrordesc_np(code));
-    conv__buffer_free(&path);
+        result = conv__fail(error,
+                            code == EACCES || code == EPERM || code == EROFS ? CONV_PERMISSION
+                                                                             : CONV_UNAVAILABLE,
+                            ACTION, "can't open %s for writing: %s", path, strerrordesc_np(code));
+    conv__release(path);
     return result;
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/buffer.h"
 #include "core/error.h"
 #include "core/memory.h"
 
@@ -91,11 +90,10 @@ static bool read_frame(log_file *self, long index)
 /* False where there is nothing that could be a log with a transaction. */
 static bool open_log(const char *path, int flags, log_file *self)
 {
-    conv__buffer name = {0};
+    char *name = conv__join_text(path, "-wal");
     *self = (log_file){.descriptor = -1};
-    conv__buffer_format(&name, "%s-wal", path);
-    if (!name.failed) self->descriptor = open(name.data, flags | O_CLOEXEC);
-    conv__buffer_free(&name);
+    if (name != NULL) self->descriptor = open(name, flags | O_CLOEXEC);
+    conv__release(name);
     if (self->descriptor < 0 || pread(self->descriptor, self->header, HEADER, 0) != HEADER)
         return false;
     uint32_t magic = read_big(self->header);

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/buffer.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/time.h"
 #include "repositories/sqlite/columns.h"
 #include "repositories/sqlite/journal_internal.h"
@@ -371,11 +371,10 @@ conv_status conv__sqlite_journal_greatest(conv__journal *journal, bool counter, 
 
 static int64_t size_of(const char *path, const char *suffix)
 {
-    conv__buffer name = {0};
     struct stat status;
-    conv__buffer_format(&name, "%s%s", path, suffix);
-    int64_t size = !name.failed && stat(name.data, &status) == 0 ? (int64_t)status.st_size : 0;
-    conv__buffer_free(&name);
+    char *name = conv__join_text(path, suffix);
+    int64_t size = name != NULL && stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
+    conv__release(name);
     return size;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/time.h"
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/file_lock.h"
@@ -20,15 +21,6 @@
 
 enum { LOCK_TIMEOUT_MS = 5000, SKIPPED_AT_MOST = 1000000 };
 
-static char *join(const char *path, const char *ending)
-{
-    conv__buffer name = {0};
-    conv__buffer_format(&name, "%s%s", path, ending);
-    char *joined = name.failed ? NULL : conv__copy_text(name.data);
-    conv__buffer_free(&name);
-    return joined;
-}
-
 static bool exists(const char *path)
 {
     struct stat status;
@@ -37,7 +29,7 @@ static bool exists(const char *path)
 
 bool conv__sqlite_journal_needs_rescue(const char *path)
 {
-    char *damaged = join(path, ".damaged");
+    char *damaged = conv__join_text(path, ".damaged");
     bool found = damaged != NULL && exists(damaged);
     conv__release(damaged);
     return found;
@@ -45,8 +37,8 @@ bool conv__sqlite_journal_needs_rescue(const char *path)
 
 static conv_status move(const char *from, const char *to, const char *ending, conv_error *error)
 {
-    char *source = join(from, ending);
-    char *target = join(to, ending);
+    char *source = conv__join_text(from, ending);
+    char *target = conv__join_text(to, ending);
     conv_status status = CONV_OK;
     if (source == NULL || target == NULL)
         status = conv__fail_memory(error, ACTION);
@@ -136,7 +128,7 @@ static conv_status read_copy(const char *copy, conv__journal *journal, conv_erro
 /* Mending changes a file, and SQLite one that it closes: what was found is read from a copy. */
 static conv_status salvage(const char *damaged, conv__journal *journal, conv_error *error)
 {
-    char *copy = join(damaged, ".copy");
+    char *copy = conv__join_text(damaged, ".copy");
     if (copy == NULL) return conv__fail_memory(error, ACTION);
     conv_status status = conv__sqlite_copy_file(damaged, copy, error);
     if (status == CONV_OK) status = read_copy(copy, journal, error);
@@ -198,8 +190,8 @@ conv_status conv__sqlite_journal_rescue(const char *path, bool unsynced, conv__j
                                         char **set_aside, conv_error *error)
 {
     conv__file_lock lock = {.descriptor = -1};
-    char *damaged = join(path, ".damaged");
-    char *rescue_name = join(path, ".rescue");
+    char *damaged = conv__join_text(path, ".damaged");
+    char *rescue_name = conv__join_text(path, ".rescue");
     *journal = NULL;
     conv_status status = damaged == NULL || rescue_name == NULL
                              ? conv__fail_memory(error, ACTION)

@@ -30,12 +30,11 @@ enum { CHANGES_AT_ONCE = 4000 };
     "SELECT substr(hour, 1, 10) AS date, service, operation, records, unreported, unpriced,"       \
     " total_tokens, cost_usd FROM usage_hourly_changes WHERE rowid <= ?1"
 /* Times of the day ?1, or behind it: 'T' comes before '~', and so does the end of a date. */
-#define OF_DAY(column)    column " > ?1 AND " column " < ?1 || '~'"
-#define AFTER_DAY(column) column " > ?1 || '~'"
-/* Of `relation` the rows that something is added to. */
-#define OF_CHANGED(relation, key)                                                                  \
-    " UNION ALL SELECT r.* FROM (SELECT DISTINCT " key " FROM changes) c CROSS JOIN " relation     \
-    " r USING (" key ")"
+#define OF_DAY(column) column " > ?1 AND " column " < ?1 || '~'"
+/* The changes, and of `relation` the rows that they are added to; by key. */
+#define CHANGES_AND(relation, key)                                                                 \
+    " FROM (SELECT * FROM changes UNION ALL SELECT r.* FROM (SELECT DISTINCT " key                 \
+    " FROM changes) c CROSS JOIN " relation " r USING (" key ")) GROUP BY 1, 2, 3"
 
 const conv__sqlite_statement conv__sqlite_refresh_statements[] = {
     /* The last of the oldest changes, and of all. */
@@ -46,28 +45,20 @@ const conv__sqlite_statement conv__sqlite_refresh_statements[] = {
                       " SELECT hour, service, operation, sum(records), sum(failed),"
                       " sum(unreported), sum(unpriced), sum(input_tokens), sum(output_tokens),"
                       " sum(total_tokens), sum(cache_read_tokens), sum(cache_write_tokens),"
-                      " sum(reasoning_tokens), decimal_sum(cost_usd) FROM (SELECT * FROM"
-                      " changes" OF_CHANGED("usage_hourly",
-                                            "hour, service, operation") ")"
-                                                                        " GROUP BY 1, 2, 3"},
+                      " sum(reasoning_tokens), decimal_sum(cost_usd)" CHANGES_AND(
+                          "usage_hourly", "hour, service, operation")},
     [ADD_TO_DAYS] = {"WITH changes AS (" CHANGES_OF_DAYS ") INSERT OR REPLACE INTO usage_daily"
                      " SELECT date, service, operation, sum(records), sum(unreported),"
-                     " sum(unpriced), sum(total_tokens), decimal_sum(cost_usd) FROM (SELECT *"
-                     " FROM changes" OF_CHANGED("usage_daily",
-                                                "date, service, operation") ")"
-                                                                            " GROUP BY 1, 2, 3"},
+                     " sum(unpriced), sum(total_tokens), decimal_sum(cost_usd)" CHANGES_AND(
+                         "usage_daily", "date, service, operation")},
     [CLEAR] = {"DELETE FROM usage_hourly_changes WHERE rowid <= ?1"},
     /* The next day of which anything is said anywhere. */
-    [SELECT_DAY] =
-        {"SELECT min(day) FROM ("
-         "SELECT substr(min(created_at), 1, 10) AS day FROM usage_logs"
-         " WHERE " AFTER_DAY(
-             "created_at") " UNION ALL"
-                           " SELECT substr(min(hour), 1, 10) FROM usage_hourly"
-                           " WHERE " AFTER_DAY(
-                               "hour") " UNION ALL"
-                                       " SELECT min(date) FROM usage_daily WHERE " AFTER_DAY(
-                                           "date") ") AS ways"},
+    [SELECT_DAY] = {"SELECT min(day) FROM ("
+                    "SELECT substr(min(created_at), 1, 10) AS day FROM usage_logs"
+                    " WHERE created_at > ?1 || '~'"
+                    " UNION ALL SELECT substr(min(hour), 1, 10) FROM usage_hourly"
+                    " WHERE hour > ?1 || '~'"
+                    " UNION ALL SELECT min(date) FROM usage_daily WHERE date > ?1 || '~') AS ways"},
     [EMPTY_DAY] = {"DELETE FROM usage_daily WHERE date = ?1"},
     [EMPTY_HOURS] = {"DELETE FROM usage_hourly WHERE " OF_DAY("hour")},
     [FORGET] = {"DELETE FROM usage_hourly_changes WHERE " OF_DAY("hour")},
