@@ -132,8 +132,7 @@ static void print_places(const cutting *self)
                    self->whole[what].bytes[i] + 1, self->run.trials);
 }
 
-/* Each has a server, a proxy and a process of its own: most of the time a cut save waits before it
- * tries again. */
+/* Each has a server and a proxy of its own. */
 typedef struct part {
     const char *about;
     bool cold;
@@ -144,8 +143,6 @@ static const part parts[] = {{"", false, false},
                              {", connecting", true, false},
                              {", journal", false, true},
                              {", connecting, journal", true, true}};
-
-enum { PARTS = sizeof parts / sizeof parts[0] };
 
 static void run(cutting *self, const server *store, const part *what)
 {
@@ -179,12 +176,12 @@ static void run(cutting *self, const server *store, const part *what)
     if (self->missed > 0) self->run.violations++;
 }
 
-static int run_part(int argc, char **argv, const part *what)
+static int run_part(int argc, char **argv, int number)
 {
     cutting self = {.run = campaign_begin(argc, argv, (long[]){301, 16, 1}), .turns = FIRST_TURN};
     server *store = server_start();
     self.between = proxy_start(server_folder(store));
-    run(&self, store, what);
+    run(&self, store, &parts[number]);
     conv_provider_free(fault_provider());
     proxy_stop(self.between);
     server_remove(store);
@@ -193,13 +190,5 @@ static int run_part(int argc, char **argv, const part *what)
 
 int main(int argc, char **argv)
 {
-    int failed = 0;
-    for (int i = 0; i < PARTS; i++) {
-        pid_t child = fork();
-        if (child == 0) return run_part(argc, argv, &parts[i]);
-        if (child < 0) failed++;
-    }
-    for (int status = 0; wait(&status) > 0;)
-        if (status != 0) failed++;
-    return failed == 0 ? 0 : 1;
+    return campaign_run_parts(argc, argv, sizeof parts / sizeof parts[0], run_part);
 }

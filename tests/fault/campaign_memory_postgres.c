@@ -1,5 +1,5 @@
-/* Every allocation fails, those of libpq among them, in scenarios on a store that is PostgreSQL.
- * `--trials N`: each N-th allocation. */
+/* Every allocation fails, those of libpq among them, in scenarios on a store that is PostgreSQL; in
+ * the short tier one of each call stack. `--trials N`: each N-th of them. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -52,13 +52,14 @@ static void run_migrations(campaign *run, memory_store *store)
     memory_store fresh = {
         .name = store->name, .url = url, .base = store->base, .schema = "fresh", .state = state};
     memory_tried tried = {.run = run, .store = &fresh, .scenario = &new_store};
+    memory_store_clear(store);
     memory_store_execute(store, NOTES);
     for (; conv__migrations_postgres[fresh.migrations].version != 0; fresh.migrations++) {
         memory_store_clear(&fresh);
         memory_store_keep(&fresh, run);
         memory_begin(&tried);
         if (conv__migrations_postgres[fresh.migrations + 1].version == 0)
-            memory_try(&tried, 1, 0, 1);
+            memory_try(&tried, 1, 0);
         else
             memory_try_step(&tried);
         memory_store_forget(&fresh);
@@ -67,9 +68,11 @@ static void run_migrations(campaign *run, memory_store *store)
     memory_report(&tried);
 }
 
-int main(int argc, char **argv)
+enum { SCENARIOS, WAITING, MIGRATIONS, PARTS };
+
+static int run_part(int argc, char **argv, int part)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){401, 7, 1});
+    campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
     char base[MEMORY_PATH_SIZE];
     memory_install();
     memory_store_name(&run, base);
@@ -78,11 +81,18 @@ int main(int argc, char **argv)
     /* What libpq and the system's libraries make once stays. */
     caller_close(
         caller_open(&(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
-    memory_run(&run, &store, memory_scenarios, memory_scenario_count);
-    run_migrations(&run, &store);
+    if (part == SCENARIOS) memory_run(&run, &store, memory_scenarios, memory_scenario_count);
+    if (part == WAITING)
+        memory_run(&run, &store, memory_waiting_scenarios, memory_waiting_scenario_count);
+    if (part == MIGRATIONS) run_migrations(&run, &store);
     memory_store_disconnect(&store);
     server_remove(disposable);
     rmdir(base);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
+}
+
+int main(int argc, char **argv)
+{
+    return campaign_run_parts(argc, argv, PARTS, run_part);
 }

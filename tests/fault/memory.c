@@ -27,7 +27,7 @@ void memory_expect(memory_trial *self, conv_status status, conv_status wanted)
 {
     if (status == wanted) return;
     self->refused++;
-    if (status != CONV_OK && is_allowed(status)) return;
+    if (is_allowed(status)) return;
     fprintf(stderr, "violation: %s is no answer to a failed allocation\n",
             conv_status_name(status));
     self->wrong++;
@@ -84,6 +84,7 @@ static memory_trial begin(const memory_tried *tried, bool healthy)
     memory_trial self = {.store = tried->store,
                          .run = tried->run,
                          .facts = tried->facts,
+                         .stacks = tried->choice.stacks,
                          .params = CONV_CLIENT_PARAMS_INIT,
                          .timeout_ms = healthy ? MEMORY_HEALTHY_MS : MEMORY_TIMEOUT_MS};
     /* To be locked out takes as long as the client has patience; an error comes at once. */
@@ -122,6 +123,7 @@ static int bear(memory_trial *self, const memory_scenario *scenario, size_t firs
     }
     /* Without memory for ever nothing that waits can be saved any more, so nothing waits for it. */
     int64_t closing_ms = always ? 0 : self->timeout_ms;
+    if (first == 0) failing_memory_note_callers(self->stacks, MEMORY_CHOICE_SIZE);
     failing_memory_go_on(first, always);
     if (scenario->way == MEMORY_OPENING) open_client(self);
     use_client(self, scenario, closing_ms);
@@ -184,7 +186,7 @@ static int run_process(const memory_tried *self, size_t first, bool always)
     return status;
 }
 
-static checker_findings check_lines(const campaign *run, const memory_store *store)
+static checker_findings check_lines(const campaign *run, const memory_store *store, long dead)
 {
     if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
     const char *journals[] = {run->journal};
@@ -192,7 +194,8 @@ static checker_findings check_lines(const campaign *run, const memory_store *sto
                              .link = store->link,
                              .journals = journals,
                              .journal_count = 1,
-                             .drained = true};
+                             .drained = true,
+                             .dead = dead};
     return checker_run(&params);
 }
 
@@ -255,7 +258,7 @@ static void judge(const memory_tried *self, checker_findings *all)
         judge_state(self, scenario->migrates ? self->after : self->before, all);
     if (scenario->judge != NULL && !scenario->as_left) scenario->judge(&healthy, all);
     if (!by_lines || access(self->run->lines, F_OK) != 0) return;
-    checker_findings findings = check_lines(self->run, self->store);
+    checker_findings findings = check_lines(self->run, self->store, self->facts->dead);
     checker_add(all, &findings);
 }
 
@@ -285,6 +288,7 @@ size_t memory_begin(memory_tried *self)
 {
     const char *state = self->scenario->state;
     if (self->facts == NULL) self->facts = share_facts();
+    if (self->run->tier == CAMPAIGN_SHORT) memory_choice_begin(&self->choice);
     memory_store_restore(self->store);
     if (state != NULL) self->before = memory_store_number(self->store, state);
     int status = run_process(self, 0, false);
@@ -297,46 +301,60 @@ size_t memory_begin(memory_tried *self)
                 self->store->name, self->scenario->name, status);
         self->findings[0].wrong++;
     }
+    if (self->choice.stacks != NULL) memory_choice_make(&self->choice, asked);
     return asked;
 }
 
-static void try_way(memory_tried *self, bool always, size_t first, size_t last, size_t stride)
+/* The next one to fail. */
+static size_t go_on(const memory_tried *self, size_t number)
 {
-    stride *= (size_t)self->run->trials;
-    for (size_t i = first; last == 0 || i <= last; i += stride) {
-        if (!try_one(self, i, always)) break;
+    number += (size_t)self->run->trials;
+    while (!memory_choice_has(&self->choice, number))
+        number++;
+    return number;
+}
+
+static void try_way(memory_tried *self, bool always, size_t first, size_t last)
+{
+    size_t number = first;
+    if (!memory_choice_has(&self->choice, first)) number = go_on(self, first);
+    for (; last == 0 || number <= last; number = go_on(self, number)) {
+        if (!try_one(self, number, always)) break;
         self->trials[always]++;
     }
 }
 
-void memory_try(memory_tried *self, size_t first, size_t last, size_t stride)
+void memory_try(memory_tried *self, size_t first, size_t last)
 {
-    try_way(self, false, first, last, stride);
-    try_way(self, true, first, last, stride);
+    try_way(self, false, first, last);
+    try_way(self, true, first, last);
 }
 
 void memory_try_step(memory_tried *self)
 {
-    size_t stride = (size_t)self->run->trials;
     size_t last = 1;
-    while (try_one(self, last, true)) {
+    for (; try_one(self, last, true); last = go_on(self, last)) {
         self->trials[1]++;
         if (memory_store_number(self->store, self->scenario->state) != self->before) break;
-        last += stride;
     }
-    try_way(self, false, 1, last, 1);
+    try_way(self, false, 1, last);
+    memory_choice_give_back(&self->choice, last);
 }
 
-void memory_report(const memory_tried *self)
+void memory_report(memory_tried *self)
 {
+    char which[48] = "";
+    if (self->run->trials > 1)
+        snprintf(which, sizeof which, "each %ldth ", self->run->trials);
+    else if (self->choice.stacks != NULL)
+        snprintf(which, sizeof which, "each call stack's ");
     for (int always = 0; always < 2; always++) {
         char name[128];
-        char each[32] = "";
-        if (self->run->trials > 1) snprintf(each, sizeof each, "each %ldth ", self->run->trials);
-        snprintf(name, sizeof name, "%sallocation fails %s, %s, %s", each,
+        snprintf(name, sizeof name, "%sallocation fails %s, %s, %s", which,
                  always == 1 ? "for ever" : "once", self->store->name, self->scenario->name);
         campaign_report(self->run, name, self->trials[always], &self->findings[always]);
     }
+    memory_choice_end(&self->choice);
 }
 
 /* The library is used in a process of its own, because this one never has its threads. */
@@ -368,7 +386,7 @@ void memory_run(campaign *run, memory_store *store, const memory_scenario *scena
         prepare(&self);
         memory_store_keep(store, run);
         memory_begin(&self);
-        memory_try(&self, 1, 0, 1);
+        memory_try(&self, 1, 0);
         memory_store_forget(store);
         memory_report(&self);
     }

@@ -4,6 +4,7 @@
 #define TESTS_FAULT_MEMORY_H
 
 #include "conversation/client.h"
+#include "fault/memory_choice.h"
 #include "fault/memory_store.h"
 #include "fault/report.h"
 #include "fault/witness.h"
@@ -13,6 +14,7 @@ enum { MEMORY_TIMEOUT_MS = 400, MEMORY_AWAY_MS = 30, MEMORY_HEALTHY_MS = 30000 }
 /* What a trial, which is a process of its own, says about itself. */
 typedef struct memory_facts {
     unsigned done; /* a bit for each act that was acknowledged */
+    long dead;     /* dead letters that are to be */
     size_t asked;  /* allocations */
 } memory_facts;
 
@@ -24,6 +26,7 @@ typedef struct memory_trial {
     conv_client_params params;
     memory_facts *facts;
     int64_t timeout_ms; /* of the store; calls take no longer than that */
+    uint64_t *stacks;   /* of a healthy trial: which call stack asks for each allocation; or NULL */
     int parent;         /* for memory_take_away and memory_bring_back */
     long refused;       /* answers other than CONV_OK */
     long wrong;         /* answers that memory does not explain */
@@ -78,7 +81,8 @@ typedef struct memory_tried {
     memory_store *store;
     const memory_scenario *scenario;
     memory_facts *facts;
-    long before; /* the scenario's state */
+    memory_choice choice; /* of the allocations that fail */
+    long before;          /* the scenario's state */
     long after;
     long trials[2]; /* once and for ever, of which each met a failure */
     checker_findings findings[2];
@@ -88,16 +92,16 @@ typedef struct memory_tried {
  * many allocations it asked for. `self` has its first three members. */
 size_t memory_begin(memory_tried *self);
 
-/* Each n-th allocation from `first` to `last` (0: all), n being `stride` times the campaign's
- * trials, fails once and for ever, in a process of its own for each. */
-void memory_try(memory_tried *self, size_t first, size_t last, size_t stride);
+/* The allocations from `first` to `last` (0: all) that the choice has, and of these each n-th, n
+ * being the campaign's trials, fail once and for ever, in a process of its own for each. */
+void memory_try(memory_tried *self, size_t first, size_t last);
 
 /* The same up to the first allocation that leaves another state when it fails for ever: the step
  * that changes it is done by then. */
 void memory_try_step(memory_tried *self);
 
-/* Prints both, as rows of the table. */
-void memory_report(const memory_tried *self);
+/* Prints both, as rows of the table, and ends with the scenario. */
+void memory_report(memory_tried *self);
 
 /* All of this, with what the scenario prepares, for each of `count` scenarios. */
 void memory_run(campaign *run, memory_store *store, const memory_scenario *scenarios, size_t count);

@@ -10,8 +10,6 @@
 #include "fault/memory_scenarios.h"
 #include "support/failing_memory.h"
 
-enum { SOME = 61 };
-
 /* Allocations up to the end of the first missing migration. */
 static size_t *reached;
 static int looks;
@@ -86,15 +84,14 @@ static size_t measure(memory_tried *tried)
     return *reached;
 }
 
-/* Behind the first missing migration, `stride` says how many of the rest fail; 0: none. */
-static void try_from(memory_tried *tried, campaign *run, int migrations, size_t stride)
+/* The first missing migration, and with `all` those behind it in the same run. */
+static void try_from(memory_tried *tried, campaign *run, int migrations, bool all)
 {
     make_store(tried->store, migrations);
     memory_store_keep(tried->store, run);
     size_t last = measure(tried);
     bool is_last = conv__migrations_sqlite[migrations + 1].version == 0;
-    memory_try(tried, 1, is_last ? 0 : last, 1);
-    if (!is_last && stride > 0) memory_try(tried, last + 1, 0, stride);
+    memory_try(tried, 1, all || is_last ? 0 : last);
     memory_store_forget(tried->store);
 }
 
@@ -104,10 +101,9 @@ void memory_run_migrations(campaign *run, memory_store *store)
     reached =
         mmap(NULL, sizeof *reached, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (reached == MAP_FAILED) exit(99);
-    /* That none of them stays without the others takes some failures in the later ones. */
-    size_t stride = run->tier == CAMPAIGN_LONG ? 1 : SOME;
+    /* That none of them stays without the others takes failures in the later ones. */
     for (int i = 0; conv__migrations_sqlite[i].version != 0; i++)
-        try_from(&tried, run, i, i == 0 ? stride : 0);
+        try_from(&tried, run, i, i == 0);
     memory_report(&tried);
     memory_store_clear(store);
 }

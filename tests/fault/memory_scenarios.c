@@ -83,13 +83,16 @@ static void prepare_repeat(memory_trial *self)
     memory_close(self, self->client, MEMORY_HEALTHY_MS);
 }
 
+/* Without memory to ask the store, the journal takes what turns out to be a conflict when it gets
+ * there. */
 static void repeat(memory_trial *self)
 {
     fault_turn other = {.turn = 0, .variant = 1};
     save(self, 0);
     process(self, 1);
-    memory_expect(self, witness_save(self->lines, self->client, &other, self->timeout_ms, NULL),
-                  CONV_CONFLICT);
+    conv_status status = witness_save(self->lines, self->client, &other, self->timeout_ms, NULL);
+    memory_expect(self, status, CONV_CONFLICT);
+    if (status == CONV_OK) self->facts->dead = 1;
 }
 
 static void save_together(memory_trial *self)
@@ -305,11 +308,6 @@ const memory_scenario memory_scenarios[] = {
     {.name = "same id again, and with other content", .prepare = prepare_repeat, .act = repeat},
     {.name = "several saved together", .act = save_together},
     {.name = "saved asynchronously", .act = save_later},
-    {.name = "store away, then drain", .away = true, .act = be_away},
-    {.name = "journal of another process drained",
-     .way = MEMORY_OPENING,
-     .prepare = memory_leave_waiting,
-     .act = flush},
     {.name = "session deleted",
      .prepare = prepare_user,
      .act = delete_session,
@@ -349,5 +347,16 @@ const memory_scenario memory_scenarios[] = {
      .act = memory_decide_entries,
      .judge = memory_judge_entries},
 };
+
+const memory_scenario memory_waiting_scenarios[] = {
+    {.name = "store away, then drain", .away = true, .act = be_away},
+    {.name = "journal of another process drained",
+     .way = MEMORY_OPENING,
+     .prepare = memory_leave_waiting,
+     .act = flush},
+};
+
+const size_t memory_waiting_scenario_count =
+    sizeof memory_waiting_scenarios / sizeof memory_waiting_scenarios[0];
 
 const size_t memory_scenario_count = sizeof memory_scenarios / sizeof memory_scenarios[0];

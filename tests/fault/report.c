@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fault/content.h"
@@ -89,4 +90,17 @@ int campaign_end(campaign *self)
     campaign_clear(self);
     rmdir(self->folder);
     return self->violations == 0 ? 0 : 1;
+}
+
+int campaign_run_parts(int argc, char **argv, int count, int (*part)(int argc, char **argv, int i))
+{
+    int failed = 0;
+    for (int i = 0; i < count; i++) {
+        pid_t child = fork();
+        if (child == 0) exit(part(argc, argv, i));
+        if (child < 0) failed++;
+    }
+    for (int status = 0; wait(&status) > 0;)
+        if (status != 0) failed++;
+    return failed == 0 ? 0 : 1;
 }

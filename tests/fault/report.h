@@ -38,4 +38,9 @@ void campaign_clear(campaign *self);
  */
 int campaign_end(campaign *self);
 
+/* Runs a campaign in `count` parts side by side, each in a process of its own, because most of the
+ * time they wait; `part` gives an exit code. The program's exit code: not 0 if one of them has not.
+ */
+int campaign_run_parts(int argc, char **argv, int count, int (*part)(int argc, char **argv, int i));
+
 #endif

@@ -1,5 +1,6 @@
 #include "support/failing_memory.h"
 
+#include <execinfo.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -12,9 +13,34 @@ static atomic_size_t asked;
 static atomic_size_t failed;
 static atomic_size_t live;
 
+enum { DEEPEST = 96 };
+
+static uint64_t *callers;
+static size_t callers_count;
+
+/* FNV-1a over the return addresses. */
+static uint64_t hash_stack(void)
+{
+    void *stack[DEEPEST];
+    int depth = backtrace(stack, DEEPEST);
+    uint64_t hash = 14695981039346656037U;
+    for (int i = 0; i < depth; i++)
+        hash = (hash ^ (uintptr_t)stack[i]) * 1099511628211U;
+    return hash == 0 ? 1 : hash;
+}
+
+void failing_memory_note_callers(uint64_t *stacks, size_t count)
+{
+    /* The first of all loads what it works with. */
+    if (stacks != NULL) (void)hash_stack();
+    callers_count = count;
+    callers = stacks;
+}
+
 bool failing_memory_fails(void)
 {
     size_t number = atomic_fetch_add(&asked, 1) + 1;
+    if (callers != NULL && number <= callers_count) callers[number - 1] = hash_stack();
     size_t first = atomic_load(&first_failure);
     bool fails = first > 0 && (number == first || (number > first && atomic_load(&fail_for_ever)));
     if (fails) atomic_fetch_add(&failed, 1);
