@@ -14,7 +14,9 @@
 enum { SQL_SIZE = 512, VACUUM_EACH = 128 };
 
 /* Rows go and come without the triggers that would note them anew. */
-#define SETTINGS "SET client_min_messages = error; SET session_replication_role = replica"
+#define SETTINGS                                                                                   \
+    "SET client_min_messages = error; SET session_replication_role = replica;"                     \
+    " SET application_name = 'campaign'"
 #define EACH_TABLE                                                                                 \
     " FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <>"       \
     " 'conversation_schema' LOOP "
@@ -156,9 +158,18 @@ static void restore_files(const memory_store *self)
     }
 }
 
+/* The server may still commit for a client that is gone. */
+static void await_clients(const memory_store *self)
+{
+    while (memory_store_number(self, "SELECT count(*) FROM pg_stat_activity WHERE backend_type ="
+                                     " 'client backend' AND application_name <> 'campaign'") > 0)
+        usleep(1000);
+}
+
 /* What was written may have been rolled back, which a schema's state tells. */
 static bool is_server_as_kept(memory_store *self)
 {
+    await_clients(self);
     long written = next_writer(self);
     if (written == self->written) return true;
     if (self->schema == NULL || memory_store_number(self, self->state) != self->kept) return false;
