@@ -35,8 +35,7 @@ extern "C" {
     X(EXCHANGE_SAVED, "exchange.saved", "committed in the store, with its usage record")           \
     X(EXCHANGE_FAILED, "exchange.failed",                                                          \
       "neither in the store nor waiting in the journal: refused by a step or the provider, or "    \
-      "not "                                                                                       \
-      "saved; `dead`: it is a dead letter")                                                        \
+      "not saved; `dead`: it is a dead letter. A turn whose ids are refused has none")             \
     X(EXCHANGE_JOURNALED, "exchange.journaled", "on the local disk, waits for the store")          \
     X(EXCHANGE_RECOVERED, "exchange.recovered", "brought from the journal to the store")           \
     X(EXCHANGE_DROPPED, "exchange.dropped",                                                        \

@@ -55,8 +55,10 @@ CONV_WARN_UNUSED conv_status conv_usage_refresh(conv_client *client,
 typedef enum conv_account {
     CONV_ACCOUNT_LEDGER = 0, /* every row of usage_logs */
     CONV_ACCOUNT_SUMMARY,    /* daily_usage_summary, and what its next refresh will add */
-    CONV_ACCOUNT_SESSIONS    /* the totals of each session, and of what belongs to none; a saved
-                                exchange counts as a record also if its usage is missing */
+    CONV_ACCOUNT_SESSIONS    /* the totals of each session, and of what belongs to none. Tokens and
+                                cost are in usage_logs alone, so they can't differ from the
+                                ledger's; a saved exchange counts as a record also if its usage
+                                is missing or says another session */
 } conv_account;
 
 /* Exact. A sum counts known values only. */
@@ -97,8 +99,10 @@ typedef struct conv_reconcile_params {
 typedef struct conv_reconciliation conv_reconciliation;
 
 /* Compares, at one moment and while others save: each day of the summary, and the hours under it,
- * with the ledger; each saved exchange with its usage record; each session's message_count with its
- * messages. Changes nothing. `params` may be NULL; `result` receives the answer, to be freed with
+ * with the ledger; the exchanges of each session with their usage records, which may be missing or
+ * belong to another session; each session's message_count with its messages. What is wrong in both
+ * the ledger and its sums, because another program changed a record, can't be seen. Changes
+ * nothing. `params` may be NULL; `result` receives the answer, to be freed with
  * conv_reconciliation_free, NULL after a failure; `error` may be NULL. That something differs is no
  * failure: CONV_OK. CONV_INVALID_ARGUMENT: params not begun with its macro, a negative timeout.
  * Other statuses as conv_usage_sum. Thread: any. Round trips: 1 (PostgreSQL). */

@@ -124,7 +124,10 @@ void conv__call_announce(conv_call *call, const conv_error *error)
     const conv__announcer *announcer = &call->service->announcer;
     conv_reply *reply = call->reply;
     if (announcer->announce == NULL || !call->plan.announces || call->announced) return;
-    if (reply->repeat || !call->validated) return; /* told before, or without any id */
+    if (reply->repeat) return; /* told before */
+    /* A step before validate_ids may have ended the turn; what has no valid id is nobody's event.
+     */
+    if (conv__call_validate(call, NULL) != CONV_OK) return;
     if (error == NULL && call->answer != CONV_OK) error = &call->answer_error;
     conv__announcement announcement = {
         .exchange = &call->exchange,

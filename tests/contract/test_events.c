@@ -449,16 +449,10 @@ static conv_status refuse(void *context, conv_call *call, conv_next *next, conv_
     return CONV_PERMISSION;
 }
 
-static void a_turn_that_a_step_refuses_is_told_as_failed(void **state)
+static void be_refused(conv_middleware *const *steps)
 {
-    (void)state;
     conv_error error;
-    conv_middleware *guard = NULL;
-    assert_ok(conv_middleware_callback("guard", refuse, NULL, &guard, &error), error);
-    conv_middleware *const steps[] = {
-        conv_middleware_validate_ids(), guard,
-        conv_middleware_provider(),     conv_middleware_save_to_database(),
-        conv_middleware_track_usage(),  conv_middleware_publish()};
+    told_count = 0;
     chain = steps;
     chain_count = 6;
     open_client(true);
@@ -469,6 +463,20 @@ static void a_turn_that_a_step_refuses_is_told_as_failed(void **state)
     assert_int_equal(conv_uuid_compare(event->session_id, conv_uuid_ensure(conv_text("s-9"))), 0);
     assert_int_equal(event->store_us, CONV_UNKNOWN);
     contract_client_close(&client);
+}
+
+static void a_turn_that_a_step_refuses_is_told_as_failed(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_middleware *guard = NULL;
+    assert_ok(conv_middleware_callback("guard", refuse, NULL, &guard, &error), error);
+    conv_middleware *const validate = conv_middleware_validate_ids();
+    for (int first = 0; first < 2; first++)
+        be_refused((conv_middleware *const[]){
+            first ? guard : validate, first ? validate : guard, conv_middleware_provider(),
+            conv_middleware_save_to_database(), conv_middleware_track_usage(),
+            conv_middleware_publish()});
     conv_middleware_free(guard);
 }
 

@@ -99,13 +99,15 @@ const conv__statement conv__postgres_reconcile_statements[] = {
          " CROSS JOIN LATERAL (VALUES ('count', l.count, h.count::numeric),"
          "  ('total_tokens', l.total_tokens, h.total_tokens),"
          "  ('total_cost', l.total_cost, h.total_cost))" DIFFERING("count")},
+    /* Of each session's exchanges; a record that went to another session is too many there. */
     [RECORDS] = {"conv_reconcile_records", ACTION, 1, true,
                  "SELECT e.session_id, s.external_id, s.originals, e.wanted::text, e.found::text"
-                 " FROM (SELECT e.session_id, count(*) AS wanted, count(l.log_id) AS found"
-                 "  FROM chat_exchanges e LEFT JOIN usage_logs l"
-                 "  ON l.log_id = e.log_id AND l.session_id = e.session_id"
-                 "  GROUP BY e.session_id HAVING count(l.log_id) < count(*)"
-                 "  ORDER BY e.session_id LIMIT $1::int8) e"
+                 " FROM (SELECT session_id, sum(wanted) AS wanted, sum(found) AS found FROM ("
+                 "  SELECT session_id, 1 AS wanted, 0 AS found FROM chat_exchanges UNION ALL"
+                 "  SELECT l.session_id, 0, 1 FROM chat_exchanges e JOIN usage_logs l"
+                 "  ON l.log_id = e.log_id WHERE l.session_id IS NOT NULL) a"
+                 "  GROUP BY session_id HAVING sum(found) <> sum(wanted)"
+                 "  ORDER BY session_id LIMIT $1::int8) e"
                  " LEFT JOIN chat_sessions s ON s.session_id = e.session_id"
                  " ORDER BY e.session_id"},
     [MESSAGES] = {"conv_reconcile_messages", ACTION, 1, true,

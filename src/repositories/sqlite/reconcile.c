@@ -88,12 +88,14 @@ const conv__sqlite_statement conv__sqlite_reconcile_statements[] = {
               " h AS MATERIALIZED (SELECT * FROM daily_usage_summary)," COMPARE(
                   "count", " ('count'), ('total_tokens'), ('total_cost')", WANTED_OF_DAYS,
                   FOUND_IN_DAYS)},
+    /* Of each session's exchanges; a record that went to another session is too many there. */
     [RECORDS] = {"SELECT e.session_id, s.external_id, s.originals, CAST(e.wanted AS TEXT),"
-                 " CAST(e.found AS TEXT) FROM (SELECT e.session_id AS session_id,"
-                 "  count(*) AS wanted, count(l.log_id) AS found FROM chat_exchanges e"
-                 "  LEFT JOIN usage_logs l"
-                 "  ON l.log_id = e.log_id AND l.session_id = e.session_id"
-                 "  GROUP BY 1 HAVING found < wanted ORDER BY 1 LIMIT ?1) e"
+                 " CAST(e.found AS TEXT) FROM (SELECT session_id, sum(wanted) AS wanted,"
+                 "  sum(found) AS found FROM ("
+                 "  SELECT session_id, 1 AS wanted, 0 AS found FROM chat_exchanges UNION ALL"
+                 "  SELECT l.session_id, 0, 1 FROM chat_exchanges e CROSS JOIN usage_logs l"
+                 "  ON l.log_id = e.log_id WHERE l.session_id IS NOT NULL)"
+                 "  GROUP BY 1 HAVING sum(found) <> sum(wanted) ORDER BY 1 LIMIT ?1) e"
                  " LEFT JOIN chat_sessions s ON s.session_id = e.session_id ORDER BY 1"},
     [MESSAGES] = {"SELECT k.session_id, s.external_id, s.originals,"
                   " CAST(coalesce(m.count, 0) AS TEXT) AS wanted,"
