@@ -35,13 +35,13 @@ typedef struct conv__journal_entry {
 
 /* One change. What was acknowledged is never replaced by what comes later under its ids:
  * PUT replaces a turn, and keeps its entry_id, so that an exchange keeps the place of the turn that
- *   it came from, but not its time: what was deleted before it was accepted does not concern it; a dead letter replaces the entry with the same record, and the other way.
- * REPLACE also replaces an exchange.
- * REMOVE takes out the entry of this kind and, unless `record` is absent, with this record.
- * The ids of exchanges and those of usage records are apart from each other.
- * Where the ids hold anything else, nothing is changed and `unchanged` says so. */
+ *   it came from, but not its time: what was deleted before it was accepted does not concern it; a
+ * dead letter replaces the entry with the same record, and the other way. REPLACE also replaces an
+ * exchange. ADD replaces nothing. REMOVE takes out the entry of this kind and, unless `record` is
+ * absent, with this record. The ids of exchanges and those of usage records are apart from each
+ * other. Where the ids hold anything else, nothing is changed and `unchanged` says so. */
 typedef struct conv__journal_change {
-    enum { CONV__JOURNAL_PUT, CONV__JOURNAL_REPLACE, CONV__JOURNAL_REMOVE } what;
+    enum { CONV__JOURNAL_PUT, CONV__JOURNAL_REPLACE, CONV__JOURNAL_ADD, CONV__JOURNAL_REMOVE } what;
     conv__journal_entry entry; /* for REMOVE the two ids, is_usage, kind and record */
     bool unchanged;            /* output */
 } conv__journal_change;
@@ -80,8 +80,8 @@ typedef struct conv__journal_functions {
                         int64_t after_id, size_t limit, int64_t deadline_ns, conv__arena *arena,
                         conv__journal_list *list, conv_error *error);
 
-    /* Likewise the oldest of one kind, without those whose session, or for usage records whose own id, is in
-     * `held`: a JSON array of UUIDs. */
+    /* Likewise the oldest of one kind, without those whose session, or for usage records whose own
+     * id, is in `held`: a JSON array of UUIDs. */
     conv_status (*next)(conv__journal *journal, conv__journal_kind kind, conv_bytes held,
                         size_t limit, int64_t deadline_ns, conv__arena *arena,
                         conv__journal_list *list, conv_error *error);

@@ -21,6 +21,7 @@ typedef enum conv__save_telling {
 typedef struct conv__save {
     const conv__exchange *exchange;
     bool in_order;      /* with the same: not after one of its session that failed */
+    bool noted;         /* a turn of the same content was noted in the journal */
     bool resumed;       /* another attempt with the same log id is this very one */
     bool compare_reply; /* the answer too must equal the saved one, if the id exists already */
     int64_t deadline_ns;

@@ -39,7 +39,7 @@ static void keep_notes(conv__saving *saving, const change_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         const conv__journal_entry *entry = &list->changes[i].entry;
-        if (list->changes[i].what == CONV__JOURNAL_PUT && entry->kind == CONV__JOURNAL_TURN)
+        if (list->changes[i].what != CONV__JOURNAL_REMOVE && entry->kind == CONV__JOURNAL_TURN)
             conv__saving_note_again(saving, (conv__journal_key){entry->session_id, entry->item_id});
     }
 }

@@ -46,12 +46,57 @@ static conv_status put(conv__saving *saving, conv__journal_change *change,
     return status;
 }
 
+/* What the journal holds under the ids of `exchange`. */
+static conv_status find_kept(conv__saving *saving, const conv__exchange *exchange,
+                             int64_t deadline_ns, conv__arena *arena, conv__journal_entry *entry,
+                             conv__exchange *kept, conv_error *error)
+{
+    conv__journal *journal = saving->params.journal;
+    conv_status status =
+        journal->functions->find(journal, exchange->session.session_id, exchange->exchange_id,
+                                 false, deadline_ns, arena, entry, error);
+    return status == CONV_OK ? conv__record_read_exchange(arena, entry->record, kept, error)
+                             : status;
+}
+
+static bool asks_the_same(const conv__exchange *one, const conv__exchange *other)
+{
+    return memcmp(one->request_hash, other->request_hash, sizeof one->request_hash) == 0;
+}
+
+static conv_status fail_noted(conv_error *error)
+{
+    return conv__fail(error, CONV_CONFLICT, ACTION,
+                      "a turn with this id and another message is in the journal, under way or "
+                      "interrupted; nothing was saved: use a new turn id, or retry or drop that "
+                      "turn");
+}
+
+/* The journal has a note of this turn already, as after an interruption; its text must not go for
+ * another one. */
+static conv_status compare_with_note(conv__saving *saving, const conv__exchange *exchange,
+                                     int64_t deadline_ns, conv_error *error)
+{
+    conv__arena arena = {0};
+    conv__journal_entry entry = {0};
+    conv__exchange kept = {0};
+    conv_status status = find_kept(saving, exchange, deadline_ns, &arena, &entry, &kept, error);
+    if (status == CONV_OK && entry.kind == CONV__JOURNAL_TURN && !asks_the_same(&kept, exchange))
+        status = fail_noted(error);
+    conv__arena_reset(&arena);
+    return status;
+}
+
 conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchange,
                               int64_t deadline_ns, conv_error *error)
 {
     if (saving->params.journal == NULL) return CONV_OK;
-    conv__journal_change change = {.entry.kind = CONV__JOURNAL_TURN};
+    conv__journal_change change = {.what = CONV__JOURNAL_ADD, .entry.kind = CONV__JOURNAL_TURN};
     conv_status status = conv__saving_wait_for_room(saving, deadline_ns, error);
+    if (status == CONV_OK) status = put(saving, &change, exchange, deadline_ns, error);
+    if (status != CONV_OK || !change.unchanged) return status;
+    status = compare_with_note(saving, exchange, deadline_ns, error);
+    change.what = CONV__JOURNAL_PUT; /* said anew, which counts if it was deleted meanwhile */
     return status == CONV_OK ? put(saving, &change, exchange, deadline_ns, error) : status;
 }
 
@@ -60,23 +105,23 @@ conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchan
 static conv_status compare_with_kept(conv__saving *saving, conv__save *save, int64_t deadline_ns,
                                      conv__journal_change *change, bool *again)
 {
-    conv__journal *journal = saving->params.journal;
     conv__arena arena = {0};
     conv__journal_entry entry = {0};
     conv__exchange kept = {0};
-    conv_status status = journal->functions->find(journal, save->exchange->session.session_id,
-                                                  save->exchange->exchange_id, false, deadline_ns,
-                                                  &arena, &entry, &save->error);
+    conv_status status =
+        find_kept(saving, save->exchange, deadline_ns, &arena, &entry, &kept, &save->error);
     *again = status == CONV_NOT_FOUND; /* drained meanwhile */
-    if (status == CONV_OK && entry.kind == CONV__JOURNAL_DEAD)
+    bool same = asks_the_same(&kept, save->exchange);
+    if (entry.kind == CONV__JOURNAL_DEAD && status != CONV_NOT_FOUND) {
         status = conv__fail(&save->error, CONV_BAD_DATA, ACTION,
                             "the store has refused this exchange before; it is a dead letter in "
                             "the journal");
-    if (status == CONV_OK)
-        status = conv__record_read_exchange(&arena, entry.record, &kept, &save->error);
-    if (status == CONV_OK && save->exchange->replaces_failed &&
-        kept.status == CONV_OUTCOME_FAILED &&
-        memcmp(kept.request_hash, save->exchange->request_hash, sizeof kept.request_hash) == 0) {
+    } else if (status == CONV_OK && entry.kind == CONV__JOURNAL_TURN) {
+        if (!same) status = fail_noted(&save->error);
+        change->what = CONV__JOURNAL_PUT;
+        *again = same;
+    } else if (status == CONV_OK && save->exchange->replaces_failed &&
+               kept.status == CONV_OUTCOME_FAILED && same) {
         change->what = CONV__JOURNAL_REPLACE;
         *again = true;
     } else if (status == CONV_OK) {
@@ -101,6 +146,7 @@ static int64_t disk_deadline(const conv__save *save)
 static conv__journal_change new_change(const conv__save *save)
 {
     return (conv__journal_change){
+        .what = save->noted ? CONV__JOURNAL_PUT : CONV__JOURNAL_ADD,
         .entry = {.kind = CONV__JOURNAL_EXCHANGE, .compare_reply = save->compare_reply}};
 }
 
@@ -143,7 +189,7 @@ conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv
             count_waiting_up(saving, replaces ? 0 : 1);
             mark_first(save);
         } else if (status == CONV_OK) {
-            change.what = CONV__JOURNAL_PUT;
+            change.what = new_change(save).what;
             status = compare_with_kept(saving, save, deadline, &change, &again);
             if (status != CONV_OK) return status;
         }
@@ -206,17 +252,12 @@ void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why)
 static bool is_dead_already(conv__saving *saving, const conv__exchange *exchange,
                             int64_t deadline_ns)
 {
-    conv__journal *journal = saving->params.journal;
     conv__arena arena = {0};
     conv__journal_entry entry = {0};
     conv__exchange kept = {0};
-    bool same =
-        journal->functions->find(journal, exchange->session.session_id, exchange->exchange_id,
-                                 false, deadline_ns, &arena, &entry, NULL) == CONV_OK &&
-        entry.kind == CONV__JOURNAL_DEAD &&
-        conv__record_read_exchange(&arena, entry.record, &kept, NULL) == CONV_OK &&
-        memcmp(kept.request_hash, exchange->request_hash, sizeof kept.request_hash) == 0 &&
-        memcmp(kept.reply_hash, exchange->reply_hash, sizeof kept.reply_hash) == 0;
+    bool same = find_kept(saving, exchange, deadline_ns, &arena, &entry, &kept, NULL) == CONV_OK &&
+                entry.kind == CONV__JOURNAL_DEAD && asks_the_same(&kept, exchange) &&
+                memcmp(kept.reply_hash, exchange->reply_hash, sizeof kept.reply_hash) == 0;
     conv__arena_reset(&arena);
     return same;
 }
@@ -224,7 +265,7 @@ static bool is_dead_already(conv__saving *saving, const conv__exchange *exchange
 bool conv__saving_keep_dead(conv__saving *saving, conv__save *save)
 {
     conv_error refusal = save->error;
-    conv__journal_change change = {.entry.compare_reply = save->compare_reply};
+    conv__journal_change change = new_change(save);
     conv__journal_make_dead(&change.entry, &refusal);
     /* The caller hears of the refusal, so letters must not fill the disk. */
     int64_t deadline = conv__deadline_in_ms(KEEP_MS);

@@ -4,6 +4,7 @@
 
 #include "core/memory.h"
 #include "core/time.h"
+#include "saving/record.h"
 #include "saving/saving_internal.h"
 
 enum { PAGE = 64, SWEEP_MS = 1000 };
@@ -67,6 +68,16 @@ void conv__saving_sweep_notes(conv__saving *saving)
     (void)status; /* the notes then stay, and the next start looks for them in the store */
 }
 
+/* Under the same id there may be other content, saved by another call: this one was not. */
+static bool is_completed(conv__arena *arena, const conv__journal_entry *entry,
+                         const conv__exchange_state *state)
+{
+    conv__exchange noted = {0};
+    return state->found && state->status != CONV_OUTCOME_FAILED &&
+           conv__record_read_exchange(arena, entry->record, &noted, NULL) == CONV_OK &&
+           memcmp(noted.request_hash, state->request_hash, sizeof noted.request_hash) == 0;
+}
+
 bool conv__saving_forget_completed_turns(conv__saving *saving)
 {
     static const conv__journal_kind kinds[] = {CONV__JOURNAL_TURN};
@@ -89,7 +100,7 @@ bool conv__saving_forget_completed_turns(conv__saving *saving)
             conv__journal_change change = {.what = CONV__JOURNAL_REMOVE, .entry = list.entries[i]};
             after = list.entries[i].entry_id;
             if (after > saving->turns_until) break;
-            if (states[i].found && states[i].status != CONV_OUTCOME_FAILED)
+            if (is_completed(&arena, &list.entries[i], &states[i]))
                 done = conv__saving_apply(saving, &change, 1, deadline, NULL) == CONV_OK;
         }
         conv__arena_reset(&arena);

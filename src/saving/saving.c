@@ -90,6 +90,7 @@ static conv_status save_or_keep(conv__saving *saving, conv__save *save, bool not
 conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted)
 {
     int64_t begun = conv__monotonic_ns();
+    save->noted = noted;
     conv_status status = save_or_keep(saving, save, noted);
     int64_t store_us = (conv__monotonic_ns() - begun) / 1000;
     if (save->telling != CONV__TELL_LATER)

@@ -273,6 +273,46 @@ static void an_interrupted_turn_can_be_completed_later(void **state)
     assert_int_equal(rows("usage_logs"), 1);
 }
 
+static void assert_interrupted_question_is_there(void)
+{
+    conv_journal *journal = open_journal();
+    conv_journal_page *page = page_of(journal, CONV_JOURNAL_TURN, 1);
+    assert_bytes(conv_journal_page_entry(page, 0)->messages[0].content, "will this be answered?");
+    conv_journal_page_free(page);
+    conv_journal_close(journal);
+}
+
+/* Its text is safe from whatever else is said under its id, with the store there and away. */
+static void an_interrupted_question_does_not_go_for_another(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_reply *reply = NULL;
+    conv_turn turn = the_turn();
+    conv_message message = {.role = CONV_ROLE_USER, .content = conv_text("another question")};
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    exchange.session_id = turn.session_id;
+    exchange.turn_id = turn.turn_id;
+    exchange.messages = &message;
+    exchange.message_count = 1;
+    interrupt_a_turn();
+    conv_client *client = open_client();
+    turn.message = message.content;
+    assert_status(conv_process_message(client, &turn, &reply, &error), CONV_CONFLICT, error);
+    assert_null(reply);
+    contract_execute(TAKE_AWAY);
+    assert_status(conv_save_exchange(client, &exchange, NULL, &error), CONV_CONFLICT, error);
+    contract_execute(BRING_BACK);
+    assert_ok(conv_client_close(client, 30000, &error), error);
+    assert_interrupted_question_is_there();
+    client = open_client();
+    assert_ok(conv_save_exchange(client, &exchange, NULL, &error), error);
+    assert_ok(conv_client_close(client, 30000, &error), error);
+    drain();
+    assert_interrupted_question_is_there();
+    assert_int_equal(rows("chat_messages"), 1);
+}
+
 /* What is said after the deletion is not deleted, though the same turn was noted before. */
 static void a_turn_of_a_deleted_session_may_be_said_again(void **state)
 {
@@ -506,6 +546,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(what_waits_is_shown_as_it_was_said),
         TEST(an_interrupted_turn_can_be_completed_later),
+        TEST(an_interrupted_question_does_not_go_for_another),
         TEST(a_turn_of_a_deleted_session_may_be_said_again),
         TEST(a_usage_record_may_have_the_id_of_a_turn),
         TEST(a_turn_that_was_saved_after_all_stays_as_it_is),

@@ -19,6 +19,7 @@ enum { OPEN_TIMEOUT_MS = 5000 };
 enum {
     PUT,
     REPLACE,
+    ADD,
     TAKE_OVER,
     REMOVE,
     SELECT_NEXT,
@@ -43,18 +44,21 @@ enum {
 #define COLUMNS_OF_ANY                                                                             \
     COLUMNS_OF("kind = 'usage' OR (kind = 'dead' AND substr(record, 1, 1) = x'55')")
 
-#define UPSERT                                                                                     \
+#define INSERT                                                                                     \
     "INSERT INTO journal (kind, session_id, item_id, compare_reply, record, sqlstate, reason,"     \
-    " created_at, is_usage) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                           \
-    " ON CONFLICT (item_id, session_id, is_usage) DO UPDATE SET kind = excluded.kind,"             \
-    " compare_reply = excluded.compare_reply, record = excluded.record,"                           \
-    " sqlstate = excluded.sqlstate, reason = excluded.reason, created_at = excluded.created_at"
+    " created_at, is_usage) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+#define UPSERT                                                                                     \
+    INSERT " ON CONFLICT (item_id, session_id, is_usage) DO UPDATE SET kind = excluded.kind,"      \
+           " compare_reply = excluded.compare_reply, record = excluded.record,"                    \
+           " sqlstate = excluded.sqlstate, reason = excluded.reason, created_at = "                \
+           "excluded.created_at"
 
 const conv__sqlite_statement conv__sqlite_journal_statements[] = {
     [PUT] = {UPSERT " WHERE journal.kind = 'turn'"
                     " OR (journal.kind <> excluded.kind AND excluded.kind <> 'turn'"
                     " AND journal.record = excluded.record)"},
     [REPLACE] = {UPSERT " WHERE journal.kind IN ('turn', 'exchange')"},
+    [ADD] = {INSERT " ON CONFLICT (item_id, session_id, is_usage) DO NOTHING"},
     [REMOVE] = {"DELETE FROM journal WHERE item_id = ?1 AND session_id = ?2 AND kind = ?3"
                 " AND (?4 IS NULL OR record = ?4) AND is_usage = ?5"},
     [TAKE_OVER] = {"INSERT INTO journal (kind, session_id, item_id, compare_reply, record,"
@@ -125,9 +129,11 @@ static void bind_entry(conv__sqlite_query *query, const conv__journal_entry *ent
 
 static conv_status put(conv__journal *journal, conv__journal_change *change, conv_error *error)
 {
+    static const int statements[] = {
+        [CONV__JOURNAL_PUT] = PUT, [CONV__JOURNAL_REPLACE] = REPLACE, [CONV__JOURNAL_ADD] = ADD};
     int64_t changed = 0;
     conv__sqlite_query query;
-    prepare(&query, journal, change->what == CONV__JOURNAL_REPLACE ? REPLACE : PUT, ACTION_WRITE);
+    prepare(&query, journal, statements[change->what], ACTION_WRITE);
     bind_entry(&query, &change->entry);
     conv_status status = conv__sqlite_execute(&query, &changed, error);
     change->unchanged = changed == 0;
