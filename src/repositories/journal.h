@@ -98,9 +98,10 @@ typedef struct conv__journal_functions {
     conv_status (*count)(conv__journal *journal, int64_t deadline_ns, conv__journal_counts *counts,
                          conv_error *error);
 
-    /* When the first that waits for the store was accepted; 0: nothing waits. */
-    conv_status (*oldest)(conv__journal *journal, int64_t deadline_ns, int64_t *oldest_us,
-                          conv_error *error);
+    /* When the first that waits for the store was accepted, `held` as for next; 0: nothing waits.
+     */
+    conv_status (*oldest)(conv__journal *journal, conv_bytes held, int64_t deadline_ns,
+                          int64_t *oldest_us, conv_error *error);
 
     /* Of what is in it, without the room that is free for more; cheap. */
     int64_t (*bytes)(conv__journal *journal);

@@ -103,16 +103,23 @@ conv_status conv__saving_apply(conv__saving *saving, conv__journal_change *chang
     return status;
 }
 
-/* How long the oldest that waits has waited. Without an answer nobody is kept out. */
+/* How long the oldest that waits for the store, not for a person, has waited. Without an answer
+ * nobody is kept out. */
 static int64_t age_ms(conv__saving *saving, int64_t deadline_ns)
 {
     conv__journal *journal = saving->params.journal;
+    conv__buffer held = {0};
     int64_t oldest_us = 0;
-    if (saving->params.journal_age_ms == 0 || conv__saving_waiting(saving) == 0 ||
-        journal->functions->oldest(journal, deadline_ns, &oldest_us, NULL) != CONV_OK ||
-        oldest_us == 0)
-        return 0;
-    return (conv__now_us() - oldest_us) / 1000;
+    if (saving->params.journal_age_ms == 0 || conv__saving_waiting(saving) == 0) return 0;
+    pthread_mutex_lock(&saving->lock);
+    conv__buffer_append_bytes(&held, conv__buffer_bytes(&saving->holding));
+    pthread_mutex_unlock(&saving->lock);
+    if (held.size == 0) conv__buffer_append_text(&held, "[]");
+    bool known =
+        !held.failed && journal->functions->oldest(journal, conv__buffer_bytes(&held), deadline_ns,
+                                                   &oldest_us, NULL) == CONV_OK;
+    conv__buffer_free(&held);
+    return known && oldest_us != 0 ? (conv__now_us() - oldest_us) / 1000 : 0;
 }
 
 bool conv__saving_has_room(const conv__saving *saving)

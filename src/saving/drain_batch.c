@@ -65,6 +65,16 @@ typedef struct drain_batch {
     size_t count;
 } drain_batch;
 
+/* Callers must not have to wait for the age of what is held: a person may take long. */
+static void publish_held(conv__saving *saving, const conv__buffer *held)
+{
+    if (saving->params.journal_age_ms == 0) return;
+    pthread_mutex_lock(&saving->lock);
+    conv__buffer_clear(&saving->holding);
+    conv__buffer_append_bytes(&saving->holding, conv__buffer_bytes(held));
+    pthread_mutex_unlock(&saving->lock);
+}
+
 /* The oldest of a kind that are not held. False when the journal failed. */
 static bool read_next(conv__saving *saving, conv__journal_kind kind, conv__arena *arena,
                       conv__journal_list *list)
@@ -73,6 +83,7 @@ static bool read_next(conv__saving *saving, conv__journal_kind kind, conv__arena
     conv__journal *journal = saving->params.journal;
     int64_t deadline = conv__deadline_in_ms(saving->params.store_timeout_ms);
     conv__held_append(&saving->held, &held);
+    publish_held(saving, &held);
     bool read = !held.failed &&
                 journal->functions->next(journal, kind, conv__buffer_bytes(&held), saving->at_once,
                                          deadline, arena, list, NULL) == CONV_OK;

@@ -219,6 +219,7 @@ static void destroy(conv__saving *saving)
     pthread_mutex_destroy(&saving->lock);
     conv__release(saving->done);
     conv__held_free(&saving->held);
+    conv__buffer_free(&saving->holding);
     conv__release(saving);
 }
 

@@ -44,9 +44,10 @@ struct conv__saving {
     conv_error failure; /* the latest of what waits */
     int failures;
     int64_t retry_at_ns;
-    int64_t turns_until; /* turns up to this entry were noted by an earlier process */
-    size_t at_once;      /* that the drain takes; of the thread, as what follows */
-    conv__held held;     /* of the thread, and of closing after it; without the lock */
+    int64_t turns_until;  /* turns up to this entry were noted by an earlier process */
+    size_t at_once;       /* that the drain takes; of the thread, as what follows */
+    conv__held held;      /* of the thread, and of closing after it; without the lock */
+    conv__buffer holding; /* which these are, for callers: conv__held_append */
     conv__journal_key *done;
     size_t done_count;
     size_t done_capacity;

@@ -59,6 +59,26 @@ static void what_has_waited_too_long_pushes_back(void **state)
     conv__saving_close(saving, 0, NULL, NULL);
 }
 
+/* A person who must mend something may take long; the others have nothing to wait for. */
+static void what_waits_for_a_person_pushes_nobody_back(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error error;
+    conv__saving *saving = saving_open_with(test, (conv__saving_params){.journal_age_ms = 30});
+    conv__exchange first = saving_exchange(conv_uuid_v7());
+    conv__exchange second = saving_exchange(conv_uuid_v7());
+    mock_store_set_poison(&test->mock, first.exchange_id,
+                          mock_error(CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "42501"));
+    assert_int_equal(saving_save(saving, &first, false, NULL), CONV_OK);
+    /* More than the limit, and as long as it is held it does not count. */
+    for (int i = 0; i < 5; i++) {
+        usleep(40000);
+        assert_ok(conv__saving_note(saving, &second, conv__deadline_in_ms(20000), &error), error);
+    }
+    assert_int_equal(saving_count(saving).exchanges, 1);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
 static void dead_letters_keep_to_the_limit(void **state)
 {
     saving_fixture *test = *state;
@@ -140,6 +160,7 @@ int main(void)
         WITH_SAVING(a_full_journal_pushes_back),
         WITH_SAVING(a_journal_that_was_full_has_room_once_it_is_drained),
         WITH_SAVING(what_has_waited_too_long_pushes_back),
+        WITH_SAVING(what_waits_for_a_person_pushes_nobody_back),
         WITH_SAVING(dead_letters_keep_to_the_limit),
         WITH_SAVING(usage_records_keep_to_the_limit),
         WITH_SAVING(a_client_that_is_being_closed_waits_for_no_room),

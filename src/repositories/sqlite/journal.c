@@ -83,9 +83,11 @@ const conv__sqlite_statement conv__sqlite_journal_statements[] = {
     [SELECT_WAITS] = {"SELECT 1 FROM journal WHERE session_id = ?1 AND kind = 'exchange' LIMIT 1"},
     [SELECT_OLDEST] = {"SELECT min(created_at) FROM ("
                        " SELECT * FROM (SELECT created_at FROM journal WHERE kind = 'exchange'"
+                       "  AND session_id NOT IN (SELECT value FROM json_each(?1))"
                        "  ORDER BY entry_id LIMIT 1)"
                        " UNION ALL"
                        " SELECT * FROM (SELECT created_at FROM journal WHERE kind = 'usage'"
+                       "  AND item_id NOT IN (SELECT value FROM json_each(?1))"
                        "  ORDER BY entry_id LIMIT 1))"},
     [SELECT_COUNTS] = {"SELECT count(*) FILTER (WHERE kind = 'turn'),"
                        " count(*) FILTER (WHERE kind = 'exchange'),"
@@ -317,14 +319,15 @@ static conv_status waits(conv__journal *journal, conv_uuid session_id, int64_t d
     return end_read(journal, &query, error);
 }
 
-static conv_status oldest(conv__journal *journal, int64_t deadline_ns, int64_t *oldest_us,
-                          conv_error *error)
+static conv_status oldest(conv__journal *journal, conv_bytes held, int64_t deadline_ns,
+                          int64_t *oldest_us, conv_error *error)
 {
     conv__sqlite_query query;
     *oldest_us = 0;
     conv_status status = begin_read(journal, deadline_ns, error);
     if (status != CONV_OK) return status;
     prepare(&query, journal, SELECT_OLDEST, ACTION_READ);
+    conv__sqlite_bind_text(&query, held);
     if (conv__sqlite_step(&query) && conv__sqlite_bytes(&query, 0).data != NULL)
         *oldest_us = conv__sqlite_time(&query, 0);
     return end_read(journal, &query, error);
