@@ -92,7 +92,8 @@ typedef struct conv_reply conv_reply;
  * CONV_INVALID_ARGUMENT: no message, an empty one, no role, a JSON field that is not JSON of the
  * right kind, no provider, a setting out of range, a question `instead_of` an answer, or nothing
  * `instead_of` a question. CONV_NOT_FOUND: the session has no message with the id of `after` or
- * `instead_of`. CONV_CONFLICT: the turn id was used in this session for other messages.
+ * `instead_of`. CONV_CONFLICT: the turn id was used in this session for other messages, also if
+ * these are a turn of the journal that is under way or was interrupted.
  * CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply set. CONV_UNAVAILABLE,
  * CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved unless
  * error->outcome_unknown; repeat with the same turn id). With a journal a store that is away is no
@@ -137,7 +138,8 @@ typedef struct conv_exchange {
 
 /* Saves an exchange in one transaction, once for each turn id: a repeat with the same content
  * answers CONV_OK and adds nothing. The content is what was said: roles, texts, parts, tool calls
- * and names of the messages; the usage record, the user and metadata stay as they came first.
+ * and names of the messages; status, usage record, user and metadata stay as they came first, so
+ * one that was saved as interrupted is not completed by a repeat (but a failed one is replaced).
  * Parameters, ownership and statuses as conv_process_message without those of the provider; `reply`
  * may be NULL if not wanted. Thread: any. Round trips: 1; 2 when the turn id exists already. */
 CONV_WARN_UNUSED conv_status conv_save_exchange(conv_client *client, const conv_exchange *exchange,
@@ -154,17 +156,17 @@ typedef struct conv_exchange_result {
 } conv_exchange_result;
 
 /* Saves exchanges as conv_save_exchange does each, but together: in one transaction, unless they
- * are more than 8 MiB, or the store refuses one of them; the others are then saved without it. Those
- * of a session are saved in the order given, and those behind one that is invalid or refused fail with its status and are not
- * tried, so that no session skips a turn: give them again once that one is settled. None of them
- * becomes a dead letter. A conflict alone keeps none back. For what comes in numbers, such as an
- * import.
- * `exchanges` borrowed for the call; `count` 1 to CONV_EXCHANGES_MOST; `results` receives `count`
- * results, unless the call itself is refused: `count` is out of range or an array is NULL
- * (CONV_INVALID_ARGUMENT), CONV_STATE, CONV_NO_MEMORY. An exchange that has session and turn id of
- * another one of the call is CONV_INVALID_ARGUMENT. Gives CONV_OK when all were saved, else the
- * status and error of the first that was not. `error` may be NULL. Thread: any. Round trips: 1; 2
- * when a turn id exists already; more for what the store refuses. */
+ * are more than 8 MiB, or the store refuses one of them; the others are then saved without it.
+ * Those of a session are saved in the order given, and those behind one that is invalid or refused
+ * fail with its status and are not tried, so that no session skips a turn: give them again once
+ * that one is settled. None of them becomes a dead letter. A conflict alone keeps none back. For
+ * what comes in numbers, such as an import. `exchanges` borrowed for the call; `count` 1 to
+ * CONV_EXCHANGES_MOST; `results` receives `count` results, unless the call itself is refused:
+ * `count` is out of range or an array is NULL (CONV_INVALID_ARGUMENT), CONV_STATE, CONV_NO_MEMORY.
+ * An exchange that has session and turn id of another one of the call is CONV_INVALID_ARGUMENT.
+ * Gives CONV_OK when all were saved, else the status and error of the first that was not. `error`
+ * may be NULL. Thread: any. Round trips: 1; 2 when a turn id exists already; more for what the
+ * store refuses. */
 CONV_WARN_UNUSED conv_status conv_save_exchanges(conv_client *client,
                                                  const conv_exchange *exchanges, size_t count,
                                                  conv_exchange_result *results, conv_error *error);
