@@ -6,7 +6,7 @@
 #include "core/time.h"
 #include "saving/drain_batch.h"
 
-enum { IDLE_MS = 200 };
+enum { IDLE_MS = 200, PARTS = 8 };
 
 /* Whether something waits that was not held when all was last looked through, or is held no longer.
  * With the lock. */
@@ -36,9 +36,10 @@ static bool drain_both(conv__saving *saving, int64_t deadline_ns, bool *more)
     bool settled = conv__drain_exchanges(saving, deadline_ns, more) &&
                    conv__drain_usage(saving, deadline_ns, &more_usage);
     *more = *more || more_usage;
-    /* A batch that a slow store can't take in time is tried in halves. */
+    /* A batch that a slow store, or a lock on one of its sessions, does not let through in time is
+     * tried in parts. */
     if (!settled && saving->at_once > 1)
-        saving->at_once /= 2;
+        saving->at_once = saving->at_once > PARTS ? saving->at_once / PARTS : 1;
     else if (settled && saving->at_once < CONV__DRAIN_BATCH)
         saving->at_once *= 2;
     if (settled && !*more) {

@@ -17,6 +17,16 @@ static int64_t transaction_deadline(const conv__saving *saving, int64_t deadline
     return own < deadline_ns ? own : deadline_ns;
 }
 
+/* What failed before must not keep the others waiting for long while it is tried once more. */
+static int64_t retrial_deadline(const conv__saving *saving, int failures, int64_t deadline_ns)
+{
+    enum { FIRST_MS = 1000, DOUBLED = 6 };
+    int64_t own = transaction_deadline(saving, deadline_ns);
+    if (failures == 0 || failures > DOUBLED) return own;
+    int64_t shorter = conv__deadline_in_ms(FIRST_MS << failures);
+    return shorter < own ? shorter : own;
+}
+
 /* What becomes of an entry: it goes, or is a dead letter with its reason. */
 static conv__journal_change end_of(const conv__journal_entry *entry, const conv_error *why_dead)
 {
@@ -104,15 +114,17 @@ static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadlin
             if (!settle_unreadable(saving, entry, &error)) return false;
             continue;
         }
-        if (exchange->replaces_failed && batch->count > 0) break;
+        int failures = conv__held_failures(&saving->held, entry->session_id);
+        bool alone = exchange->replaces_failed || failures > 0;
+        if (alone && batch->count > 0) break;
         batch->saves[batch->count] =
             (conv__save){.exchange = exchange,
                          .resumed = true,
                          .compare_reply = entry->compare_reply,
-                         .deadline_ns = transaction_deadline(saving, deadline_ns)};
+                         .deadline_ns = retrial_deadline(saving, failures, deadline_ns)};
         batch->order[batch->count] = &batch->saves[batch->count];
         batch->list.entries[batch->count++] = *entry;
-        if (exchange->replaces_failed) break;
+        if (alone) break;
     }
     return true;
 }
@@ -178,11 +190,14 @@ static bool split_at_failed(conv__saving *saving, drain_batch *batch, int64_t de
 /* What becomes of an entry after the store's answer. */
 typedef enum fate { ENDS, HELD, WAITS } fate;
 
-/* `id` is what is held back when a person must act: the session, or the usage record. */
-static fate decide(conv__saving *saving, conv_uuid id, conv_status status, const conv_error *error)
+/* `id` is what is held back: the session, or the usage record. `locked`: should it time out, the
+ * store has answered just before, and nothing else was in the transaction. */
+static fate decide(conv__saving *saving, conv_uuid id, bool locked, conv_status status,
+                   const conv_error *error)
 {
     bool waits = status != CONV_OK && conv__saving_may_wait(error);
-    if (waits && conv__failure_of_row(error) && conv__held_add(&saving->held, id)) {
+    bool own = conv__failure_of_row(error) || (locked && status == CONV_TIMEOUT);
+    if (waits && own && conv__held_add(&saving->held, id)) {
         conv__saving_failed(saving, error);
         return HELD;
     }
@@ -202,7 +217,8 @@ static bool settle_batch(conv__saving *saving, drain_batch *batch)
     for (size_t i = 0; answered && i < batch->count; i++) {
         const conv__save *save = &batch->saves[i];
         conv__journal_entry *entry = &batch->list.entries[i];
-        fate what = decide(saving, entry->session_id, save->status, &save->error);
+        fate what =
+            decide(saving, entry->session_id, batch->count == 1, save->status, &save->error);
         answered = what != WAITS;
         if (what != ENDS) continue;
         batch->changes[ended] = end_of(entry, save->status == CONV_OK ? NULL : &save->error);
@@ -266,7 +282,7 @@ static bool settle_usage(conv__saving *saving, usage_drain *batch)
     for (size_t i = 0; i < batch->count; i++) {
         const conv__usage_save *save = &batch->saves[i];
         conv__journal_entry *entry = &batch->list.entries[i];
-        fate what = decide(saving, entry->item_id, save->status, &save->error);
+        fate what = decide(saving, entry->item_id, false, save->status, &save->error);
         answered = answered && what != WAITS;
         if (what != ENDS) continue;
         batch->changes[ended] = end_of(entry, save->status == CONV_OK ? NULL : &save->error);

@@ -6,7 +6,7 @@
 
 enum { BASE_MS = 500, LIMIT_MS = 10000 };
 
-static conv__held_one *find(conv__held *held, conv_uuid id)
+static conv__held_one *find(const conv__held *held, conv_uuid id)
 {
     for (size_t i = 0; i < held->count; i++)
         if (conv_uuid_compare(held->all[i].id, id) == 0) return &held->all[i];
@@ -39,6 +39,12 @@ bool conv__held_add(conv__held *held, conv_uuid id)
     one->failures++;
     one->retry_at_ns = conv__deadline_in_ms(pause_ms < LIMIT_MS ? pause_ms : LIMIT_MS);
     return true;
+}
+
+int conv__held_failures(const conv__held *held, conv_uuid id)
+{
+    const conv__held_one *one = find(held, id);
+    return one == NULL ? 0 : one->failures;
 }
 
 void conv__held_release(conv__held *held, conv_uuid id)

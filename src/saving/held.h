@@ -1,5 +1,6 @@
 /* What is held back in the journal while everything else goes on: sessions, and usage records, that
- * the store can't take until a person has mended something. Used by one thread at a time. */
+ * the store can't take until a person has mended something, or another program has given up its
+ * lock. Used by one thread at a time. */
 #ifndef CONV__SAVING_HELD_H
 #define CONV__SAVING_HELD_H
 
@@ -28,6 +29,9 @@ typedef struct conv__held {
 /* Holds it for half a second, twice as long after each failure, at most 10 s. False when there are
  * too many, then it is no matter of rows any more, or no memory. */
 bool conv__held_add(conv__held *held, conv_uuid id);
+
+/* How often in a row it failed; 0: it is not held. */
+int conv__held_failures(const conv__held *held, conv_uuid id);
 
 /* The store has taken it. */
 void conv__held_release(conv__held *held, conv_uuid id);

@@ -120,6 +120,33 @@ static void what_a_person_must_mend_holds_up_its_session_alone(void **state)
     conv__saving_close(saving, 0, NULL, NULL);
 }
 
+/* As a session whose row another program has locked: the store answers, but not to this one. */
+static void what_gets_no_answer_alone_holds_up_its_session_alone(void **state)
+{
+    saving_fixture *test = *state;
+    conv__exchange exchanges[12];
+    conv__saving *saving = saving_open(test);
+    mock_store_set_away(&test->mock, true);
+    for (int i = 0; i < 12; i++) {
+        exchanges[i] = saving_exchange(i == 11 ? exchanges[2].session.session_id : conv_uuid_v7());
+        assert_int_equal(saving_save(saving, &exchanges[i], false, NULL), CONV_OK);
+    }
+    mock_store_set_poison(&test->mock, exchanges[2].exchange_id,
+                          mock_error(CONV_TIMEOUT, CONV_RECOVERY_WAIT, ""));
+    mock_store_set_away(&test->mock, false);
+    saving_wait_for_saved(test, 10);
+    for (int i = 0; i < 200 && conv__saving_is_away(saving, "test", NULL); i++)
+        usleep(5000);
+    assert_false(conv__saving_is_away(saving, "test", NULL));
+    assert_int_equal(saving_count(saving).exchanges, 2);
+    mock_store_set_poison(&test->mock, (conv_uuid){{0}}, person_must_act());
+    saving_wait_for_saved(test, 12);
+    assert_int_equal(conv_uuid_compare(test->mock.saved_ids[10], exchanges[2].exchange_id), 0);
+    assert_int_equal(conv_uuid_compare(test->mock.saved_ids[11], exchanges[11].exchange_id), 0);
+    saving_wait_until_empty(saving);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
 static void a_save_that_a_person_must_mend_opens_no_breaker(void **state)
 {
     saving_fixture *test = *state;
@@ -196,6 +223,7 @@ int main(void)
         WITH_SAVING(poison_becomes_a_dead_letter_and_holds_up_nobody),
         WITH_SAVING(what_the_store_refuses_at_once_is_a_dead_letter_too),
         WITH_SAVING(what_a_person_must_mend_holds_up_its_session_alone),
+        WITH_SAVING(what_gets_no_answer_alone_holds_up_its_session_alone),
         WITH_SAVING(a_save_that_a_person_must_mend_opens_no_breaker),
         WITH_SAVING(the_drain_rests_when_what_it_held_was_deleted),
     };
