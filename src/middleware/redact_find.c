@@ -185,49 +185,86 @@ static bool is_key(unsigned char byte)
     return is_word(byte) || byte == '_' || byte == '-';
 }
 
-/* Where the key of this form that begins at `begin` ends, or `begin`. One without any digit is more
- * likely a name. */
-static size_t key_end(conv_bytes line, size_t begin, const key_form *form)
+/* What the starts in one run of key bytes share, so that a long run is read once and not once for
+ * each of them. */
+typedef struct key_run {
+    size_t end;
+    size_t digits_end; /* behind its last digit, or where it was begun to be read */
+    size_t token_end;  /* of the token whose first part ends with this run; 0: there is none */
+} key_run;
+
+static size_t run_end(conv_bytes line, size_t begin)
 {
-    size_t length = strlen(form->prefix);
-    bool has_digit = false;
-    if (line.size - begin < length + form->least ||
-        memcmp(line.data + begin, form->prefix, length) != 0)
-        return begin;
-    size_t end = begin + length;
-    for (; end < line.size && is_key(at(line, end)); end++) {
-        has_digit = has_digit || is_digit(at(line, end));
-        if (form->capitals && !is_digit(at(line, end)) &&
-            !(at(line, end) >= 'A' && at(line, end) <= 'Z'))
-            break;
-    }
-    return has_digit && end - begin >= length + form->least ? end : begin;
+    while (begin < line.size && is_key(at(line, begin)))
+        begin++;
+    return begin;
 }
 
-/* Three parts in base64url with dots between; the first is a JSON object (RFC 7519). */
-static size_t token_end(conv_bytes line, size_t begin)
+/* Behind the last digit, or `begin`. */
+static size_t digits_end(conv_bytes line, size_t begin, size_t end)
 {
-    enum { LEAST = 8 };
-    size_t end = begin;
-    if (line.size - begin < 3 || memcmp(line.data + begin, "eyJ", 3) != 0) return begin;
-    for (int part = 0; part < 3; part++) {
-        size_t first = end;
-        while (end < line.size && is_key(at(line, end)))
-            end++;
-        if (part < 2 && (end - first < LEAST || end == line.size || at(line, end) != '.'))
-            return begin;
-        if (part < 2) end++;
-    }
+    while (end > begin && !is_digit(at(line, end - 1)))
+        end--;
     return end;
+}
+
+enum { LEAST_TOKEN_PART = 8 };
+
+/* A token is three parts in base64url with dots between (RFC 7519). */
+static key_run run_at(conv_bytes line, size_t begin)
+{
+    key_run run = {.end = run_end(line, begin)};
+    run.digits_end = digits_end(line, begin, run.end);
+    if (run.end == line.size || at(line, run.end) != '.') return run;
+    size_t second = run.end + 1;
+    size_t end = run_end(line, second);
+    if (end - second >= LEAST_TOKEN_PART && end < line.size && at(line, end) == '.')
+        run.token_end = run_end(line, end + 1);
+    return run;
+}
+
+static size_t capitals_end(conv_bytes line, size_t begin, size_t end)
+{
+    while (begin < end &&
+           (is_digit(at(line, begin)) || (at(line, begin) >= 'A' && at(line, begin) <= 'Z')))
+        begin++;
+    return begin;
+}
+
+/* Where the key of this form that begins at `begin` ends, or `begin`. One without any digit is more
+ * likely a name. */
+static size_t key_end(conv_bytes line, size_t begin, const key_run *run, const key_form *form)
+{
+    size_t length = strlen(form->prefix);
+    if (run->end - begin < length + form->least ||
+        memcmp(line.data + begin, form->prefix, length) != 0)
+        return begin;
+    size_t first = begin + length;
+    size_t end = run->end;
+    bool has_digit = run->digits_end > first;
+    if (form->capitals) { /* no other start is among them: these, too, are read once */
+        end = capitals_end(line, first, run->end);
+        has_digit = digits_end(line, first, end) > first;
+    }
+    return has_digit && end - first >= form->least ? end : begin;
+}
+
+/* The first part is a JSON object. */
+static size_t token_end(conv_bytes line, size_t begin, const key_run *run)
+{
+    bool begins = run->end - begin >= LEAST_TOKEN_PART && memcmp(line.data + begin, "eyJ", 3) == 0;
+    return begins && run->token_end > 0 ? run->token_end : begin;
 }
 
 void conv__find_keys(conv_bytes line, conv__marks *marks)
 {
+    key_run run = {0};
     for (size_t i = 0; i < line.size; i++) {
         if (!is_letter(at(line, i)) || (i > 0 && is_word(at(line, i - 1)))) continue;
-        size_t end = token_end(line, i);
+        if (i >= run.end) run = run_at(line, i);
+        size_t end = token_end(line, i, &run);
         for (size_t form = 0; end == i && form < sizeof forms / sizeof forms[0]; form++)
-            end = key_end(line, i, &forms[form]);
+            end = key_end(line, i, &run, &forms[form]);
         if (end == i) continue;
         conv__marks_add(marks, i, end, "key");
         i = end - 1;

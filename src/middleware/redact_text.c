@@ -185,11 +185,15 @@ conv_status conv__redact_lines(const conv__redactor *redactor, conv_bytes text,
     return failed ? CONV_NO_MEMORY : CONV_OK;
 }
 
+static bool is_space(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
 bool conv__redact_is_json(conv_bytes text, bool *known)
 {
     size_t i = 0;
-    while (i < text.size && (text.data[i] == ' ' || text.data[i] == '\t' || text.data[i] == '\n' ||
-                             text.data[i] == '\r'))
+    while (i < text.size && is_space(text.data[i]))
         i++;
     *known = i < text.size;
     return *known && (text.data[i] == '{' || text.data[i] == '[');
@@ -215,29 +219,40 @@ static conv_status redact_scalar(const conv__redactor *redactor, conv__arena *ar
     return CONV_OK;
 }
 
-static conv_status redact_value(const conv__redactor *redactor, conv__arena *arena,
-                                conv__json value, int nested, conv__buffer *out)
+/* Where the string or number that begins at `begin` ends. */
+static size_t scalar_end(conv_bytes text, size_t begin)
 {
-    conv__json key;
-    conv__json item;
+    size_t end = begin + 1;
+    if (text.data[begin] == '"') {
+        while (text.data[end] != '"')
+            end += text.data[end] == '\\' ? 2 : 1;
+        return end + 1;
+    }
+    while (end < text.size && text.data[end] != '\0' && strchr("+-.eE0123456789", text.data[end]))
+        end++;
+    return end;
+}
+
+/* A value that was parsed before. One pass over its bytes, however deep it is: member by member,
+ * each level would read all that is in it again. */
+static conv_status redact_value(const conv__redactor *redactor, conv__arena *arena, conv_bytes text,
+                                int nested, conv__buffer *out)
+{
     conv_status status = CONV_OK;
-    size_t position = 0;
-    bool object = value.kind == CONV__JSON_OBJECT;
-    if (value.kind == CONV__JSON_STRING || value.kind == CONV__JSON_NUMBER)
-        return redact_scalar(redactor, arena, value, nested, out);
-    if (!object && value.kind != CONV__JSON_ARRAY) {
-        conv__buffer_append_bytes(out, value.text);
-        return CONV_OK;
+    for (size_t i = 0; status == CONV_OK && i < text.size;) {
+        char byte = text.data[i];
+        bool string = byte == '"';
+        if (string || byte == '-' || (byte >= '0' && byte <= '9')) {
+            size_t end = scalar_end(text, i);
+            const conv__json value = {.kind = string ? CONV__JSON_STRING : CONV__JSON_NUMBER,
+                                      .text = conv_view(text.data + i, end - i)};
+            status = redact_scalar(redactor, arena, value, nested, out);
+            i = end;
+        } else {
+            if (!is_space(byte)) conv__buffer_append(out, &byte, 1);
+            i++;
+        }
     }
-    conv__buffer_append_text(out, object ? "{" : "[");
-    for (bool first = true; status == CONV_OK && conv__json_next(value, &position, &key, &item);
-         first = false) {
-        if (!first) conv__buffer_append_text(out, ",");
-        if (object) status = redact_scalar(redactor, arena, key, nested, out);
-        if (object) conv__buffer_append_text(out, ":");
-        if (status == CONV_OK) status = redact_value(redactor, arena, item, nested, out);
-    }
-    conv__buffer_append_text(out, object ? "}" : "]");
     return status;
 }
 
@@ -248,7 +263,7 @@ static bool same_but_for_spaces(conv_bytes a, conv_bytes b)
     size_t j = 0;
     for (size_t i = 0; i < a.size; i++) {
         char byte = a.data[i];
-        if (!in_string && (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r')) continue;
+        if (!in_string && is_space(byte)) continue;
         if (j == b.size || b.data[j] != byte) return false;
         j++;
         if (in_string && byte == '\\' && i + 1 < a.size) {
@@ -273,7 +288,7 @@ static conv_status redact_nested(const conv__redactor *redactor, conv__arena *ar
     if (text.size == 0) return CONV_OK;
     bool json = nested < MOST_NESTED && conv__redact_is_json(text, &known) &&
                 conv__json_parse(text, &value, NULL);
-    conv_status status = json ? redact_value(redactor, arena, value, nested, &out)
+    conv_status status = json ? redact_value(redactor, arena, value.text, nested, &out)
                               : conv__redact_lines(redactor, text, &out);
     if (status == CONV_OK && out.failed) status = CONV_NO_MEMORY;
     conv_bytes made = conv__buffer_bytes(&out);

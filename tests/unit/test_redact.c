@@ -122,8 +122,118 @@ static void keys_are_found(void **state)
         {"sk-short1", NULL},
         {"AKIA in a sentence", NULL},
         {"eyJ.eyJ.x", NULL},
+        {"sk-12345678901234567890-sk-a-name-of-no-digit", "[redacted:key]"},
+        {"not sk-a-name-9-sk-another-name-of-no-digit", "not [redacted:key]"},
+        {"9-sk-another-name-of-no-digit", NULL},
+        {"a-eyJ"
+         "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.",
+         "a-[redacted:key]"},
+        {"eyJ"
+         "hbGciOi.eyJ"
+         "hbGciOi.eyJ"
+         "hbGciOi.x",
+         "[redacted:key].x"},
+        {"eyJ-eyJ"
+         "hbGciOi.short.eyJ",
+         NULL},
+        {"AKIA"
+         "IOSFODNN7EXAMPLEx-1",
+         "[redacted:key]x-1"},
     };
     CHECK_ALL(examples);
+}
+
+enum { LONG = 1 << 20 };
+
+/* `unit` again and again, the last time cut, and `end` behind it. */
+static char *long_text(const char *unit, const char *end)
+{
+    size_t size = strlen(unit);
+    char *text = malloc(LONG + strlen(end) + 1);
+    assert_non_null(text);
+    for (size_t i = 0; i < LONG; i++)
+        text[i] = unit[i % size];
+    memcpy(text + LONG, end, strlen(end) + 1);
+    return text;
+}
+
+/* Nothing is measured: where every start read the rest again, this would take hours. */
+static void a_long_text_is_read_once(void **state)
+{
+    (void)state;
+    const char *const units[] = {"sk-",
+                                 "sk_live_",
+                                 "sk_test_",
+                                 "rk_live_",
+                                 "rk_test_",
+                                 "ghp_",
+                                 "ghp-",
+                                 "gho-",
+                                 "ghu-",
+                                 "ghs-",
+                                 "ghr-",
+                                 "github_pat_-",
+                                 "glpat-",
+                                 "xoxa-",
+                                 "xoxb-",
+                                 "xoxp-",
+                                 "xoxr-",
+                                 "xoxs-",
+                                 "hf_-",
+                                 "npm_-",
+                                 "AIza-",
+                                 "AKIA",
+                                 "ASIA",
+                                 "AKIA-",
+                                 "ASIA_",
+                                 "eyJ",
+                                 "eyJ-",
+                                 "eyJ_.",
+                                 "eyJaaaaaaaa.-",
+                                 "eyJ-aaaa.",
+                                 "a",
+                                 "a@",
+                                 "@",
+                                 "a.",
+                                 "@a.",
+                                 "a@a-",
+                                 ".",
+                                 "4-",
+                                 "4.",
+                                 "4444.",
+                                 "4111111111111112 ",
+                                 "4111 1111-",
+                                 "[",
+                                 "{\"a\":",
+                                 "\"",
+                                 "[\"",
+                                 "\\",
+                                 "\n",
+                                 "\xff"};
+    conv__redactor *redactor = make(NULL, 0);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        conv_bytes redacted;
+        char *text = long_text(units[i], "");
+        assert_int_equal(conv__redact_text(redactor, &arena, conv_text(text), &redacted), CONV_OK);
+        free(text);
+        conv__arena_reset(&arena);
+    }
+    conv__redactor_free(redactor);
+}
+
+/* Likewise of a token, whose second part is behind all those starts. */
+static void what_follows_a_long_text_is_read_once(void **state)
+{
+    (void)state;
+    char *second = long_text("a-", "");
+    second[0] = '.';
+    char *text = long_text("eyJ-", second);
+    conv__redactor *redactor = make(NULL, 0);
+    check(redactor, text, text);
+    conv__redactor_free(redactor);
+    conv__arena_reset(&arena);
+    free(text);
+    free(second);
 }
 
 static void json_stays_json(void **state)
@@ -238,6 +348,8 @@ int main(void)
         cmocka_unit_test(addresses_are_found),
         cmocka_unit_test(card_numbers_are_found),
         cmocka_unit_test(keys_are_found),
+        cmocka_unit_test(a_long_text_is_read_once),
+        cmocka_unit_test(what_follows_a_long_text_is_read_once),
         cmocka_unit_test(json_stays_json),
         cmocka_unit_test(any_bytes_pass),
         cmocka_unit_test(own_patterns_are_found),
