@@ -10,6 +10,7 @@
 #include "core/thread.h"
 #include "core/time.h"
 #include "middleware/chain.h"
+#include "middleware/redact.h"
 #include "repositories/postgres/store.h"
 #include "repositories/sqlite/journal.h"
 #include "repositories/sqlite/store.h"
@@ -233,7 +234,10 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
                                   conv_error *error)
 {
     conv_bytes model;
-    if (conv__arena_copy(&client->arena, conv_text(params->model), &model) != CONV_OK)
+    const conv__redaction redaction = conv__chain_redaction(client->chain);
+    client->provider_calls = conv__provider_calls_create(&redaction);
+    if (client->provider_calls == NULL ||
+        conv__arena_copy(&client->arena, conv_text(params->model), &model) != CONV_OK)
         return conv__fail_memory(error, ACTION);
     client->conversation = (conv__conversation){
         .store = client->store,
@@ -244,6 +248,7 @@ static conv_status set_up_service(conv_client *client, const conv_client_params 
         .chain = client->chain,
         .provider = params->provider,
         .provider_calls = client->provider_calls,
+        .redaction = redaction,
         .model = model.data,
         .context_messages =
             params->context_messages != 0 ? params->context_messages : DEFAULT_CONTEXT_MESSAGES,
@@ -277,6 +282,7 @@ static conv_status set_up_summaries(conv_client *client, const conv_client_param
                           .bus = client->bus,
                           .provider = params->provider,
                           .provider_calls = client->provider_calls,
+                          .redaction = conversation->redaction,
                           .model = model.data != NULL ? model.data : conversation->model,
                           .keep_tokens = params->summary_tokens / 2,
                           .store_timeout_ms = client->store_timeout_ms,
@@ -322,11 +328,9 @@ static conv_client *create(void)
     if (client == NULL) return NULL;
     client->bus = conv__bus_create();
     client->metrics = conv__metrics_create();
-    client->provider_calls = conv__provider_calls_create();
-    if (client->bus == NULL || client->metrics == NULL || client->provider_calls == NULL) {
+    if (client->bus == NULL || client->metrics == NULL) {
         conv__bus_close(client->bus, 0);
         conv__metrics_free(client->metrics);
-        conv__provider_calls_free(client->provider_calls);
         conv__release(client);
         return NULL;
     }

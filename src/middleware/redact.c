@@ -2,7 +2,6 @@
  * the reply before it is saved. What is found and how it is replaced stands in redact_text.c. */
 #include "middleware/redact.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -15,6 +14,7 @@
 typedef struct redact_step {
     conv_middleware base;
     conv__redactor *redactor;
+    conv__redaction redaction; /* by it */
 } redact_step;
 
 /* What comes of a reply while it comes: whole lines go on, the rest waits for its end. */
@@ -29,31 +29,11 @@ typedef struct delta_filter {
     bool failed;
 } delta_filter;
 
-static bool redact_bytes(const conv__redactor *redactor, conv__arena *arena, conv_bytes *text,
-                         bool *changed)
-{
-    conv_bytes before = *text;
-    if (conv__redact_text(redactor, arena, before, text) != CONV_OK) return false;
-    if (text->data != before.data) *changed = true;
-    return true;
-}
-
-/* Ids of tool calls and models are names. */
-static bool redact_message(const conv__redactor *redactor, conv__arena *arena,
-                           conv_message *message, bool *changed)
-{
-    return redact_bytes(redactor, arena, &message->content, changed) &&
-           redact_bytes(redactor, arena, &message->parts, changed) &&
-           redact_bytes(redactor, arena, &message->tool_calls, changed) &&
-           redact_bytes(redactor, arena, &message->name, changed) &&
-           redact_bytes(redactor, arena, &message->metadata, changed);
-}
-
 typedef conv_status (*set_function)(conv_call *call, const conv_message *messages, size_t count,
                                     conv_error *error);
 
 /* Copies the messages, redacts the copies, and sets them where anything had to go. */
-static conv_status redact_messages(const conv__redactor *redactor, conv__arena *arena,
+static conv_status redact_messages(const conv__redaction *redaction, conv__arena *arena,
                                    conv_call *call, const conv_message *messages, size_t count,
                                    set_function set, conv_error *error)
 {
@@ -63,39 +43,40 @@ static conv_status redact_messages(const conv__redactor *redactor, conv__arena *
     if (copies == NULL) return conv__fail_memory(error, ACTION);
     memcpy(copies, messages, count * sizeof *copies);
     for (size_t i = 0; i < count; i++)
-        if (!redact_message(redactor, arena, &copies[i], &changed))
+        if (conv__redaction_message(redaction, arena, &copies[i], &changed) != CONV_OK)
             return conv__fail_memory(error, ACTION);
     return changed ? set(call, copies, count, error) : CONV_OK;
 }
 
-static conv_status redact_field(const conv__redactor *redactor, conv__arena *arena, conv_call *call,
-                                conv_call_field field, const char *text, conv_error *error)
+static conv_status redact_field(const conv__redaction *redaction, conv__arena *arena,
+                                conv_call *call, conv_call_field field, const char *text,
+                                conv_error *error)
 {
     conv_bytes bytes = conv_text(text);
-    bool changed = false;
-    if (!redact_bytes(redactor, arena, &bytes, &changed)) return conv__fail_memory(error, ACTION);
-    return changed ? conv_call_set(call, field, bytes.data, error) : CONV_OK;
+    if (conv__redaction_text(redaction, arena, &bytes) != CONV_OK)
+        return conv__fail_memory(error, ACTION);
+    return bytes.data != text ? conv_call_set(call, field, bytes.data, error) : CONV_OK;
 }
 
-static conv_status redact_request(const conv__redactor *redactor, conv__arena *arena,
+static conv_status redact_request(const conv__redaction *redaction, conv__arena *arena,
                                   conv_call *call, conv_error *error)
 {
     const conv_turn *turn = conv_call_turn(call);
     const conv_message *context = NULL;
     size_t count = 0;
-    conv_status status = redact_messages(redactor, arena, call, turn->messages, turn->message_count,
-                                         conv_call_set_messages, error);
+    conv_status status = redact_messages(redaction, arena, call, turn->messages,
+                                         turn->message_count, conv_call_set_messages, error);
     if (status == CONV_OK)
-        status = redact_field(redactor, arena, call, CONV_CALL_TITLE, turn->title, error);
+        status = redact_field(redaction, arena, call, CONV_CALL_TITLE, turn->title, error);
     if (status == CONV_OK)
-        status = redact_field(redactor, arena, call, CONV_CALL_METADATA, turn->metadata, error);
+        status = redact_field(redaction, arena, call, CONV_CALL_METADATA, turn->metadata, error);
     if (status == CONV_OK)
-        status = redact_field(redactor, arena, call, CONV_CALL_OPTIONS, turn->options, error);
+        status = redact_field(redaction, arena, call, CONV_CALL_OPTIONS, turn->options, error);
     /* What was saved before this step was there. */
     if (status == CONV_OK) status = conv_call_context(call, &context, &count, error);
     if (status == CONV_OK)
         status =
-            redact_messages(redactor, arena, call, context, count, conv_call_set_context, error);
+            redact_messages(redaction, arena, call, context, count, conv_call_set_context, error);
     return status;
 }
 
@@ -157,47 +138,37 @@ static void end_deltas(delta_filter *filter, conv__arena *arena)
     conv__buffer_free(&filter->held);
 }
 
-static conv_status redact_reply(const conv__redactor *redactor, conv__arena *arena, conv_call *call,
-                                conv_error *error)
+static conv_status redact_reply(const conv__redaction *redaction, conv__arena *arena,
+                                conv_call *call, conv_error *error)
 {
     size_t count = 0;
-    bool changed = false;
     const conv_message *messages = conv_call_reply(call, &count);
     if (conv_call_is_repeat(call)) return CONV_OK;
     conv_bytes raw = call->said.raw;
-    if (!redact_bytes(redactor, arena, &raw, &changed) ||
-        (changed && conv__arena_copy(&call->reply->arena, raw, &call->said.raw) != CONV_OK))
+    if (conv__redaction_text(redaction, arena, &raw) != CONV_OK ||
+        (raw.data != call->said.raw.data &&
+         conv__arena_copy(&call->reply->arena, raw, &call->said.raw) != CONV_OK))
         return conv__fail_memory(error, ACTION);
-    return redact_messages(redactor, arena, call, messages, count, conv_call_set_reply, error);
-}
-
-static conv_status redact_error(const conv__redactor *redactor, conv__arena *arena,
-                                conv_error *error)
-{
-    conv_bytes message = conv_text(error->message);
-    bool changed = false;
-    if (!redact_bytes(redactor, arena, &message, &changed)) return CONV_NO_MEMORY;
-    if (changed) snprintf(error->message, sizeof error->message, "%s", message.data);
-    return CONV_OK;
+    return redact_messages(redaction, arena, call, messages, count, conv_call_set_reply, error);
 }
 
 static conv_status handle(conv_middleware *middleware, conv_call *call, conv_next *next,
                           conv_error *error)
 {
-    const conv__redactor *redactor = ((redact_step *)middleware)->redactor;
+    const redact_step *step = (const redact_step *)middleware;
     const conv_turn *turn = conv_call_turn(call);
     delta_filter filter = {
-        .redactor = redactor, .on_delta = turn->on_delta, .context = turn->delta_context};
+        .redactor = step->redactor, .on_delta = turn->on_delta, .context = turn->delta_context};
     conv__arena arena = {0};
     conv_error details = CONV_ERROR_INIT;
-    conv_status status = redact_request(redactor, &arena, call, error);
+    conv_status status = redact_request(&step->redaction, &arena, call, error);
     if (status == CONV_OK && filter.on_delta != NULL)
         status = conv_call_set_delta(call, take_delta, &filter, error);
     if (status == CONV_OK) {
         status = conv_next_run(next, call, error);
         end_deltas(&filter, &arena);
-        conv_status own = redact_reply(redactor, &arena, call, &details);
-        if (own == CONV_OK && status != CONV_OK) own = redact_error(redactor, &arena, error);
+        conv_status own = redact_reply(&step->redaction, &arena, call, &details);
+        if (own == CONV_OK && status != CONV_OK) conv__redaction_error(&step->redaction, error);
         if (own == CONV_OK && filter.failed) own = CONV_NO_MEMORY;
         if (own != CONV_OK) {
             /* What could not be looked at must not be kept. */
@@ -208,6 +179,11 @@ static conv_status handle(conv_middleware *middleware, conv_call *call, conv_nex
     }
     conv__arena_reset(&arena);
     return status;
+}
+
+static conv_status redact_by_step(const void *context, conv__arena *arena, conv_bytes *text)
+{
+    return conv__redact_text(context, arena, *text, text);
 }
 
 static void free_step(conv_middleware *middleware)
@@ -225,6 +201,22 @@ bool conv__is_redact(const conv_middleware *middleware)
     return middleware->functions == &functions;
 }
 
+static conv_status redact_by_chain(const void *context, conv__arena *arena, conv_bytes *text)
+{
+    const conv__chain *chain = context;
+    conv_status status = CONV_OK;
+    for (size_t i = 0; status == CONV_OK && i < chain->count; i++)
+        if (conv__is_redact(chain->steps[i]))
+            status = conv__redaction_text(&((const redact_step *)chain->steps[i])->redaction, arena,
+                                          text);
+    return status;
+}
+
+conv__redaction conv__chain_redaction(const conv__chain *chain)
+{
+    return (conv__redaction){redact_by_chain, chain};
+}
+
 conv_status conv_middleware_redact(const conv_redact_params *params, conv_middleware **middleware,
                                    conv_error *error)
 {
@@ -239,6 +231,7 @@ conv_status conv_middleware_redact(const conv_redact_params *params, conv_middle
         return status;
     }
     made->base.functions = &functions;
+    made->redaction = (conv__redaction){redact_by_step, made->redactor};
     *middleware = &made->base;
     return CONV_OK;
 }

@@ -40,6 +40,7 @@ typedef struct conv__conversation {
     conv__announcer announcer;
     conv_provider *provider;              /* NULL: a turn must bring its own */
     conv__provider_calls *provider_calls; /* NULL: nobody remembers how they went */
+    conv__redaction redaction;            /* of what passes no chain */
     const char *model;
     int context_messages;         /* -1: none */
     int64_t context_tokens;       /* 0: no limit */

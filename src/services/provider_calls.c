@@ -13,15 +13,18 @@
 #define ACTION "ask provider"
 
 struct conv__provider_calls {
+    conv__redaction redaction;
     pthread_mutex_t lock; /* of what follows */
     size_t count;
     conv__provider_record records[CONV__PROVIDERS];
 };
 
-conv__provider_calls *conv__provider_calls_create(void)
+conv__provider_calls *conv__provider_calls_create(const conv__redaction *redaction)
 {
     conv__provider_calls *made = conv__allocate(sizeof *made);
-    if (made != NULL) pthread_mutex_init(&made->lock, NULL);
+    if (made == NULL) return NULL;
+    made->redaction = *redaction;
+    pthread_mutex_init(&made->lock, NULL);
     return made;
 }
 
@@ -103,6 +106,7 @@ conv_status conv__provider_calls_ask(conv__provider_calls *calls, conv_provider 
     if (status != CONV_OK && why.message[0] == '\0')
         conv__fail(&why, status, ACTION, "%s", conv_status_text(status));
     why.status = status;
+    if (calls != NULL && status != CONV_OK) conv__redaction_error(&calls->redaction, &why);
     if (calls != NULL) remember(calls, provider, status, *latency_us, &why);
     if (status != CONV_OK && error != NULL) *error = why;
     return status;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "conversation/provider.h"
+#include "services/redaction.h"
 
 /* So many providers are told apart by their names; further ones share the last record. */
 enum { CONV__PROVIDERS = 8, CONV__PROVIDER_NAME_SIZE = 64 };
@@ -28,14 +29,14 @@ typedef struct conv__provider_record {
 
 typedef struct conv__provider_calls conv__provider_calls;
 
-/* NULL when out of memory. */
-conv__provider_calls *conv__provider_calls_create(void);
+/* `redaction` is copied. NULL when out of memory. */
+conv__provider_calls *conv__provider_calls_create(const conv__redaction *redaction);
 void conv__provider_calls_free(conv__provider_calls *calls); /* NULL is allowed */
 
 /* Asks the provider and remembers how it went. `calls` may be NULL: then nobody remembers.
  * `latency_us` receives how long it took. Statuses as `complete` of provider.h; CONV_PROVIDER also
  * for an answer without any message. After a failure `error` is whole, whatever the provider left
- * in it. Thread: any. */
+ * in it, and redacted: whoever gets it keeps it, in the ledger or for health. Thread: any. */
 CONV_WARN_UNUSED conv_status conv__provider_calls_ask(conv__provider_calls *calls,
                                                       conv_provider *provider,
                                                       const conv_provider_request *request,

@@ -32,7 +32,12 @@ static conv_status ask(const conv__conversation *service, int64_t timeout_ms,
 static conv_status track(const conv__conversation *service, const conv_provider_response *response,
                          int64_t latency_us, const conv_error *failure, conv_error *error)
 {
+    conv__arena arena = {0};
     conv_usage usage = *conv__provider_response_usage(response);
+    if (conv__redaction_text(&service->redaction, &arena, &usage.raw) != CONV_OK) {
+        conv__arena_reset(&arena);
+        return conv__fail_memory(error, ACTION);
+    }
     usage.service = conv_text("health");
     usage.operation = conv_text("check");
     usage.provider = conv_text(service->provider->functions->name);
@@ -41,7 +46,9 @@ static conv_status track(const conv__conversation *service, const conv_provider_
     usage.latency_ms = latency_us / 1000;
     usage.status = failure == NULL ? CONV_OUTCOME_COMPLETE : CONV_OUTCOME_FAILED;
     usage.error = conv_text(failure == NULL ? NULL : failure->message);
-    return conv__track_usage(service->tracker, service->prices, &usage, error);
+    conv_status status = conv__track_usage(service->tracker, service->prices, &usage, error);
+    conv__arena_reset(&arena);
+    return status;
 }
 
 conv_status conv__provider_check(const conv__conversation *service, int64_t timeout_ms,

@@ -105,6 +105,24 @@ static conv_status note_basis(making *self, conv_error *error)
     return CONV_OK;
 }
 
+/* What was stored before the chain redacted, as a turn's context. */
+static conv_status redact_read(making *self, conv_error *error)
+{
+    const conv__redaction *redaction = &self->service->redaction;
+    conv_status status = CONV_OK;
+    bool unused = false;
+    for (size_t i = 0; status == CONV_OK && i < self->covered; i++)
+        status = conv__redaction_message(redaction, &self->scratch,
+                                         &self->branch.messages.rows[i].message, &unused);
+    for (size_t i = 0; status == CONV_OK && i < self->earlier.count; i++) {
+        conv_summary *earlier = &self->earlier.summaries[i];
+        status = conv__redaction_text(redaction, &self->scratch, &earlier->text);
+        if (status == CONV_OK)
+            status = conv__redaction_text(redaction, &self->scratch, &earlier->key_points);
+    }
+    return status == CONV_OK ? CONV_OK : conv__fail_memory(error, ACTION);
+}
+
 static conv_status ask_provider(making *self, conv_delta_function wanted, void *context,
                                 conv_error *error)
 {
@@ -133,6 +151,17 @@ static conv_status ask_provider(making *self, conv_delta_function wanted, void *
     return CONV_OK;
 }
 
+/* Redacted when it has been read: in a Markdown fence JSON would pass for plain text. */
+static conv_status read_answer(making *self, conv_bytes answer)
+{
+    const conv__redaction *redaction = &self->service->redaction;
+    conv__arena *arena = &self->page->arena;
+    conv_status status = conv__summary_read_answer(arena, answer, &self->row);
+    if (status == CONV_OK) status = conv__redaction_text(redaction, arena, &self->row.text);
+    if (status == CONV_OK) status = conv__redaction_text(redaction, arena, &self->row.key_points);
+    return status;
+}
+
 /* The last assistant message's text. */
 static conv_status take_answer(making *self, conv_error *error)
 {
@@ -144,8 +173,7 @@ static conv_status take_answer(making *self, conv_error *error)
     conv__arena *arena = &self->page->arena;
     if (conv__arena_copy(arena, answer, &answer) != CONV_OK)
         return conv__fail_memory(error, ACTION);
-    if (self->answer == CONV_OK)
-        self->answer = conv__summary_read_answer(arena, answer, &self->row);
+    if (self->answer == CONV_OK) self->answer = read_answer(self, answer);
     if (self->answer == CONV_NO_MEMORY) return conv__fail_memory(error, ACTION);
     if (self->answer == CONV_OK) {
         const conv__message_row *last = &self->branch.messages.rows[self->covered - 1];
@@ -166,7 +194,8 @@ static conv_status make_usage(making *self, conv_error *error)
     conv_usage usage = *conv__provider_response_usage(self->response);
     if (model.data == NULL) model = conv_text(self->service->model);
     conv__arena *arena = &self->page->arena;
-    if (conv__arena_copy(arena, model, &self->row.model) != CONV_OK)
+    if (conv__arena_copy(arena, model, &self->row.model) != CONV_OK ||
+        conv__redaction_text(&self->service->redaction, &self->scratch, &usage.raw) != CONV_OK)
         return conv__fail_memory(error, ACTION);
     conv_uuid_format(self->session_id, session_id);
     usage.session_id = conv_text(session_id);
@@ -233,6 +262,7 @@ static conv_status run(making *self, conv_delta_function wanted, void *context, 
     self->covered = conv__summary_cut(&self->branch.messages, self->service->keep_tokens);
     if (self->covered == 0) return CONV_OK;
     status = note_basis(self, error);
+    if (status == CONV_OK) status = redact_read(self, error);
     if (status == CONV_OK) status = ask_provider(self, wanted, context, error);
     if (status == CONV_OK) status = take_answer(self, error);
     if (status == CONV_OK) status = make_usage(self, error);

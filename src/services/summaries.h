@@ -18,6 +18,7 @@ typedef struct conv__summaries {
     conv__bus *bus;
     conv_provider *provider; /* NULL: none can be made */
     conv__provider_calls *provider_calls;
+    conv__redaction redaction; /* of what is sent, and of what is kept of the answer */
     const char *model;
     int64_t keep_tokens; /* of the last messages, which are left out */
     int64_t store_timeout_ms;

@@ -43,10 +43,19 @@ static void make_fake(const char *name)
     fake.base.functions = &fake.functions;
 }
 
+/* Any text with the word in it. */
+static conv_status redact_secret(const void *context, conv__arena *arena, conv_bytes *text)
+{
+    const char *word = context;
+    if (memmem(text->data, text->size, word, strlen(word)) == NULL) return CONV_OK;
+    return conv__arena_copy(arena, conv_text("[redacted]"), text);
+}
+
 static int setup(void **state)
 {
     (void)state;
-    calls = conv__provider_calls_create();
+    const conv__redaction redaction = {redact_secret, "secret"};
+    calls = conv__provider_calls_create(&redaction);
     make_fake("first");
     return calls == NULL ? -1 : 0;
 }
@@ -172,6 +181,17 @@ static void an_error_is_whole_and_one_line(void **state)
     assert_string_equal(worst(1).failure.message, "broken  in [2Jtwo");
 }
 
+static void an_error_is_redacted_before_anybody_keeps_it(void **state)
+{
+    (void)state;
+    conv_error error;
+    fake.status = CONV_PROVIDER;
+    fake.why = "bad input near: secret";
+    assert_int_equal(ask_with(calls, &error), CONV_PROVIDER);
+    assert_string_equal(error.message, "[redacted]");
+    assert_string_equal(worst(1).failure.message, "[redacted]");
+}
+
 static void one_that_works_does_not_hide_one_that_fails(void **state)
 {
     (void)state;
@@ -257,6 +277,7 @@ int main(void)
         TEST(what_is_not_the_providers_doing_is_neither),
         TEST(silence_is_a_failure_unless_it_is_meant),
         TEST(an_error_is_whole_and_one_line),
+        TEST(an_error_is_redacted_before_anybody_keeps_it),
         TEST(one_that_works_does_not_hide_one_that_fails),
         TEST(a_failed_check_is_enough_until_the_next_answer),
         TEST(more_than_can_be_told_apart_share_a_record),
