@@ -83,9 +83,12 @@ typedef struct conv_client_params {
      * publish. */
     conv_middleware *const *chain;
     size_t chain_count; /* at most 64 */
-    /* Tokens of the history that is sent along (as conv_token_estimate has it; summary.h):
-     * beginning system messages, the latest summary, and of the last context_messages as many as
-     * fit. 0: all of them. */
+    /* Tokens of the history that is sent along (as conv_token_estimate has it; summary.h), the
+     * turn's own messages aside: beginning system messages, the latest summary, and of the last
+     * context_messages as many as fit. A summary that is longer than what the system messages leave
+     * is cut at its end, key points first, or left out where fewer than 24 tokens are left. System
+     * messages are always sent: where they alone exceed the limit, they are all that is. 0: all of
+     * them. */
     int64_t context_tokens;
     /* After a turn whose session holds so many tokens that no summary covers, or more messages than
      * context_messages, the provider is asked for a summary: on a thread of its own, one at a time,

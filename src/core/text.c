@@ -118,3 +118,11 @@ size_t conv__utf8_count(conv_bytes text)
     }
     return count;
 }
+
+conv_bytes conv__utf8_cut(conv_bytes text, size_t most)
+{
+    if (text.size <= most) return text;
+    while (most > 0 && is_continuation(text.data[most]))
+        most--;
+    return conv_view(text.data, most);
+}

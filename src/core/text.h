@@ -25,4 +25,7 @@ CONV_WARN_UNUSED conv_status conv__text_project(conv__arena *arena, conv_bytes t
 /* Code points, not bytes, of well-formed text; each stray byte counts as one. */
 size_t conv__utf8_count(conv_bytes text);
 
+/* The beginning of a text, of `most` bytes at most, that ends with a character. */
+conv_bytes conv__utf8_cut(conv_bytes text, size_t most);
+
 #endif

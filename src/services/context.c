@@ -1,11 +1,15 @@
 /* Building a context. Asks nobody but the store for its summary. */
 #include "services/context.h"
 
+#include <string.h>
+
 #include "conversation/summary.h"
 #include "core/buffer.h"
 #include "core/json.h"
+#include "core/text.h"
 
-enum { BYTES_OF_TOKEN = 4, TOKENS_OF_MESSAGE = 4 };
+/* A cut summary of fewer tokens than LEAST_SUMMARY would be little but its heading. */
+enum { BYTES_OF_TOKEN = 4, TOKENS_OF_MESSAGE = 4, LEAST_SUMMARY = 24 };
 
 int64_t conv_token_estimate(conv_bytes text)
 {
@@ -84,18 +88,31 @@ static conv_status append_points(conv__arena *arena, conv__buffer *text, conv_by
     return CONV_OK;
 }
 
-static conv_status summary_message(conv__arena *arena, const conv_summary *summary,
+/* Cuts a text that takes more than `tokens` at its end, at a character. */
+static void cut(conv__buffer *text, int64_t tokens)
+{
+    static const char mark[] = "…";
+    size_t most = (size_t)tokens * BYTES_OF_TOKEN - strlen(mark);
+    text->size = conv__utf8_cut(conv__buffer_bytes(text), most).size;
+    conv__buffer_append_text(text, mark);
+}
+
+/* Of `budget` tokens at most: key points go first, then the summary's end. Absent where too little
+ * would be left. */
+static conv_status summary_message(conv__arena *arena, const conv_summary *summary, int64_t budget,
                                    conv_message *message)
 {
     conv__buffer text = {0};
     conv__buffer_append_text(&text, "Summary of the conversation so far:\n");
     conv__buffer_append_bytes(&text, summary->text);
     conv_status status = append_points(arena, &text, summary->key_points);
+    int64_t tokens = TOKENS_OF_MESSAGE + conv_token_estimate(conv__buffer_bytes(&text));
+    bool fits = tokens <= budget;
+    if (!fits && budget >= LEAST_SUMMARY) cut(&text, budget - TOKENS_OF_MESSAGE);
     *message = (conv_message){.role = CONV_ROLE_SYSTEM};
-    if (status == CONV_OK)
-        status = text.failed
-                     ? CONV_NO_MEMORY
-                     : conv__arena_copy(arena, conv__buffer_bytes(&text), &message->content);
+    if (status == CONV_OK && text.failed) status = CONV_NO_MEMORY;
+    if (status == CONV_OK && (fits || budget >= LEAST_SUMMARY))
+        status = conv__arena_copy(arena, conv__buffer_bytes(&text), &message->content);
     conv__buffer_free(&text);
     return status;
 }
@@ -106,18 +123,19 @@ conv_status conv__context_build(conv__arena *arena, const conv__context *context
     size_t most = context->history->count + 1;
     conv_message *made = conv__arena_allocate(arena, most * sizeof *made);
     size_t leading = count_leading(context);
-    int64_t budget = context->tokens;
+    int64_t budget = context->tokens > 0 ? context->tokens : INT64_MAX;
     size_t used = 0;
     if (made == NULL) return CONV_NO_MEMORY;
-    for (size_t i = 0; i < leading; i++)
-        made[used++] = *message_at(context, i);
-    if (context->summary != NULL &&
-        summary_message(arena, context->summary, &made[used++]) != CONV_OK)
-        return CONV_NO_MEMORY;
-    for (size_t i = 0; i < used; i++)
-        budget -= conv__message_tokens(&made[i]);
-    size_t start = first_uncovered(context, leading);
-    if (context->tokens > 0) start = first_fitting(context, start, budget);
+    for (size_t i = 0; i < leading; i++) {
+        made[used] = *message_at(context, i);
+        budget -= conv__message_tokens(&made[used++]);
+    }
+    if (context->summary != NULL) {
+        if (summary_message(arena, context->summary, budget, &made[used]) != CONV_OK)
+            return CONV_NO_MEMORY;
+        if (made[used].content.data != NULL) budget -= conv__message_tokens(&made[used++]);
+    }
+    size_t start = first_fitting(context, first_uncovered(context, leading), budget);
     for (size_t i = start; i < context->history->count; i++)
         made[used++] = *message_at(context, i);
     *messages = made;

@@ -26,8 +26,8 @@ typedef struct conv__context {
 } conv__context;
 
 /* In this order: the system and developer messages that the history begins with, the summary as a
- * system message, the last messages from one of the user's on. The first two are told whatever the
- * limit. CONV_NO_MEMORY. */
+ * system message, the last messages from one of the user's on. The first are told whatever the
+ * limit; the summary is cut to what they leave of it, or left out. CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__context_build(conv__arena *arena, const conv__context *context,
                                                  conv_message **messages, size_t *count);
 

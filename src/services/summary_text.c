@@ -5,6 +5,7 @@
 
 #include "core/buffer.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "services/context.h"
 
 enum { MOST_TOKENS = 60000 };
@@ -38,12 +39,7 @@ size_t conv__summary_cut(const conv__message_list *list, int64_t keep_tokens)
 /* Of a text that alone is too long for any provider, the beginning. */
 static conv_bytes shortened(conv_bytes text)
 {
-    size_t most = (size_t)MOST_TOKENS * 4;
-    if (text.size <= most) return text;
-    size_t size = most;
-    while (size > 0 && ((unsigned char)text.data[size] & 0xC0) == 0x80)
-        size--;
-    return conv_view(text.data, size);
+    return conv__utf8_cut(text, (size_t)MOST_TOKENS * 4);
 }
 
 bool conv__summary_takes(const conv_message *message)

@@ -283,6 +283,33 @@ static void one_can_be_made_at_any_time(void **state)
     contract_client_close(&client);
 }
 
+static void a_long_summary_is_cut_to_the_limit(void **state)
+{
+    (void)state;
+    enum { TOKENS = 40, OF_MESSAGE = 4, BYTES_OF_TOKEN = 4 };
+    char text[401];
+    conv_client *client = open_client(0, 0);
+    conv_summary_page *page = NULL;
+    conv_error error;
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    say(client, "wordy", "one");
+    answer_with(text);
+    assert_ok(conv_summary_make(client, "wordy", &page, &error), error);
+    conv_summary_page_free(page);
+    contract_client_close(&client);
+    client = open_client(TOKENS, 0);
+    say(client, "wordy", "two");
+    tell_has("Summary of the conversation so far:\naaaa");
+    tell_has("…|two");
+    assert_int_equal(strlen(told), (TOKENS - OF_MESSAGE) * BYTES_OF_TOKEN + strlen("|two"));
+    contract_client_close(&client);
+    client = open_client(20, 0);
+    say(client, "wordy", "three"); /* of the summary nothing but its heading would be left */
+    assert_string_equal(told, "two|an answer of a few words|three");
+    contract_client_close(&client);
+}
+
 static void a_failure_harms_no_turn(void **state)
 {
     (void)state;
@@ -411,6 +438,7 @@ int main(void)
         cmocka_unit_test(what_it_cost_is_in_the_ledger),
         cmocka_unit_test(a_context_keeps_to_its_tokens),
         cmocka_unit_test(one_can_be_made_at_any_time),
+        cmocka_unit_test(a_long_summary_is_cut_to_the_limit),
         cmocka_unit_test(a_failure_harms_no_turn),
         cmocka_unit_test(a_session_that_fails_rests_alone),
         cmocka_unit_test(all_rest_when_several_have_failed),

@@ -1,6 +1,7 @@
 /* Contexts, requests for summaries and the reading of their answers: what goes in, what is cut. */
 #include "support/test.h"
 
+#include "core/text.h"
 #include "services/context.h"
 #include "services/summary_text.h"
 
@@ -137,6 +138,50 @@ static void a_context_begins_with_a_question(void **state)
     assert_int_equal(conv__context_tokens(&context), 4 * 8);
 }
 
+static int64_t tokens_of(const conv_message *messages, size_t count)
+{
+    int64_t tokens = 0;
+    for (size_t i = 0; i < count; i++)
+        tokens += conv__message_tokens(&messages[i]);
+    return tokens;
+}
+
+/* The system message takes 8 tokens, as each message; the summary 4, its heading 9, its text of 300
+ * letters of two bytes each 150, and its key point some more. */
+static void a_summary_keeps_to_the_limit_as_well(void **state)
+{
+    (void)state;
+    char text[601];
+    for (size_t i = 0; i < 300; i++)
+        memcpy(text + 2 * i, "\xC3\xA4", 3);
+    conv__message_list list = conversation();
+    rows[0].message.role = CONV_ROLE_SYSTEM;
+    for (size_t i = 0; i < ROWS; i++)
+        rows[i].message.position = (int64_t)i + 1;
+    const conv_summary summary = {
+        .text = conv_text(text), .key_points = conv_text("[\"order 4711\"]"), .last_position = 4};
+    conv__context context = {.history = &list, .summary = &summary};
+    conv_message *messages = NULL;
+    size_t count = 0;
+    for (int64_t limit = 1; limit < 240; limit++) {
+        context.tokens = limit;
+        assert_int_equal(conv__context_build(&arena, &context, &messages, &count), CONV_OK);
+        assert_true(count > 0 && messages[0].role == CONV_ROLE_SYSTEM);
+        bool told = count > 1 && messages[1].role == CONV_ROLE_SYSTEM;
+        assert_int_equal(told, limit >= 8 + 24);
+        assert_true(tokens_of(messages, count) <= (limit < 8 ? 8 : limit));
+        if (!told) continue;
+        conv_bytes said = messages[1].content;
+        assert_true(conv__utf8_is_valid(said));
+        bool whole = memmem(said.data, said.size, "4711", 4) != NULL;
+        bool cut = memcmp(said.data + said.size - 3, "\xE2\x80\xA6", 3) == 0;
+        assert_true(whole || cut);
+        assert_true(whole || tokens_of(messages, count) + 1 >= limit); /* no more than needed */
+        assert_int_equal(count > 2, limit >= 8 + (4 + (36 + 600 + 13 + 3) / 4) + 16);
+    }
+    assert_int_equal(count, 1 + 1 + 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +190,7 @@ int main(void)
         cmocka_unit_test_teardown(the_last_exchanges_stay_out_of_a_summary, reset),
         cmocka_unit_test_teardown(a_request_names_what_was_before_and_fails_for_nothing, reset),
         cmocka_unit_test_teardown(a_context_begins_with_a_question, reset),
+        cmocka_unit_test_teardown(a_summary_keeps_to_the_limit_as_well, reset),
     };
     return RUN_TESTS("summary text", tests);
 }

@@ -176,6 +176,19 @@ static void characters_are_counted(void **state)
     assert_int_equal(conv__utf8_count(conv_view("a\0b", 3)), 3);
 }
 
+static void a_text_is_cut_at_a_character(void **state)
+{
+    (void)state;
+    static const size_t wanted[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+    const conv_bytes text = conv_text("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");
+    for (size_t most = 0; most < sizeof wanted / sizeof wanted[0]; most++) {
+        conv_bytes beginning = conv__utf8_cut(text, most);
+        assert_ptr_equal(beginning.data, text.data);
+        assert_int_equal(beginning.size, wanted[most]);
+    }
+    assert_null(conv__utf8_cut(conv_text(NULL), 1).data);
+}
+
 static conv_status project_once(void *context)
 {
     conv__arena arena = {0};
@@ -201,6 +214,7 @@ int main(void)
         cmocka_unit_test(what_no_column_takes_becomes_fffd),
         cmocka_unit_test(storable_text_is_not_copied),
         cmocka_unit_test(characters_are_counted),
+        cmocka_unit_test(a_text_is_cut_at_a_character),
         cmocka_unit_test(a_failing_allocation_is_said),
     };
     return RUN_TESTS("text", tests);
