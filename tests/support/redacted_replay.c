@@ -143,6 +143,23 @@ static conv_status answer(void *context, const conv_provider_request *request,
     return status == CONV_OK ? conv_provider_response_usage(response, &usage) : status;
 }
 
+/* What the summarizer says, or fails with. */
+static char summary[16384];
+static char complaint[CONV_MESSAGE_SIZE];
+
+/* Summaries are asked for when no turn is under way. */
+static conv_status summarize(void *context, const conv_provider_request *request,
+                             conv_provider_response *response, conv_error *error)
+{
+    const bool *fails = context;
+    const conv_message message = {.role = CONV_ROLE_ASSISTANT, .content = conv_text(summary)};
+    look_into("the request for a summary", request->messages[1].content.data,
+              request->messages[1].content.size);
+    if (!*fails) return conv_provider_response_message(response, &message);
+    snprintf(error->message, sizeof error->message, "%s", complaint);
+    return CONV_PROVIDER;
+}
+
 static void say(const conv_transcript *transcript, size_t index, const conv_transcript_turn *said,
                 conv_provider *provider)
 {
@@ -254,7 +271,8 @@ static conv_middleware *make_redact(void)
     return redact;
 }
 
-static void open_client(const char *url, conv_middleware *redact, FILE *log_file)
+static void open_client(const char *url, conv_middleware *redact, conv_provider *summarizer,
+                        FILE *log_file)
 {
     conv_error error;
     uint64_t number = 0;
@@ -271,6 +289,7 @@ static void open_client(const char *url, conv_middleware *redact, FILE *log_file
     params.schema = CONV_SCHEMA_MIGRATE;
     params.journal = journal;
     params.context_messages = 20;
+    params.provider = summarizer;
     params.prices = &price;
     params.price_count = 1;
     params.chain = chain;
@@ -373,6 +392,47 @@ static replay_totals totals(void)
                            .output_tokens = atomic_load(&output_tokens)};
 }
 
+/* The first text with a secret in it that fits. */
+static const char *text_with_a_secret(const conv_transcript *transcript, char *text, size_t size)
+{
+    conv_transcript_turn turn;
+    for (size_t i = 0; conv_transcript_turn_get(transcript, i, &turn); i++) {
+        const conv_bytes content = turn.messages[0].content;
+        if (content.size == 0 || content.size >= size) continue;
+        snprintf(text, size, "%.*s", (int)content.size, content.data);
+        if (secrets_find(text, content.size) != NULL) return text;
+    }
+    return NULL;
+}
+
+/* A summary of each conversation whose words hold a secret, and one that fails. */
+static void summarize_all(bool *fails)
+{
+    conv_error error;
+    conv_summary_page *page = NULL;
+    char text[2048];
+    size_t made = 0;
+    for (size_t i = 0; i < conversation_count; i++) {
+        const char *id = conv_transcript_id(conversations[i]);
+        if (text_with_a_secret(conversations[i], text, sizeof text) == NULL) continue;
+        json_t *answer = json_pack("{s:s, s:[s]}", "summary", text, "key_points", text);
+        char *line = json_dumps(answer, JSON_ENSURE_ASCII);
+        assert_true((size_t)snprintf(summary, sizeof summary, "%s", line) < sizeof summary);
+        snprintf(complaint, sizeof complaint, "bad input near: %.200s", text);
+        free(line);
+        json_decref(answer);
+        *fails = true;
+        assert_status(conv_summary_make(client, id, &page, &error), CONV_PROVIDER, error);
+        look_into("a summary's error", error.message, strlen(error.message));
+        *fails = false;
+        assert_ok(conv_summary_make(client, id, &page, &error), error);
+        made += conv_summary_page_count(page);
+        conv_summary_page_free(page);
+    }
+    assert_true(made > 0);
+    print_message("%zu summaries\n", made);
+}
+
 static void replay_with_an_outage(const char *kind)
 {
     conv_error error;
@@ -411,21 +471,26 @@ void redacted_replay(const char *kind, const char *path)
     FILE *log_file = fopen(name, "w");
     assert_non_null(log_file);
     conv_middleware *redact = make_redact();
-    open_client(url, redact, log_file);
+    conv_provider *summarizer = NULL;
+    bool fails = false;
+    assert_ok(conv_provider_callback("summarizer", summarize, &fails, &summarizer, &error), error);
+    open_client(url, redact, summarizer, log_file);
 
     replay_with_an_outage(kind);
     look_at_everything(kind, url);
     const replay_totals counted = totals();
     replay_totals_summed(client, &counted);
+    replay_totals_stored(kind, url, &counted);
+    summarize_all(&fails);
     assert_ok(conv_client_close(client, CLOSE_MS, &error), error);
     look_at_everything(kind, url);
     assert_events(kind, url);
-    replay_totals_stored(kind, url, &counted);
     print_message("%s: %zu conversations, %zu exchanges (%zu of them through the journal), %zu "
                   "messages, %zu events: nothing unredacted\n",
                   kind, conversation_count, turn_count, atomic_load(&journaled), message_count,
                   saved_count);
 
+    conv_provider_free(summarizer);
     conv_middleware_free(redact);
     fclose(log_file);
     for (size_t i = 0; i < conversation_count; i++)

@@ -1,6 +1,6 @@
 /* Recorded conversations replayed through a chain that redacts, with a journal, an outage on the
- * way, an asynchronous handler of events and a log of them; then everything that was left is looked
- * at. On the main thread only. */
+ * way, an asynchronous handler of events and a log of them, and summarized; then everything that
+ * was left is looked at. On the main thread only. */
 #ifndef TESTS_SUPPORT_REDACTED_REPLAY_H
 #define TESTS_SUPPORT_REDACTED_REPLAY_H
 
