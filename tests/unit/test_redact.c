@@ -143,7 +143,7 @@ static void keys_are_found(void **state)
     CHECK_ALL(examples);
 }
 
-enum { LONG = 1 << 20 };
+enum { LONG = 1 << 19 };
 
 /* `unit` again and again, the last time cut, and `end` behind it. */
 static char *long_text(const char *unit, const char *end)
@@ -157,7 +157,7 @@ static char *long_text(const char *unit, const char *end)
     return text;
 }
 
-/* Nothing is measured: where every start read the rest again, this would take hours. */
+/* Nothing is measured: where every start read the rest again, this would take an hour. */
 static void a_long_text_is_read_once(void **state)
 {
     (void)state;
