@@ -121,7 +121,10 @@ typedef struct conv_event {
 typedef conv_status (*conv_event_handler)(void *context, const conv_event *event);
 
 /* How events reach a handler. A handler that is slower than the events needs something to give way;
- * only the subscriber knows what: each way that loses an event has to be chosen by name. */
+ * only the subscriber knows what: each way that loses an event has to be chosen by name. An event
+ * goes first into all queues, those that nobody waits for before the others, and then to the
+ * synchronous handlers, one after the other as they subscribed: one that blocks keeps no event from
+ * any queue. */
 typedef enum conv_delivery {
     /* On the thread whose call made it true, before the call returns: only this call is slowed, not
      * those that shared its transaction. Several threads may be in the handler at once. What comes

@@ -37,13 +37,16 @@ void conv__bus_set_tap(conv__bus *bus, conv__bus_tap tap, void *context)
     bus->tap_context = context;
 }
 
-/* The next one behind `number` that wants the kind, with a reference for the caller, or NULL. */
-static conv__subscription *next_for(conv__bus *bus, uint64_t number, uint64_t kind)
+/* The next one behind `number` that wants the kind and takes its events at this stage, with a
+ * reference for the caller, or NULL. */
+static conv__subscription *next_for(conv__bus *bus, uint64_t number, uint64_t kind,
+                                    conv__bring_stage stage, bool here)
 {
     pthread_mutex_lock(&bus->lock);
     conv__subscription *found = bus->first;
     while (found != NULL &&
-           (found->number <= number || (found->subscriber.params.kinds & kind) == 0))
+           (found->number <= number || (found->subscriber.params.kinds & kind) == 0 ||
+            conv__subscription_stage(found, here) != stage))
         found = found->next;
     if (found != NULL) conv__subscription_take(found);
     pthread_mutex_unlock(&bus->lock);
@@ -53,14 +56,16 @@ static conv__subscription *next_for(conv__bus *bus, uint64_t number, uint64_t ki
 static void tell(conv__bus *bus, const conv_event *event, bool here)
 {
     uint64_t kind = CONV_EVENT_SET(event->kind);
-    uint64_t number = 0;
     if (bus == NULL) return;
     if (bus->tap != NULL) bus->tap(bus->tap_context, event);
     if ((atomic_load(&bus->wanted) & kind) == 0) return;
-    for (conv__subscription *one; (one = next_for(bus, number, kind)) != NULL;) {
-        number = one->number;
-        conv__subscription_bring(one, event, here);
-        conv__subscription_drop(one);
+    for (conv__bring_stage stage = CONV__BRING_AT_ONCE; stage <= CONV__BRING_CALL; stage++) {
+        uint64_t number = 0;
+        for (conv__subscription *one; (one = next_for(bus, number, kind, stage, here)) != NULL;) {
+            number = one->number;
+            conv__subscription_bring(one, event, here);
+            conv__subscription_drop(one);
+        }
     }
 }
 

@@ -154,15 +154,27 @@ static void wait_while_full(conv__subscription *subscription)
             subscription->stuck = is_full(subscription);
 }
 
+conv__bring_stage conv__subscription_stage(const conv__subscription *subscription, bool here)
+{
+    switch (subscription->subscriber.params.delivery) {
+    case CONV_DELIVERY_SYNCHRONOUS:
+        return here && handler_depth == 0 ? CONV__BRING_CALL : CONV__BRING_QUEUE;
+    case CONV_DELIVERY_WAIT:
+        return CONV__BRING_QUEUE;
+    default:
+        return CONV__BRING_AT_ONCE;
+    }
+}
+
 /* With the lock held. */
 static void enqueue(conv__subscription *subscription, const conv_event *event)
 {
-    conv_delivery delivery = subscription->subscriber.params.delivery;
-    bool waits = delivery == CONV_DELIVERY_SYNCHRONOUS || delivery == CONV_DELIVERY_WAIT;
+    bool waits = conv__subscription_stage(subscription, false) == CONV__BRING_QUEUE;
+    bool drops_oldest = subscription->subscriber.params.delivery == CONV_DELIVERY_DROP_OLDEST;
     bool started = start_thread(subscription);
     if (started && waits) wait_while_full(subscription);
     bool room = started && make_room(subscription);
-    if (!room && delivery == CONV_DELIVERY_DROP_OLDEST && subscription->count > 0) {
+    if (!room && drops_oldest && subscription->count > 0) {
         subscription->first = (subscription->first + 1) % subscription->capacity;
         subscription->count--;
         subscription->counts.dropped++;
@@ -180,11 +192,10 @@ static void enqueue(conv__subscription *subscription, const conv_event *event)
 
 void conv__subscription_bring(conv__subscription *subscription, const conv_event *event, bool here)
 {
-    bool synchronous = subscription->subscriber.params.delivery == CONV_DELIVERY_SYNCHRONOUS;
     pthread_mutex_lock(&subscription->lock);
     if (subscription->closed || subscription->draining)
         subscription->counts.dropped++;
-    else if (synchronous && here && handler_depth == 0)
+    else if (conv__subscription_stage(subscription, here) == CONV__BRING_CALL)
         call_handler(subscription, event);
     else
         enqueue(subscription, event);

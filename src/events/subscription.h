@@ -37,6 +37,15 @@ CONV_WARN_UNUSED conv_status conv__subscription_create(const conv__subscriber *s
 void conv__subscription_take(conv__subscription *subscription);
 void conv__subscription_drop(conv__subscription *subscription);
 
+/* When a subscription's turn comes with an event: nobody waits behind another one's handler. */
+typedef enum conv__bring_stage {
+    CONV__BRING_AT_ONCE, /* into a queue, without waiting */
+    CONV__BRING_QUEUE,   /* into a queue, perhaps after waiting for room */
+    CONV__BRING_CALL     /* to the handler, on this thread */
+} conv__bring_stage;
+
+conv__bring_stage conv__subscription_stage(const conv__subscription *subscription, bool here);
+
 /* Hands over an event. `here`: the handler may run on this thread. */
 void conv__subscription_bring(conv__subscription *subscription, const conv_event *event, bool here);
 

@@ -292,6 +292,58 @@ static void others_that_return_do_not_make_a_thread_wait_again(void **state)
     wait_for(&blocked.seen, 2 * ROUNDS_OF_WAITING);
 }
 
+static void *emit_one(void *context)
+{
+    (void)context;
+    emit(1);
+    return NULL;
+}
+
+/* The one that blocks was there first. */
+static void a_synchronous_handler_that_blocks_keeps_no_event_from_the_queues_of_others(void **state)
+{
+    (void)state;
+    enum { OTHERS = 3 };
+    static const conv_delivery ways[OTHERS] = {CONV_DELIVERY_WAIT, CONV_DELIVERY_DROP_NEWEST,
+                                               CONV_DELIVERY_DROP_OLDEST};
+    pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+    listener blocked = {.held = &held};
+    listener others[OTHERS] = {{0}};
+    pthread_t thread;
+    pthread_mutex_lock(&held);
+    (void)subscribe(&blocked, CONV_DELIVERY_SYNCHRONOUS, 0, 0);
+    for (int i = 0; i < OTHERS; i++)
+        (void)subscribe(&others[i], ways[i], 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, emit_one, NULL), 0);
+    for (int i = 0; i < OTHERS; i++)
+        wait_for(&others[i].seen, 1);
+    assert_int_equal(blocked.seen, 0);
+    pthread_mutex_unlock(&held);
+    pthread_join(thread, NULL);
+    assert_int_equal(blocked.seen, 1);
+}
+
+static void a_queue_that_is_waited_for_keeps_no_event_from_those_that_drop(void **state)
+{
+    (void)state;
+    enum { HOURS_MS = 36000000 };
+    pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+    listener slow = {.held = &held};
+    listener dropping = {0};
+    pthread_t thread;
+    pthread_mutex_lock(&held);
+    uint64_t number = subscribe(&slow, CONV_DELIVERY_WAIT, 1, HOURS_MS);
+    fill_handler(number);
+    emit(0); /* the queue is full */
+    (void)subscribe(&dropping, CONV_DELIVERY_DROP_NEWEST, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, emit_one, NULL), 0);
+    wait_for(&dropping.seen, 1);
+    assert_int_equal(counts_of(number).waiting, 2);
+    pthread_mutex_unlock(&held);
+    pthread_join(thread, NULL);
+    wait_for(&slow.seen, 3);
+}
+
 static void handlers_may_end_themselves_and_each_other(void **state)
 {
     (void)state;
@@ -494,6 +546,8 @@ int main(void)
         TEST(after_one_wait_in_vain_nobody_waits_again),
         TEST(behind_a_synchronous_handler_nothing_is_dropped),
         TEST(others_that_return_do_not_make_a_thread_wait_again),
+        TEST(a_synchronous_handler_that_blocks_keeps_no_event_from_the_queues_of_others),
+        TEST(a_queue_that_is_waited_for_keeps_no_event_from_those_that_drop),
         TEST(handlers_may_end_themselves_and_each_other),
         TEST(a_handler_may_emit),
         TEST(closing_delivers_what_is_queued),
