@@ -115,6 +115,7 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
     atomic_fetch_or(&client->calls, CLOSING);
     /* Nobody waits for the store beyond this: neither calls under way nor the library's threads. */
     stop_by(client, deadline);
+    conv__bus_stop_waiting(client->bus); /* nor for handlers */
     size_t calls = await_calls(client, deadline);
     pthread_mutex_unlock(&client->lock);
     if (calls > 0) {

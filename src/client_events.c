@@ -23,7 +23,7 @@ void conv__client_announce(void *context, const conv__announcement *announcement
     conv_client *client = context;
     if (announcement->save != NULL)
         conv__report_save(client->bus, announcement->save, announcement->save_us,
-                          CONV__REPORT_HERE);
+                          CONV__REPORT_HERE, NULL);
     else if (announcement->error != NULL)
         conv__report_refused(client->bus, announcement->exchange, announcement->error);
 }

@@ -21,6 +21,7 @@ struct conv__bus {
     pthread_mutex_t lock;      /* of what follows */
     conv__subscription *first; /* by number, ascending */
     uint64_t last_number;
+    bool waits_no_more;
     conv__bus_counts ended; /* of subscriptions that are gone */
 };
 
@@ -37,15 +38,15 @@ void conv__bus_set_tap(conv__bus *bus, conv__bus_tap tap, void *context)
     bus->tap_context = context;
 }
 
-/* The next one behind `number` that wants the kind and takes its events at this stage, with a
- * reference for the caller, or NULL. */
-static conv__subscription *next_for(conv__bus *bus, uint64_t number, uint64_t kind,
+/* The next one behind `number` that wants a kind of these and takes its events at this stage, with
+ * a reference for the caller, or NULL. */
+static conv__subscription *next_for(conv__bus *bus, uint64_t number, uint64_t kinds,
                                     conv__bring_stage stage, bool here)
 {
     pthread_mutex_lock(&bus->lock);
     conv__subscription *found = bus->first;
     while (found != NULL &&
-           (found->number <= number || (found->subscriber.params.kinds & kind) == 0 ||
+           (found->number <= number || (found->subscriber.params.kinds & kinds) == 0 ||
             conv__subscription_stage(found, here) != stage))
         found = found->next;
     if (found != NULL) conv__subscription_take(found);
@@ -53,30 +54,49 @@ static conv__subscription *next_for(conv__bus *bus, uint64_t number, uint64_t ki
     return found;
 }
 
-static void tell(conv__bus *bus, const conv_event *event, bool here)
+static void bring(conv__bus *bus, const conv__news *news, uint64_t kinds, conv__bring_stage stage)
 {
-    uint64_t kind = CONV_EVENT_SET(event->kind);
+    uint64_t number = 0;
+    for (conv__subscription *one;
+         (one = next_for(bus, number, kinds, stage, news->here)) != NULL;) {
+        number = one->number;
+        conv__subscription_bring(one, news);
+        conv__subscription_drop(one);
+    }
+}
+
+void conv__bus_tell(conv__bus *bus, const conv__news *news)
+{
+    uint64_t kinds = 0;
     if (bus == NULL) return;
-    if (bus->tap != NULL) bus->tap(bus->tap_context, event);
-    if ((atomic_load(&bus->wanted) & kind) == 0) return;
-    for (conv__bring_stage stage = CONV__BRING_AT_ONCE; stage <= CONV__BRING_CALL; stage++) {
-        uint64_t number = 0;
-        for (conv__subscription *one; (one = next_for(bus, number, kind, stage, here)) != NULL;) {
-            number = one->number;
-            conv__subscription_bring(one, event, here);
-            conv__subscription_drop(one);
-        }
+    for (size_t i = 0; i < news->count; i++) {
+        kinds |= CONV_EVENT_SET(news->events[i].kind);
+        if (bus->tap != NULL) bus->tap(bus->tap_context, &news->events[i]);
+    }
+    if ((atomic_load(&bus->wanted) & kinds) == 0) return;
+    bring(bus, news, kinds, CONV__BRING_AT_ONCE);
+    bring(bus, news, kinds, CONV__BRING_QUEUE);
+    for (size_t i = 0; news->here && i < news->count; i++) {
+        conv__news one = *news;
+        one.events = &news->events[i];
+        one.count = 1;
+        bring(bus, &one, CONV_EVENT_SET(one.events->kind), CONV__BRING_CALL);
     }
 }
 
 void conv__bus_emit(conv__bus *bus, const conv_event *event)
 {
-    tell(bus, event, true);
+    conv__bus_tell(bus, &(conv__news){event, 1, true, CONV__NO_DEADLINE});
 }
 
 void conv__bus_post(conv__bus *bus, const conv_event *event)
 {
-    tell(bus, event, false);
+    conv__bus_tell(bus, &(conv__news){event, 1, false, CONV__NO_DEADLINE});
+}
+
+bool conv__bus_wants(conv__bus *bus, conv_event_kind kind)
+{
+    return bus != NULL && (atomic_load(&bus->wanted) & CONV_EVENT_SET(kind)) != 0;
 }
 
 void conv__bus_count_only(conv__bus *bus, const conv_event *event)
@@ -108,6 +128,7 @@ static void append(conv__bus *bus, conv__subscription *subscription)
         end = &(*end)->next;
     *end = subscription;
     subscription->number = ++bus->last_number;
+    if (bus->waits_no_more) conv__subscription_stop_waiting(subscription);
     atomic_fetch_or(&bus->wanted, subscription->subscriber.params.kinds);
 }
 
@@ -166,7 +187,7 @@ conv_status conv__bus_unsubscribe(conv__bus *bus, uint64_t subscription, conv_er
 {
     conv__subscription *ending = take_out(bus, subscription);
     if (ending == NULL) return not_found(error, "unsubscribe", subscription);
-    conv__subscription_stop(ending);
+    (void)conv__subscription_stop(ending);
     if (!conv__bus_in_handler()) (void)conv__subscription_wait(ending, CONV__NO_DEADLINE);
     remember(bus, ending);
     conv__subscription_drop(ending);
@@ -201,20 +222,13 @@ conv__bus_counts conv__bus_count(conv__bus *bus)
     return all;
 }
 
-/* Gives how many events it did not deliver. */
-static size_t end(conv__subscription *ending, int64_t deadline_ns)
+void conv__bus_stop_waiting(conv__bus *bus)
 {
-    bool ended = conv__subscription_wait(ending, deadline_ns);
-    size_t left = (size_t)conv__subscription_count(ending).waiting;
-    if (!ended) {
-        conv__subscription_stop(ending);
-        /* Whoever was told to break off gets a moment for it. */
-        (void)conv__subscription_wait(ending, ending->subscriber.bounded
-                                                  ? CONV__NO_DEADLINE
-                                                  : conv__deadline_in_ms(GRACE_MS));
-    }
-    conv__subscription_drop(ending);
-    return left;
+    pthread_mutex_lock(&bus->lock);
+    bus->waits_no_more = true;
+    for (conv__subscription *one = bus->first; one != NULL; one = one->next)
+        conv__subscription_stop_waiting(one);
+    pthread_mutex_unlock(&bus->lock);
 }
 
 size_t conv__bus_close(conv__bus *bus, int64_t deadline_ns)
@@ -223,10 +237,16 @@ size_t conv__bus_close(conv__bus *bus, int64_t deadline_ns)
     if (bus == NULL) return 0;
     for (conv__subscription *one = bus->first; one != NULL; one = one->next)
         conv__subscription_drain(one);
+    for (conv__subscription *one = bus->first; one != NULL; one = one->next)
+        if (!conv__subscription_wait(one, deadline_ns)) left += conv__subscription_stop(one);
+    /* Whoever was told to break off gets a moment for it, all of them the same. */
+    int64_t grace_ns = conv__deadline_in_ms(GRACE_MS);
     while (bus->first != NULL) {
         conv__subscription *ending = bus->first;
         bus->first = ending->next;
-        left += end(ending, deadline_ns);
+        (void)conv__subscription_wait(ending,
+                                      ending->subscriber.bounded ? CONV__NO_DEADLINE : grace_ns);
+        conv__subscription_drop(ending);
     }
     pthread_mutex_destroy(&bus->lock);
     conv__release(bus);

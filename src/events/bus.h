@@ -30,6 +30,15 @@ typedef struct conv__bus_counts {
     int64_t subscriptions; /* now */
 } conv__bus_counts;
 
+/* Events that became true together, to be told in this order. */
+typedef struct conv__news {
+    const conv_event *events;
+    size_t count;
+    bool here; /* on the thread of the call that made them true: handlers may run on it */
+    int64_t
+        deadline_ns; /* nobody waits for a queue beyond it, nor longer than its wait_ms in all */
+} conv__news;
+
 /* NULL when out of memory. */
 conv__bus *conv__bus_create(void);
 
@@ -42,12 +51,17 @@ conv_event conv__event_make(conv_event_kind kind);
 /* Copies a name, cut between characters, so that it and its NUL fit. */
 void conv__event_set_name(char name[CONV_EVENT_NAME_SIZE], conv_bytes text);
 
-/* Tells an event, on the thread of the call that made it true, with no lock held. `bus` NULL is
- * allowed. */
+/* Tells what has happened, with no lock held. `bus` NULL is allowed. */
+void conv__bus_tell(conv__bus *bus, const conv__news *news);
+
+/* Tells one event, on the thread of the call that made it true. */
 void conv__bus_emit(conv__bus *bus, const conv_event *event);
 
 /* The same on a thread that works for others: no handler runs on it. */
 void conv__bus_post(conv__bus *bus, const conv_event *event);
+
+/* Whether anybody has subscribed the kind. */
+bool conv__bus_wants(conv__bus *bus, conv_event_kind kind);
 
 /* Only for the tap: counted, told to nobody. */
 void conv__bus_count_only(conv__bus *bus, const conv_event *event);
@@ -64,6 +78,10 @@ conv__bus_counts conv__bus_count(conv__bus *bus);
 
 /* Whether this thread is within a handler. */
 bool conv__bus_in_handler(void);
+
+/* From here on nobody waits for room: it is about to be closed. What would be waited for goes into
+ * the queue, whatever its bound. */
+void conv__bus_stop_waiting(conv__bus *bus);
 
 /* Delivers what is queued until the deadline, ends all subscriptions and frees the bus. Gives how
  * many events nobody got. A handler that does not end is left alone with its context. NULL is

@@ -109,11 +109,13 @@ static bool start_thread(conv__subscription *subscription)
 }
 
 /* What a queue holds at most. Who chose no way to lose events loses none while there is memory for
- * them; the bound is the largest that anybody may choose. */
+ * them, nor who chose that it is waited for, when nobody waits any more; the bound is the largest
+ * that anybody may choose. */
 static size_t bound_of(const conv__subscription *subscription)
 {
     const conv_subscription_params *params = &subscription->subscriber.params;
-    bool keeps = params->delivery == CONV_DELIVERY_SYNCHRONOUS;
+    bool keeps = params->delivery == CONV_DELIVERY_SYNCHRONOUS ||
+                 (params->delivery == CONV_DELIVERY_WAIT && subscription->waits_no_more);
     return keeps ? CONV__MOST_QUEUED : (size_t)params->queue_events;
 }
 
@@ -143,15 +145,33 @@ static bool is_full(conv__subscription *subscription)
            !make_room(subscription);
 }
 
-/* With the lock held. Never waits for itself, nor within a handler: two of them could wait for each
- * other. */
-static void wait_while_full(conv__subscription *subscription)
+/* Until when whoever brings events waits for room, for all of them together. */
+typedef struct patience {
+    int64_t until_ns; /* 0: it has not waited yet */
+    int64_t deadline_ns;
+} patience;
+
+/* Never for itself, nor within a handler: two of them could wait for each other. */
+static bool may_wait(const conv__subscription *subscription)
 {
-    int64_t deadline = conv__deadline_in_ms(subscription->subscriber.params.wait_ms);
-    while (is_full(subscription) && !subscription->stuck && handler_depth == 0 &&
-           !subscription->closed)
-        if (!conv__condition_wait(&subscription->changed, &subscription->lock, deadline))
-            subscription->stuck = is_full(subscription);
+    return !subscription->stuck && !subscription->closed && !subscription->waits_no_more &&
+           handler_depth == 0;
+}
+
+/* With the lock held. */
+static void wait_while_full(conv__subscription *subscription, patience *left)
+{
+    if (!is_full(subscription)) return;
+    bool first = left->until_ns == 0;
+    if (first) left->until_ns = conv__deadline_in_ms(subscription->subscriber.params.wait_ms);
+    bool whole = first && left->until_ns <= left->deadline_ns;
+    int64_t end_ns = left->until_ns < left->deadline_ns ? left->until_ns : left->deadline_ns;
+    while (is_full(subscription) && may_wait(subscription)) {
+        if (conv__condition_wait(&subscription->changed, &subscription->lock, end_ns)) continue;
+        /* Who had only a part of the time says nothing about the handler. */
+        if (whole && is_full(subscription)) subscription->stuck = true;
+        break;
+    }
 }
 
 conv__bring_stage conv__subscription_stage(const conv__subscription *subscription, bool here)
@@ -167,12 +187,12 @@ conv__bring_stage conv__subscription_stage(const conv__subscription *subscriptio
 }
 
 /* With the lock held. */
-static void enqueue(conv__subscription *subscription, const conv_event *event)
+static void enqueue(conv__subscription *subscription, const conv_event *event, patience *left)
 {
     bool waits = conv__subscription_stage(subscription, false) == CONV__BRING_QUEUE;
     bool drops_oldest = subscription->subscriber.params.delivery == CONV_DELIVERY_DROP_OLDEST;
     bool started = start_thread(subscription);
-    if (started && waits) wait_while_full(subscription);
+    if (started && waits) wait_while_full(subscription, left);
     bool room = started && make_room(subscription);
     if (!room && drops_oldest && subscription->count > 0) {
         subscription->first = (subscription->first + 1) % subscription->capacity;
@@ -190,15 +210,29 @@ static void enqueue(conv__subscription *subscription, const conv_event *event)
     pthread_cond_broadcast(&subscription->changed);
 }
 
-void conv__subscription_bring(conv__subscription *subscription, const conv_event *event, bool here)
+void conv__subscription_bring(conv__subscription *subscription, const conv__news *news)
+{
+    bool calls = conv__subscription_stage(subscription, news->here) == CONV__BRING_CALL;
+    patience left = {.deadline_ns = news->deadline_ns};
+    pthread_mutex_lock(&subscription->lock);
+    for (size_t i = 0; i < news->count; i++) {
+        const conv_event *event = &news->events[i];
+        if ((subscription->subscriber.params.kinds & CONV_EVENT_SET(event->kind)) == 0) continue;
+        if (subscription->closed || subscription->draining)
+            subscription->counts.dropped++;
+        else if (calls)
+            call_handler(subscription, event);
+        else
+            enqueue(subscription, event, &left);
+    }
+    pthread_mutex_unlock(&subscription->lock);
+}
+
+void conv__subscription_stop_waiting(conv__subscription *subscription)
 {
     pthread_mutex_lock(&subscription->lock);
-    if (subscription->closed || subscription->draining)
-        subscription->counts.dropped++;
-    else if (conv__subscription_stage(subscription, here) == CONV__BRING_CALL)
-        call_handler(subscription, event);
-    else
-        enqueue(subscription, event);
+    subscription->waits_no_more = true;
+    pthread_cond_broadcast(&subscription->changed);
     pthread_mutex_unlock(&subscription->lock);
 }
 
@@ -221,16 +255,18 @@ bool conv__subscription_wait(conv__subscription *subscription, int64_t deadline_
     return alone;
 }
 
-void conv__subscription_stop(conv__subscription *subscription)
+size_t conv__subscription_stop(conv__subscription *subscription)
 {
     const conv__subscriber *subscriber = &subscription->subscriber;
     pthread_mutex_lock(&subscription->lock);
+    size_t left = (size_t)subscription->counts.waiting + subscription->count;
     subscription->closed = true;
     subscription->counts.dropped += (int64_t)subscription->count;
     subscription->count = 0;
     pthread_cond_broadcast(&subscription->changed);
     pthread_mutex_unlock(&subscription->lock);
     if (subscriber->on_stop != NULL) subscriber->on_stop(subscriber->params.context);
+    return left;
 }
 
 conv_subscription_counts conv__subscription_count(conv__subscription *subscription)

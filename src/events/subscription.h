@@ -20,6 +20,7 @@ typedef struct conv__subscription {
     bool draining;  /* the thread ends when the queue is empty */
     bool started;   /* the thread; once, and joined by whoever frees this */
     pthread_t thread;
+    bool waits_no_more;
     bool stuck; /* somebody waited in vain, and the thread's call has not returned since */
     conv_event *queue;
     size_t capacity;
@@ -46,8 +47,11 @@ typedef enum conv__bring_stage {
 
 conv__bring_stage conv__subscription_stage(const conv__subscription *subscription, bool here);
 
-/* Hands over an event. `here`: the handler may run on this thread. */
-void conv__subscription_bring(conv__subscription *subscription, const conv_event *event, bool here);
+/* Hands over the events of its kinds. */
+void conv__subscription_bring(conv__subscription *subscription, const conv__news *news);
+
+/* Nobody waits for room any more. */
+void conv__subscription_stop_waiting(conv__subscription *subscription);
 
 /* Begins to end it after what is queued. */
 void conv__subscription_drain(conv__subscription *subscription);
@@ -55,8 +59,9 @@ void conv__subscription_drain(conv__subscription *subscription);
 /* Waits until nobody else has a reference; false when the deadline has passed. */
 bool conv__subscription_wait(conv__subscription *subscription, int64_t deadline_ns);
 
-/* No call of the handler begins from here on; what is queued counts as dropped. */
-void conv__subscription_stop(conv__subscription *subscription);
+/* No call of the handler begins from here on; what is queued counts as dropped. Gives how many
+ * events did not get through, those in the handler now included. */
+size_t conv__subscription_stop(conv__subscription *subscription);
 
 conv_subscription_counts conv__subscription_count(conv__subscription *subscription);
 

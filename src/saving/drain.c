@@ -46,7 +46,7 @@ static bool drain_both(conv__saving *saving, int64_t deadline_ns, bool *more)
         conv__held_forget(&saving->held, begun_ns);
         (void)set_left(saving, waiting);
     }
-    conv__saving_release_drain(saving);
+    conv__saving_release_drain(saving, deadline_ns);
     return settled;
 }
 

@@ -37,7 +37,7 @@ void conv__saving_begin_drain(conv__saving *saving)
     pthread_mutex_unlock(&saving->lock);
 }
 
-void conv__saving_release_drain(conv__saving *saving)
+void conv__saving_release_drain(conv__saving *saving, int64_t deadline_ns)
 {
     conv__buffer told = saving->told;
     saving->told = (conv__buffer){0};
@@ -45,7 +45,7 @@ void conv__saving_release_drain(conv__saving *saving)
     saving->draining = false;
     pthread_cond_broadcast(&saving->undrained);
     pthread_mutex_unlock(&saving->lock);
-    conv__report_later(saving->params.bus, &told);
+    conv__report_later(saving->params.bus, &told, CONV__REPORT_APART, deadline_ns);
 }
 
 /* Whether an exchange is of the session, or holds what the user said. A record that can't be read

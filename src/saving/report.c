@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/time.h"
+
 static void set_usage(conv_event *event, const conv__usage_row *row)
 {
     const conv_usage *usage = &row->usage;
@@ -44,33 +46,35 @@ static conv_event of_exchange(conv_event_kind kind, const conv__exchange *exchan
     return event;
 }
 
-static void tell(conv__bus *bus, const conv_event *event, conv__report_way way)
+static void tell(conv__bus *bus, const conv_event *event, conv__report_way way, conv__buffer *later)
 {
-    if (way == CONV__REPORT_HERE)
-        conv__bus_emit(bus, event);
-    else if (way == CONV__REPORT_APART)
-        conv__bus_post(bus, event);
-    else
+    bool heard = later == NULL || conv__bus_wants(bus, event->kind);
+    conv__news news = {event, 1, way == CONV__REPORT_HERE, CONV__NO_DEADLINE};
+    if (way == CONV__REPORT_COUNT || !heard) {
         conv__bus_count_only(bus, event);
-}
-
-static void post(conv__bus *bus, const conv_event *event, conv__buffer *later)
-{
+        return;
+    }
     if (later != NULL) {
         conv__buffer_append(later, event, sizeof *event);
         if (!later->failed) return;
         later->failed = false;
+        news.deadline_ns = 0;
     }
-    conv__bus_post(bus, event);
+    conv__bus_tell(bus, &news);
 }
 
-void conv__report_later(conv__bus *bus, conv__buffer *later)
+static void post(conv__bus *bus, const conv_event *event, conv__buffer *later)
 {
-    conv_event event;
-    for (size_t at = 0; at < later->size; at += sizeof event) {
-        memcpy(&event, later->data + at, sizeof event);
-        conv__bus_post(bus, &event);
-    }
+    tell(bus, event, CONV__REPORT_APART, later);
+}
+
+void conv__report_later(conv__bus *bus, conv__buffer *later, conv__report_way way,
+                        int64_t deadline_ns)
+{
+    const void *events = later->data; /* aligned as any block of memory is */
+    const conv__news news = {events, later->size / sizeof(conv_event), way == CONV__REPORT_HERE,
+                             deadline_ns};
+    if (news.count > 0) conv__bus_tell(bus, &news);
     conv__buffer_free(later);
 }
 
@@ -88,7 +92,7 @@ static bool of_session(const conv__save *save, conv_event *event)
 }
 
 void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
-                       conv__report_way way)
+                       conv__report_way way, conv__buffer *later)
 {
     bool failed = save->status != CONV_OK;
     if (bus == NULL || (!failed && !save->fresh)) return;
@@ -96,7 +100,8 @@ void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
                            : save->journaled ? CONV_EVENT_EXCHANGE_JOURNALED
                                              : CONV_EVENT_EXCHANGE_SAVED;
     conv_event event;
-    if (kind == CONV_EVENT_EXCHANGE_SAVED && of_session(save, &event)) tell(bus, &event, way);
+    if (kind == CONV_EVENT_EXCHANGE_SAVED && of_session(save, &event))
+        tell(bus, &event, way, later);
     event = of_exchange(kind, save->exchange);
     event.store_us = store_us;
     if (failed) set_failure(&event, save->status, &save->error);
@@ -105,7 +110,7 @@ void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
         memcpy(event.sqlstate, save->cause_sqlstate, sizeof event.sqlstate);
     }
     event.dead = save->dead;
-    tell(bus, &event, way);
+    tell(bus, &event, way, later);
 }
 
 void conv__report_refused(conv__bus *bus, const conv__exchange *exchange, const conv_error *error)
@@ -180,13 +185,13 @@ void conv__report_summary(conv__bus *bus, const conv_summary *summary, conv__rep
     event.session_id = summary->session_id;
     event.log_id = summary->log_id;
     conv__event_set_name(event.model, summary->model);
-    tell(bus, &event, way);
+    tell(bus, &event, way, NULL);
 }
 
-void conv__report_flush(conv__bus *bus, int64_t records)
+void conv__report_flush(conv__bus *bus, int64_t records, conv__buffer *later)
 {
     if (bus == NULL || records == 0) return;
     conv_event event = conv__event_make(CONV_EVENT_USAGE_FLUSHED);
     event.record_count = records;
-    conv__bus_post(bus, &event);
+    post(bus, &event, later);
 }

@@ -15,15 +15,17 @@ typedef enum conv__report_way {
     CONV__REPORT_COUNT  /* only counted: the chain of this turn does not publish */
 } conv__report_way;
 
-/* Whoever holds a lock that a handler may wait for gathers events in `later`, and tells them when
- * it is released; where `later` is NULL, or out of memory, an event is told at once. This empties
- * and frees it. */
-void conv__report_later(conv__bus *bus, conv__buffer *later);
+/* Whoever holds a lock that a handler may wait for, or has several events to tell, gathers them in
+ * `later`, and tells them when it is released, together; where `later` is NULL, or out of memory,
+ * an event is told at once: then, if there is a `later`, without waiting for room. This empties and
+ * frees it; it waits for handlers once, at most until the deadline. */
+void conv__report_later(conv__bus *bus, conv__buffer *later, conv__report_way way,
+                        int64_t deadline_ns);
 
 /* Of a save that has its result: saved, journaled or failed; of one that was saved before, nothing.
  * `store_us` is how long the caller waited. */
 void conv__report_save(conv__bus *bus, const conv__save *save, int64_t store_us,
-                       conv__report_way way);
+                       conv__report_way way, conv__buffer *later);
 
 /* Of a turn that ended before anything was saved. */
 void conv__report_refused(conv__bus *bus, const conv__exchange *exchange, const conv_error *error);
@@ -49,6 +51,6 @@ void conv__report_document(conv__bus *bus, conv_event_kind kind, const conv__usa
 void conv__report_summary(conv__bus *bus, const conv_summary *summary, conv__report_way way);
 
 /* Of `records` that a flush brought to the store; nothing if there were none. */
-void conv__report_flush(conv__bus *bus, int64_t records);
+void conv__report_flush(conv__bus *bus, int64_t records, conv__buffer *later);
 
 #endif

@@ -94,9 +94,9 @@ conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted
     conv_status status = save_or_keep(saving, save, noted);
     int64_t store_us = (conv__monotonic_ns() - begun) / 1000;
     if (save->telling != CONV__TELL_LATER)
-        conv__report_save(saving->params.bus, save, store_us,
-                          save->telling == CONV__TELL_AT_ONCE ? CONV__REPORT_HERE
-                                                              : CONV__REPORT_COUNT);
+        conv__report_save(
+            saving->params.bus, save, store_us,
+            save->telling == CONV__TELL_AT_ONCE ? CONV__REPORT_HERE : CONV__REPORT_COUNT, NULL);
     return status;
 }
 
@@ -168,9 +168,11 @@ void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size
     if (together > 0) conv__writer_save_many(saving->writer, sent, together);
     if (saving->params.journal != NULL) settle_many(saving, batch, together);
     int64_t store_us = (conv__monotonic_ns() - begun) / 1000;
+    conv__buffer told = {0};
+    const conv__report_way way = here ? CONV__REPORT_HERE : CONV__REPORT_APART;
     for (size_t i = 0; i < count; i++)
-        conv__report_save(saving->params.bus, saves[i], store_us,
-                          here ? CONV__REPORT_HERE : CONV__REPORT_APART);
+        conv__report_save(saving->params.bus, saves[i], store_us, way, &told);
+    conv__report_later(saving->params.bus, &told, way, CONV__NO_DEADLINE);
 }
 
 bool conv__saving_has_journal(const conv__saving *saving)

@@ -117,9 +117,10 @@ CONV_WARN_UNUSED conv_status conv__saving_keep_damaged(conv__saving *saving, con
                                                        conv_error *error);
 
 /* While it is held nothing goes from the journal to the store. False: the deadline passed before
- * what was on its way had arrived. Releasing it tells what happened meanwhile. */
+ * what was on its way had arrived. Releasing it tells what happened meanwhile, and waits for
+ * handlers until the deadline at most. */
 CONV_WARN_UNUSED bool conv__saving_hold_drain(conv__saving *saving, int64_t deadline_ns);
-void conv__saving_release_drain(conv__saving *saving);
+void conv__saving_release_drain(conv__saving *saving, int64_t deadline_ns);
 
 /* What the store has deleted: a session, or a user with all that was theirs (nil: neither). */
 typedef struct conv__forgetting {

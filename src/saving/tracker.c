@@ -184,8 +184,9 @@ static conv_status flush_half(conv__tracker *tracker, half *full, int64_t deadli
     return status;
 }
 
+/* With `flushing` taken. The events of it are left in `told`: no handler may hold up that lock. */
 static conv_status flush_all(conv__tracker *tracker, int64_t deadline_ns, bool with_held,
-                             conv_error *error)
+                             conv__buffer *told, conv_error *error)
 {
     conv__flushed flushed = {0};
     bool had_held = tracker->held.records > 0;
@@ -207,8 +208,17 @@ static conv_status flush_all(conv__tracker *tracker, int64_t deadline_ns, bool w
     if (flushed.refused > 0) tracker->refusal = flushed.refusal;
     tracker->refused += flushed.refused;
     pthread_mutex_unlock(&tracker->lock);
-    conv__report_flush(conv__saving_bus(tracker->params.saving), flushed.stored);
+    conv__report_flush(conv__saving_bus(tracker->params.saving), flushed.stored, &flushed.told);
+    *told = flushed.told;
     return status;
+}
+
+/* Others may flush from here on, whatever handlers do. */
+static void release(conv__tracker *tracker, conv__buffer *told, int64_t deadline_ns)
+{
+    conv__timed_lock_release(&tracker->flushing);
+    conv__report_later(conv__saving_bus(tracker->params.saving), told, CONV__REPORT_APART,
+                       deadline_ns);
 }
 
 static conv_status tell(conv_error *error, const conv_error *why, size_t records, const char *what)
@@ -235,12 +245,12 @@ static conv_status tell_records(conv__tracker *tracker, conv_error *error)
     return CONV_OK;
 }
 
-/* `begun`: the lock is to be released. */
+/* `begun`: the lock is to be released, with what is to be told then. */
 static conv_status flush_now(conv__tracker *tracker, int64_t deadline_ns, bool *begun,
-                             conv_error *error)
+                             conv__buffer *told, conv_error *error)
 {
     *begun = conv__timed_lock_take(&tracker->flushing, deadline_ns);
-    if (*begun) return flush_all(tracker, deadline_ns, true, error);
+    if (*begun) return flush_all(tracker, deadline_ns, true, told, error);
     return conv__fail(error, CONV_TIMEOUT, ACTION,
                       "another flush was still waiting for the store when the time was up");
 }
@@ -249,12 +259,13 @@ conv_status conv__tracker_flush(conv__tracker *tracker, int64_t deadline_ns, siz
                                 conv_error *error)
 {
     bool begun = false;
-    conv_status status = flush_now(tracker, deadline_ns, &begun, error);
+    conv__buffer told = {0};
+    conv_status status = flush_now(tracker, deadline_ns, &begun, &told, error);
     pthread_mutex_lock(&tracker->lock);
     if (pending != NULL) *pending = count(tracker);
     if (status == CONV_OK) status = tell_records(tracker, error);
     pthread_mutex_unlock(&tracker->lock);
-    if (begun) conv__timed_lock_release(&tracker->flushing);
+    if (begun) release(tracker, &told, deadline_ns);
     return status;
 }
 
@@ -273,7 +284,8 @@ conv_status conv__tracker_flush_user(conv__tracker *tracker, conv_uuid user_id, 
                                      conv_error *error)
 {
     bool begun = false;
-    conv_status status = flush_now(tracker, deadline_ns, &begun, error);
+    conv__buffer told = {0};
+    conv_status status = flush_now(tracker, deadline_ns, &begun, &told, error);
     size_t held = status == CONV_OK ? count_held(tracker, user_id) : 0;
     if (held > 0) {
         pthread_mutex_lock(&tracker->lock);
@@ -282,7 +294,7 @@ conv_status conv__tracker_flush_user(conv__tracker *tracker, conv_uuid user_id, 
                       "the cause");
         pthread_mutex_unlock(&tracker->lock);
     }
-    if (begun) conv__timed_lock_release(&tracker->flushing);
+    if (begun) release(tracker, &told, deadline_ns);
     return status;
 }
 
@@ -330,8 +342,9 @@ static bool flush_by_itself(conv__tracker *tracker)
     int64_t deadline_ns = conv__deadline_in_ms(tracker->params.store_timeout_ms);
     if (!conv__timed_lock_take(&tracker->flushing, deadline_ns)) return false;
     bool with_held = conv__deadline_passed(tracker->retry_held_at_ns);
-    conv_status status = flush_all(tracker, deadline_ns, with_held, NULL);
-    conv__timed_lock_release(&tracker->flushing);
+    conv__buffer told = {0};
+    conv_status status = flush_all(tracker, deadline_ns, with_held, &told, NULL);
+    release(tracker, &told, deadline_ns);
     return status == CONV_OK;
 }
 
@@ -411,8 +424,10 @@ size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns, bool *sp
     pthread_cond_signal(&tracker->wake);
     pthread_mutex_unlock(&tracker->lock);
     pthread_join(tracker->thread, NULL);
-    if (conv__timed_lock_take(&tracker->flushing, deadline_ns))
-        (void)flush_all(tracker, deadline_ns, true, NULL);
+    bool begun = false;
+    conv__buffer told = {0};
+    (void)flush_now(tracker, deadline_ns, &begun, &told, NULL);
+    if (begun) release(tracker, &told, deadline_ns);
     size_t pending = count(tracker) + tracker->refused;
     *spooled = tracker->params.spool != NULL;
     destroy(tracker);

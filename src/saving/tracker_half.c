@@ -202,13 +202,14 @@ static conv_status part_with(flush *self, const flush_batch *batch, conv_error *
             flushed->refused++;
             flushed->refusal = save->error;
             settle(self, batch->places[i]);
-            conv__report_usage(conv__saving_bus(self->params->saving), save, false, NULL);
+            conv__report_usage(conv__saving_bus(self->params->saving), save, false, &flushed->told);
         }
     }
     return status;
 }
 
-/* Settles and tells what is in the store now, and with `kept` what has gone into the journal. */
+/* Settles what is in the store now, to be told later, and with `kept` what has gone into the
+ * journal. */
 static void settle_saved(flush *self, flush_batch *batch, bool kept)
 {
     conv__bus *bus = conv__saving_bus(self->params->saving);
@@ -219,7 +220,8 @@ static void settle_saved(flush *self, flush_batch *batch, bool kept)
         settle(self, batch->places[i]);
         save->dead = !stored && !conv__saving_may_wait(&save->error);
         if (stored && save->fresh) self->flushed->stored++;
-        if (save->dead || (stored && save->fresh)) conv__report_usage(bus, save, false, NULL);
+        if (save->dead || (stored && save->fresh))
+            conv__report_usage(bus, save, false, &self->flushed->told);
     }
 }
 

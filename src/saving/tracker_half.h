@@ -25,6 +25,7 @@ typedef struct conv__flushed {
     size_t held;    /* records that wait until a person has mended something; without a journal */
     conv_error refusal;
     conv_error held_because;
+    conv__buffer told; /* events of all that, for when no lock is held */
 } conv__flushed;
 
 /* Brings what is not settled into the store, or else the journal; adds to `flushed`. CONV_OK: all

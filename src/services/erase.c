@@ -85,7 +85,7 @@ static conv_status erase(conv__saving *saving, const conv__document_listener *li
         work->receipt.journal = forgotten.removed;
         work->receipt.usage_kept += forgotten.hidden;
     }
-    conv__saving_release_drain(saving);
+    conv__saving_release_drain(saving, deadline_ns);
     if (work->committed) tell_documents(listener, &work->gone);
     if (status == CONV_OK && work->receipt.messages > 0)
         status = conv__search_purge(conv__saving_store(saving), timeout_ms, error);
