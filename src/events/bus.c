@@ -86,12 +86,12 @@ void conv__bus_tell(conv__bus *bus, const conv__news *news)
 
 void conv__bus_emit(conv__bus *bus, const conv_event *event)
 {
-    conv__bus_tell(bus, &(conv__news){event, 1, true, CONV__NO_DEADLINE});
+    conv__bus_tell(bus, &(conv__news){event, 1, true, CONV__NO_DEADLINE, NULL});
 }
 
 void conv__bus_post(conv__bus *bus, const conv_event *event)
 {
-    conv__bus_tell(bus, &(conv__news){event, 1, false, CONV__NO_DEADLINE});
+    conv__bus_tell(bus, &(conv__news){event, 1, false, CONV__NO_DEADLINE, NULL});
 }
 
 bool conv__bus_wants(conv__bus *bus, conv_event_kind kind)

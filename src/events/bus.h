@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "conversation/events.h"
+#include "core/time.h"
 
 typedef struct conv__bus conv__bus;
 
@@ -35,8 +36,9 @@ typedef struct conv__news {
     const conv_event *events;
     size_t count;
     bool here; /* on the thread of the call that made them true: handlers may run on it */
-    int64_t
-        deadline_ns; /* nobody waits for a queue beyond it, nor longer than its wait_ms in all */
+    /* Each queue is waited for once, for all of them: up to its wait_ms, and beyond neither of: */
+    int64_t deadline_ns;
+    const conv__latest *latest; /* NULL: none */
 } conv__news;
 
 /* NULL when out of memory. */

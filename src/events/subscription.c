@@ -149,6 +149,7 @@ static bool is_full(conv__subscription *subscription)
 typedef struct patience {
     int64_t until_ns; /* 0: it has not waited yet */
     int64_t deadline_ns;
+    const conv__latest *latest;
 } patience;
 
 /* Never for itself, nor within a handler: two of them could wait for each other. */
@@ -158,18 +159,28 @@ static bool may_wait(const conv__subscription *subscription)
            handler_depth == 0;
 }
 
+/* With the lock held: waits for a change; false when the time is up. */
+static bool wait_for_change(conv__subscription *subscription, const patience *left)
+{
+    int64_t end_ns = left->until_ns < left->deadline_ns ? left->until_ns : left->deadline_ns;
+    end_ns = conv__deadline_within(end_ns, left->latest);
+    int64_t look_ns = left->latest != NULL ? conv__deadline_in_ms(CONV__LATEST_CHECK_MS) : end_ns;
+    return conv__condition_wait(&subscription->changed, &subscription->lock,
+                                look_ns < end_ns ? look_ns : end_ns) ||
+           !conv__deadline_passed(end_ns);
+}
+
 /* With the lock held. */
 static void wait_while_full(conv__subscription *subscription, patience *left)
 {
-    if (!is_full(subscription)) return;
     bool first = left->until_ns == 0;
+    if (!is_full(subscription)) return;
     if (first) left->until_ns = conv__deadline_in_ms(subscription->subscriber.params.wait_ms);
-    bool whole = first && left->until_ns <= left->deadline_ns;
-    int64_t end_ns = left->until_ns < left->deadline_ns ? left->until_ns : left->deadline_ns;
     while (is_full(subscription) && may_wait(subscription)) {
-        if (conv__condition_wait(&subscription->changed, &subscription->lock, end_ns)) continue;
-        /* Who had only a part of the time says nothing about the handler. */
-        if (whole && is_full(subscription)) subscription->stuck = true;
+        if (wait_for_change(subscription, left)) continue;
+        /* Who had only a part of the time can't say that the handler does not move. */
+        if (first && conv__deadline_passed(left->until_ns) && is_full(subscription))
+            subscription->stuck = true;
         break;
     }
 }
@@ -213,7 +224,7 @@ static void enqueue(conv__subscription *subscription, const conv_event *event, p
 void conv__subscription_bring(conv__subscription *subscription, const conv__news *news)
 {
     bool calls = conv__subscription_stage(subscription, news->here) == CONV__BRING_CALL;
-    patience left = {.deadline_ns = news->deadline_ns};
+    patience left = {.deadline_ns = news->deadline_ns, .latest = news->latest};
     pthread_mutex_lock(&subscription->lock);
     for (size_t i = 0; i < news->count; i++) {
         const conv_event *event = &news->events[i];

@@ -45,7 +45,7 @@ void conv__saving_release_drain(conv__saving *saving, int64_t deadline_ns)
     saving->draining = false;
     pthread_cond_broadcast(&saving->undrained);
     pthread_mutex_unlock(&saving->lock);
-    conv__report_later(saving->params.bus, &told, CONV__REPORT_APART, deadline_ns);
+    conv__report_later(saving->params.bus, &told, CONV__REPORT_APART, deadline_ns, NULL);
 }
 
 /* Whether an exchange is of the session, or holds what the user said. A record that can't be read

@@ -49,7 +49,7 @@ static conv_event of_exchange(conv_event_kind kind, const conv__exchange *exchan
 static void tell(conv__bus *bus, const conv_event *event, conv__report_way way, conv__buffer *later)
 {
     bool heard = later == NULL || conv__bus_wants(bus, event->kind);
-    conv__news news = {event, 1, way == CONV__REPORT_HERE, CONV__NO_DEADLINE};
+    conv__news news = {event, 1, way == CONV__REPORT_HERE, CONV__NO_DEADLINE, NULL};
     if (way == CONV__REPORT_COUNT || !heard) {
         conv__bus_count_only(bus, event);
         return;
@@ -69,11 +69,11 @@ static void post(conv__bus *bus, const conv_event *event, conv__buffer *later)
 }
 
 void conv__report_later(conv__bus *bus, conv__buffer *later, conv__report_way way,
-                        int64_t deadline_ns)
+                        int64_t deadline_ns, const conv__latest *latest)
 {
     const void *events = later->data; /* aligned as any block of memory is */
     const conv__news news = {events, later->size / sizeof(conv_event), way == CONV__REPORT_HERE,
-                             deadline_ns};
+                             deadline_ns, latest};
     if (news.count > 0) conv__bus_tell(bus, &news);
     conv__buffer_free(later);
 }

@@ -172,7 +172,7 @@ void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size
     const conv__report_way way = here ? CONV__REPORT_HERE : CONV__REPORT_APART;
     for (size_t i = 0; i < count; i++)
         conv__report_save(saving->params.bus, saves[i], store_us, way, &told);
-    conv__report_later(saving->params.bus, &told, way, CONV__NO_DEADLINE);
+    conv__report_later(saving->params.bus, &told, way, CONV__NO_DEADLINE, NULL);
 }
 
 bool conv__saving_has_journal(const conv__saving *saving)

@@ -30,7 +30,8 @@ struct conv__tracker {
     pthread_t thread;
     bool has_thread;
     bool stopping;
-    bool napping; /* the thread looks again by itself, soon */
+    conv__latest urgent; /* the half that is filled is half full: nobody may wait for a handler */
+    bool napping;        /* the thread looks again by itself, soon */
     half halves[HALVES];
     half *filling;
     int64_t flush_at_ns; /* when the oldest record of the filling half is due */
@@ -64,10 +65,11 @@ static conv_status no_room(const conv__tracker *tracker, conv_error *error)
                       tracker->filling->records + tracker->held.records);
 }
 
-/* With the lock held, once the record is in the half. */
-static void count_in(conv__tracker *tracker)
+/* With the lock held, once the record is in the half, which has so many bytes now. */
+static void count_in(conv__tracker *tracker, size_t bytes)
 {
     half *filling = tracker->filling;
+    if (bytes > tracker->params.buffer_bytes / 2) atomic_store(&tracker->urgent.moment_ns, 1);
     if (filling->records++ == 0)
         tracker->flush_at_ns = conv__deadline_in_ms(tracker->params.flush_interval_ms);
     if (tracker->napping) return;
@@ -94,7 +96,7 @@ static conv_status add_frame(conv__tracker *tracker, conv_bytes frame, conv_erro
         filling->frames.size = before;
         return status;
     }
-    count_in(tracker);
+    count_in(tracker, filling->frames.size);
     return CONV_OK;
 }
 
@@ -111,7 +113,7 @@ static conv_status take_copy(conv__tracker *tracker, const conv_usage *usage, co
     else if (!conv__usage_copies_add(copies, usage, prices))
         status = conv__fail_memory(error, ACTION);
     else
-        count_in(tracker);
+        count_in(tracker, copies->bytes + tracker->held.copies.bytes);
     pthread_mutex_unlock(&tracker->lock);
     return status;
 }
@@ -196,6 +198,7 @@ static conv_status flush_all(conv__tracker *tracker, int64_t deadline_ns, bool w
         pthread_mutex_lock(&tracker->lock);
         half *full = tracker->filling;
         tracker->filling = other_half(tracker);
+        atomic_store(&tracker->urgent.moment_ns, 0);
         pthread_mutex_unlock(&tracker->lock);
         status = flush_half(tracker, full, deadline_ns, &flushed, error);
     }
@@ -218,7 +221,7 @@ static void release(conv__tracker *tracker, conv__buffer *told, int64_t deadline
 {
     conv__timed_lock_release(&tracker->flushing);
     conv__report_later(conv__saving_bus(tracker->params.saving), told, CONV__REPORT_APART,
-                       deadline_ns);
+                       deadline_ns, &tracker->urgent);
 }
 
 static conv_status tell(conv_error *error, const conv_error *why, size_t records, const char *what)

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/memory.h"
 #include "core/thread.h"
@@ -16,6 +17,7 @@
 enum { FLUSH_RECORDS = 100000, RECORDS = 20, POISON = 7, PLENTY_MS = 30000 };
 
 static mock_store mock;
+static conv__bus *bus; /* of one test */
 static conv__saving *saving;
 static conv__tracker *tracker;
 static conv_uuid ids[RECORDS];
@@ -30,7 +32,8 @@ static void finish(const void *prices, conv_usage *usage)
 static int setup(void **state)
 {
     conv_error error;
-    conv__saving_params params = {.writer = {.store = &mock.store,
+    conv__saving_params params = {.bus = bus,
+                                  .writer = {.store = &mock.store,
                                              .leaders = 1,
                                              .batch_exchanges = 8,
                                              .batch_bytes = 1 << 20,
@@ -40,7 +43,7 @@ static int setup(void **state)
     mock_store_init(&mock);
     assert_ok(conv__saving_create(&params, &saving, &error), error);
     conv__tracker_params wanted = {.saving = saving,
-                                   .flush_records = FLUSH_RECORDS,
+                                   .flush_records = bus != NULL ? 1 : FLUSH_RECORDS,
                                    .flush_interval_ms = 3600000,
                                    .buffer_bytes = 1 << 20,
                                    .store_timeout_ms = PLENTY_MS,
@@ -240,6 +243,65 @@ static void a_flush_keeps_to_its_time_while_another_one_hangs(void **state)
     assert_int_equal(pending, 0);
 }
 
+static conv_status stand(void *context, const conv_event *event)
+{
+    (void)event;
+    gate_pass(context);
+    return CONV_OK;
+}
+
+static int setup_with_bus(void **state)
+{
+    bus = conv__bus_create();
+    return bus == NULL ? -1 : setup(state);
+}
+
+static int teardown_with_bus(void **state)
+{
+    int result = teardown(state);
+    (void)conv__bus_close(bus, conv__deadline_in_ms(PLENTY_MS));
+    bus = NULL;
+    return result;
+}
+
+/* The tracker's thread would wait for the handler for hours; it does so only while there is room
+ * for more records. */
+static void a_handler_that_stands_keeps_no_record_out(void **state)
+{
+    (void)state;
+    enum { LARGE = 60000, MANY = 100, HOURS_MS = 36000000 }; /* six times what the buffer holds */
+    static char text[LARGE];
+    gate held = GATE_INIT;
+    uint64_t number = 0;
+    conv_error error;
+    conv_subscription_counts counts;
+    conv_usage usage = CONV_USAGE_INIT;
+    conv__subscriber subscriber = {.params = {.size = sizeof(conv_subscription_params),
+                                              .kinds = CONV_EVENT_SET(CONV_EVENT_USAGE_RECORDED),
+                                              .queue_events = 1,
+                                              .wait_ms = HOURS_MS,
+                                              .handler = stand,
+                                              .context = &held}};
+    assert_ok(conv__bus_subscribe(bus, &subscriber, &number, &error), error);
+    memset(text, 'x', sizeof text);
+    usage.error = conv_view(text, sizeof text);
+    usage.created_us = 1;
+    for (int i = 0; i < MANY; i++) {
+        conv_status status = CONV_LIMIT;
+        usage.log_id = conv_uuid_v7();
+        for (int tries = 0; tries < 5000 && status == CONV_LIMIT; tries++) {
+            status = conv__tracker_take(tracker, &usage, NULL, &error);
+            if (status == CONV_LIMIT) usleep(2000);
+        }
+        assert_ok(status, error);
+    }
+    gate_open(&held);
+    assert_int_equal(close_tracker(), 0);
+    assert_int_equal(mock_store_saved(&mock), MANY);
+    assert_ok(conv__bus_count_one(bus, number, &counts, &error), error);
+    assert_int_equal(counts.delivered + counts.waiting, MANY);
+}
+
 #define WITH_TRACKER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -252,6 +314,8 @@ int main(void)
         WITH_TRACKER(held_records_fill_the_buffer),
         WITH_TRACKER(pending_counts_only_what_is_not_stored),
         WITH_TRACKER(a_flush_keeps_to_its_time_while_another_one_hangs),
+        cmocka_unit_test_setup_teardown(a_handler_that_stands_keeps_no_record_out, setup_with_bus,
+                                        teardown_with_bus),
     };
     return RUN_TESTS("tracker", tests);
 }
