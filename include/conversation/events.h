@@ -124,25 +124,30 @@ typedef conv_status (*conv_event_handler)(void *context, const conv_event *event
  * only the subscriber knows what: each way that loses an event has to be chosen by name. An event
  * goes first into all queues, those that nobody waits for before the others, and then to the
  * synchronous handlers, one after the other as they subscribed: one that blocks keeps no event from
- * any queue. */
+ * any queue. Whoever waits for room holds up no other call: what is told is saved, and the answer
+ * is the store's. conv_track_flush waits within its timeout, the tracker's own thread only while
+ * half of its buffer is free. While the client is being closed nobody waits: the queues that would
+ * be waited for grow, until the close's deadline. */
 typedef enum conv_delivery {
     /* On the thread whose call made it true, before the call returns: only this call is slowed, not
      * those that shared its transaction. Several threads may be in the handler at once. What comes
      * about within a handler, or apart from what a call itself is about, reaches the handler
      * through a queue: what became of entries of the journal, tracked usage (also when
      * conv_track_flush brings it), the usage of summaries, summaries after a turn, and submitted
-     * exchanges. None is dropped: when queue_events wait, whoever brings one waits up to wait_ms
-     * for the handler, and after one wait in vain nobody waits again until that call of it has
-     * returned, whatever others of it return meanwhile; until then the queue grows. A handler that
+     * exchanges. None is dropped: when queue_events wait, whoever brings some waits up to wait_ms
+     * for the handler, once for all that it brings together (of a flush, a batch of the journal or
+     * of exchanges), then the queue grows. After one wait in vain nobody waits again until that
+     * call of the handler has returned, whatever others of it return meanwhile. A handler that
      * blocks for ever so costs memory, sizeof(conv_event) for each event that waits. Only where no
      * memory or no thread is to be had, or a million events wait, the one that comes is dropped,
      * and counted. */
     CONV_DELIVERY_SYNCHRONOUS = 0,
     /* The others: on a thread of the subscription's own, one after the other, from a queue. When it
      * is full: */
-    CONV_DELIVERY_WAIT, /* whoever brings an event waits up to wait_ms for room, then the event
-                           is dropped; after one wait in vain nobody waits again until the
-                           handler has finished an event */
+    CONV_DELIVERY_WAIT, /* whoever brings events waits up to wait_ms for room, once for all that it
+                           brings together; those that have none by then are dropped, and counted;
+                           after one wait in vain nobody waits again until the handler has finished
+                           an event */
     CONV_DELIVERY_DROP_NEWEST, /* the event that comes is dropped, and nobody waits */
     CONV_DELIVERY_DROP_OLDEST  /* the oldest in the queue is dropped, and nobody waits */
 } conv_delivery;

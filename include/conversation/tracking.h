@@ -31,10 +31,11 @@ CONV_WARN_UNUSED conv_status conv_track_usage(conv_client *client, const conv_us
                                               conv_error *error);
 
 /* Saves what is buffered now. `timeout_ms` at most so long, also while another flush waits for the
- * store; writing the journal gets half a second of its own. `pending` (may be NULL) receives how
- * many records are still neither in the store nor in the journal, and will be tried again. CONV_OK:
- * none, and none was refused. CONV_UNAVAILABLE, CONV_TIMEOUT, CONV_LIMIT: why some are. With a
- * journal, it takes also what the store refuses. Without one a refused record holds up no other:
+ * store, or a queue of events for its handler (which changes no answer, see conv_delivery); writing
+ * the journal gets half a second of its own. `pending` (may be NULL) receives how many records are
+ * still neither in the store nor in the journal, and will be tried again. CONV_OK: none, and none
+ * was refused. CONV_UNAVAILABLE, CONV_TIMEOUT, CONV_LIMIT: why some are. With a journal, it takes
+ * also what the store refuses. Without one a refused record holds up no other:
  *   - One that the store refuses for good is gone, told by an event usage.failed, and not pending.
  *     The next call that finds the store answering says once how many there were, and why the last
  *     one: CONV_BAD_DATA or another status, with recovery CONV_RECOVERY_REJECT.

@@ -207,7 +207,7 @@ static void the_drain_rests_when_what_it_held_was_deleted(void **state)
     const conv__forgetting what = {.session_id = odd.session.session_id};
     assert_ok(conv__saving_forget(saving, &what, conv__deadline_in_ms(5000), &forgotten, &error),
               error);
-    conv__saving_release_drain(saving);
+    conv__saving_release_drain(saving, 0);
     assert_int_equal(forgotten.removed, 1);
     usleep(700000); /* it was held for half a second */
     clock_t before = clock();
