@@ -18,12 +18,18 @@ static int64_t earliest_deadline(conv__save *const *saves, size_t count)
     return deadline;
 }
 
+/* Whether it may be stored all the same is its own: others were in other transactions. */
+static void fail(conv__save *save, const conv_error *error)
+{
+    save->status = error->status;
+    save->error = *error;
+    save->error.outcome_unknown = save->unknown;
+}
+
 static void fail_all(conv__save **saves, size_t count, const conv_error *error)
 {
-    for (size_t i = 0; i < count; i++) {
-        saves[i]->status = error->status;
-        saves[i]->error = *error;
-    }
+    for (size_t i = 0; i < count; i++)
+        fail(saves[i], error);
 }
 
 static conv_status transact(conv__store *store, conv__save **saves, size_t count,
@@ -99,7 +105,7 @@ static void replace(conv__store *store, conv__save *save)
 
 /* Asks in a second transaction what is stored under the keys that were not new: in the first one an
  * exchange still in flight elsewhere could not have been seen. */
-static void settle_existing(conv__store *store, conv__save **saves, size_t count, bool unknown)
+static void settle_existing(conv__store *store, conv__save **saves, size_t count)
 {
     conv_error error = CONV_ERROR_INIT;
     conv__exchange_key *keys = conv__allocate(count * sizeof *keys);
@@ -123,6 +129,8 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
     size_t vanished = 0;
     for (size_t i = 0; status == CONV_OK && i < count; i++) {
         conv__save *save = saves[i];
+        bool unknown = save->unknown;
+        save->unknown = false;
         if (!states[i].found) {
             saves[vanished++] = save;
             continue;
@@ -138,9 +146,9 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
         save->fresh = own && unknown;
         if (own) save->repeated = false;
     }
-    if (status != CONV_OK) {
-        error.outcome_unknown = true;
-        fail_all(saves, count, &error);
+    for (size_t i = 0; status != CONV_OK && i < count; i++) {
+        fail(saves[i], &error);
+        saves[i]->error.outcome_unknown = true;
     }
     conv__release(keys);
     conv__release(states);
@@ -150,7 +158,7 @@ static void settle_existing(conv__store *store, conv__save **saves, size_t count
 }
 
 static void settle(conv__store *store, conv__save **saves, size_t count,
-                   const conv__save_result *results, bool unknown)
+                   const conv__save_result *results)
 {
     size_t existing = 0;
     for (size_t i = 0; i < count; i++) {
@@ -158,12 +166,15 @@ static void settle(conv__store *store, conv__save **saves, size_t count,
         conv__error_clear(&saves[i]->error);
         saves[i]->fresh = results[i].inserted;
         saves[i]->session_created = results[i].session_created;
-        if (results[i].inserted) continue;
+        if (results[i].inserted) {
+            saves[i]->unknown = false;
+            continue;
+        }
         conv__save *save = saves[i];
         saves[i] = saves[existing];
         saves[existing++] = save;
     }
-    if (existing > 0) settle_existing(store, saves, existing, unknown);
+    if (existing > 0) settle_existing(store, saves, existing);
 }
 
 /* Moves those whose time is up to the front and fails them; gives how many. */
@@ -210,11 +221,13 @@ void conv__save_fail_behind(conv__save *save, const conv_error *before)
     /* Tried together before, it may have been saved with the one whose outcome nobody knows. */
     if (before->recovery == CONV_RECOVERY_OPERATOR || before->outcome_unknown) {
         save->error = *before;
+        save->error.outcome_unknown = before->outcome_unknown || save->unknown;
     } else {
         conv__fail(&save->error, before->status, ACTION,
                    "not tried, because one before it in the session was not saved: %s",
                    before->message);
         save->error.recovery = CONV_RECOVERY_NONE;
+        save->error.outcome_unknown = save->unknown;
         save->behind = true;
     }
     save->status = before->status;
@@ -264,7 +277,6 @@ static size_t bytes_of(conv__save *const *saves, size_t count)
 static size_t save_some(conv__store *store, conv__save **saves, size_t count,
                         const conv__exchange **exchanges, conv__save_result *results)
 {
-    bool unknown = false;
     for (int failures = 1;; failures++) {
         conv_error error = CONV_ERROR_INIT;
         int64_t pause_ms = 0;
@@ -274,12 +286,12 @@ static size_t save_some(conv__store *store, conv__save **saves, size_t count,
         }
         conv_status status = transact(store, saves, count, exchanges, results, &error);
         if (status == CONV_OK) {
-            settle(store, saves, count, results, unknown);
+            settle(store, saves, count, results);
             return count;
         }
         /* Once unknown it stays so until the same ids were tried with a clear answer. */
-        unknown = unknown || error.outcome_unknown;
-        error.outcome_unknown = unknown;
+        for (size_t i = 0; error.outcome_unknown && i < count; i++)
+            saves[i]->unknown = true;
         if (conv__failure_of_row(&error) && count > 1) {
             save_apart(store, saves, count);
             return count;

@@ -27,6 +27,7 @@ typedef struct conv__save {
     int64_t deadline_ns;
     conv_status status;
     conv_error error;
+    bool unknown;               /* a COMMIT with it was not answered: it may be stored */
     bool behind;                /* not tried, see conv__save_fail_behind */
     bool repeated;              /* saved before, by another attempt with the same content */
     bool journaled;             /* kept in the journal instead, see conv__saving_save */

@@ -300,6 +300,55 @@ static void an_outcome_stays_unknown_until_it_is_known(void **state)
     assert_true(save.error.outcome_unknown);
 }
 
+/* Waits in its COMMIT until the first one's time is up. */
+static void wait_for_the_first(void *context)
+{
+    while (!conv__deadline_passed(((const conv__save *)context)->deadline_ns))
+        usleep(1000);
+}
+
+/* The COMMIT of both was not answered in time; what the second one hears afterwards says nothing
+ * about that. */
+static void who_goes_on_after_an_unknown_outcome_remembers_it(void **state)
+{
+    (void)state;
+    mock_store mock;
+    conv__exchange exchanges[] = {make_exchange(), make_exchange()};
+    conv__save all[] = {make_save(&exchanges[0], 50), make_save(&exchanges[1], 20000)};
+    conv__save *saves[] = {&all[0], &all[1]};
+    mock_store_init(&mock);
+    mock.on_commit = wait_for_the_first;
+    mock.commit_context = &all[0];
+    mock.commit_errors[0] = mock_error(CONV_TIMEOUT, CONV_RECOVERY_WAIT, "");
+    mock.commit_errors[0].outcome_unknown = true;
+    mock.commit_errors[1] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    conv__batch_save(&mock.store, saves, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_not_equal(all[i].status, CONV_OK);
+        assert_true(all[i].error.outcome_unknown);
+    }
+}
+
+/* It is settled when the same ids were stored by a transaction that was answered. */
+static void who_is_saved_apart_after_an_unknown_outcome_remembers_it(void **state)
+{
+    (void)state;
+    mock_store mock;
+    conv__exchange exchanges[] = {make_exchange(), make_exchange()};
+    conv__save all[] = {make_save(&exchanges[0], 20000), make_save(&exchanges[1], 20000)};
+    conv__save *saves[] = {&all[0], &all[1]};
+    mock_store_init(&mock);
+    mock_store_set_poison(&mock, exchanges[1].exchange_id,
+                          mock_error(CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "P0001"));
+    mock.commit_errors[0] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, "");
+    mock.commit_errors[0].outcome_unknown = true;
+    conv__batch_save(&mock.store, saves, 2);
+    assert_int_equal(all[0].status, CONV_OK);
+    assert_false(all[0].error.outcome_unknown);
+    assert_int_equal(all[1].status, CONV_PERMISSION);
+    assert_true(all[1].error.outcome_unknown);
+}
+
 static void a_store_that_is_away_is_not_hammered(void **state)
 {
     (void)state;
@@ -443,6 +492,8 @@ int main(void)
         cmocka_unit_test(what_is_there_no_more_is_saved_as_new),
         cmocka_unit_test(an_id_with_other_content_is_a_conflict),
         cmocka_unit_test(an_outcome_stays_unknown_until_it_is_known),
+        cmocka_unit_test(who_goes_on_after_an_unknown_outcome_remembers_it),
+        cmocka_unit_test(who_is_saved_apart_after_an_unknown_outcome_remembers_it),
         cmocka_unit_test(a_store_that_is_away_is_not_hammered),
         cmocka_unit_test(a_full_queue_pushes_back_and_a_deadline_is_kept),
         cmocka_unit_test(the_same_id_twice_never_shares_a_statement),
