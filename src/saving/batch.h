@@ -27,7 +27,9 @@ typedef struct conv__save {
     int64_t deadline_ns;
     conv_status status;
     conv_error error;
+    bool left;                  /* its batch was over before its own time, see conv__batch_try */
     bool unknown;               /* a COMMIT with it was not answered: it may be stored */
+    bool existing;              /* its id is there, but nobody has seen yet with what content */
     bool behind;                /* not tried, see conv__save_fail_behind */
     bool repeated;              /* saved before, by another attempt with the same content */
     bool journaled;             /* kept in the journal instead, see conv__saving_save */
@@ -44,12 +46,20 @@ typedef struct conv__save {
 
 /* Saves all in one transaction, or in halves where they are larger than one may be, and settles
  * each: CONV_OK, CONV_CONFLICT, or the failure that concerns it. An exchange that the store refuses
- * is found by halving the batch; the others commit. What can be retried is, until its own deadline.
- * When one fails because the store is away, those behind it are not tried any more: a session must
- * not skip one of its exchanges. With `in_order` that holds also for one that was refused
- * (conv__save_fail_behind). Keys must differ; an exchange that replaces a failed one must come
- * alone. */
+ * is found by halving the batch; the others commit. What can be retried is, until the batch is over
+ * at its earliest deadline: nobody hears of the own failure later because of the others. Those that
+ * have time then are `left`, and to be brought once more; at least one is settled. When one fails
+ * because the store is away, those behind it are not tried any more: a session must not skip one of
+ * its exchanges. With `in_order` that holds also for one that was refused (conv__save_fail_behind).
+ * Keys must differ; an exchange that replaces a failed one must come alone. */
+void conv__batch_try(conv__store *store, conv__save **saves, size_t count);
+
+/* The same for what one caller brings: its earliest deadline becomes that of all, so that none is
+ * left. */
 void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
+
+/* Whether it may be stored although nobody was told so. */
+bool conv__save_in_doubt(const conv__save *save);
 
 /* `save` must not overtake one of its session that failed with `before`: it fails with the same
  * status and says so. What waits for a person, or has an unknown outcome, lets it share that;

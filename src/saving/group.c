@@ -34,6 +34,21 @@ static void enqueue(conv__group *group, conv__group_item *item)
     group->waiting++;
 }
 
+/* Whoever waits for it must look again, because now its own deadline counts. */
+static void put_back(conv__group *group, conv__group_item *item)
+{
+    item->previous = NULL;
+    item->next = group->first;
+    if (group->first != NULL)
+        group->first->previous = item;
+    else
+        group->last = item;
+    group->first = item;
+    group->waiting++;
+    atomic_store(&item->state, CONV__GROUP_WAITING);
+    conv__wake(&item->state);
+}
+
 static void dequeue(conv__group *group, conv__group_item *item)
 {
     if (item->previous != NULL)
@@ -68,7 +83,7 @@ static size_t take_batch(conv__group *group, conv__group_item *self, conv__group
         conv__group_item *next = item->next;
         if (bytes + item->bytes > group->params.batch_bytes) break;
         if (atomic_load(&item->state) == CONV__GROUP_WAITING && !item->alone &&
-            !has_key(batch, count, item->key)) {
+            item->again == self->again && !has_key(batch, count, item->key)) {
             dequeue(group, item);
             atomic_store(&item->state, CONV__GROUP_TAKEN);
             batch[count++] = item;
@@ -100,6 +115,18 @@ static void finish(conv__group_item *item)
     conv__wake(&item->state);
 }
 
+/* With the lock held: what is to be worked on again goes back, in its order; gives how many are
+ * done, which are moved to the front. */
+static size_t part_done(conv__group *group, conv__group_item **batch, size_t count)
+{
+    size_t done = 0;
+    for (size_t i = count; i-- > 0;)
+        if (batch[i]->again) put_back(group, batch[i]);
+    for (size_t i = 0; i < count; i++)
+        if (!batch[i]->again) batch[done++] = batch[i];
+    return done;
+}
+
 static void lead(conv__group *group, conv__group_item *self)
 {
     size_t count = 0;
@@ -107,13 +134,16 @@ static void lead(conv__group *group, conv__group_item *self)
     pthread_mutex_lock(&group->lock);
     if (batch == NULL) {
         dequeue(group, self);
+        self->again = false;
         self->status = conv__fail_memory(&self->error, group->params.action);
     } else {
         count = take_batch(group, self, batch);
         pthread_mutex_unlock(&group->lock);
         group->params.work(group->params.context, batch, count);
         pthread_mutex_lock(&group->lock);
+        count = part_done(group, batch, count);
     }
+    if (!self->again) atomic_store(&self->state, CONV__GROUP_DONE);
     conv__group_item *next = hand_on(group);
     pthread_cond_broadcast(&group->room);
     pthread_mutex_unlock(&group->lock);
@@ -142,9 +172,11 @@ static bool give_up(conv__group *group, conv__group_item *self)
     if (waits) {
         dequeue(group, self);
         pthread_cond_broadcast(&group->room);
-        self->status = conv__fail(&self->error, CONV_TIMEOUT, group->params.action,
-                                  "the deadline passed behind others that were being saved; "
-                                  "nothing was sent");
+        self->status =
+            conv__fail(&self->error, CONV_TIMEOUT, group->params.action,
+                       self->again ? "the deadline passed before it could be tried again"
+                                   : "the deadline passed behind others that were being saved; "
+                                     "nothing was sent");
     }
     pthread_mutex_unlock(&group->lock);
     return waits;
@@ -179,7 +211,8 @@ conv_status conv__group_do(conv__group *group, conv__group_item *item)
     pthread_mutex_unlock(&group->lock);
     /* From here on the item's status is the leader's to write. */
     if (status != CONV_OK) return status;
-    if (wait_for_result(group, item)) lead(group, item);
+    while (wait_for_result(group, item))
+        lead(group, item);
     return item->status;
 }
 

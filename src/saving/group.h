@@ -26,13 +26,16 @@ typedef struct conv__group_item {
     int64_t deadline_ns;
     conv_status status; /* set by the work, or by the group when it never came to that */
     conv_error error;
+    bool again; /* set by the work: not done, to be worked on once more */
 
     _Atomic uint32_t state; /* conv__group_state; from here on the group's own */
     struct conv__group_item *previous;
     struct conv__group_item *next;
 } conv__group_item;
 
-/* Works on a batch of at least one and sets each item's status. */
+/* Works on a batch of at least one and sets each item's status, or `again`: such an item goes back
+ * to the front of the queue, with its own deadline. So a batch need not last longer than the item
+ * with the least time. At least one must be done. */
 typedef void (*conv__group_work)(void *context, conv__group_item **batch, size_t count);
 
 typedef struct conv__group_params {
@@ -52,7 +55,9 @@ conv__group *conv__group_create(const conv__group_params *params);
 
 /* Brings an item and waits until it is done. There is no thread behind this: a caller that finds a
  * free place leads, which means that it works on what waits (its own item among it) and then hands
- * the place on; all others sleep until their result is there. CONV_LIMIT: the queue stayed full
+ * the place on; all others sleep until their result is there. What goes back into the queue is
+ * worked on together with its like only: newcomers with little time can't interrupt it for ever.
+ * CONV_LIMIT: the queue stayed full
  * until the deadline. CONV_TIMEOUT: nobody took the item before its deadline. CONV_NO_MEMORY. Else
  * what the work said. Thread: any. */
 CONV_WARN_UNUSED conv_status conv__group_do(conv__group *group, conv__group_item *item);

@@ -18,14 +18,17 @@ static void save_batch(void *context, conv__group_item **batch, size_t count)
 {
     conv__writer *writer = context;
     conv__save **saves = conv__allocate(count * sizeof *saves);
-    for (size_t i = 0; saves == NULL && i < count; i++)
+    for (size_t i = 0; saves == NULL && i < count; i++) {
+        batch[i]->again = false;
         batch[i]->status = conv__fail_memory(&batch[i]->error, ACTION);
+    }
     if (saves == NULL) return;
     for (size_t i = 0; i < count; i++)
         saves[i] = batch[i]->subject;
-    conv__batch_save(writer->store, saves, count);
+    conv__batch_try(writer->store, saves, count);
     for (size_t i = 0; i < count; i++) {
         conv__save *save = batch[i]->subject;
+        batch[i]->again = save->left;
         batch[i]->status = save->status;
         batch[i]->error = save->error;
     }
@@ -49,7 +52,10 @@ conv_status conv__writer_save(conv__writer *writer, conv__save *save)
                              .bytes = conv__exchange_bytes(save->exchange),
                              .deadline_ns = save->deadline_ns};
     save->status = conv__group_do(writer->group, &item);
-    if (save->status != CONV_OK) save->error = item.error;
+    if (save->status == CONV_OK) return CONV_OK;
+    save->error = item.error;
+    /* Also when its time was up while it waited to be tried again. */
+    if (conv__save_in_doubt(save)) save->error.outcome_unknown = true;
     return save->status;
 }
 

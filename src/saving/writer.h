@@ -22,7 +22,7 @@ CONV_WARN_UNUSED conv_status conv__writer_create(const conv__writer_params *para
                                                  conv__writer **writer, conv_error *error);
 
 /* Saves one exchange, together with those of other callers, and gives back what became of it, which
- * also stands in `save`. CONV_LIMIT, CONV_TIMEOUT: see conv__group_do. Else see conv__batch_save.
+ * also stands in `save`. CONV_LIMIT, CONV_TIMEOUT: see conv__group_do. Else see conv__batch_try.
  * Thread: any. */
 CONV_WARN_UNUSED conv_status conv__writer_save(conv__writer *writer, conv__save *save);
 

@@ -11,36 +11,9 @@
 #include "saving/writer.h"
 #include "support/gate.h"
 #include "support/mock_store.h"
+#include "support/writer_fixture.h"
 
 enum { THREADS = 16, SAVES_PER_THREAD = 100 };
-
-static conv__exchange make_exchange(void)
-{
-    conv__exchange exchange = {0};
-    exchange.session.session_id = conv_uuid_v7();
-    exchange.exchange_id = conv_uuid_v7();
-    exchange.usage.usage = (conv_usage)CONV_USAGE_INIT;
-    exchange.usage.usage.log_id = conv_uuid_v7();
-    return exchange;
-}
-
-static conv__save make_save(const conv__exchange *exchange, int64_t timeout_ms)
-{
-    return (conv__save){.exchange = exchange, .deadline_ns = conv__deadline_in_ms(timeout_ms)};
-}
-
-static conv__writer *make_writer(mock_store *mock, size_t queue)
-{
-    conv__writer *writer = NULL;
-    conv_error error;
-    conv__writer_params params = {.store = &mock->store,
-                                  .leaders = 1,
-                                  .batch_exchanges = 8,
-                                  .batch_bytes = 1 << 20,
-                                  .queue_exchanges = queue};
-    assert_ok(conv__writer_create(&params, &writer, &error), error);
-    return writer;
-}
 
 typedef struct worker {
     conv__writer *writer;
@@ -51,8 +24,8 @@ static void *save_many(void *context)
 {
     worker *self = context;
     for (int i = 0; i < SAVES_PER_THREAD; i++) {
-        conv__exchange exchange = make_exchange();
-        conv__save save = make_save(&exchange, 20000);
+        conv__exchange exchange = writer_exchange();
+        conv__save save = writer_input(&exchange, 20000);
         if (conv__writer_save(self->writer, &save) != CONV_OK || save.repeated) self->failed++;
     }
     return NULL;
@@ -77,7 +50,7 @@ static void callers_share_transactions_and_each_is_saved_once(void **state)
     worker workers[THREADS];
     mock_store_init(&mock);
     mock.on_commit = yield_processor;
-    conv__writer *writer = make_writer(&mock, 64);
+    conv__writer *writer = writer_open(&mock, 64);
     for (int i = 0; i < THREADS; i++) {
         workers[i] = (worker){writer, 0};
         assert_int_equal(pthread_create(&threads[i], NULL, save_many, &workers[i]), 0);
@@ -100,9 +73,9 @@ static void a_lone_caller_pays_one_transaction(void **state)
     (void)state;
     mock_store mock;
     mock_store_init(&mock);
-    conv__writer *writer = make_writer(&mock, 8);
-    conv__exchange exchange = make_exchange();
-    conv__save save = make_save(&exchange, 1000);
+    conv__writer *writer = writer_open(&mock, 8);
+    conv__exchange exchange = writer_exchange();
+    conv__save save = writer_input(&exchange, 1000);
     assert_int_equal(conv__writer_save(writer, &save), CONV_OK);
     assert_int_equal(mock.writes, 1);
     assert_int_equal(mock.saves, 1);
@@ -122,9 +95,9 @@ static void a_batch_is_bounded_by_its_bytes(void **state)
     char *text = calloc(1, CONV__BATCH_BYTES / 2);
     mock_store_init(&mock);
     for (int i = 0; i < COUNT; i++) {
-        exchanges[i] = make_exchange();
+        exchanges[i] = writer_exchange();
         exchanges[i].session.metadata = conv_view(text, CONV__BATCH_BYTES / 2 - 1024);
-        all[i] = make_save(&exchanges[i], 20000);
+        all[i] = writer_input(&exchanges[i], 20000);
         saves[i] = &all[i];
     }
     conv__batch_save(&mock.store, saves, COUNT);
@@ -148,8 +121,8 @@ static void poison_is_found_and_the_rest_commits(void **state)
     conv__save **saves = calloc(COUNT, sizeof *saves);
     mock_store_init(&mock);
     for (int i = 0; i < COUNT; i++) {
-        exchanges[i] = make_exchange();
-        all[i] = make_save(&exchanges[i], 20000);
+        exchanges[i] = writer_exchange();
+        all[i] = writer_input(&exchanges[i], 20000);
         saves[i] = &all[i];
     }
     mock_store_set_poison(&mock, exchanges[POISONED].exchange_id,
@@ -179,10 +152,10 @@ static void no_session_skips_a_refused_exchange(void **state)
         size_t committed = 0;
         mock_store_init(&mock);
         for (int i = 0; i < COUNT; i++) {
-            exchanges[i] = make_exchange();
+            exchanges[i] = writer_exchange();
             if (i >= SESSIONS)
                 exchanges[i].session.session_id = exchanges[i - SESSIONS].session.session_id;
-            all[i] = make_save(&exchanges[i], 20000);
+            all[i] = writer_input(&exchanges[i], 20000);
             all[i].in_order = true;
             saves[i] = &all[i];
         }
@@ -203,24 +176,17 @@ static void no_session_skips_a_refused_exchange(void **state)
     }
 }
 
-static conv_status save_one(mock_store *mock, conv__save *save)
-{
-    conv__save *saves[] = {save};
-    conv__batch_save(&mock->store, saves, 1);
-    return save->status;
-}
-
 static void contention_is_tried_again(void **state)
 {
     (void)state;
     mock_store mock;
     mock_store_init(&mock);
-    conv__exchange exchange = make_exchange();
-    conv__save save = make_save(&exchange, 20000);
+    conv__exchange exchange = writer_exchange();
+    conv__save save = writer_input(&exchange, 20000);
     for (int i = 0; i < 5; i++)
         mock.commit_errors[i] =
             mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, i % 2 == 0 ? "40P01" : "40001");
-    assert_int_equal(save_one(&mock, &save), CONV_OK);
+    assert_int_equal(writer_save_alone(&mock, &save), CONV_OK);
     assert_int_equal(mock.writes, 6);
     assert_int_equal(mock.saved_count, 1);
 }
@@ -230,13 +196,13 @@ static void a_lost_commit_reply_is_resolved(void **state)
     (void)state;
     mock_store mock;
     mock_store_init(&mock);
-    conv__exchange exchange = make_exchange();
-    conv__save save = make_save(&exchange, 20000);
+    conv__exchange exchange = writer_exchange();
+    conv__save save = writer_input(&exchange, 20000);
     mock.commit_errors[0] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, "");
     mock.commit_errors[0].outcome_unknown = true;
     mock.not_inserted = true;
     mock.existing_is_last = true;
-    assert_int_equal(save_one(&mock, &save), CONV_OK);
+    assert_int_equal(writer_save_alone(&mock, &save), CONV_OK);
     assert_false(save.repeated); /* it was this very attempt that had been committed */
     assert_int_equal(mock.lookups, 1);
 }
@@ -253,12 +219,12 @@ static void what_is_there_no_more_is_saved_as_new(void **state)
     (void)state;
     mock_store mock;
     mock_store_init(&mock);
-    conv__exchange exchange = make_exchange();
-    conv__save save = make_save(&exchange, 20000);
+    conv__exchange exchange = writer_exchange();
+    conv__save save = writer_input(&exchange, 20000);
     mock.not_inserted = true;
     mock.on_commit = insert_from_now_on;
     mock.commit_context = &mock;
-    assert_int_equal(save_one(&mock, &save), CONV_OK);
+    assert_int_equal(writer_save_alone(&mock, &save), CONV_OK);
     assert_int_equal(mock.lookups, 1);
     assert_int_equal(mock.saved_count, 1);
     assert_true(save.fresh);
@@ -270,83 +236,20 @@ static void an_id_with_other_content_is_a_conflict(void **state)
     (void)state;
     mock_store mock;
     mock_store_init(&mock);
-    conv__exchange exchange = make_exchange();
-    conv__save save = make_save(&exchange, 20000);
+    conv__exchange exchange = writer_exchange();
+    conv__save save = writer_input(&exchange, 20000);
     mock.not_inserted = true;
     mock.existing.found = true;
     mock.existing.request_hash[3] = 1;
-    assert_int_equal(save_one(&mock, &save), CONV_CONFLICT);
+    assert_int_equal(writer_save_alone(&mock, &save), CONV_CONFLICT);
     mock.existing.request_hash[3] = 0;
     mock.existing.reply_hash[3] = 1;
-    save = make_save(&exchange, 20000);
-    assert_int_equal(save_one(&mock, &save), CONV_OK); /* the question alone is compared */
+    save = writer_input(&exchange, 20000);
+    assert_int_equal(writer_save_alone(&mock, &save), CONV_OK); /* the question alone is compared */
     assert_true(save.repeated);
-    save = make_save(&exchange, 20000);
+    save = writer_input(&exchange, 20000);
     save.compare_reply = true;
-    assert_int_equal(save_one(&mock, &save), CONV_CONFLICT);
-}
-
-static void an_outcome_stays_unknown_until_it_is_known(void **state)
-{
-    (void)state;
-    mock_store mock;
-    mock_store_init(&mock);
-    conv__exchange exchange = make_exchange();
-    conv__save save = make_save(&exchange, 20000);
-    mock.commit_errors[0] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, "");
-    mock.commit_errors[0].outcome_unknown = true;
-    mock.commit_errors[1] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
-    assert_int_equal(save_one(&mock, &save), CONV_UNAVAILABLE);
-    assert_true(save.error.outcome_unknown);
-}
-
-/* Waits in its COMMIT until the first one's time is up. */
-static void wait_for_the_first(void *context)
-{
-    while (!conv__deadline_passed(((const conv__save *)context)->deadline_ns))
-        usleep(1000);
-}
-
-/* The COMMIT of both was not answered in time; what the second one hears afterwards says nothing
- * about that. */
-static void who_goes_on_after_an_unknown_outcome_remembers_it(void **state)
-{
-    (void)state;
-    mock_store mock;
-    conv__exchange exchanges[] = {make_exchange(), make_exchange()};
-    conv__save all[] = {make_save(&exchanges[0], 50), make_save(&exchanges[1], 20000)};
-    conv__save *saves[] = {&all[0], &all[1]};
-    mock_store_init(&mock);
-    mock.on_commit = wait_for_the_first;
-    mock.commit_context = &all[0];
-    mock.commit_errors[0] = mock_error(CONV_TIMEOUT, CONV_RECOVERY_WAIT, "");
-    mock.commit_errors[0].outcome_unknown = true;
-    mock.commit_errors[1] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
-    conv__batch_save(&mock.store, saves, 2);
-    for (int i = 0; i < 2; i++) {
-        assert_int_not_equal(all[i].status, CONV_OK);
-        assert_true(all[i].error.outcome_unknown);
-    }
-}
-
-/* It is settled when the same ids were stored by a transaction that was answered. */
-static void who_is_saved_apart_after_an_unknown_outcome_remembers_it(void **state)
-{
-    (void)state;
-    mock_store mock;
-    conv__exchange exchanges[] = {make_exchange(), make_exchange()};
-    conv__save all[] = {make_save(&exchanges[0], 20000), make_save(&exchanges[1], 20000)};
-    conv__save *saves[] = {&all[0], &all[1]};
-    mock_store_init(&mock);
-    mock_store_set_poison(&mock, exchanges[1].exchange_id,
-                          mock_error(CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "P0001"));
-    mock.commit_errors[0] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_RETRY, "");
-    mock.commit_errors[0].outcome_unknown = true;
-    conv__batch_save(&mock.store, saves, 2);
-    assert_int_equal(all[0].status, CONV_OK);
-    assert_false(all[0].error.outcome_unknown);
-    assert_int_equal(all[1].status, CONV_PERMISSION);
-    assert_true(all[1].error.outcome_unknown);
+    assert_int_equal(writer_save_alone(&mock, &save), CONV_CONFLICT);
 }
 
 static void a_store_that_is_away_is_not_hammered(void **state)
@@ -354,28 +257,12 @@ static void a_store_that_is_away_is_not_hammered(void **state)
     (void)state;
     mock_store mock;
     mock_store_init(&mock);
-    conv__exchange exchange = make_exchange();
-    conv__save save = make_save(&exchange, 20000);
+    conv__exchange exchange = writer_exchange();
+    conv__save save = writer_input(&exchange, 20000);
     for (int i = 0; i < MOCK_STORE_COMMITS; i++)
         mock.commit_errors[i] = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "53300");
-    assert_int_equal(save_one(&mock, &save), CONV_UNAVAILABLE);
+    assert_int_equal(writer_save_alone(&mock, &save), CONV_UNAVAILABLE);
     assert_int_equal(mock.writes, 1);
-}
-
-typedef struct late_caller {
-    conv__writer *writer;
-    int64_t timeout_ms;
-    const conv__exchange *exchange; /* NULL: one of its own */
-    conv__save save;
-} late_caller;
-
-static void *save_once(void *context)
-{
-    late_caller *self = context;
-    conv__exchange exchange = make_exchange();
-    self->save = make_save(self->exchange != NULL ? self->exchange : &exchange, self->timeout_ms);
-    self->save.status = conv__writer_save(self->writer, &self->save);
-    return NULL;
 }
 
 static void a_full_queue_pushes_back_and_a_deadline_is_kept(void **state)
@@ -387,15 +274,15 @@ static void a_full_queue_pushes_back_and_a_deadline_is_kept(void **state)
     mock_store_init(&mock);
     mock.on_commit = gate_pass;
     mock.commit_context = &barrier;
-    conv__writer *writer = make_writer(&mock, 1);
+    conv__writer *writer = writer_open(&mock, 1);
     late_caller leader = {.writer = writer, .timeout_ms = 20000};
     late_caller waiting = {.writer = writer, .timeout_ms = 300};
-    assert_int_equal(pthread_create(&threads[0], NULL, save_once, &leader), 0);
+    assert_int_equal(pthread_create(&threads[0], NULL, late_caller_run, &leader), 0);
     gate_await(&barrier);
-    assert_int_equal(pthread_create(&threads[1], NULL, save_once, &waiting), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, late_caller_run, &waiting), 0);
     usleep(50000); /* the second caller now fills the queue of one */
     late_caller third = {.writer = writer, .timeout_ms = 20};
-    save_once(&third);
+    late_caller_run(&third);
     assert_int_equal(third.save.status, CONV_LIMIT);
     pthread_join(threads[1], NULL);
     assert_int_equal(waiting.save.status, CONV_TIMEOUT);
@@ -415,16 +302,16 @@ static void the_same_id_twice_never_shares_a_statement(void **state)
     mock_store_init(&mock);
     mock.on_commit = gate_pass;
     mock.commit_context = &barrier;
-    conv__writer *writer = make_writer(&mock, 8);
+    conv__writer *writer = writer_open(&mock, 8);
     late_caller leader = {.writer = writer, .timeout_ms = 20000};
-    assert_int_equal(pthread_create(&thread, NULL, save_once, &leader), 0);
+    assert_int_equal(pthread_create(&thread, NULL, late_caller_run, &leader), 0);
     gate_await(&barrier);
-    conv__exchange exchange = make_exchange();
+    conv__exchange exchange = writer_exchange();
     late_caller same[2];
     pthread_t threads[2];
     for (int i = 0; i < 2; i++) {
         same[i] = (late_caller){.writer = writer, .timeout_ms = 20000, .exchange = &exchange};
-        assert_int_equal(pthread_create(&threads[i], NULL, save_once, &same[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, late_caller_run, &same[i]), 0);
     }
     usleep(50000); /* both wait behind the first transaction now */
     gate_open(&barrier);
@@ -491,9 +378,6 @@ int main(void)
         cmocka_unit_test(a_lost_commit_reply_is_resolved),
         cmocka_unit_test(what_is_there_no_more_is_saved_as_new),
         cmocka_unit_test(an_id_with_other_content_is_a_conflict),
-        cmocka_unit_test(an_outcome_stays_unknown_until_it_is_known),
-        cmocka_unit_test(who_goes_on_after_an_unknown_outcome_remembers_it),
-        cmocka_unit_test(who_is_saved_apart_after_an_unknown_outcome_remembers_it),
         cmocka_unit_test(a_store_that_is_away_is_not_hammered),
         cmocka_unit_test(a_full_queue_pushes_back_and_a_deadline_is_kept),
         cmocka_unit_test(the_same_id_twice_never_shares_a_statement),
