@@ -22,8 +22,18 @@ typedef struct change_list {
 static void fail_batch(conv__group_item **batch, size_t count, const conv_error *error)
 {
     for (size_t i = 0; i < count; i++) {
+        batch[i]->again = false;
         batch[i]->status = error->status;
         batch[i]->error = *error;
+    }
+}
+
+/* The time that was up was that of the hastiest: the others are brought again with their own. */
+static void fail_late(conv__group_item **batch, size_t count, const conv_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        batch[i]->again = !conv__deadline_passed(batch[i]->deadline_ns);
+        if (!batch[i]->again) fail_batch(&batch[i], 1, error);
     }
 }
 
@@ -71,6 +81,7 @@ void conv__journal_apply_batch(void *context, conv__group_item **batch, size_t c
         keep_notes(saving, list);
         total += list->count;
         if (batch[i]->deadline_ns < deadline) deadline = batch[i]->deadline_ns;
+        batch[i]->again = false;
         batch[i]->status = CONV_OK;
     }
     if (journal->functions->apply(journal, changes, total, deadline, &error) == CONV_OK) {
@@ -84,7 +95,10 @@ void conv__journal_apply_batch(void *context, conv__group_item **batch, size_t c
                 list->changes[k].unchanged = changes[total++].unchanged;
         }
     } else {
-        fail_batch(batch, count, &error);
+        if (error.status == CONV_TIMEOUT && conv__deadline_passed(deadline))
+            fail_late(batch, count, &error);
+        else
+            fail_batch(batch, count, &error);
         for (size_t i = 0; i < note_count; i++)
             (void)conv__saving_forget_note(saving, notes[i]); /* or at the next start */
     }

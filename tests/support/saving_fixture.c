@@ -18,6 +18,7 @@ int saving_setup(void **state)
     snprintf(test->path, sizeof test->path, "%.*s/journal.db", (int)sizeof test->folder,
              test->folder);
     mock_store_init(&test->mock);
+    test->on_journal = NULL;
     *state = test;
     return 0;
 }
@@ -44,6 +45,7 @@ conv__saving *saving_open_with(saving_fixture *test, conv__saving_params wanted)
     char *set_aside = NULL;
     conv_error error;
     assert_ok(conv__sqlite_journal_open(test->path, false, &set_aside, &journal, &error), error);
+    if (test->on_journal != NULL) test->on_journal(journal);
     conv__saving_params params = {.writer = {.store = &test->mock.store,
                                              .leaders = 1,
                                              .batch_exchanges = 8,

@@ -9,6 +9,7 @@ typedef struct saving_fixture {
     char folder[64];
     char path[96]; /* of the journal, which opening makes */
     mock_store mock;
+    void (*on_journal)(conv__journal *journal); /* before the room opens; NULL: nothing */
 } saving_fixture;
 
 /* For each test; *state is the fixture. One at a time. */

@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "core/error.h"
 #include "core/memory.h"
 #include "core/time.h"
 #include "repositories/sqlite/journal.h"
 #include "saving/saving_internal.h"
+#include "support/gate.h"
 #include "support/saving_fixture.h"
 
 static void a_note_is_taken_back_when_its_turn_is_saved(void **state)
@@ -129,6 +131,76 @@ static void the_oldest_needless_note_goes_first(void **state)
     close_room(&saving);
 }
 
+/* A journal that is slow: the first write waits at a gate, the second until its time is up. */
+static struct {
+    const conv__journal_functions *real;
+    gate first;
+    int writes;
+} slow;
+
+static conv_status apply_slowly(conv__journal *journal, conv__journal_change *changes, size_t count,
+                                int64_t deadline_ns, conv_error *error)
+{
+    int which = slow.writes++;
+    if (which == 0) gate_pass(&slow.first);
+    if (which != 1) return slow.real->apply(journal, changes, count, deadline_ns, error);
+    while (!conv__deadline_passed(deadline_ns))
+        usleep(1000);
+    return conv__fail(error, CONV_TIMEOUT, "write journal", "the deadline passed");
+}
+
+static void slow_down(conv__journal *journal)
+{
+    static conv__journal_functions functions;
+    slow.real = journal->functions;
+    slow.first = (gate)GATE_INIT;
+    slow.writes = 0;
+    functions = *slow.real;
+    functions.apply = apply_slowly;
+    journal->functions = &functions;
+}
+
+typedef struct noting {
+    conv__saving *saving;
+    int64_t timeout_ms;
+    conv_status status;
+} noting;
+
+static void *note_one(void *context)
+{
+    noting *self = context;
+    conv_error error;
+    conv__exchange exchange = saving_exchange(conv_uuid_v7());
+    self->status =
+        conv__saving_note(self->saving, &exchange, conv__deadline_in_ms(self->timeout_ms), &error);
+    return NULL;
+}
+
+static void who_has_time_is_noted_beside_who_has_none(void **state)
+{
+    saving_fixture *test = *state;
+    enum { HASTY = 1, COUNT = 3 };
+    pthread_t threads[COUNT];
+    noting all[COUNT];
+    test->on_journal = slow_down;
+    conv__saving *saving = saving_open(test);
+    for (size_t i = 0; i < COUNT; i++) {
+        all[i] = (noting){.saving = saving, .timeout_ms = i == HASTY ? 1000 : 20000};
+        assert_int_equal(pthread_create(&threads[i], NULL, note_one, &all[i]), 0);
+        if (i == 0) gate_await(&slow.first);
+        for (int k = 0; k < 10000 && conv__group_waiting(saving->changes) < i; k++)
+            usleep(1000);
+    }
+    gate_open(&slow.first);
+    for (size_t i = 0; i < COUNT; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(all[i].status, i == HASTY ? CONV_TIMEOUT : CONV_OK);
+    }
+    assert_int_equal(slow.writes, 3);
+    assert_int_equal(saving_count(saving).turns, 2);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +209,7 @@ int main(void)
         WITH_SAVING(a_note_whose_exchange_is_stored_goes_at_the_next_start),
         WITH_SAVING(the_removal_of_an_old_note_leaves_a_new_one_alone),
         WITH_SAVING(the_oldest_needless_note_goes_first),
+        WITH_SAVING(who_has_time_is_noted_beside_who_has_none),
     };
     return RUN_TESTS("saving notes", tests);
 }
