@@ -94,7 +94,8 @@ CONV_WARN_UNUSED conv_status conv__call_look_up(conv_call *call, conv_error *err
  * done with it. CONV_CONFLICT: with other messages. Once. */
 CONV_WARN_UNUSED conv_status conv__call_resolve(conv_call *call, conv_error *error);
 
-/* Takes over what the journal or the store has of this turn after a save found it there. */
+/* Takes over what the journal or the store has of this turn after a save found it there, within
+ * the store's timeout. A failure says error->outcome_unknown: the reply is not what is stored. */
 CONV_WARN_UNUSED conv_status conv__call_read_saved(conv_call *call, bool journaled,
                                                    conv_error *error);
 

@@ -45,18 +45,12 @@ static conv_status read_turn(conv__transaction *transaction, conv__arena *arena,
                                       &call->summary, error);
 }
 
-static conv_status read_from_store(conv_call *call, conv_error *error)
+/* The store may be asked, and the breaker is told how that went. */
+static conv_status ask_store(conv_call *call, int64_t deadline_ns, conv_error *error)
 {
     conv__saving *saving = call->service->saving;
     int64_t begun = conv__monotonic_ns();
-    int64_t deadline = conv__deadline_in_ms(call->service->store_timeout_ms);
-    if (!conv__saving_may_try(saving, "read context", error))
-        return conv__fail(
-            error, CONV_UNAVAILABLE, "read context",
-            "nothing was accepted, try again later: the turn's context can't be read, %s",
-            error->message);
-    if (call->deadline_ns < deadline) deadline = call->deadline_ns;
-    conv_status status = conv__ask(call->service->store, CONV__ASK_READ, deadline, read_turn,
+    conv_status status = conv__ask(call->service->store, CONV__ASK_READ, deadline_ns, read_turn,
                                    &call->read_arena, call, error);
     call->reply->store_us += (conv__monotonic_ns() - begun) / 1000;
     if (status != CONV_OK && conv__saving_has_journal(saving) && conv__saving_may_wait(error))
@@ -66,13 +60,25 @@ static conv_status read_from_store(conv_call *call, conv_error *error)
     return status;
 }
 
+static conv_status read_from_store(conv_call *call, conv_error *error)
+{
+    int64_t deadline = conv__deadline_in_ms(call->service->store_timeout_ms);
+    if (!conv__saving_may_try(call->service->saving, "read context", error))
+        return conv__fail(
+            error, CONV_UNAVAILABLE, "read context",
+            "nothing was accepted, try again later: the turn's context can't be read, %s",
+            error->message);
+    if (call->deadline_ns < deadline) deadline = call->deadline_ns;
+    return ask_store(call, deadline, error);
+}
+
 /* The same turn, answered while the store was away and waiting for it since. */
-static conv_status find_in_journal(conv_call *call, conv_error *error)
+static conv_status find_in_journal(conv_call *call, int64_t deadline_ns, conv_error *error)
 {
     conv__exchange found;
     conv_status status = conv__saving_find(call->service->saving, call->exchange.session.session_id,
-                                           call->exchange.exchange_id, call->deadline_ns,
-                                           &call->arena, &found, &call->waits, error);
+                                           call->exchange.exchange_id, deadline_ns, &call->arena,
+                                           &found, &call->waits, error);
     if (status != CONV_OK || !call->waits) return status;
     conv__message_row *rows =
         conv__arena_allocate(&call->arena, found.message_count * sizeof *rows);
@@ -109,7 +115,7 @@ conv_status conv__call_look_up(conv_call *call, conv_error *error)
     if (call->looked_up) return CONV_OK;
     conv_status status = conv__call_validate(call, error);
     bool has_id = call->turn.turn_id != NULL;
-    if (status == CONV_OK && has_id) status = find_in_journal(call, error);
+    if (status == CONV_OK && has_id) status = find_in_journal(call, call->deadline_ns, error);
     if (status != CONV_OK) return status;
     call->looked_up = true;
     size_t context = context_limit(call);
@@ -164,16 +170,28 @@ conv_status conv__call_resolve(conv_call *call, conv_error *error)
     return status;
 }
 
-conv_status conv__call_read_saved(conv_call *call, bool journaled, conv_error *error)
+/* The turn's own time may be over by now. */
+static conv_status read_saved(conv_call *call, bool journaled, conv_error *error)
 {
     conv_status status = CONV_OK;
-    if (journaled) status = find_in_journal(call, error);
+    int64_t deadline = conv__deadline_in_ms(call->service->store_timeout_ms);
+    if (journaled) status = find_in_journal(call, deadline, error);
     if (status == CONV_OK && journaled && call->waits)
         status = use_saved(call, &call->waiting, CONV_SAVED_JOURNALED, error);
     if (status != CONV_OK || call->answered == CONV__ANSWERED_BEFORE) return status;
-    status = read_from_store(call, error);
+    if (!conv__saving_may_try(call->service->saving, "read saved reply", error))
+        return CONV_UNAVAILABLE;
+    status = ask_store(call, deadline, error);
     if (status == CONV_OK)
         status = conv__reply_set_saved(call->reply, &call->state, call->request_count, error);
     if (status == CONV_OK) call->answered = CONV__ANSWERED_BEFORE;
+    return status;
+}
+
+conv_status conv__call_read_saved(conv_call *call, bool journaled, conv_error *error)
+{
+    conv_status status = read_saved(call, journaled, error);
+    /* Something is stored under the turn id, and it is not what this reply says. */
+    if (status != CONV_OK) error->outcome_unknown = true;
     return status;
 }

@@ -141,11 +141,11 @@ conv_status conv__call_save(conv_call *call, conv_error *error)
         *error = one->error;
         return status;
     }
-    call->reply->saved = one->journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
-    if (!one->repeated && !one->journaled) offer_summary(call);
-    if (!one->repeated) return CONV_OK;
     /* The same turn was answered elsewhere meanwhile; what was kept first is the truth. */
-    return conv__call_read_saved(call, one->journaled, error);
+    if (one->repeated) return conv__call_read_saved(call, one->journaled, error);
+    call->reply->saved = one->journaled ? CONV_SAVED_JOURNALED : CONV_SAVED_COMMITTED;
+    if (!one->journaled) offer_summary(call);
+    return CONV_OK;
 }
 
 conv_status conv__call_track(conv_call *call, conv_error *error)

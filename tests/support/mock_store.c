@@ -37,8 +37,8 @@ static conv_status begin(conv__store *store, conv__transaction_mode mode, int64_
                          conv__transaction **transaction, conv_error *error)
 {
     mock_store *mock = of(store);
-    (void)deadline_ns;
     pthread_mutex_lock(&mock->lock);
+    mock->last_deadline_ns = deadline_ns;
     if (mock->begin_error.status != CONV_OK) {
         conv_status status = mock->begin_error.status;
         if (error != NULL) *error = mock->begin_error;
@@ -153,6 +153,7 @@ static conv_status find_exchanges(conv__chat_repository *chat, conv__transaction
     (void)keys;
     (void)error;
     mock->lookups++;
+    if (mock->on_lookup != NULL) mock->on_lookup(mock->lookup_context);
     for (size_t i = 0; i < count; i++) {
         states[i] = mock->existing;
         if (mock->existing_is_last) {

@@ -29,6 +29,7 @@ typedef struct mock_store {
     int lookups;
     int turn_reads;
     size_t largest_batch;
+    int64_t last_deadline_ns;              /* of the transaction begun last */
     conv_uuid saved_ids[MOCK_STORE_SAVED]; /* of committed saves, in order: of the exchange, or the
                                               log id of a usage record that came alone */
     size_t saved_count;
@@ -48,6 +49,8 @@ typedef struct mock_store {
     size_t most;                      /* larger batches find the store away; 0: none does */
     void (*on_commit)(void *context); /* called first thing in each commit */
     void *commit_context;
+    void (*on_lookup)(void *context); /* the same in find_exchanges */
+    void *lookup_context;
 
     pthread_mutex_t lock; /* held by the transaction under way */
     conv__transaction transaction;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "conversation/turn.h"
+#include "core/time.h"
 #include "middleware/chain.h"
 #include "providers/response.h"
 #include "services/conversation.h"
@@ -433,6 +434,49 @@ static void an_answer_saved_elsewhere_meanwhile_wins(void **state)
     conv_reply_free(reply);
 }
 
+static void store_goes_away(void *context)
+{
+    ((fixture *)context)->mock.begin_error = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+}
+
+static void an_answer_saved_elsewhere_is_read_in_the_stores_own_time(void **state)
+{
+    fixture *test = *state;
+    conv_turn turn = question();
+    conv_reply *reply = NULL;
+    conv_error error;
+    turn.context_messages = -1;
+    turn.timeout_ms = 2000;
+    int64_t deadline = conv__deadline_in_ms(test->service.store_timeout_ms);
+    script_saved(test, &turn, CONV_OUTCOME_COMPLETE);
+    test->mock.not_inserted = true;
+    test->mock.existing = test->mock.turn_state.exchange;
+    expect_question(1, CONV_OK);
+    assert_ok(conv__process_message(&test->service, &turn, &reply, &error), error);
+    assert_true(test->mock.last_deadline_ns >= deadline);
+    assert_string_equal(conv_reply_text(reply), "saved answer");
+    conv_reply_free(reply);
+}
+
+static void an_answer_saved_elsewhere_that_cant_be_read_is_unknown(void **state)
+{
+    fixture *test = *state;
+    conv_turn turn = question();
+    conv_reply *reply = NULL;
+    conv_error error;
+    turn.context_messages = -1;
+    script_saved(test, &turn, CONV_OUTCOME_COMPLETE);
+    test->mock.not_inserted = true;
+    test->mock.existing = test->mock.turn_state.exchange;
+    test->mock.on_lookup = store_goes_away;
+    test->mock.lookup_context = test;
+    expect_question(1, CONV_OK);
+    assert_status(conv__process_message(&test->service, &turn, &reply, &error), CONV_UNAVAILABLE,
+                  error);
+    assert_null(reply);
+    assert_true(error.outcome_unknown);
+}
+
 static void what_is_saved_by_itself_is_hashed_with_its_answer(void **state)
 {
     fixture *test = *state;
@@ -505,6 +549,8 @@ int main(void)
         WITH_FIXTURE(a_new_session_has_a_version_7_id_and_no_user_is_nil),
         WITH_FIXTURE(a_store_that_is_away_is_an_error_with_nothing_saved),
         WITH_FIXTURE(an_answer_saved_elsewhere_meanwhile_wins),
+        WITH_FIXTURE(an_answer_saved_elsewhere_is_read_in_the_stores_own_time),
+        WITH_FIXTURE(an_answer_saved_elsewhere_that_cant_be_read_is_unknown),
         WITH_FIXTURE(messages_of_a_failed_exchange_are_failed),
         WITH_FIXTURE(what_is_saved_by_itself_is_hashed_with_its_answer),
     };
