@@ -61,6 +61,8 @@ static bool hear(conv__saving *saving, const conv__save *save)
     bool waits = save->status != CONV_OK && conv__saving_may_wait(&save->error);
     if (waits && !conv__failure_of_row(&save->error))
         conv__saving_store_away(saving, &save->error);
+    else if (save->status == CONV_NO_MEMORY)
+        conv__saving_not_tried(saving);
     else
         conv__saving_store_back(saving);
     if (waits) conv__saving_failed(saving, &save->error);

@@ -57,8 +57,9 @@ void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size
 bool conv__saving_is_away(conv__saving *saving, const char *action, conv_error *error);
 
 /* The same question from one that goes on to ask the store unless this is false, and then tells
- * with conv__saving_store_away or _back how it went. Once it is time to try again only the first
- * one may; to the others the store stays away until that one knows, at most for store_timeout_ms.
+ * with conv__saving_store_away, _store_back or _not_tried how it went. Once it is time to try again
+ * only the first one may; to the others the store stays away until that one knows, at most for
+ * store_timeout_ms.
  */
 bool conv__saving_may_try(conv__saving *saving, const char *action, conv_error *error);
 
@@ -68,6 +69,10 @@ void conv__saving_store_away(conv__saving *saving, const conv_error *why);
 
 /* The store has answered. */
 void conv__saving_store_back(conv__saving *saving);
+
+/* Who might have tried does not know how the store is after all: there was no memory, or nothing to
+ * ask. */
+void conv__saving_not_tried(conv__saving *saving);
 
 /* Why what waits in the journal is not in the store yet, as far as anything has failed. */
 void conv__saving_cause(conv__saving *saving, conv_error *cause);

@@ -55,6 +55,8 @@ static conv_status ask_store(conv_call *call, int64_t deadline_ns, conv_error *e
     call->reply->store_us += (conv__monotonic_ns() - begun) / 1000;
     if (status != CONV_OK && conv__saving_has_journal(saving) && conv__saving_may_wait(error))
         conv__saving_store_away(saving, error);
+    else if (status == CONV_NO_MEMORY)
+        conv__saving_not_tried(saving);
     else
         conv__saving_store_back(saving);
     return status;

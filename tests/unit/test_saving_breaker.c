@@ -4,14 +4,18 @@
 #include <unistd.h>
 
 #include "core/time.h"
+#include "saving/saving_internal.h"
 #include "support/failing_memory.h"
 #include "support/saving_fixture.h"
 
 /* The pause after a first failure is 100 ms; whoever asks then is the one that tries. */
-static void wait_until_one_may_try(conv__saving *saving)
+static bool one_may_try(conv__saving *saving)
 {
-    for (int i = 0; i < 2000 && !conv__saving_may_try(saving, "test", NULL); i++)
+    for (int i = 0; i < 2000; i++) {
+        if (conv__saving_may_try(saving, "test", NULL)) return true;
         usleep(5000);
+    }
+    return false;
 }
 
 static void one_alone_tries_a_store_that_was_away(void **state)
@@ -22,12 +26,12 @@ static void one_alone_tries_a_store_that_was_away(void **state)
     assert_true(conv__saving_may_try(saving, "test", NULL));
     assert_true(conv__saving_may_try(saving, "test", NULL));
     conv__saving_store_away(saving, &away);
-    wait_until_one_may_try(saving);
+    assert_true(one_may_try(saving));
     assert_true(conv__saving_is_away(saving, "test", NULL));
     assert_false(conv__saving_may_try(saving, "test", NULL));
     conv__saving_store_away(saving, &away); /* it was, still */
     assert_true(conv__saving_is_away(saving, "test", NULL));
-    wait_until_one_may_try(saving);
+    assert_true(one_may_try(saving));
     conv__saving_store_back(saving);
     assert_false(conv__saving_is_away(saving, "test", NULL));
     assert_true(conv__saving_may_try(saving, "test", NULL));
@@ -118,6 +122,28 @@ static void closing_without_memory_waits_between_its_tries(void **state)
     assert_in_range(asked, 1, 200);
 }
 
+/* The one that may try finds no memory for it: that says nothing about the store. */
+static void no_memory_is_no_answer_of_the_store(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error away = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    conv__saving *saving = saving_open(test);
+    conv__exchange exchange = saving_exchange(conv_uuid_v7());
+    conv__saving_store_away(saving, &away);
+    while (conv__saving_is_away(saving, "test", NULL))
+        usleep(1000);
+    failing_memory_start(1, true);
+    conv_status status = saving_save(saving, &exchange, false, NULL);
+    failing_memory_stop();
+    assert_int_equal(status, CONV_NO_MEMORY);
+    pthread_mutex_lock(&saving->lock);
+    bool still_away = saving->away;
+    pthread_mutex_unlock(&saving->lock);
+    assert_true(still_away);
+    assert_true(one_may_try(saving));
+    conv__saving_close(saving, conv__deadline_in_ms(20000), NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +152,7 @@ int main(void)
         WITH_SAVING(two_of_a_session_keep_their_order_when_the_first_tries),
         WITH_SAVING(a_slow_store_is_drained_in_small_batches),
         WITH_SAVING(closing_without_memory_waits_between_its_tries),
+        WITH_SAVING(no_memory_is_no_answer_of_the_store),
     };
     return RUN_TESTS("saving breaker", tests);
 }
