@@ -89,7 +89,9 @@ typedef struct conv__session_list {
 typedef struct conv__chat_repository_functions {
     /* Saves exchanges, each whole or not at all by whether its key is new (the insert of its row in
      * chat_exchanges is the gate for messages, usage, counters and title). Keys must differ within
-     * the call. Rows are locked in the order of their keys, so that callers never deadlock. */
+     * the call. A usage record that is there under its key stays; that of another exchange is
+     * CONV_BAD_DATA with CONV_RECOVERY_REJECT. Rows are locked in the order of their keys, so that
+     * callers never deadlock. */
     conv_status (*save)(conv__chat_repository *chat, conv__transaction *transaction,
                         const conv__exchange *const *exchanges, size_t count,
                         conv__save_result *results, conv_error *error);

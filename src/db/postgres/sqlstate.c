@@ -132,6 +132,8 @@ const char *conv__sqlstate_advice(const char *sqlstate)
         const char *code;
         const char *advice;
     } advices[] = {
+        {"21000", "is the log id of its usage record that of another exchange of the session? give "
+                  "it a new one"},
         {"08P01", "a pooler between may have refused; look into its log"},
         {"25006", "the server takes no writes: is it a standby?"},
         {"28", "check the user and the password (PGPASSWORD, ~/.pgpass)"},

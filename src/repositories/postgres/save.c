@@ -11,13 +11,23 @@
 
 enum { INSERT_USERS, SAVE, LOCK_SESSION, REMOVE, STATEMENTS };
 
+/* Of a record that was there the owner must be the exchange itself. For one that another exchange
+ * of the session has, the inner question gives two rows, which the server refuses (21000). */
+#define ONE_OWNER                                                                                  \
+    " CASE WHEN (SELECT count(*) FROM usage) = (SELECT count(*) FROM placed) THEN true"            \
+    " ELSE NOT EXISTS (SELECT FROM placed p WHERE (SELECT true FROM ("                             \
+    "  SELECT log_id, session_id FROM placed"                                                      \
+    "  UNION ALL SELECT log_id, session_id FROM chat_exchanges) AS owner"                          \
+    "  WHERE owner.log_id = p.log_id AND owner.session_id = p.session_id) IS NULL) END"
+
 /* How SAVE keeps its promises.
  * Order of locks: all gates in the order of their keys, then all sessions in theirs. Each phase
  * reads the whole one before it (a sort and a hash stand between), so writers never wait in a
  * circle. Gate: an INSERT that finds the key waits for whoever is inserting it, so nobody is
  * overlooked. Positions: the session's row is locked by then; its last_position is what others have
  * committed. FULL JOIN: every row has its partner; but the planner, which believes that an array
- * has ten elements, is kept from looping over all pairs. */
+ * has ten elements, is kept from looping over all pairs. Usage: the record may be there, tracked
+ * under its key before, and stays as it came first (see ONE_OWNER). */
 const conv__statement conv__postgres_save_statements[] = {
     [INSERT_USERS] = {"conv_save_users", ACTION_SAVE, 3, false, CONV__POSTGRES_INSERT_USERS},
     [SAVE] =
@@ -97,7 +107,8 @@ const conv__statement conv__postgres_save_statements[] = {
          "  cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price, status, error, raw,"
          "  metadata, originals, document_id, processed_bytes, ordinal)"
          " JOIN placed p USING (ordinal)"
-         ") SELECT ordinal, first_position, created FROM placed"},
+         " ON CONFLICT DO NOTHING RETURNING true"
+         ") SELECT ordinal, first_position, created FROM placed WHERE" ONE_OWNER},
     /* The session first, as a deletion does; only if there is something to remove. */
     [LOCK_SESSION] = {"conv_remove_lock", ACTION_REMOVE, 3, false,
                       "SELECT 1 FROM chat_sessions WHERE session_id = $1::uuid AND EXISTS ("

@@ -13,6 +13,7 @@ enum {
     UPSERT_SESSION,
     INSERT_MESSAGE,
     INSERT_USAGE,
+    COUNT_OWNERS,
     QUEUE_WORDS,
     SELECT_FAILED,
     DELETE_MESSAGES,
@@ -40,7 +41,8 @@ const conv__sqlite_statement conv__sqlite_save_statements[] = {
                         " parts, tool_calls, tool_call_id, name, model, status, position, place,"
                         " metadata, originals, created_at)"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-    [INSERT_USAGE] = {CONV__SQLITE_INSERT_USAGE},
+    [INSERT_USAGE] = {CONV__SQLITE_INSERT_USAGE " ON CONFLICT (log_id, session_id) DO NOTHING"},
+    [COUNT_OWNERS] = {"SELECT count(*) FROM chat_exchanges WHERE session_id = ? AND log_id = ?"},
     [QUEUE_WORDS] = {"INSERT INTO chat_search_queue (session_id, first_position, message_count)"
                      " VALUES (?, ?, ?)"},
     [SELECT_FAILED] = {"SELECT e.log_id, e.message_count, m.position FROM chat_exchanges e"
@@ -138,6 +140,37 @@ static conv_status insert_message(conv__sqlite *connection, const conv__exchange
     return conv__sqlite_execute(&query, NULL, error);
 }
 
+/* The record was there, tracked under its key before, and stays as it came first; unless another
+ * exchange of the session has it. */
+static conv_status check_owner(conv__sqlite *connection, const conv__exchange *exchange,
+                               conv_error *error)
+{
+    conv__sqlite_query query;
+    prepare(&query, connection, COUNT_OWNERS, ACTION_SAVE);
+    conv__sqlite_bind_uuid(&query, exchange->session.session_id);
+    conv__sqlite_bind_uuid(&query, exchange->usage.usage.log_id);
+    bool shared = conv__sqlite_step(&query) && conv__sqlite_integer(&query, 0) > 1;
+    conv_status status = conv__sqlite_finish(&query, error);
+    if (status != CONV_OK || !shared) return status;
+    status = conv__fail(error, CONV_BAD_DATA, ACTION_SAVE,
+                        "the log id of its usage record is that of another exchange of the "
+                        "session; give it a new one");
+    if (error != NULL) error->recovery = CONV_RECOVERY_REJECT;
+    return status;
+}
+
+static conv_status insert_usage(conv__sqlite *connection, const conv__exchange *exchange,
+                                conv_error *error)
+{
+    int64_t changes = 0;
+    conv__sqlite_query query;
+    prepare(&query, connection, INSERT_USAGE, ACTION_SAVE);
+    conv__sqlite_bind_usage(&query, &exchange->usage);
+    conv_status status = conv__sqlite_execute(&query, &changes, error);
+    if (status != CONV_OK || changes == 1) return status;
+    return check_owner(connection, exchange, error);
+}
+
 static conv_status save_one(conv__sqlite *connection, const conv__exchange *exchange,
                             conv__save_result *result, conv_error *error)
 {
@@ -150,12 +183,9 @@ static conv_status save_one(conv__sqlite *connection, const conv__exchange *exch
     for (size_t i = 0; status == CONV_OK && i < exchange->message_count; i++)
         status = insert_message(connection, exchange, i, result->first_position, error);
     if (status == CONV_OK) status = conv__sqlite_save_branch(connection, exchange, error);
+    if (status == CONV_OK) status = insert_usage(connection, exchange, error);
     if (status != CONV_OK) return status;
     conv__sqlite_query query;
-    prepare(&query, connection, INSERT_USAGE, ACTION_SAVE);
-    conv__sqlite_bind_usage(&query, &exchange->usage);
-    status = conv__sqlite_execute(&query, NULL, error);
-    if (status != CONV_OK) return status;
     prepare(&query, connection, QUEUE_WORDS, ACTION_SAVE);
     conv__sqlite_bind_uuid(&query, exchange->session.session_id);
     conv__sqlite_bind_integer(&query, result->first_position);
