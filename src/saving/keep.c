@@ -87,17 +87,26 @@ static conv_status compare_with_note(conv__saving *saving, const conv__exchange 
     return status;
 }
 
+/* A note may stand there after a failure, but nobody was asked and there is nothing to commit. */
+static conv_status put_note(conv__saving *saving, conv__journal_change *change,
+                            const conv__exchange *exchange, int64_t deadline_ns, conv_error *error)
+{
+    conv_status status = put(saving, change, exchange, deadline_ns, error);
+    if (status != CONV_OK && error != NULL) error->outcome_unknown = false;
+    return status;
+}
+
 conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchange,
                               int64_t deadline_ns, conv_error *error)
 {
     if (saving->params.journal == NULL) return CONV_OK;
     conv__journal_change change = {.what = CONV__JOURNAL_ADD, .entry.kind = CONV__JOURNAL_TURN};
     conv_status status = conv__saving_wait_for_room(saving, deadline_ns, error);
-    if (status == CONV_OK) status = put(saving, &change, exchange, deadline_ns, error);
+    if (status == CONV_OK) status = put_note(saving, &change, exchange, deadline_ns, error);
     if (status != CONV_OK || !change.unchanged) return status;
     status = compare_with_note(saving, exchange, deadline_ns, error);
     change.what = CONV__JOURNAL_PUT; /* said anew, which counts if it was deleted meanwhile */
-    return status == CONV_OK ? put(saving, &change, exchange, deadline_ns, error) : status;
+    return status == CONV_OK ? put_note(saving, &change, exchange, deadline_ns, error) : status;
 }
 
 /* The journal holds something under these ids already, which was acknowledged. The same content is
@@ -171,7 +180,9 @@ static conv_status mark_lost(conv__save *save, const conv_error *cause, const co
                "the store can't save it (%s), nor the journal: %s",
                cause != NULL ? cause->message : "it is away", error->message);
     save->error.recovery = error->recovery;
-    save->error.outcome_unknown = cause != NULL && cause->outcome_unknown;
+    /* After a failed sync the next process may find it in the journal. */
+    save->error.outcome_unknown =
+        error->outcome_unknown || (cause != NULL && cause->outcome_unknown);
     return save->status = error->status;
 }
 

@@ -192,9 +192,12 @@ static conv_status apply(conv__journal *journal, conv__journal_change *changes, 
 {
     conv_error failure = CONV_ERROR_INIT;
     conv_status status = apply_once(journal, changes, count, deadline_ns, &failure);
-    /* The log did not take it. The next transaction begins a new one, so it is tried once more. */
-    if (status != CONV_OK && failure.outcome_unknown)
+    /* The log did not take it. The next transaction begins a new one, so it is tried once more. If
+     * that fails too, the first try may still stand in the old one. */
+    if (status != CONV_OK && failure.outcome_unknown) {
         status = apply_once(journal, changes, count, deadline_ns, &failure);
+        failure.outcome_unknown = status != CONV_OK;
+    }
     if (status != CONV_OK && error != NULL) *error = failure;
     return conv__sqlite_journal_name_file(((conv__sqlite_journal *)journal)->path, ACTION_WRITE,
                                           status, error);
