@@ -22,13 +22,13 @@ void conv__client_announce(void *context, const conv__announcement *announcement
 {
     conv_client *client = context;
     if (announcement->save != NULL)
-        conv__report_save(client->bus, announcement->save, announcement->save_us,
-                          CONV__REPORT_HERE, NULL);
+        conv__report_save(client->bus, announcement->save, announcement->save_us, CONV__REPORT_HERE,
+                          NULL);
     else if (announcement->error != NULL)
         conv__report_refused(client->bus, announcement->exchange, announcement->error);
 }
 
-static void hear_document(void *context, const conv__document_news *news)
+static void hear_documents(void *context, const conv__document_news *news, size_t count)
 {
     static const conv_event_kind kinds[] = {
         [CONV__DOCUMENT_NONE] = CONV_EVENT_KINDS,
@@ -36,12 +36,16 @@ static void hear_document(void *context, const conv__document_news *news)
         [CONV__DOCUMENT_PROCESSED] = CONV_EVENT_DOCUMENT_PROCESSED,
         [CONV__DOCUMENT_DELETED] = CONV_EVENT_DOCUMENT_DELETED};
     conv_client *client = context;
-    conv__report_document(client->bus, kinds[news->change], news->usage, news->recorded);
+    conv__buffer told = {0};
+    for (size_t i = 0; i < count; i++)
+        conv__report_document(client->bus, kinds[news[i].change], news[i].usage, news[i].recorded,
+                              &told);
+    conv__report_later(client->bus, &told, CONV__REPORT_HERE, CONV__NO_DEADLINE, NULL);
 }
 
 conv__document_listener conv__client_listener(conv_client *client)
 {
-    return (conv__document_listener){hear_document, client};
+    return (conv__document_listener){hear_documents, client};
 }
 
 /* Between entering and leaving. */

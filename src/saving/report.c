@@ -166,17 +166,17 @@ void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool throu
 }
 
 void conv__report_document(conv__bus *bus, conv_event_kind kind, const conv__usage_row *row,
-                           bool recorded)
+                           bool recorded, conv__buffer *later)
 {
     if (kind != CONV_EVENT_KINDS) {
         conv_event event = conv__event_make(kind);
         set_usage(&event, row);
-        conv__bus_emit(bus, &event);
+        tell(bus, &event, CONV__REPORT_HERE, later);
     }
     if (!recorded) return;
     conv_event event = conv__event_make(CONV_EVENT_USAGE_RECORDED);
     set_usage(&event, row);
-    conv__bus_emit(bus, &event);
+    tell(bus, &event, CONV__REPORT_HERE, later);
 }
 
 void conv__report_summary(conv__bus *bus, const conv_summary *summary, conv__report_way way)

@@ -46,7 +46,7 @@ void conv__report_usage(conv__bus *bus, const conv__usage_save *save, bool throu
  * document: `kind` is told first, CONV_EVENT_KINDS for none; then the record, if it is `recorded`
  * newly. */
 void conv__report_document(conv__bus *bus, conv_event_kind kind, const conv__usage_row *row,
-                           bool recorded);
+                           bool recorded, conv__buffer *later);
 
 /* Of a summary that is in the store; its usage record is told apart. */
 void conv__report_summary(conv__bus *bus, const conv_summary *summary, conv__report_way way);

@@ -62,7 +62,7 @@ static void tell(const conv__document_listener *listener, conv__document_change 
                  const document_work *work, bool recorded)
 {
     if (listener == NULL || (change == CONV__DOCUMENT_NONE && !recorded)) return;
-    listener->hear(listener->context, &(conv__document_news){change, &work->usage, recorded});
+    listener->hear(listener->context, &(conv__document_news){change, &work->usage, recorded}, 1);
 }
 
 static conv_status read(conv__transaction *transaction, conv__arena *arena, void *context,

@@ -26,9 +26,9 @@ typedef struct conv__document_news {
     bool recorded;                /* that record was not in the store before */
 } conv__document_news;
 
-/* Hears of it on the caller's thread, after the commit. */
+/* Hears of all that a call has committed, at once, on the caller's thread and after the commit. */
 typedef struct conv__document_listener {
-    void (*hear)(void *context, const conv__document_news *news);
+    void (*hear)(void *context, const conv__document_news *news, size_t count);
     void *context;
 } conv__document_listener;
 

@@ -45,19 +45,31 @@ static conv_status erase_user(conv__transaction *transaction, conv__arena *arena
                                            work->deleted_us, &work->receipt, &work->gone, error);
 }
 
-/* Each by itself: what a document is made of is kept elsewhere, by somebody who must hear of it. */
-static void tell_documents(const conv__document_listener *listener,
+static void describe(const conv__gone_document *gone, conv__usage_row *row,
+                     conv__document_news *news)
+{
+    *row = (conv__usage_row){.usage = CONV_USAGE_INIT,
+                             .document_id = gone->key.document_id,
+                             .session_id = gone->key.session_id,
+                             .user = {.id = gone->user_id}};
+    *news = (conv__document_news){CONV__DOCUMENT_DELETED, row, false};
+}
+
+/* Each is told: what a document is made of is kept elsewhere, by somebody who must hear of it. All
+ * at once, or, without memory for that, one by one. */
+static void tell_documents(const conv__document_listener *listener, conv__arena *arena,
                            const conv__gone_documents *gone)
 {
+    conv__usage_row *rows = conv__arena_allocate(arena, gone->count * sizeof *rows);
+    conv__document_news *news = conv__arena_allocate(arena, gone->count * sizeof *news);
+    bool together = rows != NULL && news != NULL;
     for (size_t i = 0; i < gone->count; i++) {
-        const conv__gone_document *one = &gone->rows[i];
-        const conv__usage_row nothing_used = {.usage = CONV_USAGE_INIT,
-                                              .document_id = one->key.document_id,
-                                              .session_id = one->key.session_id,
-                                              .user = {.id = one->user_id}};
-        listener->hear(listener->context,
-                       &(conv__document_news){CONV__DOCUMENT_DELETED, &nothing_used, false});
+        conv__usage_row row;
+        conv__document_news one;
+        describe(&gone->rows[i], together ? &rows[i] : &row, together ? &news[i] : &one);
+        if (!together) listener->hear(listener->context, &one, 1);
     }
+    if (together) listener->hear(listener->context, news, gone->count);
 }
 
 /* Nothing is drained meanwhile, so that what is on its way to the store arrives before the deletion
@@ -86,7 +98,7 @@ static conv_status erase(conv__saving *saving, const conv__document_listener *li
         work->receipt.usage_kept += forgotten.hidden;
     }
     conv__saving_release_drain(saving, deadline_ns);
-    if (work->committed) tell_documents(listener, &work->gone);
+    if (work->committed) tell_documents(listener, &arena, &work->gone);
     if (status == CONV_OK && work->receipt.messages > 0)
         status = conv__search_purge(conv__saving_store(saving), timeout_ms, error);
     conv__arena_reset(&arena);

@@ -34,9 +34,10 @@ static conv_status commit(conv__transaction *transaction, conv_error *failure)
     return status;
 }
 
-static void hear(void *context, const conv__document_news *news)
+static void hear(void *context, const conv__document_news *news, size_t count)
 {
     (void)context;
+    assert_int_equal(count, 1);
     told[news->change]++;
     recorded += news->recorded;
 }

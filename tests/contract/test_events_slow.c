@@ -221,6 +221,24 @@ static void closing_says_how_many_events_a_slow_handler_did_not_get(void **state
     }
 }
 
+static void a_deletion_waits_once_for_all_its_documents(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_document_params document = CONV_DOCUMENT_PARAMS_INIT;
+    open_client(false);
+    uint64_t number =
+        subscribe(CONV_EVENT_DOCUMENT_DELETED, CONV_DELIVERY_WAIT, dawdle, WAIT_MS, NULL);
+    document.session_id = "s-1";
+    for (int i = 0; i < EVENTS; i++)
+        assert_ok(conv_document_register(client, &document, NULL, &error), error);
+    assert_ok(conv_session_delete(client, "s-1", NULL, &error), error);
+    conv_subscription_counts counts = counts_of(number);
+    assert_in_range(atomic_load(&entered), 0, FEW);
+    assert_int_equal(counts.delivered + counts.dropped + counts.waiting, EVENTS);
+    contract_client_close(&client);
+}
+
 static void await_empty_journal(void)
 {
     conv_error error;
@@ -278,6 +296,7 @@ int main(void)
         TEST(while_one_waits_for_a_handler_others_flush_and_erase),
         TEST(closing_ends_the_waiting_of_others),
         TEST(closing_says_how_many_events_a_slow_handler_did_not_get),
+        TEST(a_deletion_waits_once_for_all_its_documents),
         TEST(what_waits_in_the_journal_waits_for_no_handler),
     };
     return RUN_TESTS("events slow", tests);
