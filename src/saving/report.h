@@ -18,8 +18,8 @@ typedef enum conv__report_way {
 /* Whoever holds a lock that a handler may wait for, or has several events to tell, gathers them in
  * `later`, and tells them when it is released, together; where `later` is NULL, or out of memory,
  * an event is told at once: then, if there is a `later`, without waiting for room. This empties and
- * frees it; it waits for handlers once, at most until the deadline and the
- * latest moment (NULL: none). */
+ * frees it; it waits for handlers once, at most until the deadline and the latest moment (NULL:
+ * none). */
 void conv__report_later(conv__bus *bus, conv__buffer *later, conv__report_way way,
                         int64_t deadline_ns, const conv__latest *latest);
 
