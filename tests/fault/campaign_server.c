@@ -1,7 +1,7 @@
 /* The server dies or freezes under load: a backend is terminated in each step of a transaction or
  * killed, the server stops at once and starts again, its postmaster is killed, all of it is frozen
- * and goes on after the clients have given up and tried again. `--trials N` is the number of
- * terminated backends; the other faults keep their relation to it. */
+ * and goes on after the clients have given up and tried again, or only long after that. `--trials
+ * N` is the number of terminated backends; the other faults keep their relation to it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,9 +11,15 @@
 #include "fault/report.h"
 #include "fault/server.h"
 
-enum { THREADS = 6, CONNECTIONS = 3, TIMEOUT_MS = 400, BETWEEN = 12 };
+enum { CONNECTIONS = 3, TIMEOUT_MS = 400, LONG_TIMEOUT_MS = 3000, BETWEEN = 12 };
 
-typedef void (*fault_function)(campaign *run, server *store);
+typedef struct part {
+    const char *name;
+    void (*fault)(campaign *run, server *store);
+    int threads;
+    int64_t timeout_ms;
+    int64_t pause_ms; /* see load_params */
+} part;
 
 /* Where a backend is terminated: the next row of a table, before or after it is written, or the
  * checks of COMMIT. The count that says "now" is a sequence, which no rollback takes back. */
@@ -104,20 +110,31 @@ static void freeze(campaign *run, server *store)
     server_thaw(store);
 }
 
-static void run_part(campaign *run, server *store, const char *name, fault_function fault,
-                     long trials, bool journaled)
+/* The calls come one by one, so that each has another deadline than those it is saved with. */
+static void freeze_for_long(campaign *run, server *store)
 {
+    usleep((useconds_t)(fault_random(&run->random) % 20000));
+    server_freeze(store);
+    usleep(2 * LONG_TIMEOUT_MS * 1000 + 500000);
+    server_thaw(store);
+}
+
+static void run_part(campaign *run, server *store, const part *what, long trials, bool journaled)
+{
+    char name[96];
     caller_params params = {.store = server_url(store),
                             .journal = journaled ? run->journal : NULL,
                             .connections = CONNECTIONS,
-                            .timeout_ms = TIMEOUT_MS};
+                            .timeout_ms = what->timeout_ms};
     witness *lines = witness_open(run->lines);
     conv_client *client = caller_open(&params);
-    load *callers = load_start(
-        lines, client,
-        &(load_params){.threads = THREADS, .timeout_ms = TIMEOUT_MS, .journaled = journaled});
+    load *callers = load_start(lines, client,
+                               &(load_params){.threads = what->threads,
+                                              .timeout_ms = what->timeout_ms,
+                                              .journaled = journaled,
+                                              .pause_ms = what->pause_ms});
     for (long i = 0; i < trials; i++) {
-        fault(run, store);
+        what->fault(run, store);
         load_await(callers, BETWEEN);
     }
     load_stop(callers);
@@ -130,19 +147,18 @@ static void run_part(campaign *run, server *store, const char *name, fault_funct
                             .journal_count = journaled ? 1 : 0,
                             .drained = true};
     checker_findings findings = checker_run(&check);
+    snprintf(name, sizeof name, "%s%s", what->name, journaled ? ", journal" : "");
     campaign_report(run, name, trials, &findings);
     server_empty(server_url(store));
     campaign_clear(run);
 }
 
-static void run_both(campaign *run, server *store, const char *name, fault_function fault,
-                     long trials)
+/* Half of the trials without a journal, half with one. */
+static void run_both(campaign *run, server *store, const part *what, long trials)
 {
-    char journaled[96];
     long half = trials > 1 ? trials / 2 : 1;
-    snprintf(journaled, sizeof journaled, "%s, journal", name);
-    run_part(run, store, name, fault, half, false);
-    run_part(run, store, journaled, fault, trials > half ? trials - half : 1, true);
+    run_part(run, store, what, half, false);
+    run_part(run, store, what, trials > half ? trials - half : 1, true);
 }
 
 int main(int argc, char **argv)
@@ -150,11 +166,19 @@ int main(int argc, char **argv)
     campaign run = campaign_begin(argc, argv, (long[]){40, 200, 5000});
     server *store = server_start();
     if (!server_execute(server_url(store), triggers_sql)) return 99;
-    run_both(&run, store, "backend terminated at each step", terminate_backend, run.trials);
-    run_both(&run, store, "backend killed", kill_backend, run.trials / 20);
-    run_both(&run, store, "immediate restart", restart_at_once, run.trials / 10);
-    run_both(&run, store, "postmaster killed", kill_postmaster, run.trials / 40);
-    run_both(&run, store, "server frozen, thawed after the retry", freeze, run.trials / 10);
+    static const struct {
+        part what;
+        long share;
+    } parts[] = {
+        {{"backend terminated at each step", terminate_backend, 6, TIMEOUT_MS, 0}, 1},
+        {{"backend killed", kill_backend, 6, TIMEOUT_MS, 0}, 20},
+        {{"immediate restart", restart_at_once, 6, TIMEOUT_MS, 0}, 10},
+        {{"postmaster killed", kill_postmaster, 6, TIMEOUT_MS, 0}, 40},
+        {{"server frozen, thawed after the retry", freeze, 6, TIMEOUT_MS, 0}, 10},
+        {{"server frozen for long", freeze_for_long, 12, LONG_TIMEOUT_MS, LONG_TIMEOUT_MS}, 200},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        run_both(&run, store, &parts[i].what, run.trials / parts[i].share);
     server_remove(store);
     conv_provider_free(fault_provider());
     return campaign_end(&run);

@@ -17,6 +17,7 @@ typedef struct worker {
     load *owner;
     pthread_t thread;
     uint64_t first_session;
+    uint64_t random;
 } worker;
 
 struct load {
@@ -24,6 +25,7 @@ struct load {
     conv_client *client;
     int64_t timeout_ms;
     bool journaled;
+    int64_t pause_ms;
     int threads;
     atomic_bool stopping;
     atomic_long acknowledged;
@@ -38,10 +40,12 @@ static void track(load *self, const fault_turn *turn)
 }
 
 /* A journal takes more than any store could drain beside it. */
-static void pause_between(const load *self)
+static void pause_between(const load *self, uint64_t *random)
 {
     conv_journal_counts counts = {0};
     if (self->journaled) (void)!conv_client_journal_count(self->client, &counts, NULL);
+    if (self->pause_ms > 0)
+        usleep((useconds_t)(fault_random(random) % (uint64_t)self->pause_ms) * 1000);
     usleep(counts.exchanges > BACKLOG_MOST ? LONG_PAUSE_US : PAUSE_US);
 }
 
@@ -56,7 +60,7 @@ static void *work(void *context)
             abort();
         if (i % FLUSH_EVERY == FLUSH_EVERY - 1) track(owner, &turn);
         atomic_fetch_add(&owner->acknowledged, 1);
-        pause_between(owner);
+        pause_between(owner, &self->random);
     }
     return NULL;
 }
@@ -69,11 +73,13 @@ load *load_start(witness *lines, conv_client *client, const load_params *params)
     self->client = client;
     self->timeout_ms = params->timeout_ms;
     self->journaled = params->journaled;
+    self->pause_ms = params->pause_ms;
     self->threads = params->threads;
     fault_provider();
     for (int i = 0; i < self->threads; i++) {
-        self->workers[i] =
-            (worker){.owner = self, .first_session = params->first_session + (uint64_t)i * 1000000};
+        self->workers[i] = (worker){.owner = self,
+                                    .first_session = params->first_session + (uint64_t)i * 1000000,
+                                    .random = (uint64_t)i + 1};
         if (pthread_create(&self->workers[i].thread, NULL, work, &self->workers[i]) != 0) abort();
     }
     return self;

@@ -14,6 +14,7 @@ typedef struct load_params {
     uint64_t first_session; /* the load's sessions have this number and higher ones */
     int64_t timeout_ms;     /* of the client's store */
     bool journaled;         /* the client has a journal */
+    int64_t pause_ms;       /* between two turns of a thread, at random up to this; 0: hardly any */
 } load_params;
 
 load *load_start(witness *lines, conv_client *client, const load_params *params);
