@@ -19,6 +19,7 @@ typedef struct part {
     int threads;
     int64_t timeout_ms;
     int64_t pause_ms; /* see load_params */
+    bool one_way;     /* likewise */
 } part;
 
 /* Where a backend is terminated: the next row of a table, before or after it is written, or the
@@ -132,7 +133,8 @@ static void run_part(campaign *run, server *store, const part *what, long trials
                                &(load_params){.threads = what->threads,
                                               .timeout_ms = what->timeout_ms,
                                               .journaled = journaled,
-                                              .pause_ms = what->pause_ms});
+                                              .pause_ms = what->pause_ms,
+                                              .one_way = what->one_way});
     for (long i = 0; i < trials; i++) {
         what->fault(run, store);
         load_await(callers, BETWEEN);
@@ -170,12 +172,13 @@ int main(int argc, char **argv)
         part what;
         long share;
     } parts[] = {
-        {{"backend terminated at each step", terminate_backend, 6, TIMEOUT_MS, 0}, 1},
-        {{"backend killed", kill_backend, 6, TIMEOUT_MS, 0}, 20},
-        {{"immediate restart", restart_at_once, 6, TIMEOUT_MS, 0}, 10},
-        {{"postmaster killed", kill_postmaster, 6, TIMEOUT_MS, 0}, 40},
-        {{"server frozen, thawed after the retry", freeze, 6, TIMEOUT_MS, 0}, 10},
-        {{"server frozen for long", freeze_for_long, 12, LONG_TIMEOUT_MS, LONG_TIMEOUT_MS}, 200},
+        {{"backend terminated at each step", terminate_backend, 6, TIMEOUT_MS, 0, false}, 1},
+        {{"backend killed", kill_backend, 6, TIMEOUT_MS, 0, false}, 20},
+        {{"immediate restart", restart_at_once, 6, TIMEOUT_MS, 0, false}, 10},
+        {{"postmaster killed", kill_postmaster, 6, TIMEOUT_MS, 0, false}, 40},
+        {{"server frozen, thawed after the retry", freeze, 6, TIMEOUT_MS, 0, false}, 10},
+        {{"server frozen for long", freeze_for_long, 12, LONG_TIMEOUT_MS, LONG_TIMEOUT_MS, true},
+         200},
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         run_both(&run, store, &parts[i].what, run.trials / parts[i].share);

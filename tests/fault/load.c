@@ -26,6 +26,7 @@ struct load {
     int64_t timeout_ms;
     bool journaled;
     int64_t pause_ms;
+    bool one_way;
     int threads;
     atomic_bool stopping;
     atomic_long acknowledged;
@@ -40,12 +41,10 @@ static void track(load *self, const fault_turn *turn)
 }
 
 /* A journal takes more than any store could drain beside it. */
-static void pause_between(const load *self, uint64_t *random)
+static void pause_between(const load *self)
 {
     conv_journal_counts counts = {0};
     if (self->journaled) (void)!conv_client_journal_count(self->client, &counts, NULL);
-    if (self->pause_ms > 0)
-        usleep((useconds_t)(fault_random(random) % (uint64_t)self->pause_ms) * 1000);
     usleep(counts.exchanges > BACKLOG_MOST ? LONG_PAUSE_US : PAUSE_US);
 }
 
@@ -55,12 +54,14 @@ static void *work(void *context)
     load *owner = self->owner;
     for (uint64_t i = 0; !atomic_load(&owner->stopping); i++) {
         fault_turn turn = {.session = self->first_session + i / TURNS_PER_SESSION, .turn = i};
-        if (caller_save(owner->lines, owner->client, caller_way(&turn), &turn, owner->timeout_ms,
-                        TRIES) == 0)
+        if (owner->pause_ms > 0)
+            usleep((useconds_t)(fault_random(&self->random) % (uint64_t)owner->pause_ms) * 1000);
+        witness_call way = owner->one_way ? WITNESS_SAVE : caller_way(&turn);
+        if (caller_save(owner->lines, owner->client, way, &turn, owner->timeout_ms, TRIES) == 0)
             abort();
         if (i % FLUSH_EVERY == FLUSH_EVERY - 1) track(owner, &turn);
         atomic_fetch_add(&owner->acknowledged, 1);
-        pause_between(owner, &self->random);
+        pause_between(owner);
     }
     return NULL;
 }
@@ -74,6 +75,7 @@ load *load_start(witness *lines, conv_client *client, const load_params *params)
     self->timeout_ms = params->timeout_ms;
     self->journaled = params->journaled;
     self->pause_ms = params->pause_ms;
+    self->one_way = params->one_way;
     self->threads = params->threads;
     fault_provider();
     for (int i = 0; i < self->threads; i++) {

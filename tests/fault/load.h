@@ -14,7 +14,8 @@ typedef struct load_params {
     uint64_t first_session; /* the load's sessions have this number and higher ones */
     int64_t timeout_ms;     /* of the client's store */
     bool journaled;         /* the client has a journal */
-    int64_t pause_ms;       /* between two turns of a thread, at random up to this; 0: hardly any */
+    int64_t pause_ms;       /* of a thread before each turn, at random up to this; 0: hardly any */
+    bool one_way;           /* each turn by WITNESS_SAVE, so that group commit sees them all */
 } load_params;
 
 load *load_start(witness *lines, conv_client *client, const load_params *params);
