@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
-#include "fault/checker_sqlite.h"
+#include "fault/checker.h"
 #include "fault/disk.h"
 #include "fault/image.h"
 #include "fault/report.h"
@@ -186,7 +186,13 @@ static checker_findings drain(campaign *run, const target *store)
     conv_status status = open_client(store, run->journal, HEALTHY_MS, &client);
     if (status == CONV_OK) status = witness_shut(lines, client, HEALTHY_MS, NULL);
     witness_close(lines);
-    checker_findings findings = checker_run_sqlite(run->lines, store->path, run->journal);
+    const char *journals[] = {run->journal};
+    checker_params params = {.lines = run->lines,
+                             .file = store->path,
+                             .journals = journals,
+                             .journal_count = 1,
+                             .drained = true};
+    checker_findings findings = checker_run(&params);
     if (status != CONV_OK) {
         fprintf(stderr, "violation: the next process ended with %s\n", conv_status_name(status));
         findings.wrong++;

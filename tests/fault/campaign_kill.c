@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "fault/caller.h"
-#include "fault/checker_sqlite.h"
+#include "fault/checker.h"
 #include "fault/load.h"
 #include "fault/report.h"
 #include "fault/server.h"
@@ -88,9 +88,9 @@ static void drain(const campaign *run, const target *store)
 static checker_findings judge(const campaign *run, const target *store)
 {
     drain(run, store);
-    if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
     const char *journals[] = {run->journal};
     checker_params params = {.lines = run->lines,
+                             .file = store->file,
                              .store = store->url,
                              .journals = journals,
                              .journal_count = 1,
@@ -186,6 +186,15 @@ static void kill_at_calls(campaign *run, target *store, const char *name, long s
     campaign_report(run, name, trials, &findings);
 }
 
+static void make_store(const char *url)
+{
+    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    conv_client *client = NULL;
+    params.store = url;
+    if (conv_client_open(&params, &client, NULL) != CONV_OK) die(url);
+    conv_client_close(client, 1000, NULL);
+}
+
 int main(int argc, char **argv)
 {
     campaign run = campaign_begin(argc, argv, (long[]){12, 150, 5000});
@@ -195,13 +204,10 @@ int main(int argc, char **argv)
     snprintf(file, sizeof file, "%s/store.db", run.folder);
     snprintf(url, sizeof url, "sqlite:%s", file);
     target embedded = {.url = url, .file = file, .descriptor = -1};
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    conv_client *client = NULL;
-    params.store = url;
-    if (conv_client_open(&params, &client, NULL) != CONV_OK) die(url);
-    conv_client_close(client, 1000, NULL);
+    make_store(url);
     kill_at_random(&run, &embedded, "client killed at a random instant, SQLite");
-    unlink(run.lines);
+    campaign_clear(&run);
+    make_store(url);
     kill_at_calls(&run, &embedded, "client killed at each system call, SQLite", step);
     campaign_clear(&run);
     /* The server is a child too, and would be waited for: the traced part comes first. */

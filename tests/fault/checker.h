@@ -9,6 +9,7 @@
 /* The database holds nothing but the campaign. No client is open on the journals. */
 typedef struct checker_params {
     const char *lines;    /* the witness's file */
+    const char *file;     /* of an SQLite store; NULL: it is PostgreSQL, as the next two say */
     const char *store;    /* of libpq */
     struct pg_conn *link; /* to the store, or NULL: one is made */
     const char *const *journals;

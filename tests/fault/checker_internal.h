@@ -1,4 +1,4 @@
-/* What checker.c and checker_store.c share. */
+/* What the files of the checker share. */
 #ifndef TESTS_FAULT_CHECKER_INTERNAL_H
 #define TESTS_FAULT_CHECKER_INTERNAL_H
 

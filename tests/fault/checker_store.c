@@ -1,20 +1,17 @@
-/* Reads the store through libpq alone and compares each row with what should be there. */
+/* Reads a store of either kind and compares each row with what should be there. */
 #include <inttypes.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fault/checker_internal.h"
-
-enum { RECOVERY_SECONDS = 60 };
+#include "fault/checker_rows.h"
 
 #define THE_TURN "turn %" PRIu64 " of session %" PRIu64
 
 typedef struct reading {
     check *check;
-    PGconn *link;
+    checker_rows rows;
     fault_turn turn; /* the exchange whose messages are being read */
     long place;      /* of its next message */
     long left;       /* messages that it still lacks */
@@ -26,42 +23,45 @@ typedef struct reading {
 
 static void ask(reading *self, const char *sql)
 {
-    if (!PQsendQuery(self->link, sql) || !PQsetSingleRowMode(self->link))
-        checker_die(sql, PQerrorMessage(self->link));
+    self->rows.ask(self->rows.link, sql);
 }
 
-/* The next row, or NULL after the last. */
-static PGresult *next_row(reading *self)
+static bool next_row(reading *self)
 {
-    PGresult *row = PQgetResult(self->link);
-    if (row != NULL && PQresultStatus(row) == PGRES_SINGLE_TUPLE) return row;
-    if (row == NULL || PQresultStatus(row) != PGRES_TUPLES_OK)
-        checker_die("reading the store", PQerrorMessage(self->link));
-    do
-        PQclear(row);
-    while ((row = PQgetResult(self->link)) != NULL);
-    return NULL;
+    return self->rows.next(self->rows.link);
 }
 
+static bool is_null(const reading *self, int column)
+{
+    return self->rows.value(self->rows.link, column) == NULL;
+}
+
+static const char *text(const reading *self, int column)
+{
+    const char *value = self->rows.value(self->rows.link, column);
+    return value != NULL ? value : "";
+}
+
+/* Of an answer that is one number. */
 static long count(reading *self, const char *sql)
 {
-    PGresult *row = PQexec(self->link, sql);
-    if (PQresultStatus(row) != PGRES_TUPLES_OK) checker_die(sql, PQerrorMessage(self->link));
-    long value = strtol(PQgetvalue(row, 0, 0), NULL, 10);
-    PQclear(row);
+    long value = 0;
+    ask(self, sql);
+    while (next_row(self))
+        value = strtol(text(self, 0), NULL, 10);
     return value;
 }
 
-static bool is(const PGresult *row, int column, const char *text)
+static bool is(const reading *self, int column, const char *wanted)
 {
-    return strcmp(PQgetvalue(row, 0, column), text) == 0;
+    return strcmp(text(self, column), wanted) == 0;
 }
 
-static bool is_uuid(const PGresult *row, int column, conv_uuid uuid)
+static bool is_uuid(const reading *self, int column, conv_uuid uuid)
 {
-    char text[CONV_UUID_TEXT_SIZE];
-    conv_uuid_format(uuid, text);
-    return is(row, column, text);
+    char wanted[CONV_UUID_TEXT_SIZE];
+    conv_uuid_format(uuid, wanted);
+    return is(self, column, wanted);
 }
 
 enum { SESSION, PLACE, ROLE, CONTENT, EXCHANGE, MESSAGES, STATUS };
@@ -72,14 +72,14 @@ static const char messages_sql[] =
     " AND e.session_id = m.session_id AND e.first_message_id = m.message_id"
     " ORDER BY m.session_id, m.position";
 
-static void check_ids(reading *self, const PGresult *row)
+static void check_ids(reading *self)
 {
     char session[FAULT_ID_SIZE];
     char turn[FAULT_ID_SIZE];
     fault_session_id(self->turn.session, session);
     fault_turn_id(self->turn.turn, turn);
-    if (!is_uuid(row, SESSION, conv_uuid_ensure(conv_text(session))) ||
-        !is_uuid(row, EXCHANGE, conv_uuid_ensure(conv_text(turn))))
+    if (!is_uuid(self, SESSION, conv_uuid_ensure(conv_text(session))) ||
+        !is_uuid(self, EXCHANGE, conv_uuid_ensure(conv_text(turn))))
         checker_violation(self->check, &self->check->findings.wrong,
                           THE_TURN " is stored under another id", self->turn.turn,
                           self->turn.session);
@@ -120,50 +120,50 @@ static void end_exchange(reading *self)
     self->left = 0;
 }
 
-static void begin_exchange(reading *self, const PGresult *row, const fault_turn *turn)
+static void begin_exchange(reading *self, const fault_turn *turn)
 {
     end_exchange(self);
     self->turn = *turn;
     self->place = 0;
-    if (!is(row, SESSION, self->session_id)) {
-        snprintf(self->session_id, sizeof self->session_id, "%s", PQgetvalue(row, 0, SESSION));
+    if (!is(self, SESSION, self->session_id)) {
+        snprintf(self->session_id, sizeof self->session_id, "%s", text(self, SESSION));
         self->latest_attempt_ns = 0;
     }
-    if (PQgetisnull(row, 0, EXCHANGE)) {
+    if (is_null(self, EXCHANGE)) {
         checker_violation(self->check, &self->check->findings.half,
                           THE_TURN " has messages and no exchange", turn->turn, turn->session);
         return;
     }
-    self->left = strtol(PQgetvalue(row, 0, MESSAGES), NULL, 10);
-    if (is(row, STATUS, "complete") && self->left != 2)
+    self->left = strtol(text(self, MESSAGES), NULL, 10);
+    if (is(self, STATUS, "complete") && self->left != 2)
         checker_violation(self->check, &self->check->findings.half,
                           THE_TURN " is complete with %ld messages", turn->turn, turn->session,
                           self->left);
     known *one = checker_find(self->check, turn, false);
-    check_ids(self, row);
+    check_ids(self);
     count_stored(self, one, turn);
     if (one != NULL) check_order(self, one);
 }
 
-static void take_message(reading *self, const PGresult *row)
+static void take_message(reading *self)
 {
     fault_turn turn = {0};
     bool reply = false;
     checker_findings *findings = &self->check->findings;
-    if (!fault_read_text(PQgetvalue(row, 0, CONTENT), &turn, &reply)) {
+    if (!fault_read_text(text(self, CONTENT), &turn, &reply)) {
         checker_violation(self->check, &findings->wrong, "a message of nobody is stored");
         return;
     }
-    long place = strtol(PQgetvalue(row, 0, PLACE), NULL, 10);
-    if (place == 0) begin_exchange(self, row, &turn);
+    long place = strtol(text(self, PLACE), NULL, 10);
+    if (place == 0) begin_exchange(self, &turn);
     if (place != self->place || memcmp(&turn, &self->turn, sizeof turn) != 0 ||
-        !is(row, SESSION, self->session_id))
+        !is(self, SESSION, self->session_id))
         checker_violation(self->check, &findings->half, THE_TURN " has messages between others'",
                           turn.turn, turn.session);
     self->place++;
     self->left--;
     char *wanted = fault_text(&turn, place == 1);
-    if (!is(row, CONTENT, wanted) || !is(row, ROLE, place == 1 ? "assistant" : "user"))
+    if (!is(self, CONTENT, wanted) || !is(self, ROLE, place == 1 ? "assistant" : "user"))
         checker_violation(self->check, &findings->wrong, THE_TURN " is stored with other content",
                           turn.turn, turn.session);
     free(wanted);
@@ -177,43 +177,42 @@ static const char usage_sql[] =
     " ON e.session_id = l.session_id AND e.log_id = l.log_id LEFT JOIN chat_messages m"
     " ON m.session_id = e.session_id AND m.message_id = e.first_message_id";
 
-static bool is_number(const PGresult *row, int column, int64_t value)
+static bool is_number(const reading *self, int column, int64_t value)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%" PRId64, value);
-    return is(row, column, text);
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, "%" PRId64, value);
+    return is(self, column, wanted);
 }
 
-static bool is_decimal(const char *text, conv_decimal wanted)
+static bool is_decimal(const reading *self, int column, conv_decimal wanted)
 {
     conv_decimal value;
-    return conv_decimal_parse(conv_text(text), &value) == CONV_OK &&
+    return conv_decimal_parse(conv_text(text(self, column)), &value) == CONV_OK &&
            conv_decimal_compare(value, wanted) == 0;
 }
 
-static void take_usage(reading *self, const PGresult *row)
+static void take_usage(reading *self)
 {
     fault_turn turn = {0};
     bool reply = false;
     checker_findings *findings = &self->check->findings;
-    bool tracked = PQgetisnull(row, 0, LOG_EXCHANGE);
-    if (!fault_read_text(PQgetvalue(row, 0, tracked ? OPERATION : QUESTION), &turn, &reply)) {
+    bool tracked = is_null(self, LOG_EXCHANGE);
+    if (!fault_read_text(text(self, tracked ? OPERATION : QUESTION), &turn, &reply)) {
         checker_violation(self->check, &findings->half, "usage record %s has no exchange",
-                          PQgetvalue(row, 0, LOG));
+                          text(self, LOG));
         return;
     }
     conv_usage wanted = fault_usage(&turn);
     if (tracked) {
         known *one = checker_find(self->check, &turn, true);
         count_stored(self, one, &turn);
-        if (!is_uuid(row, LOG, fault_log_id(&turn)))
+        if (!is_uuid(self, LOG, fault_log_id(&turn)))
             checker_violation(self->check, &findings->wrong, THE_TURN " has another log id",
                               turn.turn, turn.session);
     }
-    if (!is_number(row, INPUT, wanted.input_tokens) ||
-        !is_number(row, OUTPUT, wanted.output_tokens) ||
-        !is_number(row, TOTAL, wanted.total_tokens) ||
-        !is_decimal(PQgetvalue(row, 0, COST), wanted.cost_usd))
+    if (!is_number(self, INPUT, wanted.input_tokens) ||
+        !is_number(self, OUTPUT, wanted.output_tokens) ||
+        !is_number(self, TOTAL, wanted.total_tokens) || !is_decimal(self, COST, wanted.cost_usd))
         checker_violation(self->check, &findings->wrong, THE_TURN " has other usage", turn.turn,
                           turn.session);
     self->tokens += wanted.total_tokens;
@@ -223,13 +222,12 @@ static void take_usage(reading *self, const PGresult *row)
 
 static void check_sums(reading *self)
 {
-    PGresult *row = PQexec(self->link, "SELECT coalesce(sum(total_tokens), 0),"
-                                       " coalesce(sum(cost_usd), 0) FROM usage_logs");
-    if (PQresultStatus(row) != PGRES_TUPLES_OK)
-        checker_die("summing up", PQerrorMessage(self->link));
-    if (!is_number(row, 0, self->tokens) || !is_decimal(PQgetvalue(row, 0, 1), self->cost))
+    bool equal = true;
+    ask(self, self->rows.sums_sql);
+    while (next_row(self))
+        equal = is_number(self, 0, self->tokens) && is_decimal(self, 1, self->cost);
+    if (!equal)
         checker_violation(self->check, &self->check->findings.wrong, "the sums of usage differ");
-    PQclear(row);
 }
 
 static void count_parts(reading *self, const char *what, long *counter, const char *sql)
@@ -250,36 +248,31 @@ static void check_parts(reading *self)
     count_parts(self, "exchanges without their usage record", &findings->half,
                 "SELECT count(*) FROM chat_exchanges e LEFT JOIN usage_logs l"
                 " ON l.session_id = e.session_id AND l.log_id = e.log_id WHERE l.log_id IS NULL");
+    count_parts(self, "messages without their session", &findings->wrong,
+                "SELECT count(*) FROM chat_messages m LEFT JOIN chat_sessions s"
+                " ON s.session_id = m.session_id WHERE s.session_id IS NULL");
+    /* A failed attempt that was replaced leaves its positions unused; none is used twice. */
     count_parts(self, "sessions whose counters differ from their messages", &findings->wrong,
-                "SELECT count(*) FROM chat_sessions s FULL JOIN (SELECT session_id, count(*) AS n,"
-                " max(position) AS p FROM chat_messages GROUP BY 1) m USING (session_id)"
-                " WHERE s.message_count IS DISTINCT FROM coalesce(m.n, 0)"
+                "SELECT count(*) FROM chat_sessions s LEFT JOIN (SELECT session_id, count(*) AS n,"
+                " max(position) AS p FROM chat_messages GROUP BY 1) m"
+                " ON m.session_id = s.session_id WHERE s.message_count <> coalesce(m.n, 0)"
                 " OR s.last_position < coalesce(m.p, 0)");
-}
-
-/* A server whose backend was just killed recovers first, and says so. */
-static PGconn *connect_to(const char *store)
-{
-    for (int i = 0; i < RECOVERY_SECONDS * 50 && PQping(store) == PQPING_REJECT; i++)
-        usleep(20000);
-    return PQconnectdb(store);
 }
 
 void checker_read_store(check *judge)
 {
-    PGconn *link = judge->params->link;
-    reading self = {.check = judge, .link = link != NULL ? link : connect_to(judge->params->store)};
-    if (PQstatus(self.link) != CONNECTION_OK) checker_die("connecting", PQerrorMessage(self.link));
-    PQclear(PQexec(self.link, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    const checker_params *params = judge->params;
+    reading self = {.check = judge,
+                    .rows = params->file != NULL ? checker_sqlite_rows(params->file)
+                                                 : checker_postgres_rows(params)};
     ask(&self, messages_sql);
-    for (PGresult *row; (row = next_row(&self)) != NULL; PQclear(row))
-        take_message(&self, row);
+    while (next_row(&self))
+        take_message(&self);
     end_exchange(&self);
     ask(&self, usage_sql);
-    for (PGresult *row; (row = next_row(&self)) != NULL; PQclear(row))
-        take_usage(&self, row);
+    while (next_row(&self))
+        take_usage(&self);
     check_sums(&self);
     check_parts(&self);
-    PQclear(PQexec(self.link, "COMMIT"));
-    if (link == NULL) PQfinish(self.link);
+    self.rows.close(self.rows.link);
 }

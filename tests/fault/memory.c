@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
-#include "fault/checker_sqlite.h"
+#include "fault/checker.h"
 #include "support/failing_memory.h"
 
 /* How a trial ends, added up. */
@@ -188,9 +188,9 @@ static int run_process(const memory_tried *self, size_t first, bool always)
 
 static checker_findings check_lines(const campaign *run, const memory_store *store, long dead)
 {
-    if (store->file != NULL) return checker_run_sqlite(run->lines, store->file, run->journal);
     const char *journals[] = {run->journal};
     checker_params params = {.lines = run->lines,
+                             .file = store->file,
                              .link = store->link,
                              .journals = journals,
                              .journal_count = 1,

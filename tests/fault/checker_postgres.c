@@ -1,0 +1,76 @@
+/* See checker_rows.h: through libpq alone. */
+#include <libpq-fe.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fault/checker_internal.h"
+#include "fault/checker_rows.h"
+
+enum { RECOVERY_SECONDS = 60 };
+
+typedef struct postgres_link {
+    PGconn *connection;
+    PGresult *row;
+    bool own;
+} postgres_link;
+
+static void ask(void *link, const char *sql)
+{
+    PGconn *connection = ((postgres_link *)link)->connection;
+    if (!PQsendQuery(connection, sql) || !PQsetSingleRowMode(connection))
+        checker_die(sql, PQerrorMessage(connection));
+}
+
+static bool next(void *link)
+{
+    postgres_link *self = link;
+    PQclear(self->row);
+    self->row = PQgetResult(self->connection);
+    if (self->row != NULL && PQresultStatus(self->row) == PGRES_SINGLE_TUPLE) return true;
+    if (self->row == NULL || PQresultStatus(self->row) != PGRES_TUPLES_OK)
+        checker_die("reading the store", PQerrorMessage(self->connection));
+    do
+        PQclear(self->row);
+    while ((self->row = PQgetResult(self->connection)) != NULL);
+    return false;
+}
+
+static const char *value(void *link, int column)
+{
+    const PGresult *row = ((postgres_link *)link)->row;
+    return PQgetisnull(row, 0, column) ? NULL : PQgetvalue(row, 0, column);
+}
+
+static void close_link(void *link)
+{
+    postgres_link *self = link;
+    PQclear(PQexec(self->connection, "COMMIT"));
+    if (self->own) PQfinish(self->connection);
+    free(self);
+}
+
+/* A server whose backend was just killed recovers first, and says so. */
+static PGconn *connect_to(const char *store)
+{
+    for (int i = 0; i < RECOVERY_SECONDS * 50 && PQping(store) == PQPING_REJECT; i++)
+        usleep(20000);
+    return PQconnectdb(store);
+}
+
+checker_rows checker_postgres_rows(const checker_params *params)
+{
+    postgres_link *self = calloc(1, sizeof *self);
+    if (self == NULL) checker_die("connecting", "no memory");
+    self->own = params->link == NULL;
+    self->connection = self->own ? connect_to(params->store) : params->link;
+    if (PQstatus(self->connection) != CONNECTION_OK)
+        checker_die("connecting", PQerrorMessage(self->connection));
+    PQclear(PQexec(self->connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    return (checker_rows){.link = self,
+                          .ask = ask,
+                          .next = next,
+                          .value = value,
+                          .close = close_link,
+                          .sums_sql = "SELECT coalesce(sum(total_tokens), 0),"
+                                      " coalesce(sum(cost_usd), 0) FROM usage_logs"};
+}
