@@ -43,12 +43,25 @@ static void save_and_track(away *self, conv_client *client)
     }
 }
 
+/* Another program still reaches the store: the record is there before its exchange. */
+static void track_elsewhere(away *self, conv_client *client)
+{
+    caller_params params = {
+        .store = server_url(self->store), .connections = 1, .timeout_ms = TIMEOUT_MS};
+    conv_client *other = caller_open(&params);
+    fault_turn last = {.session = self->session, .turn = TURNS};
+    if (witness_save_and_track(self->lines, client, other, &last, TIMEOUT_MS, NULL) != CONV_OK)
+        self->run.violations++;
+    caller_close(other);
+}
+
 static void start_without_store(away *self, long trial)
 {
     proxy_refuse(self->between, true);
     proxy_cut_all(self->between);
     conv_client *client = open_client(self);
     save_and_track(self, client);
+    track_elsewhere(self, client);
     if (trial % 2 == 0) {
         (void)!witness_shut(self->lines, client, CLOSE_MS, NULL);
         client = NULL;

@@ -159,19 +159,37 @@ static void forget(said *self)
     free(self->texts[1]);
 }
 
-conv_status witness_save(witness *self, conv_client *client, const fault_turn *turn,
-                         int64_t limit_ms, conv_error *error)
+static conv_status save(witness *self, conv_client *client, const fault_turn *turn,
+                        int64_t limit_ms, conv_reply **reply, conv_error *error)
 {
     said one;
     conv_error details = CONV_ERROR_INIT;
-    conv_reply *reply = NULL;
     say(&one, turn);
     witness_line line = begin(self, WITNESS_SAVE, turn);
-    conv_status status = conv_save_exchange(client, &one.exchange, &reply, &details);
-    end(self, &line, place_of(reply), status, &details, limit_ms);
-    conv_reply_free(reply);
+    conv_status status = conv_save_exchange(client, &one.exchange, reply, &details);
+    end(self, &line, place_of(*reply), status, &details, limit_ms);
     forget(&one);
     if (error != NULL) *error = details;
+    return status;
+}
+
+conv_status witness_save(witness *self, conv_client *client, const fault_turn *turn,
+                         int64_t limit_ms, conv_error *error)
+{
+    conv_reply *reply = NULL;
+    conv_status status = save(self, client, turn, limit_ms, &reply, error);
+    conv_reply_free(reply);
+    return status;
+}
+
+conv_status witness_save_and_track(witness *self, conv_client *client, conv_client *other,
+                                   const fault_turn *turn, int64_t limit_ms, conv_error *error)
+{
+    conv_reply *reply = NULL;
+    conv_status status = save(self, client, turn, limit_ms, &reply, error);
+    if (status == CONV_OK) status = conv_track_usage(other, conv_reply_usage(reply), error);
+    if (status == CONV_OK) status = conv_track_flush(other, limit_ms, NULL, error);
+    conv_reply_free(reply);
     return status;
 }
 

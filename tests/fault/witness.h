@@ -71,6 +71,11 @@ conv_status witness_process(witness *self, conv_client *client, const fault_turn
 conv_status witness_track(witness *self, conv_client *client, const fault_turn *turn,
                           bool journaled, conv_error *error);
 
+/* Saves an exchange that nobody has tried before, and tracks and flushes its usage record with the
+ * client `other`. It counts once, whichever comes first, so the tracking has no line of its own. */
+conv_status witness_save_and_track(witness *self, conv_client *client, conv_client *other,
+                                   const fault_turn *turn, int64_t limit_ms, conv_error *error);
+
 /* Submits an exchange and waits for its result, which has a second more than a call. The client
  * must not be closed meanwhile. */
 conv_status witness_async(witness *self, conv_client *client, const fault_turn *turn,
