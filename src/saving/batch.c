@@ -61,7 +61,7 @@ static bool try_again(const save_batch *batch, conv__save **saves, size_t count,
     bool passes = conv__retry_after(error, failures, conv__retry_random(), &pause_ms);
     if (passes && conv__retry_sleep(pause_ms, batch->deadline_ns, &batch->store->latest))
         return true;
-    if (passes || error->status == CONV_TIMEOUT || error->status == CONV_LIMIT)
+    if (passes || conv__failure_of_time(error))
         fail_in_time(batch, saves, count, error);
     else
         fail_all(saves, count, error);

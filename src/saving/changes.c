@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "core/thread.h"
 #include "core/time.h"
+#include "saving/retry.h"
 #include "saving/saving_internal.h"
 
 #define ACTION "write journal"
@@ -95,7 +96,7 @@ void conv__journal_apply_batch(void *context, conv__group_item **batch, size_t c
                 list->changes[k].unchanged = changes[total++].unchanged;
         }
     } else {
-        if (error.status == CONV_TIMEOUT && conv__deadline_passed(deadline))
+        if (conv__failure_of_time(&error) && conv__deadline_passed(deadline))
             fail_late(batch, count, &error);
         else
             fail_batch(batch, count, &error);

@@ -75,6 +75,11 @@ bool conv__failure_of_row(const conv_error *error)
     return true;
 }
 
+bool conv__failure_of_time(const conv_error *error)
+{
+    return error->status == CONV_TIMEOUT || error->status == CONV_LIMIT;
+}
+
 bool conv__retry_sleep(int64_t pause_ms, int64_t deadline_ns, const conv__latest *latest)
 {
     int64_t until_ns = conv__deadline_in_ms(pause_ms);

@@ -26,4 +26,7 @@ uint32_t conv__retry_random(void);
  * damaged, so that nobody goes on writing to them. */
 bool conv__failure_of_row(const conv_error *error);
 
+/* Whether the time was too short: no answer until the deadline, or nothing became free. */
+bool conv__failure_of_time(const conv_error *error);
+
 #endif

@@ -136,6 +136,7 @@ static struct {
     const conv__journal_functions *real;
     gate first;
     int writes;
+    conv_status failure;
 } slow;
 
 static conv_status apply_slowly(conv__journal *journal, conv__journal_change *changes, size_t count,
@@ -146,7 +147,7 @@ static conv_status apply_slowly(conv__journal *journal, conv__journal_change *ch
     if (which != 1) return slow.real->apply(journal, changes, count, deadline_ns, error);
     while (!conv__deadline_passed(deadline_ns))
         usleep(1000);
-    return conv__fail(error, CONV_TIMEOUT, "write journal", "the deadline passed");
+    return conv__fail(error, slow.failure, "write journal", "the deadline passed");
 }
 
 static void slow_down(conv__journal *journal)
@@ -176,12 +177,12 @@ static void *note_one(void *context)
     return NULL;
 }
 
-static void who_has_time_is_noted_beside_who_has_none(void **state)
+static void note_beside_one_without_time(saving_fixture *test, conv_status failure)
 {
-    saving_fixture *test = *state;
     enum { HASTY = 1, COUNT = 3 };
     pthread_t threads[COUNT];
     noting all[COUNT];
+    slow.failure = failure;
     test->on_journal = slow_down;
     conv__saving *saving = saving_open(test);
     for (size_t i = 0; i < COUNT; i++) {
@@ -194,11 +195,22 @@ static void who_has_time_is_noted_beside_who_has_none(void **state)
     gate_open(&slow.first);
     for (size_t i = 0; i < COUNT; i++) {
         pthread_join(threads[i], NULL);
-        assert_int_equal(all[i].status, i == HASTY ? CONV_TIMEOUT : CONV_OK);
+        assert_int_equal(all[i].status, i == HASTY ? failure : CONV_OK);
     }
     assert_int_equal(slow.writes, 3);
     assert_int_equal(saving_count(saving).turns, 2);
     conv__saving_close(saving, 0, NULL, NULL);
+}
+
+static void who_has_time_is_noted_beside_who_has_none(void **state)
+{
+    note_beside_one_without_time(*state, CONV_TIMEOUT);
+}
+
+/* The journal's connection did not become free. */
+static void who_has_time_goes_on_waiting_for_the_journal(void **state)
+{
+    note_beside_one_without_time(*state, CONV_LIMIT);
 }
 
 int main(void)
@@ -210,6 +222,7 @@ int main(void)
         WITH_SAVING(the_removal_of_an_old_note_leaves_a_new_one_alone),
         WITH_SAVING(the_oldest_needless_note_goes_first),
         WITH_SAVING(who_has_time_is_noted_beside_who_has_none),
+        WITH_SAVING(who_has_time_goes_on_waiting_for_the_journal),
     };
     return RUN_TESTS("saving notes", tests);
 }
