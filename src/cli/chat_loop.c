@@ -2,7 +2,6 @@
  * that standard output holds nothing but replies. */
 #include "cli/chat.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -25,10 +24,13 @@ cli_exit cli_chat_loop(cli_chat_state *chat)
     cli_note("Ctrl-C interrupts a reply, Ctrl-D ends");
     cli_signals_hurry(chat->client, false);
     for (;;) {
+        /* A signal right behind the prompt would else be noted and the read go on. */
+        cli_signals_hold();
         cli_signals_catch();
         prompt();
-        errno = 0;
-        ssize_t size = getline(&line, &capacity, stdin);
+        bool has_input = cli_signals_await_input();
+        cli_signals_admit();
+        ssize_t size = has_input ? getline(&line, &capacity, stdin) : -1;
         if (cli_signals_caught() == SIGTERM) {
             code = CLI_EXIT_TERMINATED;
             break;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -59,6 +60,16 @@ static void change_mask(int how)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     pthread_sigmask(how, &set, NULL);
+}
+
+bool cli_signals_await_input(void)
+{
+    sigset_t open_to;
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    pthread_sigmask(SIG_BLOCK, NULL, &open_to);
+    sigdelset(&open_to, SIGINT);
+    sigdelset(&open_to, SIGTERM);
+    return ppoll(&input, 1, NULL, &open_to) > 0 || caught == 0;
 }
 
 void cli_signals_hold(void)

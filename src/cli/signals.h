@@ -29,4 +29,8 @@ int cli_signals_caught(void);
 void cli_signals_hold(void);
 void cli_signals_admit(void);
 
+/* While they are held: waits until standard input can be read, or one of them comes (false), which
+ * none can unseen. */
+bool cli_signals_await_input(void);
+
 #endif

@@ -273,21 +273,28 @@ static bool is_dead_already(conv__saving *saving, const conv__exchange *exchange
     return same;
 }
 
+static void tell_dead(conv__save *save, const conv_error *refusal, const char *what_became)
+{
+    conv__fail(&save->error, refusal->status, ACTION, "%s; %s", refusal->message, what_became);
+    save->error.recovery = refusal->recovery;
+    save->error.outcome_unknown = refusal->outcome_unknown;
+    memcpy(save->error.sqlstate, refusal->sqlstate, sizeof save->error.sqlstate);
+}
+
 bool conv__saving_keep_dead(conv__saving *saving, conv__save *save)
 {
     conv_error refusal = save->error;
     conv__journal_change change = new_change(save);
     conv__journal_make_dead(&change.entry, &refusal);
-    /* The caller hears of the refusal, so letters must not fill the disk. */
     int64_t deadline = conv__deadline_in_ms(KEEP_MS);
-    if (!conv__saving_has_room(saving)) return false;
+    /* The caller hears of the refusal, so letters must not fill the disk. */
+    if (!conv__saving_has_room(saving)) {
+        tell_dead(save, &refusal, "no dead letter of it is kept, because the journal is full");
+        return false;
+    }
     if (put(saving, &change, save->exchange, deadline, NULL) != CONV_OK) return false;
     if (change.unchanged && !is_dead_already(saving, save->exchange, deadline)) return false;
-    conv__fail(&save->error, refusal.status, ACTION,
-               "%s; it is kept as a dead letter in the journal", refusal.message);
-    save->error.recovery = refusal.recovery;
-    save->error.outcome_unknown = refusal.outcome_unknown;
-    memcpy(save->error.sqlstate, refusal.sqlstate, sizeof save->error.sqlstate);
+    tell_dead(save, &refusal, "it is kept as a dead letter in the journal");
     save->dead = true;
     return true;
 }

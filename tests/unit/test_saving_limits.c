@@ -91,6 +91,7 @@ static void dead_letters_keep_to_the_limit(void **state)
         mock_store_set_poison(&test->mock, exchange.exchange_id,
                               mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05"));
         assert_int_equal(conv__saving_save(saving, &one, false), CONV_BAD_DATA);
+        assert_non_null(strstr(one.error.message, one.dead ? "kept as" : "the journal is full"));
         kept += one.dead;
     }
     assert_true(kept > 0);

@@ -94,7 +94,9 @@ const conv__sqlite_statement conv__sqlite_reconcile_statements[] = {
                  "  sum(found) AS found FROM ("
                  "  SELECT session_id, 1 AS wanted, 0 AS found FROM chat_exchanges UNION ALL"
                  "  SELECT l.session_id, 0, 1 FROM chat_exchanges e CROSS JOIN usage_logs l"
-                 "  ON l.log_id = e.log_id WHERE l.session_id IS NOT NULL)"
+                 "  ON l.log_id = e.log_id WHERE l.session_id = e.session_id"
+                 "  OR (l.session_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM usage_logs o"
+                 "   WHERE o.log_id = e.log_id AND o.session_id = e.session_id)))"
                  "  GROUP BY 1 HAVING sum(found) <> sum(wanted) ORDER BY 1 LIMIT ?1) e"
                  " LEFT JOIN chat_sessions s ON s.session_id = e.session_id ORDER BY 1"},
     [MESSAGES] = {"SELECT k.session_id, s.external_id, s.originals,"
