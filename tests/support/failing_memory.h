@@ -15,8 +15,8 @@ void failing_memory_start(size_t first, bool for_ever);
 /* The same for memory that is in use since an earlier start: the blocks go on being counted. */
 void failing_memory_go_on(size_t first, bool for_ever);
 
-/* Notes of the next so many allocations which call stack asks for each, as a number of its own for
- * each stack and never 0; NULL: no more. It takes a hundred times as long as allocating. */
+/* Notes of the next so many allocations which call stack asks for each, eight callers deep, as a
+ * number of its own for each stack and never 0; NULL: no more. Slow beside allocating. */
 void failing_memory_note_callers(uint64_t *stacks, size_t count);
 
 /* Back to malloc. */
