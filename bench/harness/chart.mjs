@@ -116,15 +116,21 @@ export function lines({ title, about, unit, across, lines: all, text }) {
         made += `<text class="small" x="${x(row)}" y="${bottom + 18}" text-anchor="middle">${number(row)}</text>\n`;
     made += `<text class="small" x="${(left + WIDTH - 130) / 2}" y="${bottom + 38}" text-anchor="middle">` +
         `${escaped(across)}</text><text class="small" x="20" y="76">${escaped(unit)}</text>\n`;
-    for (const [index, { label, kind, points }] of all.entries()) {
-        const beside = index === 0 ? 18 : -9;
+    // At each place the highest point has its number above, the others below; names keep their distance.
+    const isHighest = (row, value) => values.every((other) => other[0] !== row || other[1] <= value);
+    const ends = [...all].sort((a, b) => b.points.at(-1)[1] - a.points.at(-1)[1]);
+    let free = 0;
+    for (const { label, kind, points } of ends) {
         made += `<polyline class="${kind}-line" fill="none" stroke-width="2.5" points="` +
             `${points.map(([row, value]) => `${x(row)},${y(value)}`).join(" ")}"/>\n`;
         for (const [row, value] of points)
-            made += `<circle class="${kind}" cx="${x(row)}" cy="${y(value)}" r="4"/>` +
-                `<text class="small" x="${x(row)}" y="${y(value) + beside}" text-anchor="middle">${text(value)}</text>\n`;
+            made += `<circle class="${kind}" cx="${x(row)}" cy="${y(value)}" r="4"/><text class="small" ` +
+                `x="${x(row)}" y="${y(value) + (isHighest(row, value) ? -9 : 18)}" text-anchor="middle">` +
+                `${text(value)}</text>\n`;
         const [row, value] = points.at(-1);
-        made += `<text x="${x(row) + 14}" y="${y(value) + 4 + beside / 2}">${escaped(label)}</text>\n`;
+        const place = Math.max(y(value) + 1, free);
+        made += `<text x="${x(row) + 14}" y="${place}">${escaped(label)}</text>\n`;
+        free = place + 16;
     }
     return svg(bottom + 54, title, about, made);
 }
