@@ -70,21 +70,22 @@ static bool hear(conv__saving *saving, const conv__save *save)
 }
 
 /* What need not wait: nothing of what was accepted may be gone. */
-static conv_status settle(conv__saving *saving, conv__save *save, bool noted)
+static conv_status settle(conv__saving *saving, conv__save *save)
 {
     bool refused = save->status != CONV_OK && save->error.recovery == CONV_RECOVERY_REJECT;
     if (refused) (void)conv__saving_keep_dead(saving, save); /* else its note is all there is */
     conv__journal_key key = {save->exchange->session.session_id, save->exchange->exchange_id};
-    if (noted && !refused) (void)conv__saving_forget_note(saving, key); /* or at the next start */
+    if (save->noted && !refused)
+        (void)conv__saving_forget_note(saving, key); /* or at the next start */
     return save->status;
 }
 
-static conv_status save_or_keep(conv__saving *saving, conv__save *save, bool noted)
+static conv_status save_or_keep(conv__saving *saving, conv__save *save)
 {
     if (saving->params.journal == NULL) return conv__writer_save(saving->writer, save);
     if (must_wait(saving, save)) return conv__saving_keep(saving, save, NULL);
     save->status = conv__writer_save(saving->writer, save);
-    if (!hear(saving, save)) return settle(saving, save, noted);
+    if (!hear(saving, save)) return settle(saving, save);
     conv_error cause = save->error;
     return conv__saving_keep(saving, save, &cause);
 }
@@ -93,7 +94,7 @@ conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted
 {
     int64_t begun = conv__monotonic_ns();
     save->noted = noted;
-    conv_status status = save_or_keep(saving, save, noted);
+    conv_status status = save_or_keep(saving, save);
     int64_t store_us = (conv__monotonic_ns() - begun) / 1000;
     if (save->telling != CONV__TELL_LATER)
         conv__report_save(
@@ -139,7 +140,7 @@ static void settle_many(conv__saving *saving, conv__save *const *saves, size_t c
     size_t waits = 0;
     for (size_t i = 0; i < count; i++) {
         if (!hear(saving, saves[i])) {
-            (void)settle(saving, saves[i], false);
+            (void)settle(saving, saves[i]);
             continue;
         }
         unknown[waits] = saves[i]->error.outcome_unknown;

@@ -223,26 +223,13 @@ static void prepare_user(memory_trial *self)
 }
 
 /* Each count is below ten. */
-#define USERS_STATE                                                                                                                          \
-    "SELECT " COUNT("chat_sessions") " + 10 * " COUNT("chat_exchanges") " + 100 * " COUNT(                                                   \
-        "chat_"                                                                                                                              \
-        "messag"                                                                                                                             \
-        "es") " + 1000 * " COUNT("chat_session_tags") " + 10000 * " COUNT("chat_documents") " + "                                            \
-                                                                                            "1000"                                           \
-                                                                                            "00 "                                            \
-                                                                                            "*"                                              \
-                                                                                            " " COUNT(                                       \
-                                                                                                "chat_"                                      \
-                                                                                                "sessions"                                   \
-                                                                                                "_summar"                                    \
-                                                                                                "y") " + "                                   \
-                                                                                                     "100"                                   \
-                                                                                                     "000"                                   \
-                                                                                                     "0 "                                    \
-                                                                                                     "*"                                     \
-                                                                                                     " " COUNT(                              \
-                                                                                                         "usage_logs WHERE user_id = '" USER \
-                                                                                                         "'") " + 10000000 * " COUNT("chat_deletions")
+#define AND(factor, what) " + " #factor " * " COUNT(what)
+#define USERS_STATE                                                                                \
+    "SELECT " COUNT("chat_sessions") AND(10, "chat_exchanges") AND(100, "chat_messages")           \
+        AND(1000, "chat_session_tags") AND(10000, "chat_documents")                                \
+            AND(100000, "chat_sessions_summary")                                                   \
+                AND(1000000, "usage_logs WHERE user_id = '" USER "'")                              \
+                    AND(10000000, "chat_deletions")
 
 static void delete_session(memory_trial *self)
 {

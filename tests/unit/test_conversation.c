@@ -417,6 +417,14 @@ static void a_store_that_is_away_is_an_error_with_nothing_saved(void **state)
     assert_null(reply);
 }
 
+/* Another call answers the turn while the provider is asked. */
+static void script_saved_elsewhere(fixture *test, const conv_turn *turn)
+{
+    script_saved(test, turn, CONV_OUTCOME_COMPLETE);
+    test->mock.not_inserted = true;
+    test->mock.existing = test->mock.turn_state.exchange;
+}
+
 static void an_answer_saved_elsewhere_meanwhile_wins(void **state)
 {
     fixture *test = *state;
@@ -424,9 +432,7 @@ static void an_answer_saved_elsewhere_meanwhile_wins(void **state)
     conv_reply *reply = NULL;
     conv_error error;
     turn.context_messages = -1;
-    script_saved(test, &turn, CONV_OUTCOME_COMPLETE);
-    test->mock.not_inserted = true;
-    test->mock.existing = test->mock.turn_state.exchange;
+    script_saved_elsewhere(test, &turn);
     expect_question(1, CONV_OK);
     assert_ok(conv__process_message(&test->service, &turn, &reply, &error), error);
     assert_string_equal(conv_reply_text(reply), "saved answer");
@@ -448,9 +454,7 @@ static void an_answer_saved_elsewhere_is_read_in_the_stores_own_time(void **stat
     turn.context_messages = -1;
     turn.timeout_ms = 2000;
     int64_t deadline = conv__deadline_in_ms(test->service.store_timeout_ms);
-    script_saved(test, &turn, CONV_OUTCOME_COMPLETE);
-    test->mock.not_inserted = true;
-    test->mock.existing = test->mock.turn_state.exchange;
+    script_saved_elsewhere(test, &turn);
     expect_question(1, CONV_OK);
     assert_ok(conv__process_message(&test->service, &turn, &reply, &error), error);
     assert_true(test->mock.last_deadline_ns >= deadline);
@@ -465,9 +469,7 @@ static void an_answer_saved_elsewhere_that_cant_be_read_is_unknown(void **state)
     conv_reply *reply = NULL;
     conv_error error;
     turn.context_messages = -1;
-    script_saved(test, &turn, CONV_OUTCOME_COMPLETE);
-    test->mock.not_inserted = true;
-    test->mock.existing = test->mock.turn_state.exchange;
+    script_saved_elsewhere(test, &turn);
     test->mock.on_lookup = store_goes_away;
     test->mock.lookup_context = test;
     expect_question(1, CONV_OK);
