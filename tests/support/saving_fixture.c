@@ -102,12 +102,18 @@ void saving_wait_for_saved(saving_fixture *test, size_t wanted)
     assert_int_equal(mock_store_saved(&test->mock), wanted);
 }
 
+void saving_wait_for_left(conv__saving *saving, int64_t wanted)
+{
+    int64_t left = -1;
+    for (int i = 0; i < 2000 && left != wanted; i++) {
+        if (i > 0) usleep(5000);
+        conv__journal_counts counts = saving_count(saving);
+        left = counts.turns + counts.exchanges;
+    }
+    assert_int_equal(left, wanted);
+}
+
 void saving_wait_until_empty(conv__saving *saving)
 {
-    for (int i = 0; i < 2000; i++) {
-        conv__journal_counts counts = saving_count(saving);
-        if (counts.turns + counts.exchanges == 0) return;
-        usleep(5000);
-    }
-    fail_msg("the journal did not become empty");
+    saving_wait_for_left(saving, 0);
 }

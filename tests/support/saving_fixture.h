@@ -38,7 +38,9 @@ conv__journal_counts saving_count(conv__saving *saving);
 /* Until so many are committed; the drain has its own pace, so this only bounds a broken one. */
 void saving_wait_for_saved(saving_fixture *test, size_t wanted);
 
-/* Until neither notes nor exchanges are in the journal. */
+/* Until so many notes and exchanges are in the journal: they leave it a moment after the store has
+ * them. */
+void saving_wait_for_left(conv__saving *saving, int64_t wanted);
 void saving_wait_until_empty(conv__saving *saving);
 
 #endif

@@ -97,6 +97,7 @@ static void what_a_person_must_mend_holds_up_its_session_alone(void **state)
     for (int i = 0; i < 200 && conv__saving_is_away(saving, "test", NULL); i++)
         usleep(5000);
     assert_false(conv__saving_is_away(saving, "test", NULL));
+    saving_wait_for_left(saving, 2);
     assert_int_equal(saving_count(saving).exchanges, 2);
     assert_int_equal(saving_count(saving).dead, 0);
     conv__saving_cause(saving, &cause);
@@ -138,6 +139,7 @@ static void what_gets_no_answer_alone_holds_up_its_session_alone(void **state)
     for (int i = 0; i < 200 && conv__saving_is_away(saving, "test", NULL); i++)
         usleep(5000);
     assert_false(conv__saving_is_away(saving, "test", NULL));
+    saving_wait_for_left(saving, 2);
     assert_int_equal(saving_count(saving).exchanges, 2);
     mock_store_set_poison(&test->mock, (conv_uuid){{0}}, person_must_act());
     saving_wait_for_saved(test, 12);
