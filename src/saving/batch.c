@@ -129,7 +129,8 @@ bool conv__save_replaces(const conv__save *save, const conv__exchange_state *sta
 
 static void save_all(const save_batch *batch, conv__save **saves, size_t count);
 
-/* The failed attempt makes room; it was not seen when the turn began. */
+/* The failed attempt makes room; it was not there when the turn began, or when the transaction
+ * looked. */
 static void replace(const save_batch *batch, conv__save *save)
 {
     const conv__exchange *given = save->exchange;
@@ -191,7 +192,7 @@ static void settle_existing(const save_batch *batch, conv__save **saves, size_t 
         save->unknown = save->existing = false;
         if (!states[i].found)
             saves[vanished++] = save;
-        else if (!save->exchange->replaces_failed && conv__save_replaces(save, &states[i]))
+        else if (conv__save_replaces(save, &states[i]))
             replace(batch, save);
         else
             settle_found(save, &states[i], unknown);

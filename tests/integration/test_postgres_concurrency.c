@@ -264,6 +264,58 @@ static void among_deletions_and_replacements(void **state)
     assert_consistent();
 }
 
+static void *replace_alone(void *argument)
+{
+    writer *self = argument;
+    conv__exchange answered = attempt(failed[0]);
+    const conv__exchange *batch[] = {&answered};
+    answered.status = CONV_OUTCOME_COMPLETE;
+    answered.replaces_failed = true;
+    (void)save(self, batch, 1, true);
+    return NULL;
+}
+
+/* The attempt appears after the replacement has looked for it, and somebody takes the session: who
+ * then removed the attempt without the session would close a circle. */
+static void an_attempt_that_appears_late(void **state)
+{
+    (void)state;
+    static writer replacing, saving;
+    char session[CONV_UUID_TEXT_SIZE];
+    char sql[256];
+    PGconn *deleting = postgres_link();
+    const conv__exchange *unanswered[] = {failed[0]};
+    const conv__exchange *of_the_same_user[] = {failed[1]};
+    assert_int_equal(save(&saving, of_the_same_user, 1, false), CONV_OK);
+    conv_uuid_format(failed[0]->session.session_id, session);
+    postgres_execute(beside, "BEGIN; LOCK TABLE chat_branches");
+    assert_int_equal(pthread_create(&replacing.thread, NULL, replace_alone, &replacing), 0);
+    assert_true(postgres_becomes(deleting,
+                                 "SELECT count(*) FROM pg_stat_activity"
+                                 " WHERE wait_event_type = 'Lock'",
+                                 1));
+    assert_int_equal(save(&saving, unanswered, 1, false), CONV_OK);
+    snprintf(sql, sizeof sql,
+             "BEGIN; SELECT FROM chat_sessions WHERE session_id = '%s' FOR UPDATE", session);
+    postgres_execute(deleting, sql);
+    postgres_execute(beside, "ROLLBACK");
+    /* It is through, or waits for the session. */
+    assert_true(postgres_becomes(beside,
+                                 "SELECT count(*) FROM pg_stat_activity"
+                                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                                 " AND state = 'active' AND wait_event_type IS DISTINCT FROM"
+                                 " 'Lock'",
+                                 0));
+    snprintf(sql, sizeof sql, "DELETE FROM chat_exchanges WHERE session_id = '%s'", session);
+    postgres_execute(deleting, sql);
+    postgres_execute(deleting, "ROLLBACK");
+    pthread_join(replacing.thread, NULL);
+    assert_ok(replacing.error.status, replacing.error);
+    assert_int_equal(replacing.inserted, 0);
+    assert_int_equal(postgres_number(beside, "SELECT count(*) FROM chat_exchanges"), 2);
+    PQfinish(deleting);
+}
+
 static void *save_usage(void *argument)
 {
     writer *self = argument;
@@ -305,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(batches_of_the_same_exchanges),
         TEST(among_deletions_and_replacements),
+        TEST(an_attempt_that_appears_late),
         TEST(records_of_the_same_ids),
     };
     return RUN_TESTS_WITH("postgres concurrency", tests, postgres_setup, postgres_teardown);

@@ -231,6 +231,28 @@ static void what_is_there_no_more_is_saved_as_new(void **state)
     assert_false(save.repeated);
 }
 
+/* It came between the removal's look and the insert; an answer must not end as a repetition of a
+ * failure. */
+static void a_failed_attempt_that_appeared_late_is_replaced_after_all(void **state)
+{
+    (void)state;
+    mock_store mock;
+    mock_store_init(&mock);
+    conv__exchange exchange = writer_exchange();
+    exchange.replaces_failed = true;
+    conv__save save = writer_input(&exchange, 20000);
+    mock.not_inserted = true;
+    mock.existing.found = true;
+    mock.existing.status = CONV_OUTCOME_FAILED;
+    mock.on_commit = insert_from_now_on;
+    mock.commit_context = &mock;
+    assert_int_equal(writer_save_alone(&mock, &save), CONV_OK);
+    assert_int_equal(mock.removals, 2);
+    assert_int_equal(mock.saved_count, 1);
+    assert_true(save.fresh);
+    assert_false(save.repeated);
+}
+
 static void an_id_with_other_content_is_a_conflict(void **state)
 {
     (void)state;
@@ -377,6 +399,7 @@ int main(void)
         cmocka_unit_test(contention_is_tried_again),
         cmocka_unit_test(a_lost_commit_reply_is_resolved),
         cmocka_unit_test(what_is_there_no_more_is_saved_as_new),
+        cmocka_unit_test(a_failed_attempt_that_appeared_late_is_replaced_after_all),
         cmocka_unit_test(an_id_with_other_content_is_a_conflict),
         cmocka_unit_test(a_store_that_is_away_is_not_hammered),
         cmocka_unit_test(a_full_queue_pushes_back_and_a_deadline_is_kept),

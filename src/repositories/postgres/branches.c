@@ -34,6 +34,7 @@ const conv__statement conv__postgres_branch_statements[] = {
                 "  ON f.session_id = e.session_id AND f.message_id = e.first_message_id"
                 " WHERE e.session_id = $1::uuid AND e.exchange_id = $2::uuid"
                 "  AND e.status = 'failed' AND e.request_hash = $3::bytea"
+                "  AND " CONV__POSTGRES_SESSION_IS_OURS
                 "), parent AS MATERIALIZED ("
                 " SELECT b.position IS NOT NULL AS branches, coalesce(b.parent_id,"
                 "  (SELECT o.message_id FROM chat_messages o WHERE o.session_id = $1::uuid"

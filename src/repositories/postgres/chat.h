@@ -58,6 +58,12 @@ conv_status conv__postgres_save_branches(conv__transaction *transaction,
                                          const conv__exchange *const *exchanges, size_t count,
                                          conv_error *error);
 
+/* Whether this transaction has taken the row of session $1, or there is none: what it found when it
+ * took it is there still. */
+#define CONV__POSTGRES_SESSION_IS_OURS                                                             \
+    "NOT EXISTS (SELECT FROM chat_sessions s WHERE s.session_id = $1::uuid"                        \
+    " AND s.xmax <> pg_current_xact_id()::xid)"
+
 /* Before a failed attempt is removed: what goes on after it goes on after what it went on after,
  * and its words are no longer to be found. */
 conv_status conv__postgres_relink(conv__transaction *transaction, const conv__exchange *exchange,

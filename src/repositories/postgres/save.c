@@ -109,7 +109,8 @@ const conv__statement conv__postgres_save_statements[] = {
          " JOIN placed p USING (ordinal)"
          " ON CONFLICT DO NOTHING RETURNING true"
          ") SELECT ordinal, first_position, created FROM placed WHERE" ONE_OWNER},
-    /* The session first, as a deletion does; only if there is something to remove. */
+    /* The session first, as a deletion does; only if there is something to remove. What appears
+     * only after this look stays: removing it without the lock could close a circle. */
     [LOCK_SESSION] = {"conv_remove_lock", ACTION_REMOVE, 3, false,
                       "SELECT 1 FROM chat_sessions WHERE session_id = $1::uuid AND EXISTS ("
                       " SELECT FROM chat_exchanges WHERE session_id = $1::uuid"
@@ -119,6 +120,7 @@ const conv__statement conv__postgres_save_statements[] = {
                 "WITH exchange AS ("
                 " DELETE FROM chat_exchanges WHERE session_id = $1::uuid"
                 "  AND exchange_id = $2::uuid AND status = 'failed' AND request_hash = $3::bytea"
+                "  AND " CONV__POSTGRES_SESSION_IS_OURS
                 " RETURNING first_message_id, message_count, log_id"
                 "), message AS ("
                 " DELETE FROM chat_messages m USING exchange e, chat_messages f"
@@ -260,14 +262,22 @@ static bool make_room(conv__transaction *transaction, const conv__exchange *cons
            made->message != NULL && made->ordinal != NULL && made->place != NULL;
 }
 
+/* Those of its two users that have a spelling; gives how many. */
+static size_t users_of(const conv__exchange *exchange, const void **users)
+{
+    const conv__name_row *both[] = {&exchange->session.user, &exchange->usage.user};
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT(both); i++)
+        if (conv__postgres_has_spelling(both[i])) users[count++] = both[i];
+    return count;
+}
+
 static void take_apart(const conv__exchange *const *exchanges, size_t count, parts *made)
 {
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
         const conv__exchange *exchange = exchanges[i];
-        const conv__name_row *users[] = {&exchange->session.user, &exchange->usage.user};
-        for (size_t k = 0; k < COUNT(users); k++)
-            if (conv__postgres_has_spelling(users[k])) made->user[made->users++] = users[k];
+        made->users += users_of(exchange, made->user + made->users);
         made->exchange[i] = exchange;
         made->usage[i] = &exchange->usage;
         for (size_t place = 0; place < exchange->message_count; place++, at++) {
@@ -299,11 +309,12 @@ static conv_status receive_positions(void *context, const conv__result *result, 
     return CONV_OK;
 }
 
-static conv_status queue_users(conv__transaction *transaction, const parts *made, conv_error *error)
+static conv_status queue_users(conv__transaction *transaction, const void *const *users,
+                               size_t count, conv_error *error)
 {
     conv__parameters parameters = {.count = 0};
-    if (made->users == 0) return CONV_OK;
-    conv__postgres_add_users(&parameters, made->user, made->users);
+    if (count == 0) return CONV_OK;
+    conv__postgres_add_users(&parameters, users, count);
     return queue(transaction, INSERT_USERS, &parameters, NULL, NULL, error);
 }
 
@@ -322,7 +333,7 @@ conv_status conv__postgres_save_exchanges(conv__chat_repository *chat,
         return conv__fail_memory(error, ACTION_SAVE);
     take_apart(exchanges, count, &made);
     *context = (save_context){results, count};
-    conv_status status = queue_users(transaction, &made, error);
+    conv_status status = queue_users(transaction, made.user, made.users, error);
     if (status != CONV_OK) return status;
     conv__parameters parameters = conv__postgres_parameters(transaction);
     conv__parameter_columns(&parameters, exchange_columns, COUNT(exchange_columns), made.exchange,
@@ -342,7 +353,9 @@ conv_status conv__postgres_remove_failed(conv__chat_repository *chat,
                                          const conv__exchange *exchange, conv_error *error)
 {
     (void)chat;
-    conv_status status = CONV_OK;
+    const void *users[2];
+    /* As every save does: users before sessions. */
+    conv_status status = queue_users(transaction, users, users_of(exchange, users), error);
     for (int which = LOCK_SESSION; status == CONV_OK && which <= REMOVE; which++) {
         conv__parameters parameters = {.count = 0};
         conv__parameter_uuid(&parameters, exchange->session.session_id);
