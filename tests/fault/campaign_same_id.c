@@ -1,8 +1,10 @@
 /* The same turn ids from 2 processes of 8 threads each, with the same and with other content: one
  * of the contents is stored, once, and whoever brought another hears of a conflict. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,13 +13,20 @@
 #include "fault/witness.h"
 #include "support/store.h"
 
-enum { PROCESSES = 2, THREADS = 8, STORE_TIMEOUT_MS = 20000, SESSIONS = 16, CALLS_PER_ID = 32 };
+enum {
+    PROCESSES = 2,
+    THREADS = 8,
+    STORE_TIMEOUT_MS = 20000,
+    SESSIONS = 16,
+    WINDOW = 8 /* ids that all threads try at once, each beginning elsewhere */
+};
 
 typedef struct worker {
     conv_client *client;
     witness *lines;
     uint64_t random;
     long calls;
+    int number;
     pthread_t thread;
 } worker;
 
@@ -37,13 +46,32 @@ static conv_client *open_client(const char *store, conv_schema_policy schema)
     return client;
 }
 
-/* All walk through the ids at about the same pace, so that they meet. */
+/* Shared by the processes: how often a thread has come to the beginning of a window. */
+static atomic_long *arrived;
+
+/* All begin a window together, so that they meet. One that is lost keeps the others for a second. */
+static void wait_for_others(long call)
+{
+    long wanted = (call / WINDOW + 1) * PROCESSES * THREADS;
+    atomic_fetch_add(arrived, 1);
+    for (int i = 0; i < 10000 && atomic_load(arrived) < wanted; i++)
+        usleep(100);
+}
+
+/* Each id once for each thread. A batch has many of them, in any order. */
+static uint64_t id_of(const worker *self, long call)
+{
+    long begin = self->number * WINDOW / THREADS;
+    return (uint64_t)(call - call % WINDOW + (call + begin) % WINDOW);
+}
+
 static void *work(void *context)
 {
     worker *self = context;
     for (long i = 0; i < self->calls; i++) {
+        if (i % WINDOW == 0) wait_for_others(i);
         uint64_t random = fault_random(&self->random);
-        uint64_t id = (uint64_t)i * PROCESSES * THREADS / CALLS_PER_ID;
+        uint64_t id = id_of(self, i);
         fault_turn turn = {.session = id % SESSIONS,
                            .turn = id,
                            .variant = random % 8 == 0 ? 1 + (uint32_t)(random >> 8) % 2 : 0};
@@ -67,6 +95,7 @@ static void run_process(const campaign *run, const char *store, uint64_t seed)
         workers[i] = (worker){.client = client,
                               .lines = lines,
                               .random = seed + (uint64_t)i,
+                              .number = i,
                               .calls = run->trials / (PROCESSES * THREADS)};
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) exit(99);
     }
@@ -84,6 +113,8 @@ int main(int argc, char **argv)
     const char *store = test_store_create("postgresql");
     conv_client *client = open_client(store, CONV_SCHEMA_MIGRATE);
     if (conv_client_close(client, 0, NULL) != CONV_OK) return 99;
+    arrived = mmap(NULL, sizeof *arrived, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (arrived == MAP_FAILED) return 99;
     for (int i = 0; i < PROCESSES; i++)
         if (fork() == 0) run_process(&run, store, run.seed + (uint64_t)i * 1000);
     for (int i = 0; i < PROCESSES; i++) {
