@@ -10,7 +10,8 @@ typedef struct conv__statement {
     const char *name;   /* of the prepared statement, unique in the library */
     const char *action; /* what is under way, for errors: "save exchange" */
     int parameters;
-    bool planned_anew; /* never a named statement: the best plan hangs on which filters are set */
+    /* Never a named statement: the best plan hangs on which filters are set, or how much there is. */
+    bool planned_anew;
     const char *sql;
 } conv__statement;
 

@@ -17,7 +17,8 @@ const conv__statement conv__postgres_turn_statements[] = {
               " FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY"
               " AS k (session_id, exchange_id, ordinal)"
               " JOIN chat_exchanges e USING (session_id, exchange_id)"},
-    [SAVED] = {"conv_turn_saved", ACTION_READ, 2, false,
+    /* A plan from when the tables were empty would read all of them until they are analyzed. */
+    [SAVED] = {"conv_turn_saved", ACTION_READ, 2, true,
                "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS " FROM chat_exchanges e"
                " JOIN chat_messages f ON f.session_id = e.session_id"
                "  AND f.message_id = e.first_message_id"
