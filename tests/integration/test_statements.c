@@ -15,7 +15,7 @@
 
 /* A new statement belongs into one of the tables, and is counted here. */
 #define STATEMENTS       74
-#define NAMED_STATEMENTS 52
+#define NAMED_STATEMENTS 51
 
 static const conv__statement *const tables[] = {
     conv__postgres_save_statements,     conv__postgres_turn_statements,

@@ -12,7 +12,15 @@
 #include "db/postgres/connection.h"
 #include "db/postgres/statement.h"
 
+/* More than these are sent as text each time. */
 #define CONV__PREPARED_LIMIT 64
+
+/* A statement that a connection's server has, or is to have, under a name. */
+typedef struct conv__prepared {
+    const conv__statement *statement;
+    bool confirmed;
+    char name[48];
+} conv__prepared;
 
 struct conv__connection {
     PGconn *link;
@@ -24,7 +32,7 @@ struct conv__connection {
     /* What the server said while nobody asked it; libpq tells only the notice receiver. */
     char last_words_state[6];
     char last_words[256];
-    const conv__statement *prepared[CONV__PREPARED_LIMIT];
+    conv__prepared prepared[CONV__PREPARED_LIMIT];
     int prepared_count;
     conv__buffer spare;
 };

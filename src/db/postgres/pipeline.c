@@ -53,23 +53,35 @@ static const conv__statement wait_for_standbys = {
 static const conv__statement commit = {"conv_commit", "commit", 0, false, "COMMIT"};
 static const conv__statement rollback = {"conv_rollback", "roll back", 0, false, "ROLLBACK"};
 
-enum { NAME_SIZE = 48 };
-
 /* The text's hash stands in the name: another version of this library may have prepared something
  * else under the same one, on a server connection that a pooler gave to both. */
-static void name_of(const conv__statement *statement, char name[NAME_SIZE])
+static void make_name(conv__prepared *prepared)
 {
     uint32_t hash = UINT32_C(2166136261); /* FNV-1a */
-    for (const char *c = statement->sql; *c != '\0'; c++)
+    for (const char *c = prepared->statement->sql; *c != '\0'; c++)
         hash = (hash ^ (unsigned char)*c) * UINT32_C(16777619);
-    snprintf(name, NAME_SIZE, "%s_%08x", statement->name, (unsigned)hash);
+    snprintf(prepared->name, sizeof prepared->name, "%s_%08x", prepared->statement->name,
+             (unsigned)hash);
 }
 
-static bool is_prepared(const conv__connection *connection, const conv__statement *statement)
+/* NULL: it is not known there. */
+static conv__prepared *find_prepared(conv__connection *connection, const conv__statement *statement)
 {
     for (int i = 0; i < connection->prepared_count; i++)
-        if (connection->prepared[i] == statement) return true;
-    return false;
+        if (connection->prepared[i].statement == statement) return &connection->prepared[i];
+    return NULL;
+}
+
+/* NULL: it is to be sent without a name. */
+static conv__prepared *to_prepare(conv__connection *connection, const conv__statement *statement)
+{
+    if (statement->planned_anew || atomic_load(connection->unnamed)) return NULL;
+    conv__prepared *found = find_prepared(connection, statement);
+    if (found != NULL || connection->prepared_count == CONV__PREPARED_LIMIT) return found;
+    conv__prepared *added = &connection->prepared[connection->prepared_count++];
+    *added = (conv__prepared){.statement = statement};
+    make_name(added);
+    return added;
 }
 
 static bool is_in_flight(const flight *self, const conv__statement *statement)
@@ -153,22 +165,21 @@ static bool send_step(flight *self, step_kind kind, const conv__statement *state
                       const conv__operation *operation)
 {
     arguments gathered;
-    char name[NAME_SIZE];
     int count = operation == NULL ? 0 : operation->parameters.count;
     if (operation != NULL) {
         gather(&operation->parameters, &gathered);
         self->bytes += operation->parameters.data.size;
     }
-    bool unnamed = statement->planned_anew || atomic_load(self->connection->unnamed);
-    if (!unnamed) name_of(statement, name);
-    if (!unnamed && !is_prepared(self->connection, statement) && !is_in_flight(self, statement)) {
-        if (!PQsendPrepare(self->link, name, statement->sql, 0, NULL)) return false;
+    const conv__prepared *prepared = to_prepare(self->connection, statement);
+    if (prepared != NULL && !prepared->confirmed && !is_in_flight(self, statement)) {
+        if (!PQsendPrepare(self->link, prepared->name, statement->sql, 0, NULL)) return false;
         add_step(self, STEP_PREPARE, statement, operation);
     }
-    int sent = unnamed ? PQsendQueryParams(self->link, statement->sql, count, NULL, gathered.values,
-                                           gathered.lengths, gathered.formats, 1)
-                       : PQsendQueryPrepared(self->link, name, count, gathered.values,
-                                             gathered.lengths, gathered.formats, 1);
+    int sent = prepared != NULL
+                   ? PQsendQueryPrepared(self->link, prepared->name, count, gathered.values,
+                                         gathered.lengths, gathered.formats, 1)
+                   : PQsendQueryParams(self->link, statement->sql, count, NULL, gathered.values,
+                                       gathered.lengths, gathered.formats, 1);
     if (!sent) return false;
     add_step(self, kind, statement, operation);
     return true;
@@ -205,12 +216,6 @@ static bool send_all(flight *self, const conv__operation *first, conv__bracket b
     return PQpipelineSync(self->link) == 1;
 }
 
-static void remember_prepared(conv__connection *connection, const conv__statement *statement)
-{
-    if (connection->prepared_count < CONV__PREPARED_LIMIT)
-        connection->prepared[connection->prepared_count++] = statement;
-}
-
 /* For receivers that give a bare status. */
 static void describe(conv_status status, const char *action, conv_error *error)
 {
@@ -225,7 +230,7 @@ static void describe(conv_status status, const char *action, conv_error *error)
 static void take_success(flight *self, const step *at, PGresult *result)
 {
     if (at->kind == STEP_PREPARE) {
-        remember_prepared(self->connection, at->statement);
+        find_prepared(self->connection, at->statement)->confirmed = true;
     } else if (at->kind == STEP_COMMIT) {
         /* COMMIT of a transaction that had failed succeeds with the tag ROLLBACK. */
         self->commit_confirmed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
