@@ -51,8 +51,7 @@ static conv_status save(const conv_operation *operation, conv_error *error)
     conv_usage record = operation->state.record;
     if (record.document_id.data == NULL)
         return conv__track_usage(client->tracker, client->prices, &record, error);
-    conv_status status = conv__usage_complete(client->prices, &record, error);
-    if (status != CONV_OK) return status;
+    conv__usage_complete(client->prices, &record);
     conv__document_listener listener = conv__client_listener(client);
     return conv__documents_track(client->store, &listener,
                                  conv__deadline_in_ms(client->store_timeout_ms), &record, error);

@@ -53,6 +53,7 @@ CONV_WARN_UNUSED conv_status conv_provider_response_message(conv_provider_respon
 
 /* Says what was used: token counts, `raw`, and cost if the provider itself bills it; copied. Called
  * again, known counts replace unknown ones, the larger known count wins, and the last `raw` stays.
+ * A negative count or cost, or more than CONV_TOKENS_MAX, is unknown: the reply is saved anyway.
  * CONV_INVALID_ARGUMENT: `raw` is not JSON. CONV_NO_MEMORY. Thread: owner. */
 CONV_WARN_UNUSED conv_status conv_provider_response_usage(conv_provider_response *response,
                                                           const conv_usage *usage);

@@ -20,11 +20,15 @@ typedef struct conv_client conv_client;
 
 #define CONV_UNKNOWN (-1) /* a count that nobody reported; stored as NULL, never as 0 */
 
+/* The most that a record may count of a kind of tokens; so a ledger of millions of them still has
+ * sums of 64 bits. */
+#define CONV_TOKENS_MAX INT64_C(1000000000000)
+
 /* One record; its key is log_id together with session_id, so that the same two are stored, and
  * counted, once. Token kinds follow OpenTelemetry's GenAI conventions: `input_tokens` includes what
- * was read from and written to a cache, `output_tokens` includes reasoning. As input: start from
- * CONV_USAGE_INIT; texts are borrowed for the call. As output: everything lives as long as the
- * handle it came from. */
+ * was read from and written to a cache, `output_tokens` includes reasoning; each is CONV_UNKNOWN or
+ * 0 to CONV_TOKENS_MAX. As input: start from CONV_USAGE_INIT; texts are borrowed for the call. As
+ * output: everything lives as long as the handle it came from. */
 typedef struct conv_usage {
     conv_uuid log_id;      /* nil as input: made by the library, version 7 */
     int64_t created_us;    /* microseconds since 1970-01-01 UTC; 0 as input: now */
@@ -38,7 +42,7 @@ typedef struct conv_usage {
     conv_bytes provider; /* gen_ai.provider.name, e.g. "openai" */
     int64_t input_tokens;
     int64_t output_tokens;
-    int64_t total_tokens; /* CONV_UNKNOWN as input: input + output when both are known */
+    int64_t total_tokens; /* CONV_UNKNOWN as input: input + output when both are known, and fit */
     int64_t cache_read_tokens;
     int64_t cache_write_tokens;
     int64_t reasoning_tokens;

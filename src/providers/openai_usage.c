@@ -8,8 +8,8 @@
 static int64_t read_count(conv__json object, const char *key)
 {
     int64_t count = CONV_UNKNOWN;
-    if (!conv__json_integer(conv__json_get(object, key), &count) || count < 0) return CONV_UNKNOWN;
-    return count;
+    if (!conv__json_integer(conv__json_get(object, key), &count)) return CONV_UNKNOWN;
+    return count < 0 || count > CONV_TOKENS_MAX ? CONV_UNKNOWN : count;
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -26,10 +26,9 @@ static int64_t read_first(conv__json object, const char *key, const char *other)
 /* Both if both are known, else the known one; a sum that does not fit is unknown. */
 static int64_t add(int64_t a, int64_t b)
 {
-    int64_t sum;
     if (a < 0) return b;
     if (b < 0) return a;
-    return __builtin_add_overflow(a, b, &sum) ? CONV_UNKNOWN : sum;
+    return a + b > CONV_TOKENS_MAX ? CONV_UNKNOWN : a + b;
 }
 
 static int64_t read_cache_read(conv__json object, conv__json details)

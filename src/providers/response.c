@@ -126,9 +126,10 @@ conv_status conv_provider_response_message(conv_provider_response *response,
     return CONV_OK;
 }
 
+/* What is no count is none: the reply it came with must be saved. */
 static void merge_count(int64_t *known, int64_t said)
 {
-    if (said >= 0 && said > *known) *known = said;
+    if (said >= 0 && said <= CONV_TOKENS_MAX && said > *known) *known = said;
 }
 
 void conv__provider_usage_merge(conv_usage *merged, const conv_usage *said)
@@ -139,7 +140,7 @@ void conv__provider_usage_merge(conv_usage *merged, const conv_usage *said)
     merge_count(&merged->cache_read_tokens, said->cache_read_tokens);
     merge_count(&merged->cache_write_tokens, said->cache_write_tokens);
     merge_count(&merged->reasoning_tokens, said->reasoning_tokens);
-    if (said->priced &&
+    if (said->priced && !said->cost_usd.negative &&
         (!merged->priced || conv_decimal_compare(said->cost_usd, merged->cost_usd) > 0)) {
         merged->priced = true;
         merged->cost_usd = said->cost_usd;

@@ -136,15 +136,21 @@ conv_status conv__message_to_row(conv__arena *arena, const conv_message *message
 
 static conv_status check_numbers(const conv_usage *usage, conv_error *error)
 {
-    const int64_t counts[] = {usage->input_tokens,       usage->output_tokens,
+    const int64_t tokens[] = {usage->input_tokens,       usage->output_tokens,
                               usage->total_tokens,       usage->cache_read_tokens,
-                              usage->cache_write_tokens, usage->reasoning_tokens,
-                              usage->latency_ms,         usage->processed_bytes};
-    for (size_t i = 0; i < COUNT(counts); i++) {
-        if (counts[i] < 0 && counts[i] != CONV_UNKNOWN)
-            return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
-                              "a count of the usage record is negative");
+                              usage->cache_write_tokens, usage->reasoning_tokens};
+    bool negative = usage->latency_ms < CONV_UNKNOWN || usage->processed_bytes < CONV_UNKNOWN;
+    bool too_many = false;
+    for (size_t i = 0; i < COUNT(tokens); i++) {
+        negative = negative || tokens[i] < CONV_UNKNOWN;
+        too_many = too_many || tokens[i] > CONV_TOKENS_MAX;
     }
+    if (negative)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                          "a count of the usage record is negative");
+    if (too_many)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                          "the usage record counts more than 1000000000000 tokens of a kind");
     if (usage->priced && conv_decimal_compare(usage->cost_usd, (conv_decimal){0}) < 0)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
                           "the cost of the usage record is negative");

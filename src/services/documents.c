@@ -196,8 +196,8 @@ static conv_status make_usage(conv__arena *arena, const conv__prices *prices, co
 {
     if (usage->service.data == NULL) usage->service = conv_text(SERVICE);
     if (usage->operation.data == NULL) usage->operation = conv_text(operation);
-    conv_status status = conv__usage_complete(prices, usage, error);
-    if (status == CONV_OK) status = conv__usage_to_row(arena, usage, &work->usage, error);
+    conv__usage_complete(prices, usage);
+    conv_status status = conv__usage_to_row(arena, usage, &work->usage, error);
     work->usage.document_id = work->key.document_id;
     work->usage.session_id = work->key.session_id;
     return status;

@@ -137,7 +137,8 @@ void conv__usage_add_up(conv_usage *usage)
         usage->output_tokens == CONV_UNKNOWN)
         return;
     int64_t total;
-    if (!__builtin_add_overflow(usage->input_tokens, usage->output_tokens, &total))
+    if (!__builtin_add_overflow(usage->input_tokens, usage->output_tokens, &total) &&
+        total <= CONV_TOKENS_MAX)
         usage->total_tokens = total;
 }
 

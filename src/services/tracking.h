@@ -10,10 +10,8 @@
  */
 void conv__usage_finish(const void *prices, conv_usage *usage);
 
-/* Checks a record and sets what the application left open: id and time, and all that
- * conv__usage_finish does. CONV_INVALID_ARGUMENT. */
-CONV_WARN_UNUSED conv_status conv__usage_complete(const conv__prices *prices, conv_usage *usage,
-                                                  conv_error *error);
+/* Sets what the application left open: id and time, and all that conv__usage_finish does. */
+void conv__usage_complete(const conv__prices *prices, conv_usage *usage);
 
 /* See conv_track_usage. */
 CONV_WARN_UNUSED conv_status conv__track_usage(conv__tracker *tracker, const conv__prices *prices,

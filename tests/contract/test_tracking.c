@@ -233,6 +233,9 @@ static void bad_records_are_refused_at_once(void **state)
     conv_usage usage = embedding();
     usage.input_tokens = -2;
     assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
+    usage.input_tokens = CONV_TOKENS_MAX + 1;
+    assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
+    assert_non_null(strstr(error.message, "tokens"));
     usage = embedding();
     usage.metadata = conv_text("{");
     assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);

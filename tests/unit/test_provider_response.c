@@ -189,8 +189,9 @@ static void usage_is_merged(void **state)
     test_listener listener = {0};
     conv_provider_response *response = make(&listener);
     conv_usage said[] = {counts(10, CONV_UNKNOWN, "{\"a\":1}"), counts(0, 3, "{\"b\":2}"),
-                         counts(CONV_UNKNOWN, 2, NULL), counts(-7, -7, NULL)};
-    for (int i = 0; i < 4; i++)
+                         counts(CONV_UNKNOWN, 2, NULL), counts(-7, -7, NULL),
+                         counts(CONV_TOKENS_MAX + 1, INT64_MAX, NULL)};
+    for (int i = 0; i < 5; i++)
         assert_int_equal(conv_provider_response_usage(response, &said[i]), CONV_OK);
     const conv_usage *usage = conv__provider_response_usage(response);
     assert_int_equal(usage->input_tokens, 10);
@@ -209,8 +210,9 @@ static void larger_bill_wins(void **state)
     (void)state;
     test_listener listener = {0};
     conv_provider_response *response = make(&listener);
-    const char *const costs[] = {"0.002", "0.03", "0.0299"};
-    for (int i = 0; i < 3; i++) {
+    const char *const costs[] = {"-1", "0.002", "0.03", "0.0299"};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(conv__provider_response_usage(response)->priced, i > 1);
         conv_usage usage = counts(1, 1, NULL);
         usage.priced = true;
         assert_int_equal(conv_decimal_parse(conv_text(costs[i]), &usage.cost_usd), CONV_OK);
