@@ -50,6 +50,7 @@ typedef enum cli_option {
     CLI_OPTION_BRANCH,
     CLI_OPTION_BRANCHES,
     CLI_OPTION_INSTEAD_OF,
+    CLI_OPTION_OPENMETRICS,
     CLI_OPTION_COUNT
 } cli_option;
 

@@ -194,6 +194,21 @@ const cli_command cli_commands[] = {
      "\n"
      "  conversation health --provider openai --model gpt-4o-mini\n",
      cli_health},
+    {"metrics", "", 0, 0, BIT(JOURNAL) | BIT(OPENMETRICS) | BIT(OUTPUT),
+     "print one look at store and journal for Prometheus",
+     "Looks as `conversation health` does, without a provider, and prints all metrics in "
+     "Prometheus' text format: what each part of the health says, and with --journal FILE how much "
+     "waits there, since when, and how many dead letters there are. Counters begin with zero in "
+     "each process, so here they count nothing but this look; a program that stays gives its own by "
+     "conv_metrics_read.\n"
+     "\n"
+     "With --output the file appears whole or not at all, as the textfile collector of "
+     "node_exporter wants it. A journal that another process has open is left out. Exit code 0: it "
+     "was looked at, whatever the metrics say. 3: the store can't be opened, and nothing is "
+     "printed: let an alert look at node_textfile_mtime_seconds, too.\n"
+     "\n"
+     "  conversation metrics --output /var/lib/node_exporter/conversation.prom\n",
+     cli_metrics},
     {"migrate", "", 0, 0, BIT(JSON), "make the store's schema, or bring it up to date",
      "May be run at any time and by several at once. A new SQLite file gets its schema by "
      "itself; a PostgreSQL database wants this command first.\n",

@@ -17,6 +17,7 @@ cli_exit cli_help(const cli_arguments *arguments);
 cli_exit cli_history(const cli_arguments *arguments);
 cli_exit cli_import(const cli_arguments *arguments);
 cli_exit cli_journal(const cli_arguments *arguments);
+cli_exit cli_metrics(const cli_arguments *arguments);
 cli_exit cli_migrate(const cli_arguments *arguments);
 cli_exit cli_reconcile(const cli_arguments *arguments);
 cli_exit cli_replay(const cli_arguments *arguments);

@@ -70,12 +70,13 @@ static json_t *json_unopened(const conv_error *error, bool *failed)
 
 /* A program that asks for JSON gets it also where there is no client to ask. A journal that another
  * process has open is no reason to restart anybody. */
-static bool print_json_unopened(const conv_error *errors, size_t count)
+static bool print_json_unopened(const conv_error errors[2])
 {
     bool failed = false;
     bool live = true;
     json_t *checks = json_array();
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < 2; i++) {
+        if (errors[i].status == CONV_OK) continue;
         if (cli_is_of_journal(&errors[i]) && errors[i].recovery != CONV_RECOVERY_WAIT) live = false;
         if (json_array_append_new(checks, json_unopened(&errors[i], &failed)) != 0) failed = true;
     }
@@ -113,33 +114,14 @@ static bool print_table(const conv_health *health)
     return done;
 }
 
-/* A store that is not there is not to be made by looking at it. */
-static cli_exit check_existence(const cli_arguments *arguments, conv_error *error)
-{
-    conv_client *client = NULL;
-    cli_exit code = cli_store_open_why(arguments, CLI_STORE_READ, 1, NULL, &client, error);
-    return code == CLI_EXIT_OK ? cli_store_close(client, code) : code;
-}
-
-/* With a journal a client opens also while its server is away, and then tells what waits. `unready`
- * is the code of a store that is not ready. */
 static cli_exit open_client(const cli_arguments *arguments, conv_provider *provider,
-                            conv_client **client, cli_exit *unready)
+                            conv_client **client, cli_exit *away)
 {
-    conv_error errors[2] = {CONV_ERROR_INIT, CONV_ERROR_INIT};
-    size_t count = 0;
-    cli_exit code = check_existence(arguments, &errors[count]);
-    if (code != CLI_EXIT_OK && arguments->texts[CLI_OPTION_JOURNAL] != NULL &&
-        conv_error_is_retryable(&errors[count])) {
-        *unready = code;
-        count++;
-        code = CLI_EXIT_OK;
-    }
-    if (code == CLI_EXIT_OK)
-        code = cli_store_open_why(arguments, CLI_STORE_WRITE, 2, provider, client, &errors[count]);
+    conv_error errors[2];
+    cli_exit code = cli_store_open_to_look(arguments, provider, client, away, errors);
     if (code == CLI_EXIT_OK || code == CLI_EXIT_USAGE || !cli_given(arguments, CLI_OPTION_JSON))
         return code;
-    return print_json_unopened(errors, count + 1) ? code : CLI_EXIT_FAILED;
+    return print_json_unopened(errors) ? code : CLI_EXIT_FAILED;
 }
 
 /* Before the reading, which then tells what came of it. Saving counts for more than an answer. */
@@ -174,11 +156,12 @@ cli_exit cli_health(const cli_arguments *arguments)
 {
     conv_provider *provider = NULL;
     conv_client *client = NULL;
-    cli_exit unready = CLI_EXIT_FAILED;
+    cli_exit away = CLI_EXIT_OK;
     if (!takes_options(arguments)) return CLI_EXIT_USAGE;
     bool asks = cli_given(arguments, CLI_OPTION_PROVIDER);
     cli_exit code = asks ? cli_provider_open(arguments, &provider) : CLI_EXIT_OK;
-    if (code == CLI_EXIT_OK) code = open_client(arguments, provider, &client, &unready);
+    if (code == CLI_EXIT_OK) code = open_client(arguments, provider, &client, &away);
+    cli_exit unready = away != CLI_EXIT_OK ? away : CLI_EXIT_FAILED;
     if (client != NULL)
         code = cli_store_drain(arguments, client, look(arguments, client, asks, unready));
     conv_provider_free(provider);

@@ -70,4 +70,6 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
                              "the last message of each branch"},
     [CLI_OPTION_INSTEAD_OF] = {"instead-of", CLI_VALUE_TEXT, "MESSAGE", 0, 0,
                                "branch off: take the place of the message with this id"},
+    [CLI_OPTION_OPENMETRICS] = {"openmetrics", CLI_VALUE_NONE, NULL, 0, 0,
+                                "as OpenMetrics 1.0 instead of Prometheus' text format"},
 };

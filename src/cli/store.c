@@ -152,6 +152,24 @@ cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *
     return cli_store_open_why(arguments, CLI_STORE_WRITE, 1, provider, client, &error);
 }
 
+cli_exit cli_store_open_to_look(const cli_arguments *arguments, conv_provider *provider,
+                                conv_client **client, cli_exit *away, conv_error errors[2])
+{
+    const conv_error none = CONV_ERROR_INIT;
+    errors[0] = errors[1] = none;
+    *away = CLI_EXIT_OK;
+    cli_exit code = cli_store_open_why(arguments, CLI_STORE_READ, 1, NULL, client, &errors[0]);
+    if (code == CLI_EXIT_OK) code = cli_store_close(*client, code);
+    *client = NULL;
+    if (errors[0].status != CONV_OK && arguments->texts[CLI_OPTION_JOURNAL] != NULL &&
+        conv_error_is_retryable(&errors[0])) {
+        *away = code;
+        code = CLI_EXIT_OK;
+    }
+    if (code != CLI_EXIT_OK) return code;
+    return cli_store_open_why(arguments, CLI_STORE_WRITE, 2, provider, client, &errors[1]);
+}
+
 static conv_status close_client(conv_client *client, conv_error *error)
 {
     cli_signals_hurry(NULL, false);

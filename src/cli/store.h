@@ -41,6 +41,13 @@ bool cli_is_of_journal(const conv_error *error);
 cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *provider,
                                  conv_client **client);
 
+/* Opens a store with the journal for looking at how it is, which makes neither a store nor its
+ * schema. With a journal it opens also while the server is away; `away` then receives the exit code
+ * of that, else CLI_EXIT_OK. What was reported is in `errors`: of the store, and of opening it for
+ * writing. */
+cli_exit cli_store_open_to_look(const cli_arguments *arguments, conv_provider *provider,
+                                conv_client **client, cli_exit *away, conv_error errors[2]);
+
 /* Closes the store; a failure is reported and changes an exit code of 0. */
 cli_exit cli_store_close(conv_client *client, cli_exit code);
 

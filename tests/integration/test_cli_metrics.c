@@ -1,0 +1,153 @@
+/* conversation metrics: what a collector finds in its text, and what it does not make. */
+#include "support/test.h"
+
+#include "conversation/journal.h"
+#include "support/program.h"
+#include "support/store.h"
+
+#define DEAD_SERVER "--store postgresql://user:secret@127.0.0.1:1/app "
+
+static const char *kind;
+
+static int setup_kind(const char *wanted)
+{
+    kind = wanted;
+    test_program_setup(test_store_create(kind));
+    return test_run("conversation migrate");
+}
+
+static int setup_postgres(void **state)
+{
+    (void)state;
+    return setup_kind("postgresql");
+}
+
+static int setup_sqlite(void **state)
+{
+    (void)state;
+    return setup_kind("sqlite");
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_program_teardown();
+    test_store_drop(kind);
+    return 0;
+}
+
+static void prometheus_takes_the_text(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation metrics --journal j >metrics.txt"), 0);
+    assert_string_equal(test_errors, "");
+    int code = test_run("promtool check metrics <metrics.txt");
+    if (code != 0 || test_errors[0] != '\0')
+        fail_msg("promtool ended with %d: %s%s", code, test_output, test_errors);
+    assert_int_equal(test_run("cat metrics.txt"), 0);
+    assert_contains(test_output, "\nconversation_health_ok{check=\"database_saves\"} 1\n");
+    assert_contains(test_output, "\nconversation_health_ok{check=\"schema\"} 1\n");
+    assert_contains(test_output, "\nconversation_health_ok{check=\"journal\"} 1\n");
+    assert_contains(test_output, "\nconversation_journal_entries{kind=\"exchange\"} 0\n");
+    assert_contains(test_output, "\nconversation_journal_entries{kind=\"dead\"} 0\n");
+    assert_contains(test_output, "\nconversation_journal_oldest_age_seconds 0\n");
+    bool has_pool = strstr(test_output, "\nconversation_pool_connections_limit 2\n") != NULL;
+    assert_int_equal(has_pool, strcmp(kind, "postgresql") == 0);
+    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_sessions"), "0");
+
+    /* Its reader of OpenMetrics takes only samples with a time. */
+    code = test_run("conversation metrics --openmetrics >metrics.om && tail -n 1 metrics.om && "
+                    "sed '/^#/!s/$/ 1700000000/' metrics.om >timed.om && "
+                    "promtool tsdb create-blocks-from openmetrics timed.om blocks >promtool.txt");
+    if (code != 0) fail_msg("promtool ended with %d: %s%s", code, test_output, test_errors);
+    assert_string_equal(test_output, "# EOF\n");
+}
+
+static void a_store_that_does_not_save_is_no_failure_of_looking(void **state)
+{
+    (void)state;
+    test_store_execute(kind, "ALTER TABLE chat_exchanges RENAME TO away");
+    assert_int_equal(test_run("conversation metrics"), 0);
+    assert_contains(test_output, "\nconversation_health_ok{check=\"database_saves\"} 0\n");
+    assert_contains(test_output, "\nconversation_health_ok{check=\"schema\"} 1\n");
+}
+
+static void what_waits_is_counted_while_the_server_is_away(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation chat --provider echo --journal j " DEAD_SERVER "hi"),
+                     0);
+    assert_int_equal(test_run("conversation metrics --journal j " DEAD_SERVER), 0);
+    assert_contains(test_output, "\nconversation_journal_entries{kind=\"exchange\"} 1\n");
+    assert_contains(test_output, "\nconversation_health_ok{check=\"database_saves\"} 0\n");
+    assert_contains(test_output, "\nconversation_health_ok{check=\"journal\"} ");
+    assert_null(strstr(test_errors, "secret"));
+    /* With the store it is saved, as by every command that has a journal. */
+    assert_int_equal(test_run("conversation metrics --journal j"), 0);
+    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_exchanges"), "1");
+}
+
+static void a_journal_in_use_is_left_out(void **state)
+{
+    (void)state;
+    conv_journal *journal = NULL;
+    conv_error error;
+    assert_int_equal(test_run("conversation metrics --journal j"), 0);
+    assert_ok(conv_journal_open("j", &journal, &error), error);
+    assert_int_equal(test_run("conversation metrics --journal j --output app.prom"), 0);
+    conv_journal_close(journal);
+    assert_string_equal(test_output, "");
+    assert_string_equal(test_errors, "conversation: another process has j open, and tells of it: "
+                                     "its metrics are left out\n");
+    assert_int_equal(test_run("cat app.prom"), 0);
+    assert_contains(test_output, "\nconversation_health_ok{check=\"database_saves\"} 1\n");
+    assert_null(strstr(test_output, "conversation_journal_entries{"));
+}
+
+static void a_file_is_written_whole_or_left(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation metrics --output app.prom && ls && "
+                              "promtool check metrics <app.prom"),
+                     0);
+    assert_string_equal(test_output, "app.prom\n");
+    assert_int_equal(test_run("conversation metrics --output none/app.prom"), 1);
+    assert_contains(test_errors, "none/app.prom");
+    assert_int_equal(test_run("echo old >old.prom; conversation metrics --output old.prom "
+                              "--store sqlite:nowhere.db"),
+                     3);
+    assert_int_equal(test_run("cat old.prom"), 0);
+    assert_string_equal(test_output, "old\n");
+}
+
+static void looking_makes_no_store(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation metrics --store sqlite:nowhere.db --journal j"), 3);
+    assert_string_equal(test_output, "");
+    assert_contains(test_errors, "there is no file nowhere.db");
+    assert_int_equal(test_run("test -e nowhere.db"), 1);
+    assert_int_equal(test_run("conversation metrics " DEAD_SERVER), 3);
+    assert_string_equal(test_output, "");
+    assert_null(strstr(test_errors, "secret"));
+    assert_int_equal(test_run("conversation metrics --json"), 2);
+}
+
+int main(void)
+{
+#define ON(setup, name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        ON(setup_postgres, prometheus_takes_the_text),
+        ON(setup_sqlite, prometheus_takes_the_text),
+        ON(setup_postgres, a_store_that_does_not_save_is_no_failure_of_looking),
+        ON(setup_sqlite, a_store_that_does_not_save_is_no_failure_of_looking),
+        ON(setup_postgres, what_waits_is_counted_while_the_server_is_away),
+        ON(setup_sqlite, what_waits_is_counted_while_the_server_is_away),
+        ON(setup_postgres, a_journal_in_use_is_left_out),
+        ON(setup_sqlite, a_journal_in_use_is_left_out),
+        ON(setup_sqlite, a_file_is_written_whole_or_left),
+        ON(setup_sqlite, looking_makes_no_store),
+    };
+#undef ON
+    return RUN_TESTS("conversation metrics", tests);
+}
