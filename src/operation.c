@@ -1,8 +1,9 @@
-/* Operations of the application under way on a client: the public calls, and where a record goes.
- */
+/* Operations of the application, under way on a client or told in one call, and where their records
+ * go. */
 #include "conversation/operation.h"
 
 #include "client.h"
+#include "conversation/document.h"
 #include "core/error.h"
 #include "core/process.h"
 #include "core/time.h"
@@ -44,17 +45,38 @@ conv_uuid conv_operation_log_id(const conv_operation *operation)
     return operation->state.known.log_id;
 }
 
-/* With a document the record belongs to its change; else the tracker has it. */
-static conv_status save(const conv_operation *operation, conv_error *error)
+static conv_status track_document(conv_client *client, conv_usage record, conv_error *error)
 {
-    conv_client *client = operation->client;
-    conv_usage record = operation->state.record;
-    if (record.document_id.data == NULL)
-        return conv__track_usage(client->tracker, client->prices, &record, error);
     conv__usage_complete(client->prices, &record);
     conv__document_listener listener = conv__client_listener(client);
     return conv__documents_track(client->store, &listener,
                                  conv__deadline_in_ms(client->store_timeout_ms), &record, error);
+}
+
+conv_status conv_document_track(conv_client *client, const conv_usage *usage, conv_error *error)
+{
+    static const char action[] = "track document";
+    conv_status status = conv__client_enter(client, action, error);
+    if (status != CONV_OK) return status;
+    if (usage == NULL || usage->document_id.data == NULL || usage->operation.data == NULL) {
+        status = conv__fail(error, CONV_INVALID_ARGUMENT, action,
+                            "no document or no operation is named");
+    } else {
+        conv_usage record = *usage;
+        if (record.service.data == NULL) record.service = conv_text("documents");
+        status = track_document(client, record, error);
+    }
+    conv__client_leave(client);
+    return status;
+}
+
+/* With a document the record belongs to its change; else the tracker has it. */
+static conv_status save(const conv_operation *operation, conv_error *error)
+{
+    conv_client *client = operation->client;
+    const conv_usage *record = &operation->state.record;
+    if (record->document_id.data != NULL) return track_document(client, *record, error);
+    return conv__track_usage(client->tracker, client->prices, record, error);
 }
 
 conv_status conv_operation_end(conv_operation *operation, const conv_usage *used, conv_error *error)

@@ -21,7 +21,8 @@ extern "C" {
 
 /* The document's bytes stay with the application; the store knows what they are, who brought them
  * and what was done with them. Its operations (parse, embed, search …) are begun and ended with
- * operation.h, which names the document by `document_id`. Their records are found by
+ * operation.h, or recorded in one call by conv_document_track; both name the document by
+ * `document_id`. Their records are found by
  * conv_usage_filter's document_id.
  *
  * An id is unique within its session; documents without a session have ids of their own. */
@@ -97,6 +98,23 @@ CONV_WARN_UNUSED conv_status conv_document_register(conv_client *client,
 CONV_WARN_UNUSED conv_status conv_document_get(conv_client *client, const char *document_id,
                                                const char *session_id,
                                                conv_document_page **document, conv_error *error);
+
+/* Records an operation on a document whose numbers are all known, in one transaction with the
+ * change of the document, whose last_operation, last_status and updated_us it sets; operation.h
+ * measures one instead. CONV_OK means committed, and told as document.processed and usage.recorded
+ * (see events.h). The same log_id and session_id again change and tell nothing.
+ * `usage` see conv_usage; names the document by `document_id` and `session_id`, and `operation`;
+ * service absent means "documents"; a nil log_id gets a new one; borrowed for the call; `error` may
+ * be NULL.
+ * CONV_NOT_FOUND: there is no such document in this session; the record was saved all the same.
+ * CONV_INVALID_ARGUMENT: no usage, document or operation is named, a JSON field is not JSON, or a
+ * count is below CONV_UNKNOWN. CONV_UNAVAILABLE, CONV_TIMEOUT: the store is away and nothing was
+ * recorded (unless error->outcome_unknown), also with a journal; conv_track_usage, with the same
+ * log_id, keeps the record there, which then changes no document. CONV_LIMIT: no connection became
+ * free, or a field is too large. CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store.
+ * CONV_NO_MEMORY. Thread: any. Round trips: 1. */
+CONV_WARN_UNUSED conv_status conv_document_track(conv_client *client, const conv_usage *usage,
+                                                 conv_error *error);
 
 /* Which documents. Start from CONV_DOCUMENT_FILTER_INIT. Zero or absent means "any". */
 typedef struct conv_document_filter {

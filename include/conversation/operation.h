@@ -14,7 +14,7 @@ extern "C" {
 /* An operation under way: a file that is parsed, a text that is embedded, a search. It leaves one
  * usage record, on every way out: conv_operation_end with how it went, or conv_operation_free
  * alone, which records it as interrupted. An operation whose numbers are all known needs no handle:
- * conv_track_usage records it in one call. */
+ * conv_track_usage records it in one call, and conv_document_track with its document. */
 typedef struct conv_operation conv_operation;
 
 /* Begins an operation. Its record's id and its time of begin are made here, before any work, so

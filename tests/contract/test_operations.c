@@ -202,6 +202,44 @@ static void the_same_record_counts_once(void **state)
 }
 
 /* Nobody listens at this port: the journal takes plain operations, and nothing takes a document. */
+static void one_whose_numbers_are_known_is_one_call(void **state)
+{
+    (void)state;
+    document_registered("known", "support-42");
+    conv_usage usage = document_usage("embed", "known", "support-42");
+    usage.log_id = conv_uuid_v7();
+    usage.status = CONV_OUTCOME_FAILED;
+    usage.input_tokens = 812;
+    for (int i = 0; i < 2; i++)
+        assert_ok(conv_document_track(document_client, &usage, &document_error), document_error);
+    conv_document_page *page = document_get("known", "support-42");
+    assert_bytes(conv_document_page_document(page, 0)->last_operation, "embed");
+    assert_int_equal(conv_document_page_document(page, 0)->last_status, CONV_OUTCOME_FAILED);
+    conv_document_page_free(page);
+    /* Nobody measured it. */
+    document_assert_value("SELECT count(*) FROM usage_logs WHERE service = 'documents'"
+                          " AND operation = 'embed' AND input_tokens = 812 AND latency_ms IS NULL",
+                          "1");
+
+    usage = document_usage("embed", "nowhere", NULL);
+    assert_status(conv_document_track(document_client, &usage, &document_error), CONV_NOT_FOUND,
+                  document_error);
+    document_assert_value("SELECT count(*) FROM usage_logs", "3");
+    usage.operation = conv_text(NULL);
+    assert_status(conv_document_track(document_client, &usage, &document_error),
+                  CONV_INVALID_ARGUMENT, document_error);
+    usage = document_usage("embed", NULL, NULL);
+    assert_status(conv_document_track(document_client, &usage, &document_error),
+                  CONV_INVALID_ARGUMENT, document_error);
+    usage = document_usage("embed", "known", "support-42");
+    usage.processed_bytes = -2;
+    assert_status(conv_document_track(document_client, &usage, &document_error),
+                  CONV_INVALID_ARGUMENT, document_error);
+    assert_status(conv_document_track(document_client, NULL, &document_error),
+                  CONV_INVALID_ARGUMENT, document_error);
+    document_assert_value("SELECT count(*) FROM usage_logs", "3");
+}
+
 static void a_store_that_is_away_accepts_no_document(void **state)
 {
     (void)state;
@@ -306,6 +344,7 @@ int main(void)
         TEST(a_begin_needs_an_operation),
         TEST(nothing_is_half_done_while_the_ledger_is_away),
         TEST(the_same_record_counts_once),
+        TEST(one_whose_numbers_are_known_is_one_call),
         TEST(a_store_that_is_away_accepts_no_document),
         TEST(a_client_waits_for_its_operations),
         TEST(many_threads_register_one_document),
