@@ -90,6 +90,23 @@ const cli_command cli_commands[] = {
      "\n"
      "  conversation summaries make support-42 --model gpt-4o-mini\n",
      cli_summaries},
+    {"track", "OPERATION", 1, 1,
+     BIT(SERVICE) | BIT(MODEL) | BIT(INPUT_TOKENS) | BIT(OUTPUT_TOKENS) | BIT(BYTES) | BIT(COST) |
+         BIT(LATENCY) | BIT(STATUS) | BIT(USER) | BIT(SESSION) | BIT(DOCUMENT) | BIT(LOG_ID) |
+         BIT(YES) | BIT(JOURNAL) | BIT(JSON),
+     "record what an operation of a script used and cost",
+     "OPERATION is what it is called: chat, embeddings, parse, search, or any other name. What is "
+     "not given is unknown, not 0. With --document it is recorded in one transaction with the "
+     "change of that document (service documents), which must be there; else the service is "
+     "application, unless --service says otherwise.\n"
+     "\n"
+     "Says what was recorded, and under which id. With --log-id the same command counts once, "
+     "however often it is tried. With --journal a record waits there while the store is away; a "
+     "document is then left as it is.\n"
+     "\n"
+     "  conversation track parse --document contract.pdf --bytes 20480 --latency 340\n"
+     "  conversation track embeddings --input-tokens 812 --cost 0.000016 --log-id n17\n",
+     cli_track},
     {"usage", "[refresh]", 0, 1,
      BIT(BY) | BIT(FROM) | BIT(TO) | BIT(ZONE) | BIT(SERVICE) | BIT(OPERATION) | BIT(MODEL) |
          BIT(USER) | BIT(SESSION) | BIT(REBUILD) | BIT(TIMEOUT) | FORMS,
@@ -199,7 +216,8 @@ const cli_command cli_commands[] = {
      "Looks as `conversation health` does, without a provider, and prints all metrics in "
      "Prometheus' text format: what each part of the health says, and with --journal FILE how much "
      "waits there, since when, and how many dead letters there are. Counters begin with zero in "
-     "each process, so here they count nothing but this look; a program that stays gives its own by "
+     "each process, so here they count nothing but this look; a program that stays gives its own "
+     "by "
      "conv_metrics_read.\n"
      "\n"
      "With --output the file appears whole or not at all, as the textfile collector of "

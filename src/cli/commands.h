@@ -23,6 +23,7 @@ cli_exit cli_reconcile(const cli_arguments *arguments);
 cli_exit cli_replay(const cli_arguments *arguments);
 cli_exit cli_sessions(const cli_arguments *arguments);
 cli_exit cli_summaries(const cli_arguments *arguments);
+cli_exit cli_track(const cli_arguments *arguments);
 cli_exit cli_usage(const cli_arguments *arguments);
 cli_exit cli_usage_refresh(const cli_arguments *arguments); /* `usage refresh` */
 cli_exit cli_version(const cli_arguments *arguments);

@@ -151,7 +151,7 @@ size_t cli_document_list_end(cli_document_list *list)
     return count;
 }
 
-static json_t *operation_value(const conv_usage *usage)
+json_t *cli_operation_value(const conv_usage *usage)
 {
     char id[CONV_UUID_TEXT_SIZE];
     conv_uuid_format(usage->log_id, id);
@@ -178,7 +178,7 @@ static cli_exit print_json(const conv_document *document, const conv_usage *cons
     json_t *value = document_value(document, &failed);
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++)
-        if (json_array_append_new(array, operation_value(operations[i])) != 0) failed = true;
+        if (json_array_append_new(array, cli_operation_value(operations[i])) != 0) failed = true;
     cli_json_add(value, &failed, "operations", array);
     /* Its exact text: a JSON library would turn numbers into doubles. */
     if (!cli_json_print_open(stdout, value, failed)) return CLI_EXIT_FAILED;

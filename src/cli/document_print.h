@@ -21,6 +21,9 @@ bool cli_document_list_add(cli_document_list *list, const conv_document *documen
 /* Prints what is left to print, and frees the list; NULL is allowed. Gives how many there were. */
 size_t cli_document_list_end(cli_document_list *list);
 
+/* A usage record as one of a document's operations is shown. NULL when out of memory. */
+json_t *cli_operation_value(const conv_usage *usage);
+
 /* One document with `count` operations on it, newest first. */
 cli_exit cli_document_print(const conv_document *document, const conv_usage *const *operations,
                             size_t count, bool json);
