@@ -292,6 +292,39 @@ CONV_WARN_UNUSED conv_status conv_event_subscribe_notify(conv_client *client,
                                                          const conv_event_notify *notify,
                                                          uint64_t *subscription, conv_error *error);
 
+/* Hears, without a client, the events that other processes tell by conv_event_subscribe_notify; it
+ * needs no right but to connect. What is told while nobody listens is told to nobody. */
+typedef struct conv_event_listener conv_event_listener;
+
+/* Connects to a PostgreSQL store and listens from now on; a connection of its own, directly to the
+ * server: through a transaction pooler nothing is heard. `store` as in conv_client_params, NULL for
+ * that of the environment; `channel` as in conv_event_notify, NULL: "conversation"; `listener`
+ * receives the handle, to be given back with conv_event_listener_close, NULL after a failure;
+ * `error` may be NULL. CONV_STATE: the store is SQLite, where events reach subscribers of the
+ * process that saves and nobody else. CONV_INVALID_ARGUMENT: the channel's length, a connection
+ * string that is malformed, or nowhere to put the handle. CONV_UNAVAILABLE, CONV_PERMISSION,
+ * CONV_NOT_FOUND, CONV_LIMIT, CONV_TIMEOUT (10 seconds): as conv_client_open.
+ * CONV_NO_MEMORY. Thread: any. Round trips: connecting and 1. */
+CONV_WARN_UNUSED conv_status conv_event_listener_open(const char *store, const char *channel,
+                                                      conv_event_listener **listener,
+                                                      conv_error *error);
+
+/* Waits for the next event, `timeout_ms` at most, 0 for no wait. `event` receives what was told,
+ * one JSON object as conv_event_format writes it (unless somebody else uses the channel: then
+ * whatever they told); it belongs to the listener, until the next call; NULL after a failure.
+ * `error` may be NULL. CONV_TIMEOUT: nothing was told in this time; call again. CONV_UNAVAILABLE,
+ * or another status but these: the connection is lost; close this listener and open another one,
+ * and look into the store for what happened meanwhile. A host that went away in silence is noticed
+ * after a minute. CONV_INVALID_ARGUMENT, CONV_STATE (forked), CONV_NO_MEMORY (the event is lost).
+ * Thread: owner. Round trips: none. */
+CONV_WARN_UNUSED conv_status conv_event_listener_next(conv_event_listener *listener,
+                                                      int64_t timeout_ms, const char **event,
+                                                      conv_error *error);
+
+/* Disconnects and frees the handle, with the event that it gave out; NULL is allowed. In a forked
+ * child it frees memory only. Thread: owner. Round trips: none. */
+void conv_event_listener_close(conv_event_listener *listener);
+
 #ifdef __cplusplus
 }
 #endif

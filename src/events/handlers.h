@@ -16,6 +16,13 @@ CONV_WARN_UNUSED conv_status conv__event_webhook_make(const conv_event_webhook *
                                                       conv__subscriber *subscriber,
                                                       conv_error *error);
 
+enum { CONV__CHANNEL_SIZE = 64 };
+
+/* The name of the channel that is meant, NULL for the usual one. CONV_INVALID_ARGUMENT: its length.
+ */
+CONV_WARN_UNUSED conv_status conv__event_channel(const char *channel, char name[CONV__CHANNEL_SIZE],
+                                                 const char *action, conv_error *error);
+
 /* Sends one text to whoever listens on the channel. */
 typedef conv_status (*conv__notify_function)(void *context, const char *channel,
                                              const char *payload, conv_error *error);

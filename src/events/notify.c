@@ -7,12 +7,10 @@
 
 #define ACTION "subscribe notify"
 
-enum { CHANNEL_SIZE = 64 };
-
 typedef struct notify_target {
     conv__notify_function function;
     void *context;
-    char channel[CHANNEL_SIZE];
+    char channel[CONV__CHANNEL_SIZE];
 } notify_target;
 
 static conv_status handle(void *context, const conv_event *event)
@@ -23,22 +21,33 @@ static conv_status handle(void *context, const conv_event *event)
     return target->function(target->context, target->channel, text, NULL);
 }
 
+conv_status conv__event_channel(const char *channel, char name[CONV__CHANNEL_SIZE],
+                                const char *action, conv_error *error)
+{
+    if (channel == NULL) channel = "conversation";
+    size_t size = strlen(channel);
+    if (size == 0 || size >= CONV__CHANNEL_SIZE)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, action,
+                          "the channel has %zu bytes, not 1 to %d", size, CONV__CHANNEL_SIZE - 1);
+    memcpy(name, channel, size + 1);
+    return CONV_OK;
+}
+
 conv_status conv__event_notify_make(const conv_event_notify *notify, conv__notify_function function,
                                     void *context, conv__subscriber *subscriber, conv_error *error)
 {
     if (notify->delivery == CONV_DELIVERY_SYNCHRONOUS)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
                           "its delivery has to be chosen: WAIT, DROP_NEWEST or DROP_OLDEST");
-    const char *channel = notify->channel != NULL ? notify->channel : "conversation";
-    size_t size = strlen(channel);
-    if (size == 0 || size >= CHANNEL_SIZE)
-        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
-                          "the channel has %zu bytes, not 1 to %d", size, CHANNEL_SIZE - 1);
     notify_target *target = conv__allocate(sizeof *target);
     if (target == NULL) return conv__fail_memory(error, ACTION);
     target->function = function;
     target->context = context;
-    memcpy(target->channel, channel, size + 1);
+    conv_status status = conv__event_channel(notify->channel, target->channel, ACTION, error);
+    if (status != CONV_OK) {
+        conv__release(target);
+        return status;
+    }
     *subscriber = (conv__subscriber){.params = {.size = sizeof subscriber->params,
                                                 .kinds = notify->kinds,
                                                 .delivery = notify->delivery,

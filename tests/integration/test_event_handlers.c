@@ -241,6 +241,89 @@ static void another_process_hears_through_notify(void **state)
     PQfinish(link);
 }
 
+static conv_event_listener *listen_on(const char *channel)
+{
+    conv_error error;
+    conv_event_listener *listener = NULL;
+    assert_ok(conv_event_listener_open(postgres_url(), channel, &listener, &error), error);
+    return listener;
+}
+
+static void a_listener_hears_what_another_process_tells(void **state)
+{
+    (void)state;
+    conv_error error;
+    uint64_t number = 0;
+    const char *event = NULL;
+    conv_event_notify notify = CONV_EVENT_NOTIFY_INIT;
+    conv_event_listener *listener = listen_on("My \"Channel\"");
+    conv_event_listener *usual = listen_on(NULL);
+    notify.channel = "My \"Channel\"";
+    notify.delivery = CONV_DELIVERY_WAIT;
+    notify.kinds = CONV_EVENTS_EXCHANGE;
+    assert_ok(conv_event_subscribe_notify(client, &notify, &number, &error), error);
+    save(2);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(conv_event_listener_next(listener, 10000, &event, &error), error);
+        assert_contains(event, "\"event\":\"exchange.saved\"");
+    }
+    assert_status(conv_event_listener_next(listener, 0, &event, &error), CONV_TIMEOUT, error);
+    assert_null(event);
+    assert_status(conv_event_listener_next(usual, 0, &event, &error), CONV_TIMEOUT, error);
+    conv_event_listener_close(usual);
+    conv_event_listener_close(listener);
+}
+
+static void a_listener_tells_that_its_connection_was_lost(void **state)
+{
+    (void)state;
+    conv_error error;
+    const char *event = NULL;
+    PGconn *link = postgres_link();
+    conv_event_listener *listener = listen_on(NULL);
+    postgres_execute(link, "SELECT pg_notify('conversation', 'somebody else')");
+    assert_ok(conv_event_listener_next(listener, 10000, &event, &error), error);
+    assert_string_equal(event, "somebody else");
+    postgres_execute(link, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                           " WHERE datname = current_database() AND query LIKE 'LISTEN%'");
+    PQfinish(link);
+    for (int i = 0; i < 2; i++) {
+        assert_status(conv_event_listener_next(listener, 10000, &event, &error), CONV_UNAVAILABLE,
+                      error);
+        assert_null(event);
+        assert_false(error.outcome_unknown);
+        assert_string_equal(error.sqlstate, "57P01");
+    }
+    conv_event_listener_close(listener);
+}
+
+static void a_listener_refuses_what_can_not_work(void **state)
+{
+    (void)state;
+    conv_error error;
+    const char *event = "";
+    conv_event_listener *listener = NULL;
+    assert_status(conv_event_listener_open("sqlite:none.db", NULL, &listener, &error), CONV_STATE,
+                  error);
+    assert_contains(error.message, "SQLite");
+    assert_null(listener);
+    assert_status(conv_event_listener_open(postgres_url(), "", &listener, &error),
+                  CONV_INVALID_ARGUMENT, error);
+    assert_status(conv_event_listener_open("host=127.0.0.1 port=1", NULL, &listener, &error),
+                  CONV_UNAVAILABLE, error);
+    assert_status(conv_event_listener_open(postgres_url(), NULL, NULL, &error),
+                  CONV_INVALID_ARGUMENT, error);
+    assert_status(conv_event_listener_next(NULL, 0, &event, &error), CONV_INVALID_ARGUMENT, error);
+    assert_null(event);
+    listener = listen_on(NULL);
+    assert_status(conv_event_listener_next(listener, -1, &event, &error), CONV_INVALID_ARGUMENT,
+                  error);
+    assert_status(conv_event_listener_next(listener, 0, NULL, &error), CONV_INVALID_ARGUMENT,
+                  error);
+    conv_event_listener_close(listener);
+    conv_event_listener_close(NULL);
+}
+
 static void notify_refuses_what_can_not_work(void **state)
 {
     (void)state;
@@ -267,6 +350,9 @@ int main(void)
         TEST(a_webhook_that_hangs_slows_nobody_and_ends_when_told),
         TEST(closing_says_what_nobody_got),
         TEST(another_process_hears_through_notify),
+        TEST(a_listener_hears_what_another_process_tells),
+        TEST(a_listener_tells_that_its_connection_was_lost),
+        TEST(a_listener_refuses_what_can_not_work),
         TEST(notify_refuses_what_can_not_work),
     };
     return RUN_TESTS_WITH("event handlers", tests, postgres_setup, postgres_teardown);

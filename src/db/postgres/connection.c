@@ -355,7 +355,7 @@ bool conv__connection_is_alive(conv__connection *connection)
         struct pollfd poller = {PQsocket(connection->link), POLLIN, 0};
         if (poll(&poller, 1, 0) <= 0) return true;
         if (!PQconsumeInput(connection->link)) return false;
-        /* Parses what came. */
+        /* Parses what came. A connection that listens is not asked this. */
         for (PGnotify *notify; (notify = PQnotifies(connection->link)) != NULL;)
             PQfreemem(notify);
     }

@@ -1,5 +1,5 @@
-/* The simple query protocol, the only one that takes several commands in one text. It serves nobody
- * but the migrations. */
+/* The simple query protocol, the only one that takes several commands in one text: for migrations,
+ * and for LISTEN, which takes no parameter. */
 #include "db/postgres/script.h"
 
 #include "core/error.h"

@@ -1,4 +1,4 @@
-/* A text of several commands, sent as psql would: for migrations. */
+/* A text of several commands, sent as psql would. */
 #ifndef CONV__DB_POSTGRES_SCRIPT_H
 #define CONV__DB_POSTGRES_SCRIPT_H
 
