@@ -59,6 +59,9 @@ typedef enum cli_option {
     CLI_OPTION_LATENCY,
     CLI_OPTION_STATUS,
     CLI_OPTION_LOG_ID,
+    CLI_OPTION_NOTIFY,
+    CLI_OPTION_CHANNEL,
+    CLI_OPTION_KIND,
     CLI_OPTION_COUNT
 } cli_option;
 

@@ -4,11 +4,14 @@
 #define BIT(option) CLI_OPTION_BIT(option)
 #define FORMS       (BIT(JSON) | BIT(JSONL) | BIT(CSV))
 
+/* Of what saves. */
+#define SAVES (BIT(JOURNAL) | BIT(NOTIFY) | BIT(CHANNEL))
+
 const cli_command cli_commands[] = {
     {"chat", "[MESSAGE …]", 0, 4096,
      BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(SYSTEM) | BIT(SESSION) | BIT(USER) |
-         BIT(TURN_ID) | BIT(INSTEAD_OF) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(JOURNAL) |
-         BIT(REDACT) | BIT(JSON),
+         BIT(TURN_ID) | BIT(INSTEAD_OF) | BIT(NO_STREAM) | BIT(TIMEOUT) | SAVES | BIT(REDACT) |
+         BIT(JSON),
      "talk with a model; every turn is saved",
      "With a message, or one piped in, it does one turn and prints the reply. On a "
      "terminal without a message it is a conversation: Ctrl-C interrupts a reply (what "
@@ -25,7 +28,7 @@ const cli_command cli_commands[] = {
      "  git diff | conversation chat --model gpt-4o-mini --system \"Review this diff.\"\n"
      "  conversation chat --provider echo --session support-42 hello\n",
      cli_chat},
-    {"replay", "FILE", 1, 1, BIT(JOBS) | BIT(JOURNAL) | BIT(REDACT) | BIT(JSON),
+    {"replay", "FILE", 1, 1, BIT(JOBS) | SAVES | BIT(REDACT) | BIT(JSON),
      "run recorded conversations through process_message",
      "FILE holds a conversation a line: {\"id\", \"user\", \"model\", \"messages\": […]}; "
      "\"-\" is standard input. Each turn is answered by the recording itself and saved "
@@ -35,7 +38,7 @@ const cli_command cli_commands[] = {
      "A conversation that can't be read or saved is named on standard error; the others go "
      "on, and the exit code is 1. Ctrl-C lets the turns under way finish.\n",
      cli_replay},
-    {"import", "FILE", 1, 1, BIT(JOBS) | BIT(JOURNAL) | BIT(JSON),
+    {"import", "FILE", 1, 1, BIT(JOBS) | SAVES | BIT(JSON),
      "save conversations that took place elsewhere",
      "FILE is JSON Lines as for replay, ChatGPT's conversations.json or ShareGPT; \"-\" is "
      "standard input. Nobody is asked: questions and answers are saved as they are, each "
@@ -59,8 +62,7 @@ const cli_command cli_commands[] = {
     {"sessions",
      "[list] | search QUERY … | rename SESSION TITLE | tag SESSION TAG | untag SESSION TAG | "
      "archive SESSION | unarchive SESSION",
-     0, 4096,
-     BIT(USER) | BIT(SESSION) | BIT(TAG) | BIT(ARCHIVED) | BIT(LIMIT) | BIT(JOURNAL) | FORMS,
+     0, 4096, BIT(USER) | BIT(SESSION) | BIT(TAG) | BIT(ARCHIVED) | BIT(LIMIT) | SAVES | FORMS,
      "list, search, rename, tag and archive sessions",
      "list shows the newest 50, or --limit N, newest change first. Ids are shown "
      "as they were given. Archived sessions are left out unless --archived asks for them.\n"
@@ -77,8 +79,8 @@ const cli_command cli_commands[] = {
      "  conversation sessions --tag urgent\n",
      cli_sessions},
     {"summaries", "[list] | show SESSION | make SESSION", 0, 2,
-     BIT(SESSION) | BIT(LIMIT) | BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(JOURNAL) |
-         BIT(JSON) | BIT(JSONL),
+     BIT(SESSION) | BIT(LIMIT) | BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | SAVES | BIT(JSON) |
+         BIT(JSONL),
      "list, show and make summaries of sessions",
      "list shows the newest 50, or --limit N, of all sessions or of --session; show the latest "
      "one of a session with its key points. make asks the provider for a new one now, which "
@@ -93,7 +95,7 @@ const cli_command cli_commands[] = {
     {"track", "OPERATION", 1, 1,
      BIT(SERVICE) | BIT(MODEL) | BIT(INPUT_TOKENS) | BIT(OUTPUT_TOKENS) | BIT(BYTES) | BIT(COST) |
          BIT(LATENCY) | BIT(STATUS) | BIT(USER) | BIT(SESSION) | BIT(DOCUMENT) | BIT(LOG_ID) |
-         BIT(YES) | BIT(JOURNAL) | BIT(JSON),
+         BIT(YES) | SAVES | BIT(JSON),
      "record what an operation of a script used and cost",
      "OPERATION is what it is called: chat, embeddings, parse, search, or any other name. What is "
      "not given is unknown, not 0. With --document it is recorded in one transaction with the "
@@ -133,15 +135,14 @@ const cli_command cli_commands[] = {
      "--limit N) and changes nothing; exit code 1 if there is one. `conversation usage "
      "refresh --rebuild` mends the summary.\n",
      cli_reconcile},
-    {"delete", "SESSION", 1, 1, BIT(YES) | BIT(JOURNAL) | BIT(JSON),
+    {"delete", "SESSION", 1, 1, BIT(YES) | SAVES | BIT(JSON),
      "delete a session with all its messages",
      "Deletes in one transaction and shows what was deleted. Usage records stay: they are "
      "the ledger, and hold no text. Asks before on a terminal; elsewhere it needs --yes. "
      "With --journal what waits there is saved first, and what of the session is stuck "
      "there goes too.\n",
      cli_delete},
-    {"erase", "", 0, 0, BIT(USER) | BIT(YES) | BIT(JOURNAL) | BIT(JSON),
-     "erase all that a user said",
+    {"erase", "", 0, 0, BIT(USER) | BIT(YES) | SAVES | BIT(JSON), "erase all that a user said",
      "Deletes the sessions of --user and what they said in sessions of others, in one "
      "transaction, and shows what was erased. Usage records stay, so that no sum changes, but "
      "belong to a new random id, without e-mail address. Asks before on a terminal; elsewhere it "
@@ -149,8 +150,7 @@ const cli_command cli_commands[] = {
      "drained later drops it by itself.\n",
      cli_erase},
     {"documents", "[list] | show ID | add FILE… | find HASH|FILE | delete ID", 0, 4096,
-     BIT(SESSION) | BIT(USER) | BIT(LIMIT) | BIT(ID) | BIT(MEDIA_TYPE) | BIT(YES) | BIT(JOURNAL) |
-         FORMS,
+     BIT(SESSION) | BIT(USER) | BIT(LIMIT) | BIT(ID) | BIT(MEDIA_TYPE) | BIT(YES) | SAVES | FORMS,
      "list, register and delete documents, and show what was done with them",
      "list shows the newest 50, or --limit N, of all, of --session or of --user. show gives one "
      "with all operations on it: tokens, bytes, costs. find lists those with the same content: it "
@@ -171,7 +171,7 @@ const cli_command cli_commands[] = {
      "  conversation documents show --session support-42 contract.pdf\n",
      cli_documents},
     {"journal", "list | show ENTRY | retry [ENTRY] | drop ENTRY | export", 1, 2,
-     BIT(JOURNAL) | BIT(ALL) | BIT(LIMIT) | BIT(OUTPUT) | BIT(YES) | BIT(JSON) | BIT(JSONL),
+     SAVES | BIT(ALL) | BIT(LIMIT) | BIT(OUTPUT) | BIT(YES) | BIT(JSON) | BIT(JSONL),
      "look into a journal, and decide about what is stuck",
      "Works on the FILE that --journal names, while no live process has it open.\n"
      "\n"
@@ -189,6 +189,19 @@ const cli_command cli_commands[] = {
      "  conversation journal list --journal app.journal\n"
      "  conversation journal retry --all --journal app.journal --store sqlite:app.db\n",
      cli_journal},
+    {"events", "", 0, 0, BIT(KIND) | BIT(CHANNEL) | BIT(LIMIT) | BIT(JSON) | BIT(JSONL),
+     "follow what programs and commands tell as it happens",
+     "Prints a line for each event that others tell through PostgreSQL: a command with --notify, a "
+     "program with conv_event_subscribe_notify. --json and --jsonl print each as it was told, a "
+     "JSON object a line. --kind chooses: names or groups with commas between. It goes on until "
+     "Ctrl-C, or for --limit N events.\n"
+     "\n"
+     "What is told while nobody listens is not told again: when the connection is lost, it is made "
+     "again, and standard error says that events may have been missed.\n"
+     "\n"
+     "  conversation events --kind 'exchange.*,health.changed' &\n"
+     "  conversation chat --provider echo --notify hello\n",
+     cli_events},
     {"doctor", "", 0, 0, BIT(JOURNAL) | BIT(PROVIDER) | BIT(BASE_URL) | BIT(REDACT) | BIT(JSON),
      "check what a turn needs, and show its steps",
      "Shows and checks the store, its schema, the journal of --journal, the provider (which is "

@@ -11,6 +11,7 @@ cli_exit cli_delete(const cli_arguments *arguments);
 cli_exit cli_doctor(const cli_arguments *arguments);
 cli_exit cli_documents(const cli_arguments *arguments);
 cli_exit cli_erase(const cli_arguments *arguments);
+cli_exit cli_events(const cli_arguments *arguments);
 cli_exit cli_export(const cli_arguments *arguments);
 cli_exit cli_health(const cli_arguments *arguments);
 cli_exit cli_help(const cli_arguments *arguments);

@@ -8,6 +8,7 @@
 #include "cli/confirm.h"
 #include "cli/display.h"
 #include "cli/document_print.h"
+#include "cli/notify.h"
 #include "cli/session_check.h"
 #include "cli/signals.h"
 #include "cli/store.h"
@@ -376,6 +377,8 @@ static const char *problem_of(const cli_arguments *arguments, const char *what, 
         return "--id and --media-type are for add";
     if (!is_add && !is_delete && cli_given(arguments, CLI_OPTION_JOURNAL))
         return "--journal is for add and delete";
+    if (!is_add && !is_delete && cli_notify_given(arguments))
+        return "--notify is for add and delete";
     if (cli_given(arguments, CLI_OPTION_ID) && arguments->word_count > 2)
         return "--id is for one file";
     if (is_delete && !cli_given(arguments, CLI_OPTION_YES) && !cli_is_terminal(stdin))

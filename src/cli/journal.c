@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/confirm.h"
 #include "cli/format.h"
+#include "cli/notify.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "conversation/uuid.h"
@@ -124,6 +125,7 @@ static const char *problem_of(const cli_arguments *arguments, const char *what)
         return "--all is for retry without an entry";
     if (cli_given(arguments, CLI_OPTION_OUTPUT) && strcmp(what, "export") != 0)
         return "--output is for export";
+    if (cli_notify_given(arguments) && !is_retry) return "--notify is for retry";
     if (strcmp(what, "drop") == 0 && !cli_given(arguments, CLI_OPTION_YES) &&
         !cli_is_terminal(stdin))
         return "nobody can be asked here: add --yes";

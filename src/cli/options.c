@@ -89,4 +89,10 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
                            "how it ended (complete)"},
     [CLI_OPTION_LOG_ID] = {"log-id", CLI_VALUE_TEXT, "ID", 0, 0,
                            "id of the record, any text: the same again counts once"},
+    [CLI_OPTION_NOTIFY] = {"notify", CLI_VALUE_NONE, NULL, 0, 0,
+                           "tell what happens to `conversation events` (PostgreSQL)"},
+    [CLI_OPTION_CHANNEL] = {"channel", CLI_VALUE_TEXT, "NAME", 0, 0,
+                            "channel of the notifications (conversation)"},
+    [CLI_OPTION_KIND] = {"kind", CLI_VALUE_TEXT, "KINDS", 0, 0,
+                         "only these events, e.g. exchange.saved,session.*"},
 };

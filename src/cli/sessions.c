@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/format.h"
+#include "cli/notify.h"
 #include "cli/output.h"
 #include "cli/sessions.h"
 #include "cli/store.h"
@@ -218,6 +219,8 @@ static const char *problem_of(const cli_arguments *arguments, const char *what)
     if (cli_given(arguments, CLI_OPTION_SESSION) && !searches) return "--session is for search";
     if (cli_given(arguments, CLI_OPTION_JOURNAL) && (lists || searches))
         return "--journal is for what changes a session";
+    if (cli_notify_given(arguments) && (lists || searches))
+        return "--notify is for what changes a session";
     return NULL;
 }
 

@@ -9,6 +9,7 @@
 
 #include "cli/chain.h"
 #include "cli/journal.h"
+#include "cli/notify.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "conversation/store.h"
@@ -105,10 +106,23 @@ static void hint_at_journal(const conv_error *error)
         cli_hint("--journal names the file; without it a store that is away is an error");
 }
 
+static cli_exit begin_to_tell(const cli_arguments *arguments, conv_client **client,
+                              conv_error *error)
+{
+    if (cli_notify_begin(arguments, *client, error) == CONV_OK) return CLI_EXIT_OK;
+    cli_exit code = cli_store_close(*client, cli_report(CLI_PART_OPEN, error));
+    *client = NULL;
+    return code;
+}
+
 cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, int connections,
                             conv_provider *provider, conv_client **client, conv_error *error)
 {
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
+    if (use == CLI_STORE_WRITE && cli_notify_check(arguments) != CLI_EXIT_OK) {
+        *client = NULL;
+        return CLI_EXIT_USAGE;
+    }
     params.provider = provider;
     params.model = arguments->texts[CLI_OPTION_MODEL];
     params.store = arguments->texts[CLI_OPTION_STORE];
@@ -123,7 +137,7 @@ cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, i
         cli_signals_hurry(*client, true);
         if (params.journal != NULL) cli_signals_catch();
         cli_journal_note_damage(params.journal, conv_client_journal_set_aside(*client));
-        return CLI_EXIT_OK;
+        return use == CLI_STORE_WRITE ? begin_to_tell(arguments, client, error) : CLI_EXIT_OK;
     }
     *client = NULL;
     cli_exit code = cli_report(CLI_PART_OPEN, error);

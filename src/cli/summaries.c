@@ -5,6 +5,7 @@
 
 #include "cli/display.h"
 #include "cli/format.h"
+#include "cli/notify.h"
 #include "cli/output.h"
 #include "cli/provider.h"
 #include "cli/session_check.h"
@@ -160,6 +161,7 @@ static const char *problem_of(const cli_arguments *arguments, const char *what)
         return makes || shows ? "show and make want a session" : "list takes --session ID";
     if (asks && !makes) return "--provider, --model and --base-url are for make";
     if (cli_given(arguments, CLI_OPTION_JOURNAL) && !makes) return "--journal is for make";
+    if (cli_notify_given(arguments) && !makes) return "--notify is for make";
     if (cli_given(arguments, CLI_OPTION_SESSION) && (makes || shows))
         return "--session is for list";
     return NULL;

@@ -137,7 +137,7 @@ static void every_command_is_complete(void **state)
         assert_ptr_equal(cli_command_find(cli_commands, command->name), command);
         assert_true((command->options & CLI_OPTIONS_EVERYWHERE) == 0);
     }
-    assert_int_equal(count, 20);
+    assert_int_equal(count, 21);
     for (size_t i = 0; i < CLI_OPTION_COUNT; i++) {
         assert_non_null(cli_options[i].name);
         assert_non_null(cli_options[i].help);
