@@ -234,7 +234,7 @@ static void sqlite_says_what_to_use_instead(void **state)
     (void)state;
     assert_int_equal(test_run("conversation events"), 2);
     assert_contains(test_errors, "the store is SQLite, and only PostgreSQL tells other processes");
-    assert_contains(test_errors, "conv_event_subscribe");
+    assert_contains(test_errors, "a program hears its own events with");
 }
 
 int main(void)
