@@ -22,8 +22,7 @@ extern "C" {
 /* The document's bytes stay with the application; the store knows what they are, who brought them
  * and what was done with them. Its operations (parse, embed, search …) are begun and ended with
  * operation.h, or recorded in one call by conv_document_track; both name the document by
- * `document_id`. Their records are found by
- * conv_usage_filter's document_id.
+ * `document_id`, as conv_usage_filter does to find their records.
  *
  * An id is unique within its session; documents without a session have ids of their own. */
 
@@ -108,7 +107,7 @@ CONV_WARN_UNUSED conv_status conv_document_get(conv_client *client, const char *
  * be NULL.
  * CONV_NOT_FOUND: there is no such document in this session; the record was saved all the same.
  * CONV_INVALID_ARGUMENT: no usage, document or operation is named, a JSON field is not JSON, or a
- * count is below CONV_UNKNOWN. CONV_UNAVAILABLE, CONV_TIMEOUT: the store is away and nothing was
+ * count is none (see conv_usage). CONV_UNAVAILABLE, CONV_TIMEOUT: the store is away and nothing was
  * recorded (unless error->outcome_unknown), also with a journal; conv_track_usage, with the same
  * log_id, keeps the record there, which then changes no document. CONV_LIMIT: no connection became
  * free, or a field is too large. CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store.

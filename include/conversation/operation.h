@@ -46,7 +46,7 @@ conv_uuid conv_operation_log_id(const conv_operation *operation);
  * CONV_NOT_FOUND the operation has ended; after any other failure it has not, and the call may be
  * repeated: the same record counts once. CONV_NOT_FOUND: there is no such document in this session;
  * the record was saved all the same. CONV_INVALID_ARGUMENT: no operation, a JSON field is not JSON,
- * a count is below CONV_UNKNOWN. CONV_STATE: it has ended already; or forked. CONV_UNAVAILABLE,
+ * a count is none (see conv_usage). CONV_STATE: it has ended already; or forked. CONV_UNAVAILABLE,
  * CONV_TIMEOUT: with a document, the store is away and nothing was recorded (unless
  * error->outcome_unknown), also with a journal; without one, the journal's disk failed. CONV_LIMIT:
  * no connection became free, or the tracker's buffer is full. CONV_PERMISSION, CONV_BAD_DATA: the
