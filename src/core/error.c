@@ -2,6 +2,7 @@
  * allocation failed. */
 #include "core/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -101,6 +102,11 @@ conv_status conv__fail(conv_error *error, conv_status status, const char *action
 conv_status conv__fail_memory(conv_error *error, const char *action)
 {
     return conv__fail(error, CONV_NO_MEMORY, action, "out of memory");
+}
+
+conv_status conv__status_of_errno(int code)
+{
+    return code == EACCES || code == EPERM || code == EROFS ? CONV_PERMISSION : CONV_UNAVAILABLE;
 }
 
 void conv__error_clear(conv_error *error)

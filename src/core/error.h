@@ -14,6 +14,10 @@ conv_status conv__fail(conv_error *error, conv_status status, const char *action
 /* conv__fail for CONV_NO_MEMORY. */
 conv_status conv__fail_memory(conv_error *error, const char *action);
 
+/* Of a file that the system does not let be used: CONV_PERMISSION where this user may not, else
+ * CONV_UNAVAILABLE. */
+conv_status conv__status_of_errno(int code);
+
 void conv__error_clear(conv_error *error); /* NULL is allowed */
 
 #endif

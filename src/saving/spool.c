@@ -19,7 +19,7 @@ enum { LENGTH_SIZE = 4, HEAD_SIZE = sizeof mark + LENGTH_SIZE };
 
 static conv_status fail(const char *path, const char *what, conv_error *error)
 {
-    conv_status status = errno == EACCES || errno == EROFS ? CONV_PERMISSION : CONV_UNAVAILABLE;
+    conv_status status = conv__status_of_errno(errno);
     conv__fail(error, status, ACTION, "%s: %s: %s", path, what, strerrordesc_np(errno));
     if (error != NULL) error->recovery = CONV_RECOVERY_OPERATOR;
     return status;

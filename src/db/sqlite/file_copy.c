@@ -46,8 +46,7 @@ static bool copy_blocks(int from, int to)
 static conv_status fail(const char *path, conv_error *error)
 {
     int code = errno;
-    conv_status status =
-        code == EACCES || code == EPERM || code == EROFS ? CONV_PERMISSION : CONV_UNAVAILABLE;
+    conv_status status = conv__status_of_errno(code);
     conv__fail(error, status, ACTION,
                "%s is kept as it is and read from a copy beside it, which needs as much room again "
                "and can't be made: %s",

@@ -57,10 +57,8 @@ conv_status conv__file_lock_open(const char *file, conv__file_lock *lock, conv_e
     int code = errno;
     conv_status result = CONV_OK;
     if (lock->descriptor < 0)
-        result = conv__fail(error,
-                            code == EACCES || code == EPERM || code == EROFS ? CONV_PERMISSION
-                                                                             : CONV_UNAVAILABLE,
-                            ACTION, "can't open %s for writing: %s", path, strerrordesc_np(code));
+        result = conv__fail(error, conv__status_of_errno(code), ACTION,
+                            "can't open %s for writing: %s", path, strerrordesc_np(code));
     conv__release(path);
     return result;
 }

@@ -73,12 +73,11 @@ static conv_status repair(int descriptor)
 conv_status conv__sqlite_header_repair(const char *path, conv_error *error)
 {
     int descriptor = open(path, O_RDWR | O_CLOEXEC);
-    conv_status status = descriptor < 0 ? CONV_UNAVAILABLE : repair(descriptor);
+    conv_status status = descriptor < 0 ? conv__status_of_errno(errno) : repair(descriptor);
     int code = errno;
     if (descriptor >= 0) close(descriptor);
     if (status == CONV_OK) return CONV_OK;
-    return conv__fail(error, code == EACCES ? CONV_PERMISSION : status, ACTION, "%s: %s", path,
-                      strerrordesc_np(code));
+    return conv__fail(error, status, ACTION, "%s: %s", path, strerrordesc_np(code));
 }
 
 bool conv__sqlite_header_is_damaged(const char *path)

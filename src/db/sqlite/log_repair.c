@@ -219,6 +219,6 @@ conv_status conv__sqlite_log_repair(const char *path, conv_error *error)
     int code = errno;
     close_log(&log);
     if (done) return CONV_OK;
-    return conv__fail(error, code == EACCES || code == EROFS ? CONV_PERMISSION : CONV_UNAVAILABLE,
-                      ACTION, "%s-wal can't be changed: %s", path, strerrordesc_np(code));
+    return conv__fail(error, conv__status_of_errno(code), ACTION, "%s-wal can't be changed: %s", path,
+                      strerrordesc_np(code));
 }

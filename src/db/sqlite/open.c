@@ -59,8 +59,7 @@ static int stop_when_late(void *context)
 
 static conv_status fail_for_path(int code, const char *path, conv_error *error)
 {
-    conv_status status =
-        code == EACCES || code == EPERM || code == EROFS ? CONV_PERMISSION : CONV_UNAVAILABLE;
+    conv_status status = conv__status_of_errno(code);
     conv__fail(error, status, ACTION, "can't open %s: %s", path, strerrordesc_np(code));
     if (error != NULL) error->recovery = CONV_RECOVERY_OPERATOR;
     return status;
