@@ -16,7 +16,7 @@ export function finder(results) {
     const matches = (wanted) => (one) => Object.entries(wanted).every(([key, value]) => one[key] === value);
     return {
         all: (wanted) => results.filter(matches(wanted)),
-        one: (wanted) => results.find(matches(wanted))?.median,
+        one: (wanted) => results.find(matches(wanted)),
     };
 }
 
@@ -26,24 +26,41 @@ const best = (list, key, lowest = false) => list.reduce((winner, one) => {
     return better ? one : winner;
 }, null);
 
-// The run in the middle by what `by` says of each.
-const middle = (runs, by) => [...runs].sort((a, b) => by(a) - by(b))[Math.floor(runs.length / 2)];
-
 export const serverLimit = (find, callers) =>
     best(find.all({ group: "exchanges", callers, kind: "limit" }).filter(({ competitor }) =>
         competitor.startsWith("server")), "per_second");
 
-function atLeast(id, what, value, bound, text, measured) {
-    return { id, what, target: `≥ ${text(bound)}`, measured, ratio: value, reached: value >= bound,
-        missed: value >= bound ? 0 : 1 - value / bound, value: text(value) };
+// Every ratio of the page is made here and in one way: the median of the one, divided by the median of
+// the other. Beside it stand the ratios of the single rounds, where both took turns in them.
+function ratio(one, other, key, otherKey = key) {
+    const inTurns = one.runs.length > 1 && one.messages === other.messages && one.callers === other.callers;
+    const rounds = inTurns ? one.runs.flatMap((run, i) => {
+        const beside = run.round === undefined ? other.runs[i] : other.runs.find(({ round }) => round === run.round);
+        return beside ? [run[key] / beside[otherKey]] : [];
+    }) : [];
+    return { value: one.median[key] / other.median[otherKey], rounds };
 }
 
-function atMost(id, what, value, bound, text, measured) {
-    return { id, what, target: `≤ ${text(bound)}`, measured, ratio: value, reached: value <= bound,
-        missed: value <= bound ? 0 : value / bound - 1, value: text(value) };
+const absolute = (one, key) => ({ value: one.median[key],
+    rounds: one.runs.length > 1 ? one.runs.map((run) => run[key]) : [] });
+
+const constant = (value) => ({ value, rounds: [] });
+
+const spread = (rounds, text) =>
+    (rounds.length > 1 ? `${text(Math.min(...rounds))} – ${text(Math.max(...rounds))}` : "");
+
+function atLeast(id, what, { value, rounds }, bound, text, measured) {
+    return { id, what, target: `≥ ${text(bound)}`, value: text(value), spread: spread(rounds, text), measured,
+        reached: value >= bound, missed: value >= bound ? 0 : 1 - value / bound };
+}
+
+function atMost(id, what, { value, rounds }, bound, text, measured) {
+    return { id, what, target: `≤ ${text(bound)}`, value: text(value), spread: spread(rounds, text), measured,
+        reached: value <= bound, missed: value <= bound ? 0 : value / bound - 1 };
 }
 
 const rate = ({ competitor, median }) => `${competitor} ${count(median.per_second)}/s`;
+const ownRate = ({ median }) => `${count(median.per_second)}/s`;
 
 function againstPeers(find, callers, bound) {
     const ours = find.one({ group: "exchanges", callers, competitor: "libconversation" });
@@ -57,9 +74,23 @@ function againstPeers(find, callers, bound) {
         if (other)
             made.push(atLeast(`exchanges_${callers}_${name}`,
                 `committed exchanges/s, ${callers} callers, against ${about}`,
-                ours.per_second / other.median.per_second, bound, times,
-                `${count(ours.per_second)}/s; ${rate(other)}`));
+                ratio(ours, other, "per_second"), bound, times, `${ownRate(ours)}; ${rate(other)}`));
     }
+    return made;
+}
+
+function journal(find) {
+    const made = [];
+    for (const callers of [32, 512])
+        for (const [name, without, withJournal] of [
+            ["saving", "libconversation", "save, journal"], ["turns", "turn", "turn, journal"],
+        ]) {
+            const [a, b] = [without, withJournal].map((competitor) =>
+                find.one({ group: "journal", callers, competitor }));
+            if (a && b)
+                made.push(atLeast(`journal_${callers}_${name}`, `${name} with the journal on, ${callers} callers`,
+                    ratio(b, a, "per_second"), 0.6, percent, `${ownRate(b)}; without ${ownRate(a)}`));
+        }
     return made;
 }
 
@@ -72,34 +103,23 @@ function exchanges(find) {
     if (ours32 && bench32)
         made.push(atLeast("exchanges_32_pgbench",
             "committed exchanges/s, 32 callers, against pgbench with 32 clients and one statement each",
-            ours32.per_second / bench32.per_second, 1.5, times,
-            `${count(ours32.per_second)}/s; pgbench ${count(bench32.per_second)}/s`));
+            ratio(ours32, bench32, "per_second"), 1.5, times, `${ownRate(ours32)}; ${rate(bench32)}`));
     made.push(...againstPeers(find, 512, 6));
     if (ours512 && limit512)
         made.push(atLeast("exchanges_512_limit",
             "committed exchanges/s, 512 callers, of the server's own batched limit",
-            ours512.per_second / limit512.median.per_second, 0.75, percent,
-            `${count(ours512.per_second)}/s; ${rate(limit512)}`));
-    for (const callers of [32, 512])
-        for (const [name, without, withJournal] of [
-            ["saving", "libconversation", "save, journal"], ["turns", "turn", "turn, journal"],
-        ]) {
-            const [a, b] = [without, withJournal].map((competitor) =>
-                find.one({ group: "journal", callers, competitor }));
-            if (a && b)
-                made.push(atLeast(`journal_${callers}_${name}`, `${name} with the journal on, ${callers} callers`,
-                    b.per_second / a.per_second, 0.6, percent,
-                    `${count(b.per_second)}/s; without ${count(a.per_second)}/s`));
-        }
+            ratio(ours512, limit512, "per_second"), 0.75, percent, `${ownRate(ours512)}; ${rate(limit512)}`));
+    made.push(...journal(find));
+    const waits = ({ competitor, median }, key) => `${competitor} ${micros(median[key])}`;
     if (ours1 && bench1)
         made.push(atMost("one_caller", "one caller, p50, against pgbench's one statement",
-            ours1.p50_us / bench1.p50_us, 1.2, times, `${micros(ours1.p50_us)}; pgbench ${micros(bench1.p50_us)}`));
+            ratio(ours1, bench1, "p50_us"), 1.2, times, `${micros(ours1.median.p50_us)}; ${waits(bench1, "p50_us")}`));
     const quickest = best([...find.all({ group: "exchanges", callers: 32, kind: "peer" }),
         ...find.all({ group: "exchanges", callers: 32, kind: "driver" })], "p99_us", true);
     if (ours32 && quickest)
         made.push(atMost("p99_32", "32 callers, p99, against the best peer's or driver's",
-            ours32.p99_us / quickest.median.p99_us, 0.5, times,
-            `${micros(ours32.p99_us)}; ${quickest.competitor} ${micros(quickest.median.p99_us)}`));
+            ratio(ours32, quickest, "p99_us"), 0.5, times,
+            `${micros(ours32.median.p99_us)}; ${waits(quickest, "p99_us")}`));
     return made;
 }
 
@@ -107,53 +127,81 @@ function tracking(find) {
     const made = [];
     const off = find.one({ group: "tracking calls", competitor: "track, journal off" });
     const on = find.one({ group: "tracking calls", competitor: "track, journal on" });
-    const store = find.one({ group: "tracking rate", competitor: "track to the store" });
-    const copy = find.one({ group: "tracking rate", competitor: "raw COPY" });
-    const clock = off ? `of which the clock ${nanos(off.clock_ns)}` : "";
+    const store = find.one({ group: "tracking rate", kind: "ours" });
+    const copy = best(find.all({ group: "tracking rate", kind: "limit" }), "per_second");
+    const clock = off ? `of which the clock ${nanos(off.median.clock_ns)}` : "";
     if (off) made.push(
-        atMost("track_p50", "conv_track_usage, p50 at the caller", off.p50_ns, 300, nanos, clock),
-        atMost("track_p99", "conv_track_usage, p99 at the caller", off.p99_ns, 5000, nanos, clock));
-    if (on) made.push(atMost("track_journal", "conv_track_usage with the journal, p50", on.p50_ns, 5000, nanos, clock));
+        atMost("track_p50", "conv_track_usage, p50 at the caller", absolute(off, "p50_ns"), 300, nanos, clock),
+        atMost("track_p99", "conv_track_usage, p99 at the caller", absolute(off, "p99_ns"), 5000, nanos, clock));
+    if (on)
+        made.push(atMost("track_journal", "conv_track_usage with the journal, p50", absolute(on, "p50_ns"), 5000,
+            nanos, clock));
     if (store && copy)
         made.push(atLeast("track_rate", "usage records/s to the store, of raw COPY",
-            store.per_second / copy.per_second, 0.75, percent,
-            `${count(store.per_second)}/s; COPY ${count(copy.per_second)}/s`));
+            ratio(store, copy, "per_second"), 0.75, percent, `${ownRate(store)}; ${rate(copy)}`));
     return made;
+}
+
+function list(find) {
+    const list = find.one({ group: "session list" });
+    if (!list) return [];
+    const { sessions, pages, first_p50_us, last_p50_us, message_blocks_read } = list.median;
+    return [
+        atMost("list", `session list, 50 of ${count(sessions)}: last page against first`,
+            ratio(list, list, "last_p50_us", "first_p50_us"), 1.3, times,
+            `${micros(last_p50_us)}; first ${micros(first_p50_us)}`),
+        atMost("list_bodies", "blocks of messages read for the list", constant(message_blocks_read), 0,
+            (blocks) => String(blocks), `in ${count(pages)} pages`),
+    ];
 }
 
 function reading(find, results) {
     const made = [];
     const sizes = [...new Set(results.filter(({ group }) => group === "last 50 messages")
         .map(({ messages }) => messages))].sort((a, b) => a - b);
-    const ours = (group, messages) => find.one({ group, messages, competitor: "libconversation" });
+    const of = (group, messages, competitor = "libconversation") => find.one({ group, messages, competitor });
     for (const messages of sizes) {
-        const [own, plain] = [ours("last 50 messages", messages),
-            find.one({ group: "last 50 messages", messages, competitor: "pgbench" })];
+        const [own, plain] = [of("last 50 messages", messages), of("last 50 messages", messages, "pgbench")];
         made.push(atMost(`last_50_${messages}`, `last 50 messages, p50, of ${count(messages)}, against pgbench`,
-            own.p50_us / plain.p50_us, 1.5, times, `${micros(own.p50_us)}; pgbench ${micros(plain.p50_us)}`));
+            ratio(own, plain, "p50_us"), 1.5, times,
+            `${micros(own.median.p50_us)}; pgbench ${micros(plain.median.p50_us)}`));
     }
     if (sizes.length > 1) {
-        const [small, large] = [ours("last 50 messages", sizes[0]), ours("last 50 messages", sizes.at(-1))];
+        const [small, large] = [of("last 50 messages", sizes[0]), of("last 50 messages", sizes.at(-1))];
         made.push(atMost("last_50_growth",
             `last 50 messages, p50, of ${count(sizes.at(-1))} against ${count(sizes[0])}`,
-            large.p50_us / small.p50_us, 1.3, times, `${micros(large.p50_us)}; ${micros(small.p50_us)}`));
+            ratio(large, small, "p50_us"), 1.3, times,
+            `${micros(large.median.p50_us)}; ${micros(small.median.p50_us)}`));
     }
-    const list = find.one({ group: "session list" });
-    if (list) {
-        // Both ends of one walk: the medians of each would be of different runs.
-        const walk = middle(find.all({ group: "session list" })[0].runs,
-            (run) => run.last_p50_us / run.first_p50_us);
-        made.push(atMost("list", `session list, 50 of ${count(list.sessions)}: last page against first`,
-            walk.last_p50_us / walk.first_p50_us, 1.3, times,
-            `${micros(walk.last_p50_us)}; first ${micros(walk.first_p50_us)}`));
-        made.push(atMost("list_bodies", "blocks of messages read for the list", list.message_blocks_read, 0,
-            (blocks) => String(blocks), `in ${count(list.pages)} pages`));
-    }
+    made.push(...list(find));
     for (const messages of sizes) {
-        const [own, plain] = [ours("delete", messages), find.one({ group: "delete", messages, competitor: "plain SQL" })];
+        const [own, plain] = [of("delete", messages), of("delete", messages, "plain SQL")];
         made.push(atMost(`delete_${messages}`,
             `delete of a session of 10 000 messages, of ${count(messages)}, against plain SQL`,
-            own.ms / plain.ms, 1.5, times, `${own.ms.toFixed(1)} ms; SQL ${plain.ms.toFixed(1)} ms`));
+            ratio(own, plain, "ms"), 1.5, times,
+            `${own.median.ms.toFixed(1)} ms; SQL ${plain.median.ms.toFixed(1)} ms`));
+    }
+    return made;
+}
+
+function memory(find) {
+    const made = [];
+    const saved = find.one({ group: "memory" });
+    if (saved) {
+        const { exchanges, rss_kib, rss_early_kib } = saved.median;
+        made.push(atMost("memory", "resident memory with 512 callers", constant(rss_kib), 48 * 1024, mib,
+            `after ${count(exchanges)} exchanges`));
+        // A short run ends before every connection and caller has been busy once.
+        if (exchanges >= 500000)
+            made.push(atMost("memory_flat", "the same, its growth after the first tenth",
+                constant(Math.max(0, rss_kib - rss_early_kib)), 2048, mib, `from ${mib(rss_early_kib)}`));
+    }
+    for (const [id, competitor, about] of [["memory_turns", "turn", "whole turns"],
+        ["memory_turns_journal", "turn, journal", "whole turns and the journal"]]) {
+        const turns = find.one({ group: "journal", callers: 512, competitor });
+        if (turns)
+            made.push(atMost(id, `resident memory with 512 callers, ${about}`, absolute(turns, "rss_kib"), 48 * 1024,
+                mib, `after ${count(turns.median.saved)} turns`));
     }
     return made;
 }
@@ -161,35 +209,23 @@ function reading(find, results) {
 function rest(find) {
     const made = [];
     const own = find.one({ group: "sqlite", kind: "ours" });
-    const raw = find.one({ group: "sqlite", kind: "limit" });
+    const raw = best(find.all({ group: "sqlite", kind: "limit" }), "per_second");
     if (own && raw)
         made.push(atLeast("sqlite", "SQLite store, 32 callers, of raw batched SQLite",
-            own.per_second / raw.per_second, 0.7, percent,
-            `${count(own.per_second)}/s; raw ${count(raw.per_second)}/s`));
-    const memory = find.one({ group: "memory" });
-    if (memory) {
-        made.push(atMost("memory", "resident memory with 512 callers", memory.rss_kib, 48 * 1024, mib,
-            `after ${count(memory.exchanges)} exchanges`));
-        // A short run ends before every connection and caller has been busy once.
-        if (memory.exchanges >= 500000) made.push(atMost("memory_flat", "the same, its growth after the first tenth",
-            Math.max(0, memory.rss_kib - memory.rss_early_kib), 2048, mib, `from ${mib(memory.rss_early_kib)}`));
-    }
-    for (const [id, competitor, about] of [["memory_turns", "turn", "whole turns"],
-        ["memory_turns_journal", "turn, journal", "whole turns and the journal"]]) {
-        const turns = find.one({ group: "journal", callers: 512, competitor });
-        if (turns) made.push(atMost(id, `resident memory with 512 callers, ${about}`, turns.rss_kib, 48 * 1024, mib,
-            `after ${count(turns.saved)} turns`));
-    }
+            ratio(own, raw, "per_second"), 0.7, percent, `${ownRate(own)}; ${rate(raw)}`));
+    made.push(...memory(find));
     const imported = find.one({ group: "import" });
     const limit = serverLimit(find, 32);
     if (imported && limit)
-        made.push(atLeast("import", `import of ${count(imported.messages)} messages, of the batched limit`,
-            imported.per_second / limit.median.per_second, 0.6, percent,
-            `${count(imported.per_second)} exchanges/s; ${rate(limit)}`));
-    if (imported)
+        made.push(atLeast("import", `import of ${count(imported.median.messages)} messages, of the batched limit`,
+            ratio(imported, limit, "per_second"), 0.6, percent,
+            `${count(imported.median.per_second)} exchanges/s; ${rate(limit)}`));
+    if (imported) {
+        const { rss_kib, rss_early_kib, rss_highest_kib } = imported.median;
         made.push(atMost("import_memory", "import, growth of memory after the first tenth",
-            Math.max(0, imported.rss_kib - imported.rss_early_kib), 8192, mib,
-            `from ${mib(imported.rss_early_kib)}, at most ${mib(imported.rss_highest_kib)}`));
+            constant(Math.max(0, rss_kib - rss_early_kib)), 8192, mib,
+            `from ${mib(rss_early_kib)}, at most ${mib(rss_highest_kib)}`));
+    }
     return made;
 }
 

@@ -15,7 +15,7 @@ export const median = (numbers) => {
 export function summary(runs) {
     const made = {};
     for (const key of Object.keys(runs[0]))
-        if (typeof runs[0][key] === "number") made[key] = median(runs.map((run) => run[key]));
+        if (key !== "round" && typeof runs[0][key] === "number") made[key] = median(runs.map((run) => run[key]));
     return made;
 }
 
@@ -60,7 +60,7 @@ export async function interleave(databases, all, group, { rounds, ...settings },
         for (const one of all) {
             const about = `${group}, ${settings.callers} callers, round ${round}: ${one.name}`;
             try {
-                const result = await runOnce(databases, one, settings);
+                const result = { round, ...(await runOnce(databases, one, settings)) };
                 runs.get(one.name).push(result);
                 say(`${about} ${told(result)}`);
             } catch (error) {

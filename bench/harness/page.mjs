@@ -14,8 +14,8 @@ const KINDS = [["ours", "libconversation"], ["peer", "product, saves less"],
 function figuresTable(measured, root) {
     const file = `${root}/bench/reasons.json`;
     const reasons = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
-    return table(["what", "to reach", "reached", "measured", ""], figuresOf(measured).map((one) => [
-        one.what, one.target, `**${one.value}**`, one.measured,
+    return table(["what", "to reach", "reached", "single rounds", "measured", ""], figuresOf(measured).map((one) => [
+        one.what, one.target, `**${one.value}**`, one.spread, one.measured,
         one.reached ? "reached" : `missed by ${Math.round(one.missed * 100)} %` +
             `${reasons[one.id] ? `: ${reasons[one.id]}` : ""}`]));
 }
