@@ -63,15 +63,29 @@ function server({ server: measured }) {
     return made;
 }
 
+const KINDS = [["ours", "libconversation"], ["plain", "plain SQL"]];
+
+// What both deletions did, statement by statement, on the largest table.
+function explained(all) {
+    const { messages, explained: by } = all.at(-1);
+    if (!by) return [];
+    const rows = KINDS.flatMap(([kind, name]) => by[kind].map((one) => [name, one.changes.join(", "),
+        one.ms.toFixed(1), count(one.pages), count(one.wal_records), count(one.wal_bytes / 1024)]));
+    return [`What one deletion of each kind did at ${count(messages)} messages (auto_explain; pages are those that it ` +
+        "touched in memory or on the disk, as often as it did; the log is PostgreSQL's):",
+    table(["who", "one statement's changes", "ms", "pages", "records of the log", "KiB of the log"], rows)];
+}
+
 function deletions(results) {
     const all = results.filter(({ group }) => group === "delete statements");
     if (all.length === 0) return [];
     const names = [...new Set(all.flatMap(({ statements }) => statements.map(({ name }) => name)))];
     return ["The statements of a session's deletion, 10 000 messages, in milliseconds (the server's own log; planning " +
-        "and execution):",
+        "and execution; the median of the rounds):",
     table(["statement", ...all.map(({ messages }) => `${count(messages)} messages in the table`)],
         names.map((name) => [`\`${name}\``, ...all.map(({ statements }) =>
-            statements.find((one) => one.name === name)?.ms.toFixed(1) ?? "")]))];
+            statements.find((one) => one.name === name)?.ms.toFixed(1) ?? "")])),
+    ...explained(all)];
 }
 
 export function profileText({ profile, results }) {

@@ -1,15 +1,14 @@
 // Reading and deleting while the tables grow.
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { measureDeletions, sessionsToDelete } from "./deleting.mjs";
 import { createSampleTable, pgbench } from "./limits.mjs";
 import { summary } from "./interleave.mjs";
-import { measured, query, run } from "./process.mjs";
+import { measured, query } from "./process.mjs";
 
 const SESSION_EXCHANGES = 50; // 100 messages, of which the last 50 are read
-const BIG_EXCHANGES = 5000;   // the session of 10,000 messages that is deleted
-const BIG_FIRST = 900000000;
 const LISTED = 100000;
 
-async function createGrown(context, databases, name, sessions, exchanges, deletions) {
+async function createGrown(context, databases, name, sessions, exchanges, big = null) {
     const store = await databases.createWithSchema(name);
     await createSampleTable(store, context.pairs);
     await query(store, readFileSync(`${context.root}/bench/sql/growth.sql`, "utf8"));
@@ -18,39 +17,13 @@ async function createGrown(context, databases, name, sessions, exchanges, deleti
         WHERE tablename IN ('chat_messages') AND indexname LIKE 'idx%';`)).split("\n");
     await query(store, `DROP INDEX idx_chat_messages_session_id, idx_chat_messages_created_at;
         CALL bench_grow(0, ${sessions}, ${exchanges});
-        ${deletions > 0 ? `CALL bench_grow(${BIG_FIRST}, ${deletions}, ${BIG_EXCHANGES});
-        CALL bench_grow_usage(${BIG_FIRST});` : ""}
+        ${big ? `CALL bench_grow(${big.first}, ${big.count}, ${big.exchanges});
+        CALL bench_grow_usage(${big.first});` : ""}
         SET maintenance_work_mem = '512MB';
         ${indexes.join("\n")}
         VACUUM ANALYZE;`);
     await query(databases.server, "CHECKPOINT;");
     return store;
-}
-
-const bigSession = (number) => `01890a5d-ac96-7001-8000-${String(BIG_FIRST + number).padStart(12, "0")}`;
-
-async function plainDelete(store, session) {
-    const output = await run("psql", ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", store,
-        "--command=\\timing on", `--command=BEGIN;
-            DELETE FROM chat_sessions_summary WHERE session_id = '${session}';
-            DELETE FROM chat_sessions WHERE session_id = '${session}';
-            DELETE FROM chat_messages WHERE session_id = '${session}';
-            DELETE FROM chat_exchanges WHERE session_id = '${session}';
-            COMMIT;`]);
-    return { ms: Number(/Time: ([\d.]+) ms/.exec(output)[1]) };
-}
-
-// How long the server took for each statement of a deletion, by its own log.
-async function statementsOf(databases, work) {
-    const log = `${databases.folder}/server.log`;
-    const before = statSync(log).size;
-    await work({ PGOPTIONS: "-c log_min_messages=log -c log_min_duration_statement=0" });
-    const text = readFileSync(log).subarray(before).toString();
-    const spent = new Map();
-    for (const [, ms, name] of text.matchAll(/duration: ([\d.]+) ms  (?:parse|bind|execute) (conv_\w+?)_[\da-f]{8}:/g)) {
-        spent.set(name, (spent.get(name) ?? 0) + Number(ms));
-    }
-    return [...spent].map(([name, ms]) => ({ name, ms }));
 }
 
 export async function measureReading(context, databases, plan, say) {
@@ -64,26 +37,23 @@ export async function measureReading(context, databases, plan, say) {
     for (const messages of plan.growth) {
         const sessions = Math.max(1, Math.round(messages / (2 * SESSION_EXCHANGES)));
         const name = `growth_${messages}`;
-        const store = await createGrown(context, databases, name, sessions, SESSION_EXCHANGES, 2 * plan.rounds + 1);
+        const store = await createGrown(context, databases, name, sessions, SESSION_EXCHANGES,
+            sessionsToDelete(plan.rounds));
         say(`filled ${messages} messages`);
-        const [ours, plain, ourDeletes, plainDeletes] = [[], [], [], []];
-        for (let round = 0; round < plan.rounds; round++) {
-            ours.push(await measured(bench, ["--store", store, "--last", 50, "--sessions", sessions,
-                "--seconds", plan.seconds]));
-            plain.push(await pgbench(store, select, { callers: 1, seconds: plan.seconds, warmup: 0,
-                define: { sessions } }));
+        const [ours, plain] = [[], []];
+        for (let round = 1; round <= plan.rounds; round++) {
+            ours.push({ round, ...(await measured(bench, ["--store", store, "--last", 50, "--sessions", sessions,
+                "--seconds", plan.seconds])) });
+            plain.push({ round, ...(await pgbench(store, select, { callers: 1, seconds: plan.seconds, warmup: 0,
+                define: { sessions } })) });
         }
-        for (let round = 0; round < plan.rounds; round++) {
-            ourDeletes.push(await measured(bench, ["--store", store, "--delete", bigSession(2 * round)]));
-            plainDeletes.push(await plainDelete(store, bigSession(2 * round + 1)));
-        }
+        const deleted = await measureDeletions(databases, bench, store, plan.rounds);
         add("last 50 messages", "libconversation", "ours", ours, messages);
         add("last 50 messages", "pgbench", "limit", plain, messages);
-        add("delete", "libconversation", "ours", ourDeletes, messages);
-        add("delete", "plain SQL", "limit", plainDeletes, messages);
+        add("delete", "libconversation", "ours", deleted.ours, messages);
+        add("delete", "plain SQL", "limit", deleted.plain, messages);
         results.push({ group: "delete statements", competitor: "libconversation", messages,
-            statements: await statementsOf(databases, (env) => measured(bench, ["--store", store, "--delete",
-                bigSession(2 * plan.rounds)], { env })) });
+            statements: deleted.statements, explained: deleted.explained });
         const saves = [];
         for (let round = 0; round < plan.rounds; round++)
             saves.push(await measured(`${context.programs}/bench_exchanges`, ["--store", store, "--samples",
@@ -99,7 +69,7 @@ export async function measureReading(context, databases, plan, say) {
 
 // Pages of the list, and whether a body was read for it.
 async function measureList(context, databases, bench, plan, say) {
-    const store = await createGrown(context, databases, "listed", LISTED, 1, 0);
+    const store = await createGrown(context, databases, "listed", LISTED, 1);
     const reads = `SELECT coalesce(heap_blks_read + heap_blks_hit, 0)
         FROM pg_statio_user_tables WHERE relname = 'chat_messages';`;
     const before = Number(await query(store, reads));
