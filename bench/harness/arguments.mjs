@@ -24,7 +24,7 @@ export function arguments_(words) {
     plan.wants = (group) => (plan.only === null ? !(plan.quick && group === "profile") : plan.only.test(group));
     if (!GROUPS.some((group) => plan.wants(group))) stop(`--only matches none of ${GROUPS.join(" ")}`);
     plan.rounds ??= plan.quick ? 3 : 5;
-    plan.seconds ??= plan.quick ? 1 : 3;
+    plan.seconds ??= plan.quick ? 1 : 2;
     plan.warmup = 1;
     return plan;
 }
