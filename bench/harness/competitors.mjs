@@ -14,7 +14,8 @@ const oursAreWhole = (row, saved) => {
     const [exchanges, counted, messages, usage] = row.split("|").map(Number);
     return exchanges === saved && counted === 2 * saved && messages === 2 * saved && usage === saved;
 };
-const TRANSACTION = "the library's own rows: gate, session with counters, messages, usage record";
+const TRANSACTION = "gate, session with counters, two messages in their order, usage record with exact cost, " +
+    "and a row that tells the search of new words";
 
 function hasPython(module) {
     try {
@@ -42,77 +43,90 @@ function driver(context, command, words) {
 const node = (context, file) => driver(context, "node", [file]);
 
 // kind: ours, peer (a product of others), driver (our transaction through a plain driver), limit. Not
-// everybody is also run alone (with one caller) or in the crowd (of 512).
-export function competitors(context, quick) {
-    const all = [
+// everybody is also run alone (with one caller) or in the crowd (of 512). `saves` and `lacks` are what
+// BENCHMARKS.md says about them.
+export function everybody(context) {
+    return [
         {
             name: "libconversation", kind: "ours", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            saves: `${TRANSACTION}, all in one transaction, once for each turn id`,
+            saves: `${TRANSACTION}; in one transaction, for several callers together`, lacks: "–",
             run: ours(context),
         },
         {
-            name: "LangChain", kind: "peer", package: "@langchain/community",
+            name: "LangChain", kind: "peer", about: "`@langchain/community` PostgresChatMessageHistory",
             rows: "SELECT count(*) FROM langchain_chat_histories;",
             whole: (row, saved) => Number(row) === 2 * saved,
-            saves: "two messages as JSON, one INSERT each; no transaction around them, no session, no " +
-                "usage, no index but the key, a repeated call doubles",
+            saves: "two rows of JSON, an INSERT each",
+            lacks: "nothing binds the two; no session, no usage; a repeated call doubles; no index for reading " +
+                "a session",
             run: node(context, "langchain.mjs"),
         },
         {
-            name: "Mastra", kind: "peer", package: "@mastra/pg",
+            name: "Mastra", kind: "peer", about: "`@mastra/pg`",
             rows: "SELECT count(*) FROM mastra_messages;",
             whole: (row, saved) => Number(row) === 2 * saved,
-            saves: "two messages as JSON in one transaction, and the thread's time of change; no usage, " +
-                "no count of messages, no position",
+            saves: "two rows of JSON and the thread's time of change, in one transaction; a thread first",
+            lacks: "no usage, no counters, no positions",
             run: node(context, "mastra.mjs"),
         },
         {
-            name: "LangGraph", kind: "peer", package: "@langchain/langgraph-checkpoint-postgres",
+            name: "LangGraph", kind: "peer", about: "`@langchain/langgraph-checkpoint-postgres`",
             rows: "SELECT count(*) FROM checkpoints;",
             whole: (row, saved) => Number(row) === saved,
-            saves: "one checkpoint for each exchange, which holds all messages of the conversation so " +
-                "far; no usage, no rows for messages",
+            saves: "one checkpoint, with all messages of the conversation so far",
+            lacks: "no usage, no rows for messages. A real graph writes several checkpoints for a turn, and its " +
+                "nodes' writes; here it writes one",
             run: node(context, "langgraph.mjs"),
         },
         {
-            name: "postgres.js", kind: "driver", package: "postgres", schema: true, rows: OUR_ROWS,
-            whole: oursAreWhole, saves: `${TRANSACTION}, in one statement for each exchange`,
+            name: "postgres.js", kind: "driver", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
+            about: "`postgres` (postgres.js), asyncpg, psycopg 3, pgx",
+            saves: "the library's rows, one statement for each exchange " +
+                "([bench/sql/exchange.sql](bench/sql/exchange.sql))",
+            lacks: "an exchange that is sent again is not compared with the one that is there",
             run: node(context, "postgres_js.mjs"),
         },
         {
             name: "asyncpg", kind: "driver", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            needs: hasPython("asyncpg"), alone: false, saves: "as postgres.js",
+            needs: () => hasPython("asyncpg"), alone: false,
             run: driver(context, "/usr/bin/python3", ["asyncpg_driver.py"]),
         },
         {
             name: "psycopg 3", kind: "driver", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            needs: hasPython("psycopg_pool"), alone: false, saves: "as postgres.js",
-            crowd: false, run: driver(context, "/usr/bin/python3", ["psycopg_driver.py"]),
+            needs: () => hasPython("psycopg_pool"), alone: false, crowd: false,
+            run: driver(context, "/usr/bin/python3", ["psycopg_driver.py"]),
         },
         {
             name: "pgx", kind: "driver", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            needs: existsSync(`${context.programs}/bench_pgx`), alone: false, saves: "as postgres.js",
+            needs: () => existsSync(`${context.programs}/bench_pgx`), alone: false,
             run: driver(context, `${context.programs}/bench_pgx`, []),
         },
         {
             name: "pgbench", kind: "limit", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            saves: "as postgres.js, by pgbench -M prepared",
+            saves: "likewise, from C, prepared, without a program's own work; it reads the texts from a small " +
+                "table, because it has no variables for them, which saves it the bytes on the connection",
+            lacks: "likewise",
             prepare: (store) => createSampleTable(store, context.pairs),
             run: ({ store, ...settings }) =>
                 pgbenchExchanges(context.root, store, context.pairs.length, settings),
         },
     ];
-    // The quick run leaves out the drivers but the fastest of Node's.
-    return all.filter(({ needs }) => needs === undefined || (needs && !quick));
 }
+
+// The quick run leaves out the drivers but the fastest of Node's.
+export const competitors = (context, quick) =>
+    everybody(context).filter(({ needs }) => needs === undefined || (!quick && needs()));
 
 // The server by itself, with one session and with more: the fastest is the limit.
 export function batchCompetitors(context, longest_seconds, quick) {
     const exchanges = Math.ceil((longest_seconds * 60000) / 640) * 640;
     return (quick ? [2] : [1, 2, 4]).map((workers) => ({
         name: `server by itself, ${workers} session${workers > 1 ? "s" : ""}`, kind: "limit", workers,
-        schema: true, rows: OUR_ROWS, whole: oursAreWhole, database: "batches",
-        saves: "the library's own rows, inserted by the server in transactions of 64 exchanges",
+        schema: true, rows: OUR_ROWS, whole: oursAreWhole, database: "batches", about: "server by itself",
+        saves: "the library's rows from a procedure, 64 exchanges in a transaction " +
+            "([bench/sql/batches.sql](bench/sql/batches.sql)): no client, no protocol, no planning, ids and " +
+            "positions known beforehand",
+        lacks: "likewise",
         prepare: async (store) => {
             await createSampleTable(store, context.pairs);
             await createBatchInput(context.root, store, exchanges);
@@ -124,15 +138,13 @@ export function batchCompetitors(context, longest_seconds, quick) {
 // Variants of ours that are compared with ours.
 export function ourVariants(context) {
     const journal = () => `${context.scratch}/journal-${process.pid}-${Date.now()}.db`;
-    const variant = (name, more, about) => ({
+    const variant = (name, more) => ({
         name, kind: "variant", schema: true, rows: OUR_ROWS, whole: oursAreWhole, database: "variants",
-        saves: about, run: (settings) => ours(context, more())(settings),
+        run: (settings) => ours(context, more())(settings),
     });
     return [
-        variant("save, journal", () => ["--journal", journal()], "as libconversation, with a journal"),
-        variant("turn", () => ["--way", "turn"],
-            "whole turns: context read, a provider that answers at once, exchange saved"),
-        variant("turn, journal", () => ["--way", "turn", "--journal", journal()],
-            "whole turns, each noted in the journal before the provider is asked"),
+        variant("save, journal", () => ["--journal", journal()]),
+        variant("turn", () => ["--way", "turn"]),
+        variant("turn, journal", () => ["--way", "turn", "--journal", journal()]),
     ];
 }

@@ -2,6 +2,7 @@
 // there stands between them and is never touched.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { bars, lines } from "./chart.mjs";
+import { batchCompetitors, everybody } from "./competitors.mjs";
 import { figuresOf, finder, format } from "./figures.mjs";
 import { profileText } from "./page_profile.mjs";
 import { table } from "./table.mjs";
@@ -41,6 +42,12 @@ function exchangesTables({ results }) {
                 median.client_cpu_us ? `${Math.round(median.client_cpu_us)} µs` : "",
                 median.rss_kib ? mib(median.rss_kib) : ""]))}`;
     }).filter(Boolean).join("\n\n");
+}
+
+function savesTable(root) {
+    const all = [...everybody({ root }), ...batchCompetitors({ root }, 0, true)].filter(({ saves }) => saves);
+    return table(["who", "what is saved for an exchange", "what is not"],
+        all.map(({ name, about, saves, lacks }) => [about ?? name, saves, lacks]));
 }
 
 function rateChart(results, callers) {
@@ -150,6 +157,7 @@ export function writePage(root, measured) {
         readFileSync(`${root}/bench/charts/${name}.svg`, "utf8"))[1]}](bench/charts/${name}.svg)` : "");
     let page = readFileSync(file, "utf8");
     page = put(page, "figures", figuresTable(measured, root));
+    page = put(page, "saves", savesTable(root));
     page = put(page, "exchanges", ["exchanges-32", "exchanges-512", "processor-time"].map(image)
         .filter(Boolean).join("\n\n") + `\n\n${exchangesTables(measured)}`);
     page = put(page, "rest", `${image("growth")}\n\n${restTable(measured)}`);

@@ -14,7 +14,7 @@
 #define NOW  "'2026-01-02T03:04:05.000000Z'"
 #define HASH "x'00112233445566778899aabbccddeeff'"
 
-enum { GATE, SESSION, QUESTION, ANSWER, USAGE, BEGIN, COMMIT, STATEMENTS };
+enum { GATE, SESSION, QUESTION, ANSWER, QUEUE, USAGE, BEGIN, COMMIT, STATEMENTS };
 
 static const char *const texts[] = {
     [GATE] =
@@ -34,6 +34,8 @@ static const char *const texts[] = {
     [ANSWER] = "INSERT INTO chat_messages (message_id, session_id, user_id, role, content, model,"
                " status, position, place, created_at)"
                " VALUES (?1, ?2, ?3, 'assistant', ?4, 'gpt-4o', 'complete', ?5, 1, " NOW ")",
+    [QUEUE] = "INSERT INTO chat_search_queue (session_id, first_position, message_count)"
+              " VALUES (?1, ?2, 2)",
     [USAGE] = "INSERT INTO usage_logs (log_id, session_id, created_at, user_id, service, operation,"
               " model, provider, input_tokens, output_tokens, total_tokens, latency_ms, cost_usd,"
               " price, status) VALUES (?1, ?2, " NOW ", ?3, 'chat', 'chat', 'gpt-4o', 'openai', ?4,"
@@ -98,6 +100,9 @@ static void insert_exchange(unsigned lanes, unsigned lane, uint64_t number, conv
     step(SESSION);
     insert_message(QUESTION, &asked, &session, &user, question, position);
     insert_message(ANSWER, &answered, &session, &user, answer, position + 1);
+    bind_id(statements[QUEUE], 1, &session);
+    check(sqlite3_bind_int64(statements[QUEUE], 2, position));
+    step(QUEUE);
     bind_id(statements[USAGE], 1, &log);
     bind_id(statements[USAGE], 2, &session);
     bind_id(statements[USAGE], 3, &user);

@@ -63,6 +63,9 @@ BEGIN
         UNION ALL
         SELECT answer_id, session_id, user_id, 'assistant', answer, 'gpt-4o', 'complete',
             position + 1, 1, now() FROM bench_input WHERE n BETWEEN a AND z;
+        INSERT INTO chat_search_queue (session_ids, first_positions, message_counts)
+        SELECT array_agg(session_id), array_agg(position), array_agg(2::bigint)
+        FROM bench_input WHERE n BETWEEN a AND z;
         INSERT INTO usage_logs (log_id, session_id, created_at, user_id, service, operation, model,
             provider, input_tokens, output_tokens, total_tokens, latency_ms, cost_usd, price, status)
         SELECT log_id, session_id, now(), user_id, 'chat', 'chat', 'gpt-4o', 'openai', input_tokens,

@@ -1,5 +1,6 @@
 -- One exchange in one statement, as somebody would write it who wants the same rows as the library:
--- the gate, the session with its counters, both messages and the usage record, all or nothing. A
+-- the gate, the session with its counters, both messages, their words for the search to take up later, and
+-- the usage record, all or nothing. A
 -- repeated call writes nothing. Words after a colon are parameters; bench/harness makes $1, $2 … of
 -- them for the drivers, and expressions for pgbench.
 WITH gate AS (
@@ -28,6 +29,9 @@ WITH gate AS (
         position, place, created_at)
     SELECT :answer_id::uuid, session_id, :user_id::uuid, 'assistant', :answer::text, 'gpt-4o',
         'complete', last_position, 1, now() FROM session
+), queued AS (
+    INSERT INTO chat_search_queue (session_ids, first_positions, message_counts)
+    SELECT ARRAY[session_id], ARRAY[last_position - 1], ARRAY[2::bigint] FROM session
 ), usage AS (
     INSERT INTO usage_logs (log_id, session_id, created_at, user_id, service, operation, model,
         provider, input_tokens, output_tokens, total_tokens, latency_ms, cost_usd, price, status)
