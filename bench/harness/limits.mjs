@@ -2,7 +2,7 @@
 // inserting the same rows in batches without any client.
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { query, run } from "./process.mjs";
+import { query, timed } from "./process.mjs";
 import { replaced } from "./statement.mjs";
 
 const HASH = "'\\x00112233445566778899aabbccddeeff'";
@@ -58,8 +58,8 @@ export async function pgbench(store, script, { callers, seconds, warmup, define 
             `--jobs=${Math.min(callers, 2)}`, `--time=${warmup + seconds}`, "--log",
             "--log-prefix=times", "--file=script.sql", "--random-seed=7",
             ...Object.entries(define).map(([name, value]) => `--define=${name}=${value}`), store];
-        const report = await run("pgbench", words, { cwd: folder, env });
-        const failed = Number(/number of failed transactions: (\d+)/.exec(report)?.[1] ?? 0);
+        const { output, processor_us } = await timed("pgbench", words, { cwd: folder, env });
+        const failed = Number(/number of failed transactions: (\d+)/.exec(output)?.[1] ?? 0);
         const rows = readdirSync(folder).filter((name) => name.startsWith("times."))
             .flatMap((name) => readFileSync(`${folder}/${name}`, "utf8").trim().split("\n"))
             .filter((line) => line !== "")
@@ -74,6 +74,7 @@ export async function pgbench(store, script, { callers, seconds, warmup, define 
         return {
             callers, exchanges: counted.length, seconds, per_second: counted.length / seconds,
             p50_us: at(times, 0.5), p99_us: at(times, 0.99), saved: rows.length, failed,
+            client_cpu_us: processor_us / rows.length,
         };
     } finally {
         rmSync(folder, { recursive: true });
@@ -83,7 +84,8 @@ export async function pgbench(store, script, { callers, seconds, warmup, define 
 // Hundreds of clients need longer until each of them has its plan.
 export function pgbenchExchanges(root, store, samples, settings) {
     return pgbench(store, exchangeScript(root, samples), {
-        ...settings, warmup: settings.warmup + Math.floor(settings.callers / 128), define: { count: 0 }, env: { PGOPTIONS: "-c plan_cache_mode=force_generic_plan" },
+        ...settings, warmup: settings.warmup + Math.floor(settings.callers / 128), define: { count: 0 },
+        env: { PGOPTIONS: "-c plan_cache_mode=force_generic_plan" },
     });
 }
 

@@ -31,6 +31,7 @@ export function uuidOf(group, caller, number) {
 export async function run({ callers, seconds, warmup, samples }, save) {
     const latencies = [];
     let saved = 0;
+    const before = process.cpuUsage();
     const begin = performance.now() + warmup * 1000;
     const end = begin + seconds * 1000;
     const call = async (caller) => {
@@ -50,7 +51,7 @@ export async function run({ callers, seconds, warmup, samples }, save) {
         }
     };
     await Promise.all(Array.from({ length: callers }, (_, caller) => call(caller)));
-    const used = process.cpuUsage();
+    const used = process.cpuUsage(before);
     latencies.sort((a, b) => a - b);
     const at = (share) => Math.round(1e4 * (latencies[Math.floor(latencies.length * share)] ?? 0)) / 10;
     console.log(JSON.stringify({

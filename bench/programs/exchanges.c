@@ -194,6 +194,7 @@ int main(int count, char **words)
 
     caller *all = calloc(callers, sizeof *all);
     if (all == NULL) give_up("out of memory", NULL);
+    double used_us = processor_us();
     int64_t began = clock_ns();
     run.begin_ns = began + warmup_ns;
     run.end_ns = run.begin_ns + measured_ns;
@@ -207,6 +208,7 @@ int main(int count, char **words)
     for (size_t i = 0; i < callers; i++)
         pthread_join(all[i].thread, NULL);
     int64_t ended = clock_ns();
+    used_us = processor_us() - used_us;
     for (size_t i = 0; i < callers; i++) {
         sum.saved += all[i].saved;
         sum.counted += all[i].counted;
@@ -216,7 +218,7 @@ int main(int count, char **words)
     }
     print(&run, &sum, callers, began, ended);
     printf("\"rss_early_kib\": %ld, \"rss_kib\": %ld, \"client_cpu_us\": %.2f}\n", early_kib,
-           late_kib, sum.saved > 0 ? processor_us() / (double)sum.saved : 0.0);
+           late_kib, sum.saved > 0 ? used_us / (double)sum.saved : 0.0);
     if (sum.failed > 0) give_up("some exchanges failed, the first one", &sum.first_error);
     if (conv_client_close(run.client, 10000, &error) != CONV_OK) give_up("close", &error);
     samples_free(&run.samples);

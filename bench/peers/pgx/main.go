@@ -101,6 +101,20 @@ func valueOf(name string, caller, number int, one sample) interface{} {
 	return digest
 }
 
+func processorMicroseconds() float64 {
+	var used syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+	return float64(used.Utime.Nano()+used.Stime.Nano()) / 1e3
+}
+
+func residentKiB() string {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return string(regexp.MustCompile(`VmRSS:\s+(\d+)`).FindSubmatch(status)[1])
+}
+
 func main() {
 	store := flag.String("store", "", "connection string")
 	samplesPath := flag.String("samples", "", "file of transcripts")
@@ -120,6 +134,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	before := processorMicroseconds()
 	begin := time.Now().Add(time.Duration(*warmup * float64(time.Second)))
 	end := begin.Add(time.Duration(*seconds * float64(time.Second)))
 	var lock sync.Mutex
@@ -153,6 +168,7 @@ func main() {
 		}(caller)
 	}
 	done.Wait()
+	cpu := processorMicroseconds() - before
 	pool.Close()
 	sort.Slice(latencies, func(i, j int) bool { return latencies[i] < latencies[j] })
 	at := func(share float64) float64 {
@@ -161,11 +177,8 @@ func main() {
 		}
 		return float64(latencies[int(float64(len(latencies))*share)].Nanoseconds()) / 1e3
 	}
-	var used syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &used)
-	cpu := float64(used.Utime.Nano()+used.Stime.Nano()) / 1e3
 	fmt.Printf(`{"callers": %d, "exchanges": %d, "seconds": %g, "per_second": %.1f, "p50_us": %.1f, `+
-		`"p99_us": %.1f, "saved": %d, "failed": 0, "rss_kib": %d, "client_cpu_us": %.2f}`+"\n",
+		`"p99_us": %.1f, "saved": %d, "failed": 0, "rss_kib": %s, "client_cpu_us": %.2f}`+"\n",
 		*callers, len(latencies), *seconds, float64(len(latencies)) / *seconds, at(0.5), at(0.99), saved,
-		used.Maxrss, cpu/float64(saved))
+		residentKiB(), cpu/float64(saved))
 }
