@@ -56,10 +56,13 @@ function server({ server: measured }) {
     ];
     const who = Object.keys(measured.shares);
     if (who.length === 0) return made;
-    made.push("What the time of the server's sessions goes into (perf; with all that a function calls; lines with a " +
-        "dash are parts of one above; what is missing to 100 % is the protocol and what has no name):");
-    made.push(table(["", "function", ...who], measured.parts.map(([symbol, about]) => [about, `\`${symbol}\``,
-        ...who.map((name) => shared(measured.shares[name][symbol]))])));
+    if (!Array.isArray(measured.shares[who[0]]))
+        return [...made, "What the time of the server's sessions goes into is not in these results in a form that " +
+            "this page shows: bench/run measures it anew."];
+    made.push("What the processor time of the server's sessions goes into (perf). Each sample is counted once, in the " +
+        "first line that has a function in its call stack, so that the lines are apart from each other:");
+    made.push(table(["", "function", ...who], measured.parts.map(([about, symbols], i) => [about,
+        symbols.map((symbol) => `\`${symbol}\``).join(", "), ...who.map((name) => shared(measured.shares[name][i]))])));
     return made;
 }
 

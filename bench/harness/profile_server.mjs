@@ -1,5 +1,5 @@
 // Where the server's time goes: what a transaction costs by the exchanges in it, and the share of each
-// part of the server in that (perf, with everything a function calls counted as its own).
+// part of the server in that (perf, by the call stacks).
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSampleTable, pgbenchExchanges } from "./limits.mjs";
 import { measured, query, run } from "./process.mjs";
@@ -8,21 +8,22 @@ import { serverMicroseconds } from "./server_time.mjs";
 const SIZES = [1, 2, 4, 8, 16, 32, 64, 128];
 const PERF_SECONDS = 4;
 
-// Functions of PostgreSQL that other programs may call have names in every build; each stands for a part.
-// A part that lies within another is marked.
+// Functions of PostgreSQL that other programs may call have names in every build. Each sample counts for
+// one part: the first here that has a function in the sample's call stack. So the parts are apart from
+// each other, and their sum is all.
 const PARTS = [
-    ["standard_ExecutorStart", "making the plan ready to run"],
-    ["standard_ExecutorRun", "running it: parameters taken apart, joined, numbered"],
-    ["standard_ExecutorFinish", "the INSERTs of the statement, and its triggers"],
-    ["AfterTriggerEndQuery", "– of these the trigger of the daily sums"],
-    ["ExecConstraints", "– CHECK constraints, read anew for each statement"],
-    ["ExecInsertIndexTuples", "– entries of indexes"],
-    ["heap_insert", "– rows of tables"],
-    ["standard_ExecutorEnd", "taking the plan down"],
-    ["CommitTransactionCommand", "ending the transaction"],
-    ["XLogFlush", "– of this the log brought to the disk"],
-    ["OidReceiveFunctionCall", "reading parameters from the connection"],
-    ["GetCachedPlan", "choosing the prepared plan"],
+    ["the log brought to the disk", ["XLogFlush"]],
+    ["the trigger of the daily sums", ["AfterTriggerEndQuery"]],
+    ["entries of indexes", ["ExecInsertIndexTuples"]],
+    ["CHECK constraints", ["ExecConstraints"]],
+    ["rows of tables", ["heap_insert", "heap_multi_insert", "heap_update", "heap_lock_tuple"]],
+    ["ending the transaction, without the log", ["CommitTransactionCommand"]],
+    ["making the plan ready to run", ["standard_ExecutorStart"]],
+    ["running the plan, without the above", ["standard_ExecutorRun", "standard_ExecutorFinish"]],
+    ["taking the plan down", ["standard_ExecutorEnd"]],
+    ["reading parameters", ["OidReceiveFunctionCall", "OidInputFunctionCall"]],
+    ["choosing the prepared plan", ["GetCachedPlan"]],
+    ["the rest: protocol, waiting for the next message, what has no name", []],
 ];
 
 async function transactionSizes(context, databases, name, store, say) {
@@ -54,11 +55,17 @@ async function sharesOf(context, store, application, work) {
     await run("perf", ["record", "--quiet", "--event=cpu-clock", "--freq=499", "--call-graph=dwarf,16384",
         `--pid=${pids}`, "--output", file, "--", "sleep", String(PERF_SECONDS)]);
     await working;
-    const text = await run("perf", ["report", "--stdio", "--children", "--call-graph=none", "--sort=symbol",
-        "--input", file]);
-    const shares = new Map([...text.matchAll(/^\s+([\d.]+)%\s+[\d.]+%\s+\[[.k]\]\s+(\S+)/gm)]
-        .map(([, share, symbol]) => [symbol, Number(share)]));
-    return Object.fromEntries(PARTS.map(([symbol]) => [symbol, shares.get(symbol) ?? 0]));
+    return partsIn(await run("perf", ["script", "--input", file, "--fields", "ip,sym"]));
+}
+
+// A sample is a paragraph of perf's, a function a line.
+function partsIn(text) {
+    const samples = text.trim().split(/\n\s*\n/).map((stack) =>
+        new Set([...stack.matchAll(/^\s*[\da-f]+ (\S+)/gm)].map(([, symbol]) => symbol)));
+    const counts = PARTS.map(() => 0);
+    for (const stack of samples)
+        counts[PARTS.findIndex(([, symbols]) => symbols.length === 0 || symbols.some((one) => stack.has(one)))]++;
+    return counts.map((number) => (100 * number) / samples.length);
 }
 
 export async function measureServerProfile(context, databases, say, withPerf) {
