@@ -128,7 +128,7 @@ function tracking(find) {
     const off = find.one({ group: "tracking calls", competitor: "track, journal off" });
     const on = find.one({ group: "tracking calls", competitor: "track, journal on" });
     const store = find.one({ group: "tracking rate", kind: "ours" });
-    const copy = best(find.all({ group: "tracking rate", kind: "limit" }), "per_second");
+    const copy = find.one({ group: "tracking rate", competitor: "raw COPY" });
     const clock = off ? `of which the clock ${nanos(off.median.clock_ns)}` : "";
     if (off) made.push(
         atMost("track_p50", "conv_track_usage, p50 at the caller", absolute(off, "p50_ns"), 300, nanos, clock),
