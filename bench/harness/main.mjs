@@ -52,6 +52,34 @@ async function exchangeGroups(context, databases, results) {
     }
 }
 
+function write(file, measured) {
+    mkdirSync(`${root}/build/bench`, { recursive: true });
+    writeFileSync(file, `${JSON.stringify(measured, null, 1)}\n`);
+}
+
+const latest = `${root}/build/bench/results.json`;
+
+// Each group in its order. What there is so far is written also when a later one fails.
+async function measureGroups(context, databases, samples) {
+    const measured = { machine: await describeMachine(context, databases, samples, plan), results: [] };
+    const groups = [
+        [["exchanges", "journal", "memory"], () => exchangeGroups(context, databases, measured.results)],
+        [["tracking"], () => measureTracking(context, databases, plan, say)],
+        [["sqlite"], () => measureSqlite(context, plan, say)],
+        [["import"], () => measureImport(context, databases, plan, say)],
+        [["reading"], () => measureReading(context, databases, plan, say)],
+    ];
+    try {
+        for (const [names, work] of groups)
+            if (names.some((name) => plan.wants(name))) measured.results.push(...((await work()) ?? []));
+        if (plan.wants("profile")) measured.profile = await measureProfile(context, databases, say);
+    } finally {
+        measured.machine.minutes = Math.round((Date.now() - began) / 6000) / 10;
+        write(latest, measured);
+    }
+    return measured;
+}
+
 async function measure() {
     const scratch = mkdtempSync(`${process.env.BENCH_DISK ?? "/var/tmp"}/conversation-bench-`);
     for (const signal of ["SIGINT", "SIGTERM"])
@@ -64,17 +92,7 @@ async function measure() {
         const context = { root, scratch, programs: `${root}/build/bench/bin`,
             samples: `${scratch}/samples.jsonl`, pairs: samples.pairs };
         const databases = new Databases(process.env.CONVERSATION_TEST_STORE, context.programs);
-        const machine = await describeMachine(context, databases, samples, plan);
-        const results = [];
-        let profile;
-        await exchangeGroups(context, databases, results);
-        if (plan.wants("tracking")) results.push(...(await measureTracking(context, databases, plan, say)));
-        if (plan.wants("sqlite")) results.push(...(await measureSqlite(context, plan, say)));
-        if (plan.wants("import")) results.push(...(await measureImport(context, databases, plan, say)));
-        if (plan.wants("reading")) results.push(...(await measureReading(context, databases, plan, say)));
-        if (plan.wants("profile")) profile = await measureProfile(context, databases, say);
-        machine.minutes = Math.round((Date.now() - began) / 6000) / 10;
-        return { machine, results, profile };
+        return await measureGroups(context, databases, samples);
     } finally {
         rmSync(scratch, { recursive: true });
     }
@@ -86,10 +104,10 @@ if (plan.page) {
     writePage(root, JSON.parse(readFileSync(published, "utf8")));
 } else {
     const measured = await measure();
-    const file = plan.whole ? published : `${root}/build/bench/results.json`;
-    mkdirSync(`${root}/build/bench`, { recursive: true });
-    writeFileSync(file, `${JSON.stringify(measured, null, 1)}\n`);
-    if (plan.whole) writePage(root, measured);
+    if (plan.whole) {
+        write(published, measured);
+        writePage(root, measured);
+    }
     printTable(measured);
-    say(`written: ${file}`);
+    say(`written: ${plan.whole ? published : latest}`);
 }
