@@ -2,7 +2,7 @@
 import { format } from "./figures.mjs";
 import { table } from "./table.mjs";
 
-const { count, micros } = format;
+const { count, micros, mib, nanos } = format;
 const shared = (share) => `${share.toFixed(1)} %`;
 
 function counts({ callers, tracking }) {
@@ -32,7 +32,7 @@ function client({ perf, perf_missing }) {
 }
 
 // The straight line that fits best: what a transaction costs whatever is in it, and each exchange.
-function fit(sizes) {
+export function fit(sizes) {
     const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
     // Weighted so that each size counts for its own cost.
     const weights = sizes.map(({ server_us }) => 1 / server_us ** 2);
@@ -61,9 +61,56 @@ function server({ server: measured }) {
             "this page shows: bench/run measures it anew."];
     made.push("What the processor time of the server's sessions goes into (perf). Each sample is counted once, in the " +
         "first line that has a function in its call stack, so that the lines are apart from each other:");
-    made.push(table(["", "function", ...who], measured.parts.map(([about, symbols], i) => [about,
+    made.push(table(["", "function", ...who], measured.parts.map(([, about, symbols], i) => [about,
         symbols.map((symbol) => `\`${symbol}\``).join(", "), ...who.map((name) => shared(measured.shares[name][i]))])));
     return made;
+}
+
+function waiting({ waiting: measured }) {
+    if (!measured) return [];
+    const row = (about, values) => [about, ...values.map(micros)];
+    return [`What 32 callers wait, and what the transactions take that they wait for (one run at ` +
+        `${count(measured.per_second)} exchanges/s, ${measured.together.toFixed(1)} exchanges in a transaction; the ` +
+        "server's own log, which makes it slower; planning and execution):",
+    table(["", ...measured.shares.map((share) => `p${share}`)], [
+        row("a caller, from its call to the answer", measured.caller_us),
+        row("a transaction on the server, from BEGIN to COMMIT", measured.transaction_us),
+        row("of it COMMIT", measured.commit_us)])];
+}
+
+// What the processes had resident during the long runs, and what of it was heap.
+function memory(results, { heap }) {
+    const made = [];
+    const runs = results.filter(({ runs: all }) => all?.[0].rss_steps_kib)
+        .filter(({ group, callers }) => group === "memory" || (group === "journal" && callers === 512))
+        .map(({ competitor, runs: [one] }) => [competitor, one]);
+    if (runs.length > 0) {
+        const steps = runs[0][1].rss_steps_kib.map((_, i, all) => `${Math.round((100 * (i + 1)) / all.length)} %`);
+        made.push("Resident memory of the program with 512 callers in the course of a run, in MiB, and what of it at the " +
+            "end the heap holds and has free (mallinfo2; the rest is code, stacks and files; without what glibc keeps " +
+            "for a thread, free blocks are not counted as held):");
+        made.push(table(["", "calls", ...steps, "heap, held", "heap, free"], runs.map(([competitor, one]) => [competitor,
+            count(one.saved), ...one.rss_steps_kib.map((kib) => (kib / 1024).toFixed(1)),
+            (one.heap_used_kib / 1024).toFixed(1), (one.heap_free_kib / 1024).toFixed(1)])));
+    }
+    if (heap) {
+        made.push(`What the heap holds at its highest while ${heap.callers} turns with the journal are under way ` +
+            `(massif): ${mib(heap.bytes / 1024)}, of which`);
+        made.push(table(["asked for by", "MiB", "KiB for each caller"], heap.top.map(({ name, bytes }) => [`\`${name}\``,
+            (bytes / 2 ** 20).toFixed(2), (bytes / 1024 / heap.callers).toFixed(1)])));
+    }
+    return made;
+}
+
+// A call of conv_track_usage right after a pause, and the others.
+function tail(results) {
+    const calls = results.filter(({ group, median }) => group === "tracking calls" && median.first_p50_ns);
+    if (calls.length === 0) return [];
+    return ["Calls of `conv_track_usage` come ten at a time, once in each millisecond. The first of the ten finds cold " +
+        "caches; it is every tenth call, so that it decides the p99 of all:",
+    table(["", "first of ten, p50", "p90", "the other nine, p50", "p99", "all, p99"], calls.map(({ competitor, median }) =>
+        [competitor, ...["first_p50_ns", "first_p90_ns", "others_p50_ns", "others_p99_ns", "p99_ns"]
+            .map((key) => nanos(median[key]))]))];
 }
 
 const KINDS = [["ours", "libconversation"], ["plain", "plain SQL"]];
@@ -93,5 +140,6 @@ function deletions(results) {
 
 export function profileText({ profile, results }) {
     if (!profile) return "Not measured in this run.";
-    return [...counts(profile), ...client(profile), ...server(profile), ...deletions(results)].join("\n\n");
+    return [...counts(profile), ...tail(results), ...client(profile), ...server(profile),
+        ...waiting(profile), ...memory(results, profile), ...deletions(results)].join("\n\n");
 }

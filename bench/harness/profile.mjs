@@ -2,7 +2,9 @@
 // where the time goes, by perf. Each count is the difference of a long and a short run.
 import { execFileSync } from "node:child_process";
 import { run } from "./process.mjs";
+import { measureHeap } from "./profile_memory.mjs";
 import { measureServerProfile } from "./profile_server.mjs";
+import { measureWaiting } from "./profile_waiting.mjs";
 
 const SHORT = 256;
 const LONG = 1280;
@@ -106,7 +108,9 @@ export async function measureProfile(context, databases, say) {
         await databases.empty(name);
         result.tracking = await tracking(context, store);
         say(`profile, tracking: ${result.tracking.instructions} instructions for each call`);
+        result.heap = await measureHeap(context, databases, name, store, say);
     }
+    result.waiting = await measureWaiting(context, databases, name, store, say);
     try {
         if (!has("perf")) throw new Error("perf is not installed");
         result.perf = {};

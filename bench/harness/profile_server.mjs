@@ -12,18 +12,18 @@ const PERF_SECONDS = 4;
 // one part: the first here that has a function in the sample's call stack. So the parts are apart from
 // each other, and their sum is all.
 const PARTS = [
-    ["the log brought to the disk", ["XLogFlush"]],
-    ["the trigger of the daily sums", ["AfterTriggerEndQuery"]],
-    ["entries of indexes", ["ExecInsertIndexTuples"]],
-    ["CHECK constraints", ["ExecConstraints"]],
-    ["rows of tables", ["heap_insert", "heap_multi_insert", "heap_update", "heap_lock_tuple"]],
-    ["ending the transaction, without the log", ["CommitTransactionCommand"]],
-    ["making the plan ready to run", ["standard_ExecutorStart"]],
-    ["running the plan, without the above", ["standard_ExecutorRun", "standard_ExecutorFinish"]],
-    ["taking the plan down", ["standard_ExecutorEnd"]],
-    ["reading parameters", ["OidReceiveFunctionCall", "OidInputFunctionCall"]],
-    ["choosing the prepared plan", ["GetCachedPlan"]],
-    ["the rest: protocol, waiting for the next message, what has no name", []],
+    ["log", "the log brought to the disk", ["XLogFlush"]],
+    ["trigger", "the trigger of the daily sums", ["AfterTriggerEndQuery"]],
+    ["indexes", "entries of indexes", ["ExecInsertIndexTuples"]],
+    ["checks", "CHECK constraints", ["ExecConstraints"]],
+    ["rows", "rows of tables", ["heap_insert", "heap_multi_insert", "heap_update", "heap_lock_tuple"]],
+    ["ending", "ending the transaction, without the log", ["CommitTransactionCommand"]],
+    ["ready", "making the plan ready to run", ["standard_ExecutorStart"]],
+    ["running", "running the plan, without the above", ["standard_ExecutorRun", "standard_ExecutorFinish"]],
+    ["down", "taking the plan down", ["standard_ExecutorEnd"]],
+    ["parameters", "reading parameters", ["OidReceiveFunctionCall", "OidInputFunctionCall"]],
+    ["choosing", "choosing the prepared plan", ["GetCachedPlan"]],
+    ["rest", "the rest: protocol, waiting for the next message, what has no name", []],
 ];
 
 async function transactionSizes(context, databases, name, store, say) {
@@ -64,7 +64,7 @@ function partsIn(text) {
         new Set([...stack.matchAll(/^\s*[\da-f]+ (\S+)/gm)].map(([, symbol]) => symbol)));
     const counts = PARTS.map(() => 0);
     for (const stack of samples)
-        counts[PARTS.findIndex(([, symbols]) => symbols.length === 0 || symbols.some((one) => stack.has(one)))]++;
+        counts[PARTS.findIndex(([, , symbols]) => symbols.length === 0 || symbols.some((one) => stack.has(one)))]++;
     return counts.map((number) => (100 * number) / samples.length);
 }
 

@@ -12,8 +12,7 @@
  * none. */
 _Noreturn void give_up(const char *what, const conv_error *error);
 
-/* The value of --NAME, or `fallback`; --NAME without a value is a text "". Ends the program on a
- * word that no call has asked for once `options_end` is called. */
+/* The value of --NAME, or `fallback`. Ends the program if the last word lacks its value. */
 const char *option_text(int count, char **words, const char *name, const char *fallback);
 int64_t option_number(int count, char **words, const char *name, int64_t fallback);
 bool option_given(int count, char **words, const char *name);

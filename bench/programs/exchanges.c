@@ -2,9 +2,12 @@
  * committed in a second, how long each waited, how much memory it took. Prints one line of JSON.
  *
  *   bench_exchanges --store STORE --samples FILE [--callers N] [--seconds N] [--warmup N]
- *                   [--way save|turn] [--no-context] [--journal FILE] [--connections N]
- *                   [--exchanges N]      so many in all instead of a time */
+ *                   [--way save|alone|turn] [--journal FILE]
+ *                   [--exchanges N]      so many in all instead of a time
+ *
+ * The ways: conv_save_exchange, conv_save_exchanges of one, conv_process_message. */
 #include <inttypes.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,13 +19,14 @@
 #include "common.h"
 #include "measure.h"
 
-enum { STACK_BYTES = 256 << 10 };
+enum { STACK_BYTES = 256 << 10, MEMORY_LOOKS = 10 };
+
+typedef enum way { WAY_SAVE, WAY_ALONE, WAY_TURN } way;
 
 typedef struct workload {
     conv_client *client;
     sample_set samples;
-    bool turns;
-    int context_messages;
+    way way;
     int64_t exchanges_each; /* 0: until `end_ns` */
     int64_t begin_ns;       /* what ends earlier is warming up */
     int64_t end_ns;
@@ -41,15 +45,32 @@ typedef struct caller {
     conv_error first_error;
 } caller;
 
-static conv_status save(caller *self, uint64_t number, conv_reply **reply, conv_error *error)
+static conv_status save(caller *self, uint64_t number, conv_saved *saved, conv_error *error)
 {
     one_exchange made;
+    conv_reply *reply = NULL;
     make_exchange(&self->run->samples, self->number, number, &made);
-    return conv_save_exchange(self->run->client, &made.exchange, reply, error);
+    conv_status status = conv_save_exchange(self->run->client, &made.exchange, &reply, error);
+    if (status == CONV_OK) *saved = conv_reply_saved(reply);
+    conv_reply_free(reply);
+    return status;
 }
 
-static conv_status take_turn(caller *self, uint64_t number, conv_reply **reply, conv_error *error)
+static conv_status save_alone(caller *self, uint64_t number, conv_saved *saved, conv_error *error)
 {
+    one_exchange made;
+    conv_exchange_result result;
+    make_exchange(&self->run->samples, self->number, number, &made);
+    conv_status status = conv_save_exchanges(self->run->client, &made.exchange, 1, &result, error);
+    if (status != CONV_OK) return status;
+    *saved = result.saved;
+    *error = result.error;
+    return result.status;
+}
+
+static conv_status take_turn(caller *self, uint64_t number, conv_saved *saved, conv_error *error)
+{
+    conv_reply *reply = NULL;
     uuid_text session = uuid_of(1, self->number, number / SESSION_EXCHANGES);
     uuid_text user = uuid_of(2, 0, self->number);
     conv_turn turn = CONV_TURN_INIT;
@@ -57,8 +78,22 @@ static conv_status take_turn(caller *self, uint64_t number, conv_reply **reply, 
     turn.user_id = user.text;
     turn.message =
         self->run->samples.questions[sample_of(&self->run->samples, self->number, number)];
-    turn.context_messages = self->run->context_messages;
-    return conv_process_message(self->run->client, &turn, reply, error);
+    conv_status status = conv_process_message(self->run->client, &turn, &reply, error);
+    if (status == CONV_OK) *saved = conv_reply_saved(reply);
+    conv_reply_free(reply);
+    return status;
+}
+
+typedef conv_status (*one_call)(caller *self, uint64_t number, conv_saved *saved,
+                                conv_error *error);
+static const one_call calls[] = {save, save_alone, take_turn};
+
+static way way_of(const char *name)
+{
+    static const char *const names[] = {"save", "alone", "turn"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0) return (way)i;
+    give_up("--way is save, alone or turn", NULL);
 }
 
 /* The provider of --way turn: the answer is there already. */
@@ -92,15 +127,14 @@ static void *call(void *argument)
     workload *run = self->run;
     for (uint64_t number = 0; goes_on(self, number); number++) {
         conv_error error = CONV_ERROR_INIT;
-        conv_reply *reply = NULL;
+        conv_saved saved = CONV_SAVED_NOT;
         int64_t began = clock_ns();
-        conv_status status = run->turns ? take_turn(self, number, &reply, &error)
-                                        : save(self, number, &reply, &error);
+        conv_status status = calls[run->way](self, number, &saved, &error);
         int64_t ended = clock_ns();
         atomic_fetch_add(&run->done, 1);
         if (status != CONV_OK) {
             if (self->failed++ == 0) self->first_error = error;
-        } else if (conv_reply_saved(reply) == CONV_SAVED_COMMITTED) {
+        } else if (saved == CONV_SAVED_COMMITTED) {
             bool counts =
                 run->exchanges_each > 0 || (ended >= run->begin_ns && ended < run->end_ns);
             self->saved++;
@@ -111,7 +145,6 @@ static void *call(void *argument)
         } else {
             self->journaled++;
         }
-        conv_reply_free(reply);
     }
     return NULL;
 }
@@ -123,7 +156,6 @@ static void open_client(int count, char **words, workload *run)
     params.store = option_text(count, words, "store", NULL);
     params.schema = CONV_SCHEMA_MIGRATE;
     params.journal = option_text(count, words, "journal", NULL);
-    params.connections = (int)option_number(count, words, "connections", 0);
     params.prices = &bench_price;
     params.price_count = 1;
     params.model = BENCH_MODEL;
@@ -149,23 +181,42 @@ static void print(const workload *run, const caller *sum, size_t callers, int64_
     double seconds = run->exchanges_each > 0 ? (double)(ended - began) / 1e9
                                              : (double)(run->end_ns - run->begin_ns) / 1e9;
     printf("{\"callers\": %zu, \"exchanges\": %" PRId64 ", \"seconds\": %.6f, "
-           "\"per_second\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"saved\": %" PRId64
-           ", \"journaled\": %" PRId64 ", \"failed\": %" PRId64 ", ",
-           callers, sum->counted, seconds, (double)sum->counted / seconds,
-           (double)histogram_at(&run->latency, 0.5) / 1e3,
-           (double)histogram_at(&run->latency, 0.99) / 1e3, sum->saved, sum->journaled,
-           sum->failed);
+           "\"per_second\": %.1f, \"saved\": %" PRId64 ", \"journaled\": %" PRId64
+           ", \"failed\": %" PRId64,
+           callers, sum->counted, seconds, (double)sum->counted / seconds, sum->saved,
+           sum->journaled, sum->failed);
+    static const struct {
+        const char *name;
+        double share;
+    } marks[] = {{"p10_us", 0.1}, {"p50_us", 0.5}, {"p90_us", 0.9}, {"p99_us", 0.99}};
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        printf(", \"%s\": %.1f", marks[i].name,
+               (double)histogram_at(&run->latency, marks[i].share) / 1e3);
 }
 
-/* Resident memory while the callers are at work: once `share` of the calls is done, or at a time.
- */
-static long memory_at(workload *run, int64_t exchanges, double share, int64_t time_ns)
+/* Resident memory while the callers are at work, at equal steps of their calls or of the time. */
+static void watch_memory(workload *run, int64_t exchanges, long seen_kib[MEMORY_LOOKS])
 {
     const struct timespec pause = {0, 10000000};
-    int64_t calls = (int64_t)((double)exchanges * share);
-    while (exchanges > 0 ? atomic_load(&run->done) < calls : clock_ns() < time_ns)
-        nanosleep(&pause, NULL);
-    return memory_kib("VmRSS:");
+    int64_t last_ns = run->end_ns - 50000000;
+    for (int i = 0; i < MEMORY_LOOKS; i++) {
+        int64_t calls_done = (int64_t)((double)exchanges * (i + 1) / (MEMORY_LOOKS + 0.5));
+        int64_t time_ns = run->begin_ns + (last_ns - run->begin_ns) * i / (MEMORY_LOOKS - 1);
+        while (exchanges > 0 ? atomic_load(&run->done) < calls_done : clock_ns() < time_ns)
+            nanosleep(&pause, NULL);
+        seen_kib[i] = memory_kib("VmRSS:");
+    }
+}
+
+static void print_memory(const long seen_kib[MEMORY_LOOKS], const struct mallinfo2 *heap)
+{
+    printf(", \"rss_early_kib\": %ld, \"rss_kib\": %ld, \"heap_used_kib\": %zu, "
+           "\"heap_free_kib\": %zu, \"rss_steps_kib\": [",
+           seen_kib[0], seen_kib[MEMORY_LOOKS - 1], (heap->uordblks + heap->hblkhd) / 1024,
+           heap->fordblks / 1024);
+    for (int i = 0; i < MEMORY_LOOKS; i++)
+        printf("%s%ld", i > 0 ? ", " : "", seen_kib[i]);
+    printf("]");
 }
 
 /* Processor time of this process, in microseconds. */
@@ -187,8 +238,7 @@ int main(int count, char **words)
     int64_t warmup_ns = option_number(count, words, "warmup", 1) * 1000000000;
     int64_t measured_ns = option_number(count, words, "seconds", 5) * 1000000000;
     samples_read(option_text(count, words, "samples", ""), &run.samples);
-    run.turns = strcmp(option_text(count, words, "way", "save"), "turn") == 0;
-    run.context_messages = option_given(count, words, "no-context") ? -1 : 0;
+    run.way = way_of(option_text(count, words, "way", "save"));
     run.exchanges_each = exchanges / (int64_t)callers;
     open_client(count, words, &run);
 
@@ -203,8 +253,9 @@ int main(int count, char **words)
         all[i].number = (unsigned)i;
     }
     start(all, callers);
-    long early_kib = memory_at(&run, exchanges, 0.1, run.begin_ns);
-    long late_kib = memory_at(&run, exchanges, 0.95, run.end_ns - 50000000);
+    long seen_kib[MEMORY_LOOKS];
+    watch_memory(&run, exchanges, seen_kib);
+    struct mallinfo2 heap = mallinfo2();
     for (size_t i = 0; i < callers; i++)
         pthread_join(all[i].thread, NULL);
     int64_t ended = clock_ns();
@@ -217,8 +268,8 @@ int main(int count, char **words)
         sum.failed += all[i].failed;
     }
     print(&run, &sum, callers, began, ended);
-    printf("\"rss_early_kib\": %ld, \"rss_kib\": %ld, \"client_cpu_us\": %.2f}\n", early_kib,
-           late_kib, sum.saved > 0 ? used_us / (double)sum.saved : 0.0);
+    print_memory(seen_kib, &heap);
+    printf(", \"client_cpu_us\": %.2f}\n", sum.saved > 0 ? used_us / (double)sum.saved : 0.0);
     if (sum.failed > 0) give_up("some exchanges failed, the first one", &sum.first_error);
     if (conv_client_close(run.client, 10000, &error) != CONV_OK) give_up("close", &error);
     samples_free(&run.samples);

@@ -22,6 +22,8 @@ typedef struct tracking {
     int64_t records_each;
     unsigned callers;
     histogram latency;
+    histogram first; /* of them the first call after each pause */
+    histogram others;
 } tracking;
 
 typedef struct caller {
@@ -77,7 +79,9 @@ static void measure_calls(tracking *self, int64_t seconds, int64_t calls_per_ms)
             int64_t began = clock_ns();
             track(self->client, &usage);
             int64_t ended = clock_ns();
-            if (began > warm_ns) histogram_add(&self->latency, ended - began);
+            if (began <= warm_ns) continue;
+            histogram_add(&self->latency, ended - began);
+            histogram_add(i == 0 ? &self->first : &self->others, ended - began);
         }
         int64_t left_ns = next_ns + 1000000 - clock_ns();
         if (left_ns > 0) nanosleep(&(struct timespec){0, left_ns}, NULL);
@@ -89,9 +93,13 @@ static void measure_calls(tracking *self, int64_t seconds, int64_t calls_per_ms)
         histogram_add(&empty, clock_ns() - began);
     }
     printf("{\"calls\": %" PRIu64 ", \"saved\": %" PRIu64 ", \"p50_ns\": %" PRId64
-           ", \"p99_ns\": %" PRId64 ", \"clock_ns\": %" PRId64 ", \"failed\": 0}\n",
+           ", \"p99_ns\": %" PRId64 ", \"clock_ns\": %" PRId64 ", \"first_p50_ns\": %" PRId64
+           ", \"first_p90_ns\": %" PRId64 ", \"others_p50_ns\": %" PRId64
+           ", \"others_p99_ns\": %" PRId64 ", \"failed\": 0}\n",
            calls, calls, histogram_at(&self->latency, 0.5), histogram_at(&self->latency, 0.99),
-           histogram_at(&empty, 0.5));
+           histogram_at(&empty, 0.5), histogram_at(&self->first, 0.5),
+           histogram_at(&self->first, 0.9), histogram_at(&self->others, 0.5),
+           histogram_at(&self->others, 0.99));
 }
 
 static void *pour(void *argument)
