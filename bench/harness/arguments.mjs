@@ -18,7 +18,8 @@ export function arguments_(words) {
         else stop(`${words[i]} is no option, or lacks its value`);
     }
     // The page shows whole runs only: a shorter one would leave lines without figures, or with poorer ones.
-    plan.whole = !plan.quick && [plan.only, plan.growth, plan.rounds, plan.seconds].every((one) => one === null);
+    plan.partial = ![plan.only, plan.growth, plan.rounds, plan.seconds].every((one) => one === null);
+    plan.whole = !plan.quick && !plan.partial;
     plan.growth ??= plan.quick ? [10000, 100000] : [10000, 1000000, 10000000];
     if (plan.growth.some((number) => !(number >= 100))) stop("--growth takes numbers from 100, with commas");
     plan.wants = (group) => (plan.only === null ? !(plan.quick && group === "profile") : plan.only.test(group));

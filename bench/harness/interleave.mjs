@@ -46,6 +46,7 @@ async function runOnce(databases, one, settings) {
     // The backends of a client that is gone end a moment later, and are in nobody's sum meanwhile.
     await sleep(150);
     result.server_cpu_us = (serverMicroseconds(databases.folder) - before) / result.saved;
+    if (one.transactions) result.together = result.saved / Number(await query(store, one.transactions));
     const row = await query(store, one.rows);
     if (result.failed > 0 || !one.whole(row, result.saved))
         throw new Error(`${one.name}: ${result.saved} acknowledged, ${result.failed} failed, ` +

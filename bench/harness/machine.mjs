@@ -51,6 +51,7 @@ export async function describeMachine(context, databases, samples, plan) {
         settings,
         samples: { source: samples.source, question_bytes: samples.question_bytes,
             answer_bytes: samples.answer_bytes, count: samples.pairs.length },
-        plan: { rounds: plan.rounds, seconds: plan.seconds, warmup: plan.warmup, growth: plan.growth },
+        plan: { rounds: plan.rounds, seconds: plan.seconds, warmup: plan.warmup, growth: plan.growth,
+            partial: plan.partial },
     };
 }

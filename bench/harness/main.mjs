@@ -19,36 +19,44 @@ const began = Date.now();
 const say = (text) =>
     console.error(`[${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s] ${text}`);
 
+// How memory develops. What glibc keeps for each thread is no memory of the library; without it the rest
+// shows.
+function longRuns(context, saving, turns, quick) {
+    const bare = { GLIBC_TUNABLES: "glibc.malloc.tcache_count=0" };
+    const all = [
+        ["libconversation", saving, 1024000, {}],
+        ["the same, glibc keeps nothing for a thread", saving, 256000, bare],
+        ["turn, journal", turns, 512000, {}],
+        ["turn, journal, glibc keeps nothing for a thread", turns, 128000, bare],
+    ].map(([name, one, exchanges, env]) => ({ ...one, name, kind: "ours", database: "memory",
+        run: ({ store, callers }) => one.run({ store, callers, exchanges: quick ? 51200 : exchanges, env }) }));
+    return quick ? all.slice(0, 1) : all;
+}
+
 async function exchangeGroups(context, databases, results) {
     const settings = { rounds: plan.rounds, seconds: plan.seconds, warmup: plan.warmup };
     const all = competitors(context, plan.quick);
     const batches = batchCompetitors(context, plan.seconds + plan.warmup, plan.quick);
-    const variants = ourVariants(context);
     const add = async (group, callers, who) =>
         results.push(...(await interleave(databases, who, group, { callers, ...settings }, say)));
     const ours = all.filter(({ kind }) => kind === "ours");
+    const [alone, ...others] = ourVariants(context);
     if (plan.wants("exchanges")) {
-        await prepareDatabases(databases, [...all, ...batches], say);
-        await add("exchanges", 1, all.filter(({ name, kind, alone }) =>
-            alone !== false && (!plan.quick || kind === "ours" || name === "pgbench")));
+        await prepareDatabases(databases, [...all, ...batches, alone], say);
+        await add("exchanges", 1, [...all.filter(({ name, kind, alone: one }) =>
+            one !== false && (!plan.quick || kind === "ours" || name === "pgbench")), ...(plan.quick ? [] : [alone])]);
         await add("exchanges", 32, [...all, ...batches]);
-        await add("exchanges", 512, [...all.filter(({ crowd, name }) =>
-            crowd !== false && !(plan.quick && name === "pgbench")), ...batches]);
+        await add("exchanges", 512, [...all, ...batches].filter(({ crowd, name }) =>
+            crowd !== false && !(plan.quick && name === "pgbench")));
     }
     if (plan.wants("journal")) {
-        await prepareDatabases(databases, [...ours, ...variants], say);
-        for (const callers of plan.quick ? [32] : [32, 512])
-            await add("journal", callers, [...ours, ...variants]);
+        await prepareDatabases(databases, [...ours, ...others], say);
+        for (const callers of plan.quick ? [32] : [32, 512]) await add("journal", callers, [...ours, ...others]);
     }
     if (plan.wants("memory")) {
-        // What glibc keeps for each thread is no memory of the library; without it the rest shows.
-        const memory = [["libconversation", {}],
-            ["glibc keeps nothing for a thread", { GLIBC_TUNABLES: "glibc.malloc.tcache_count=0" }]]
-            .map(([name, env]) => ({ ...ours[0], name, database: "memory", run: ({ store, callers }) =>
-                ours[0].run({ store, callers, exchanges: plan.quick ? 51200 : 1024000, env }) }));
-        await prepareDatabases(databases, memory, say);
-        results.push(...(await interleave(databases, plan.quick ? memory.slice(0, 1) : memory, "memory",
-            { callers: 512, rounds: 1 }, say)));
+        const long = longRuns(context, ours[0], others.at(-1), plan.quick);
+        await prepareDatabases(databases, long, say);
+        results.push(...(await interleave(databases, long, "memory", { callers: 512, rounds: 1 }, say)));
     }
 }
 
@@ -57,7 +65,18 @@ function write(file, measured) {
     writeFileSync(file, `${JSON.stringify(measured, null, 1)}\n`);
 }
 
-const latest = `${root}/build/bench/results.json`;
+const quickFile = `${root}/build/bench/quick.json`;
+const latest = plan.quick ? quickFile : `${root}/build/bench/results.json`;
+
+// With what bench/run did before: installing and building.
+const minutes = () => Math.round((Date.now() - (Number(process.env.BENCH_BEGAN) || began)) / 6000) / 10;
+
+// How long the latest quick run took here, for the page.
+function quickMinutes() {
+    if (!existsSync(quickFile)) return null;
+    const { machine } = JSON.parse(readFileSync(quickFile, "utf8"));
+    return machine.plan.partial ? null : machine.minutes;
+}
 
 // Each group in its order. What there is so far is written also when a later one fails.
 async function measureGroups(context, databases, samples) {
@@ -74,7 +93,8 @@ async function measureGroups(context, databases, samples) {
             if (names.some((name) => plan.wants(name))) measured.results.push(...((await work()) ?? []));
         if (plan.wants("profile")) measured.profile = await measureProfile(context, databases, say);
     } finally {
-        measured.machine.minutes = Math.round((Date.now() - began) / 6000) / 10;
+        measured.machine.minutes = minutes();
+        measured.machine.quick_minutes = quickMinutes();
         write(latest, measured);
     }
     return measured;

@@ -1,24 +1,35 @@
 // Makes the generated parts of BENCHMARKS.md, and its charts, from the results. What is written by hand
 // there stands between them and is never touched.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { bars, lines } from "./chart.mjs";
 import { batchCompetitors, everybody } from "./competitors.mjs";
 import { figuresOf, finder, format } from "./figures.mjs";
 import { profileText } from "./page_profile.mjs";
 import { table } from "./table.mjs";
+import { filler } from "./values.mjs";
 
 const { count, micros, mib, times } = format;
 const KINDS = [["ours", "libconversation"], ["peer", "product, saves less"],
     ["driver", "plain driver, our transaction"], ["limit", "limit of the database"]];
 
-// What limits a line that is missed stands in bench/reasons.json, by the line's id, written by hand.
+// What limits a line that is missed stands in bench/reasons.json, by the line's id, written by hand, with
+// names of numbers in braces; equal texts become one note. "always" has what is said of a line in any case.
 function figuresTable(measured, root) {
-    const file = `${root}/bench/reasons.json`;
-    const reasons = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
-    return table(["what", "to reach", "reached", "single rounds", "measured", ""], figuresOf(measured).map((one) => [
-        one.what, one.target, `**${one.value}**`, one.spread, one.measured,
-        one.reached ? "reached" : `missed by ${Math.round(one.missed * 100)} %` +
-            `${reasons[one.id] ? `: ${reasons[one.id]}` : ""}`]));
+    const { always, missed } = JSON.parse(readFileSync(`${root}/bench/reasons.json`, "utf8"));
+    const filled = filler(measured);
+    const notes = [];
+    const noteOf = (text) => {
+        if (!notes.includes(text)) notes.push(text);
+        return notes.indexOf(text) + 1;
+    };
+    const rows = figuresOf(measured).map((one) => {
+        const texts = [one.reached ? undefined : missed[one.id], always[one.id]].filter(Boolean);
+        return [one.what, one.target, `**${one.value}**`, one.spread, one.measured,
+            [one.reached ? "reached" : `missed by ${Math.round(one.missed * 100)} %`,
+                ...texts.map((text) => `[${noteOf(text)}]`)].join(" ")];
+    });
+    return `${table(["what", "to reach", "reached", "single rounds", "measured", ""], rows)}\n\n` +
+        notes.map((text, i) => `${i + 1}. ${filled(text)}`).join("\n");
 }
 
 const spread = (runs, key) => {
@@ -28,12 +39,23 @@ const spread = (runs, key) => {
 
 const ordered = (list) => [...list].sort((a, b) => b.median.per_second - a.median.per_second);
 
+// Who saves more than the library, and by how much.
+function faster(all) {
+    const ours = all.find(({ kind }) => kind === "ours");
+    const others = all.filter(({ kind, median }) =>
+        ["peer", "driver"].includes(kind) && ours && median.per_second > ours.median.per_second);
+    if (others.length === 0) return "";
+    return ` ${others.map(({ competitor, median }) =>
+        `${competitor} saves ${times(median.per_second / ours.median.per_second)}`).join(", ")} as many as the library, ` +
+        "which has nobody here to share a transaction.";
+}
+
 function exchangesTables({ results }) {
     const find = finder(results);
     return [1, 32, 512].map((callers) => {
         const all = ordered(find.all({ group: "exchanges", callers }));
         if (all.length === 0) return "";
-        return `${callers === 1 ? "One caller" : `${callers} callers`}:\n\n${table(
+        return `${callers === 1 ? "One caller" : `${callers} callers`}:${faster(all)}\n\n${table(
             ["", "exchanges/s", "lowest – highest run", "p50", "p99", "CPU of the server", "CPU of the client",
                 "memory of the client"],
             all.map(({ competitor, median, runs }) => [competitor, count(median.per_second),
@@ -130,7 +152,8 @@ function machineText({ machine }) {
         ["texts", `${machine.samples.count} pairs, ${machine.samples.source}; question ` +
             `${machine.samples.question_bytes} bytes and answer ${machine.samples.answer_bytes} bytes in the mean`],
         ["runs", `${machine.plan.rounds} of each, in turns; ${machine.plan.warmup} s not counted, then ` +
-            `${machine.plan.seconds} s; ${machine.minutes} minutes in all`],
+            `${machine.plan.seconds} s; ${machine.minutes} minutes in all` + (machine.quick_minutes
+            ? `, ${machine.quick_minutes} with --quick (what is to be installed and built included)` : "")],
     ];
     return table(["", ""], rows);
 }

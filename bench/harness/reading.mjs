@@ -37,8 +37,10 @@ export async function measureReading(context, databases, plan, say) {
     for (const messages of plan.growth) {
         const sessions = Math.max(1, Math.round(messages / (2 * SESSION_EXCHANGES)));
         const name = `growth_${messages}`;
+        // The quick run deletes from one table only.
+        const deletes = !plan.quick || messages === plan.growth[0];
         const store = await createGrown(context, databases, name, sessions, SESSION_EXCHANGES,
-            sessionsToDelete(plan.rounds));
+            deletes ? sessionsToDelete(plan.rounds) : null);
         say(`filled ${messages} messages`);
         const [ours, plain] = [[], []];
         for (let round = 1; round <= plan.rounds; round++) {
@@ -47,24 +49,30 @@ export async function measureReading(context, databases, plan, say) {
             plain.push({ round, ...(await pgbench(store, select, { callers: 1, seconds: plan.seconds, warmup: 0,
                 define: { sessions } })) });
         }
-        const deleted = await measureDeletions(databases, bench, store, plan.rounds);
         add("last 50 messages", "libconversation", "ours", ours, messages);
         add("last 50 messages", "pgbench", "limit", plain, messages);
-        add("delete", "libconversation", "ours", deleted.ours, messages);
-        add("delete", "plain SQL", "limit", deleted.plain, messages);
-        results.push({ group: "delete statements", competitor: "libconversation", messages,
-            statements: deleted.statements, explained: deleted.explained });
-        const saves = [];
-        for (let round = 0; round < plan.rounds; round++)
-            saves.push(await measured(`${context.programs}/bench_exchanges`, ["--store", store, "--samples",
-                context.samples, "--callers", 32, "--warmup", plan.warmup, "--seconds", plan.seconds]));
-        results.push({ group: "saving while the table grows", competitor: "libconversation", kind: "ours",
-            callers: 32, messages, median: summary(saves), runs: saves });
-        say(`saving at ${messages}: ${Math.round(summary(saves).per_second)}/s`);
+        if (deletes) {
+            const deleted = await measureDeletions(databases, bench, store, plan.rounds);
+            add("delete", "libconversation", "ours", deleted.ours, messages);
+            add("delete", "plain SQL", "limit", deleted.plain, messages);
+            results.push({ group: "delete statements", competitor: "libconversation", messages,
+                statements: deleted.statements, explained: deleted.explained });
+        }
+        if (!plan.quick) results.push(await measureSaving(context, store, plan, messages, say));
         await databases.drop(name);
     }
     results.push(await measureList(context, databases, bench, plan, say));
     return results;
+}
+
+async function measureSaving(context, store, plan, messages, say) {
+    const saves = [];
+    for (let round = 1; round <= plan.rounds; round++)
+        saves.push({ round, ...(await measured(`${context.programs}/bench_exchanges`, ["--store", store, "--samples",
+            context.samples, "--callers", 32, "--warmup", plan.warmup, "--seconds", plan.seconds])) });
+    say(`saving at ${messages}: ${Math.round(summary(saves).per_second)}/s`);
+    return { group: "saving while the table grows", competitor: "libconversation", kind: "ours", callers: 32,
+        messages, median: summary(saves), runs: saves };
 }
 
 // Pages of the list, and whether a body was read for it.

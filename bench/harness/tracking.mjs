@@ -58,6 +58,7 @@ export async function measureTracking(context, databases, plan, say) {
         { ...common, name: "raw COPY, 2 sessions", kind: "limit", database: "copy",
             run: ({ store }) => copy(store, [file("first"), file("second")]) },
     ];
+    if (plan.quick) rates.pop();
     await prepareDatabases(databases, [...calls, ...rates], say);
     const settings = { callers: 1, rounds: plan.rounds };
     return [
