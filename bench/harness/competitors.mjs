@@ -64,7 +64,8 @@ export function everybody(context) {
             run: node(context, "langchain.mjs"),
         },
         {
-            name: "Mastra", kind: "peer", about: "`@mastra/pg`", crowd: false, quick: false,
+            name: "Mastra", kind: "peer", about: "`@mastra/pg`", alone: false, crowd: false,
+            quick: false,
             rows: "SELECT count(*) FROM mastra_messages;",
             whole: (row, saved) => Number(row) === 2 * saved,
             saves: "two rows of JSON and the thread's time of change, in one transaction; a thread first",
@@ -72,7 +73,7 @@ export function everybody(context) {
             run: node(context, "mastra.mjs"),
         },
         {
-            name: "LangGraph", kind: "peer", crowd: false, quick: false,
+            name: "LangGraph", kind: "peer", alone: false, crowd: false, quick: false,
             about: "`@langchain/langgraph-checkpoint-postgres`",
             rows: "SELECT count(*) FROM checkpoints;",
             whole: (row, saved) => Number(row) === saved,
@@ -91,7 +92,7 @@ export function everybody(context) {
         },
         {
             name: "asyncpg", kind: "driver", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            needs: () => hasPython("asyncpg"), alone: false,
+            needs: () => hasPython("asyncpg"), alone: false, crowd: false,
             run: driver(context, "/usr/bin/python3", ["asyncpg_driver.py"]),
         },
         {

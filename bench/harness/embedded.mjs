@@ -16,7 +16,8 @@ export async function measureSqlite(context, plan, say) {
         ["--file", file, "--batch", batch, ...words]);
     const all = [
         { competitor: "libconversation, SQLite", kind: "ours", run: () =>
-            measured(`${context.programs}/bench_exchanges`, ["--store", `sqlite:${file}`, "--callers", CALLERS, ...words]) },
+            measured(`${context.programs}/bench_exchanges`,
+                ["--store", `sqlite:${file}`, "--callers", CALLERS, ...words]) },
         ...BATCHES.map((batch) => ({ competitor: `raw SQLite, ${batch} in a transaction`, kind: "limit",
             run: raw(batch) })),
     ];

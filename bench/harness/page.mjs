@@ -5,6 +5,7 @@ import { bars, lines } from "./chart.mjs";
 import { batchCompetitors, everybody } from "./competitors.mjs";
 import { figuresOf, finder, format } from "./figures.mjs";
 import { profileText } from "./page_profile.mjs";
+import { restTables } from "./page_rest.mjs";
 import { table } from "./table.mjs";
 import { filler } from "./values.mjs";
 
@@ -45,9 +46,9 @@ function faster(all) {
     const others = all.filter(({ kind, median }) =>
         ["peer", "driver"].includes(kind) && ours && median.per_second > ours.median.per_second);
     if (others.length === 0) return "";
-    return ` ${others.map(({ competitor, median }) =>
-        `${competitor} saves ${times(median.per_second / ours.median.per_second)}`).join(", ")} as many as the library, ` +
-        "which has nobody here to share a transaction.";
+    const told = others.map(({ competitor, median }) =>
+        `${competitor} saves ${times(median.per_second / ours.median.per_second)}`);
+    return ` ${told.join(", ")} as many as the library, which has nobody here to share a transaction.`;
 }
 
 function exchangesTables({ results }) {
@@ -126,16 +127,6 @@ const CHARTS = [
     ["growth", ({ results }) => growthChart(results)],
 ];
 
-function restTable({ results }) {
-    const rows = results.filter(({ group }) => !["exchanges", "delete statements"].includes(group))
-        .map(({ group, competitor, callers, messages, median }) => [group, competitor, String(callers),
-            messages ? count(messages) : "", Object.entries(median)
-                .filter(([key]) => !["callers", "failed", "saved", "seconds", "exchanges", "journaled", "jobs"].includes(key))
-                .map(([key, value]) => `${key} ${value >= 1000 ? count(value) : Math.round(value * 100) / 100}`)
-                .join(", ")]);
-    return table(["group", "who", "callers", "messages", "medians"], rows);
-}
-
 function machineText({ machine }) {
     const rows = [
         ["date, commit", `${machine.date}, ${machine.commit}`],
@@ -144,7 +135,8 @@ function machineText({ machine }) {
         ["system", `${machine.system}, Linux ${machine.kernel}`],
         ["database", `PostgreSQL ${machine.postgresql}, over a Unix socket; SQLite ${machine.sqlite}`],
         ["settings", Object.entries(machine.settings).map(([name, value]) => `${name} ${value}`).join(", ")],
-        ["library", `release build (-O2), ${machine.compiler ? `GCC ${machine.compiler}, ` : ""}libpq ${machine.libpq}`],
+        ["library", `release build (-O2), ${machine.compiler ? `GCC ${machine.compiler}, ` : ""}` +
+            `libpq ${machine.libpq}`],
         ["npm", `Node ${machine.node}; ${Object.entries(machine.peers).map(([name, version]) =>
             `${name} ${version}`).join(", ")}`],
         ["others", [["asyncpg", machine.asyncpg], ["psycopg", machine.psycopg], ["pgx", machine.pgx],
@@ -182,14 +174,16 @@ export function writePage(root, measured) {
     page = put(page, "saves", savesTable(root));
     page = put(page, "exchanges", ["exchanges-32", "exchanges-512", "processor-time"].map(image)
         .filter(Boolean).join("\n\n") + `\n\n${exchangesTables(measured)}`);
-    page = put(page, "rest", `${image("growth")}\n\n${restTable(measured)}`);
+    page = put(page, "rest", `${image("growth")}\n\n${restTables(measured)}`);
     page = put(page, "machine", machineText(measured));
     page = put(page, "profile", profileText(measured));
     writeFileSync(file, page);
 }
 
 export function printTable(measured) {
-    for (const one of figuresOf(measured))
-        console.log(`${one.reached ? "reached" : `missed ${String(Math.round(one.missed * 100)).padStart(3)} %`}`.padEnd(14) +
-            `${one.value.padStart(10)}  (${one.target})  ${one.what}: ${one.measured}${one.reached ? "" : ` [${one.id}]`}`);
+    for (const { id, what, target, value, measured: found, reached, missed } of figuresOf(measured)) {
+        const answer = reached ? "reached" : `missed ${String(Math.round(missed * 100)).padStart(3)} %`;
+        console.log(`${answer.padEnd(14)}${value.padStart(10)}  (${target})  ${what}: ${found}` +
+            (reached ? "" : ` [${id}]`));
+    }
 }

@@ -4,7 +4,8 @@ import { run } from "./process.mjs";
 
 const CALLERS = 512;
 // Whoever only hands memory on is not who asked for it.
-const PASSED_ON = /^(malloc|calloc|realloc|allocate_raw|conv__(re)?(allocate|resize)\w*|conv__(copy|join)_text|conv__arena_\w+|arena_take|chunk_create|conv__buffer_\w+|reserve|append_\w+)$/;
+const PASSED_ON = new RegExp("^(malloc|calloc|realloc|allocate_raw|conv__(re)?(allocate|resize)\\w*|" +
+    "conv__(copy|join)_text|conv__arena_\\w+|arena_take|chunk_create|conv__buffer_\\w+|reserve|append_\\w+)$");
 
 // Massif writes the tree of the peak as lines "n2: BYTES ADDRESS: FUNCTION (PLACE)", indented by depth,
 // each with so many below it.

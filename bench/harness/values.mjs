@@ -1,6 +1,6 @@
 // Numbers that bench/reasons.json names in braces, made of the results: what is written by hand never
 // repeats a figure that the next run changes.
-import { figuresOf, finder, format, serverLimit } from "./figures.mjs";
+import { finder, format, serverLimit } from "./figures.mjs";
 import { fit } from "./page_profile.mjs";
 
 const { count, micros, nanos, mib, percent, times } = format;
@@ -50,21 +50,26 @@ function profiled({ profile, results }) {
         heap: () => mib(profile.heap.bytes / 1024),
         waiting_together: () => profile.waiting.together.toFixed(1),
     };
-    [0, 1, 2].forEach((i) => {
-        made[`track_top_${i + 1}`] = () => `${profile.tracking.top[i].share.toFixed(0)} % \`${profile.tracking.top[i].name}\``;
-    });
+    for (const i of [0, 1, 2])
+        made[`track_top_${i + 1}`] = () => {
+            const { share, name } = profile.tracking.top[i];
+            return `${share.toFixed(0)} % \`${name}\``;
+        };
     for (const what of ["caller", "transaction", "commit"])
         for (const share of [50, 99])
-            made[`${what}_p${share}`] = () => micros(profile.waiting[`${what}_us`][profile.waiting.shares.indexOf(share)]);
+            made[`${what}_p${share}`] = () =>
+                micros(profile.waiting[`${what}_us`][profile.waiting.shares.indexOf(share)]);
     const find = finder(results);
-    for (const [who, name, server] of [["1", "1 caller", [1, "libconversation"]], ["32", "32 callers", [32, "libconversation"]],
-        ["512", "512 callers", [512, "libconversation"]], ["pgbench", "pgbench, 1 client", [1, "pgbench"]]])
+    for (const [who, name, callers, competitor] of [
+        ["1", "1 caller", 1, "libconversation"], ["32", "32 callers", 32, "libconversation"],
+        ["512", "512 callers", 512, "libconversation"], ["pgbench", "pgbench, 1 client", 1, "pgbench"],
+    ])
         for (const [i, [id]] of (profile?.server?.parts ?? []).entries()) {
             const share = () => profile.server.shares[name][i];
             made[`${id}_share_${who}`] = () => `${share().toFixed(0)} %`;
             // The same part of what an exchange costs the server in the tables.
             made[`${id}_us_${who}`] = () => micros((share() / 100) *
-                find.one({ group: "exchanges", callers: server[0], competitor: server[1] }).median.server_cpu_us);
+                find.one({ group: "exchanges", callers, competitor }).median.server_cpu_us);
         }
     return made;
 }
@@ -109,10 +114,6 @@ function others({ results }) {
 export function filler(measured) {
     const makers = { ...exchanges(measured), ...profiled(measured), ...others(measured) };
     return (text) => text.replaceAll(/\{(\w+)\}/g, (_, name) => {
-        if (!Object.hasOwn(makers, name) && name !== "") {
-            const figure = figuresOf(measured).find(({ id }) => id === name);
-            if (figure) return figure.value;
-        }
         try {
             const value = makers[name]();
             if (!/NaN|undefined/.test(value)) return value;
