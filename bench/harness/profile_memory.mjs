@@ -3,6 +3,8 @@ import { readFileSync, rmSync } from "node:fs";
 import { run } from "./process.mjs";
 
 const CALLERS = 512;
+// As many as a session has here: the last of them have the longest context.
+const TURNS = 10;
 // Whoever only hands memory on is not who asked for it.
 const PASSED_ON = new RegExp("^(malloc|calloc|realloc|allocate_raw|conv__(re)?(allocate|resize)\\w*|" +
     "conv__(copy|join)_text|conv__arena_\\w+|arena_take|chunk_create|conv__buffer_\\w+|reserve|append_\\w+)$");
@@ -15,7 +17,7 @@ function treeOf(text) {
     const next = () => {
         const [, children, bytes, about] = lines.shift();
         const name = /0x[\dA-F]+: (\S+)/.exec(about)?.[1] ?? "many small ones";
-        return { name, bytes: Number(bytes), below: Array.from({ length: Number(children) }, next) };
+        return { name: name === "???" ? "libraries without names" : name, bytes: Number(bytes), below: Array.from({ length: Number(children) }, next) };
     };
     return lines.length > 0 ? next() : { name: "", bytes: 0, below: [] };
 }
@@ -37,7 +39,7 @@ export async function measureHeap(context, databases, name, store, say) {
     await databases.empty(name);
     await run("valgrind", ["--tool=massif", "--max-threads=700", `--massif-out-file=${file}`, "--depth=12",
         "--threshold=0.5", `${context.programs}/bench_exchanges`, "--store", store, "--samples", context.samples,
-        "--callers", String(CALLERS), "--exchanges", String(4 * CALLERS), "--way", "turn", "--journal", journal]);
+        "--callers", String(CALLERS), "--exchanges", String(TURNS * CALLERS), "--way", "turn", "--journal", journal]);
     const tree = treeOf(readFileSync(file, "utf8"));
     rmSync(file);
     const result = { callers: CALLERS, bytes: tree.bytes, top: askers(tree).slice(0, 12) };
