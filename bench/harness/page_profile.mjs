@@ -106,8 +106,8 @@ function memory(results, { heap }) {
 function tail(results) {
     const calls = results.filter(({ group, median }) => group === "tracking calls" && median.first_p50_ns);
     if (calls.length === 0) return [];
-    return ["Calls of `conv_track_usage` come ten at a time, once in each millisecond. The first of the ten finds cold " +
-        "caches; it is every tenth call, so that it decides the p99 of all:",
+    return ["Calls of `conv_track_usage` come ten at a time, once in each millisecond. The first of the ten comes " +
+        "right after a sleep; it is every tenth call, so that it decides the p99 of all:",
     table(["", "first of ten, p50", "p90", "the other nine, p50", "p99", "all, p99"], calls.map(({ competitor, median }) =>
         [competitor, ...["first_p50_ns", "first_p90_ns", "others_p50_ns", "others_p99_ns", "p99_ns"]
             .map((key) => nanos(median[key]))]))];

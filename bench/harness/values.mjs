@@ -76,10 +76,14 @@ function profiled({ profile, results }) {
 
 function others({ results }) {
     const find = finder(results);
+    const atWork = ({ median }) => percent((median.per_second * median.client_cpu_us) / 1e6);
     const tracked = () => find.one({ group: "tracking calls", competitor: "track, journal off" }).median;
     const made = {
         copies: () => percent(find.one({ group: "tracking rate", kind: "ours" }).median.per_second /
             find.one({ group: "tracking rate", competitor: "raw COPY, 2 sessions" }).median.per_second),
+        sqlite_busy: () => atWork(find.one({ group: "sqlite", kind: "ours" })),
+        sqlite_raw_busy: () => atWork(find.all({ group: "sqlite", kind: "limit" })
+            .reduce((one, other) => (other.median.per_second > one.median.per_second ? other : one))),
         clock: () => nanos(tracked().clock_ns),
         others_p99: () => nanos(tracked().others_p99_ns),
         others_p50: () => nanos(tracked().others_p50_ns),

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "common.h"
@@ -217,15 +216,6 @@ static void print_memory(const long seen_kib[MEMORY_LOOKS], const struct mallinf
     for (int i = 0; i < MEMORY_LOOKS; i++)
         printf("%s%ld", i > 0 ? ", " : "", seen_kib[i]);
     printf("]");
-}
-
-/* Processor time of this process, in microseconds. */
-static double processor_us(void)
-{
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
-           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
 int main(int count, char **words)

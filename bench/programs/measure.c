@@ -1,9 +1,10 @@
-/* Clock, histogram, memory. Prints nothing. */
+/* Clocks, histogram, memory. Prints nothing. */
 #include "measure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 int64_t clock_ns(void)
@@ -48,6 +49,14 @@ int64_t histogram_at(const histogram *self, double share)
         if (seen > wanted) return value_of(i);
     }
     return 0;
+}
+
+double processor_us(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
 long memory_kib(const char *line)

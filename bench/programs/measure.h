@@ -21,6 +21,9 @@ void histogram_add(histogram *self, int64_t value_ns);
 /* The value below which `share` (0 to 1) of all lie; 0 without any. */
 int64_t histogram_at(const histogram *self, double share);
 
+/* Processor time of this process so far, in microseconds. */
+double processor_us(void);
+
 /* A line of /proc/self/status in KiB: "VmRSS:", "VmHWM:"; -1 without it. */
 long memory_kib(const char *line);
 

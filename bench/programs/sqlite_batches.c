@@ -130,6 +130,7 @@ int main(int count, char **words)
     int64_t seconds = option_number(count, words, "seconds", 5);
     samples_read(option_text(count, words, "samples", ""), &samples);
     open_file(option_text(count, words, "file", ""));
+    double used_us = processor_us();
     int64_t begin_ns = clock_ns() + option_number(count, words, "warmup", 1) * 1000000000;
     int64_t end_ns = begin_ns + seconds * 1000000000;
     uint64_t counted = 0;
@@ -146,9 +147,10 @@ int main(int count, char **words)
         saved += batch;
         if (ended >= begin_ns && ended < end_ns) counted += batch;
     }
+    used_us = processor_us() - used_us;
     printf("{\"exchanges\": %" PRIu64 ", \"per_second\": %.1f, \"saved\": %" PRIu64
-           ", \"failed\": 0}\n",
-           counted, (double)counted / (double)seconds, saved);
+           ", \"failed\": 0, \"client_cpu_us\": %.2f}\n",
+           counted, (double)counted / (double)seconds, saved, used_us / (double)saved);
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(statements[i]);
     sqlite3_close(database);
