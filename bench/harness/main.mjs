@@ -51,7 +51,8 @@ async function exchangeGroups(context, databases, results) {
     }
     if (plan.wants("journal")) {
         await prepareDatabases(databases, [...ours, ...others], say);
-        for (const callers of plan.quick ? [32] : [32, 512]) await add("journal", callers, [...ours, ...others]);
+        const compared = [...ours, ...(plan.quick ? others.slice(0, 1) : others)];
+        for (const callers of plan.quick ? [32] : [32, 512]) await add("journal", callers, compared);
     }
     if (plan.wants("memory")) {
         const long = longRuns(context, ours[0], others.at(-1), plan.quick);
