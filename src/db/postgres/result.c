@@ -1,6 +1,8 @@
 /* Reading of result rows. The only thing it knows of libpq is the PGresult. */
 #include "db/postgres/result.h"
 
+#include <stdlib.h>
+
 #include "conversation/usage.h"
 #include "db/postgres/binary.h"
 #include "db/postgres/libpq.h"
@@ -13,6 +15,12 @@ static const PGresult *inner(const conv__result *result)
 size_t conv__result_rows(const conv__result *result)
 {
     return (size_t)PQntuples(inner(result));
+}
+
+int64_t conv__result_affected(const conv__result *result)
+{
+    /* libpq does not change it, and takes it so for historical reasons. */
+    return strtoll(PQcmdTuples((PGresult *)(uintptr_t)result), NULL, 10);
 }
 
 conv__reader conv__reader_at(const conv__result *result, size_t row, conv__arena *arena)

@@ -16,6 +16,7 @@
 typedef struct conv__result conv__result;
 
 size_t conv__result_rows(const conv__result *result);
+int64_t conv__result_affected(const conv__result *result); /* by INSERT, UPDATE, DELETE; else 0 */
 
 /* Walks through one row: each read takes the next column. The first failure sticks in `status`:
  * CONV_BAD_DATA (not of that type), CONV_LIMIT, CONV_NO_MEMORY; later reads then give zeros. */

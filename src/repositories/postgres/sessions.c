@@ -18,6 +18,8 @@
     "  WHERE t.session_id = s.session_id)"                                                         \
     " FROM chat_sessions s LEFT JOIN chat_users u ON u.user_id = s.user_id"
 
+#define AND_IT_IS_GONE " AND NOT EXISTS (SELECT FROM chat_sessions WHERE session_id = $1::uuid)"
+
 enum {
     CREATE_USER,
     CREATE,
@@ -27,6 +29,8 @@ enum {
     UPDATE,
     DELETE_SESSION,
     DELETE_MESSAGES,
+    DELETE_EXCHANGES,
+    DELETE_REST,
     STATEMENTS
 };
 
@@ -77,24 +81,21 @@ const conv__statement conv__postgres_session_statements[] = {
          "   AND queue_id > (SELECT max(queue_id) - 16 FROM chat_search_queue)"
          "  FOR UPDATE SKIP LOCKED))"
          " SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM summary)"},
-    /* In a statement of its own, which sees all that was committed before the row was taken. A
-     * session that was made in between is somebody else's. */
+    /* In statements of their own, which see all that was committed before the row was taken, and
+     * count by their tags: RETURNING would read each row again. A session that was made in between
+     * is somebody else's. */
     [DELETE_MESSAGES] = {"conv_session_delete_messages", ACTION_DELETE, 1, false,
-                         "WITH gone AS MATERIALIZED (SELECT WHERE NOT EXISTS"
-                         " (SELECT FROM chat_sessions WHERE session_id = $1::uuid)),"
-                         " message AS (DELETE FROM chat_messages WHERE session_id = $1::uuid"
-                         "  AND EXISTS (SELECT FROM gone) RETURNING 1),"
-                         " exchange AS (DELETE FROM chat_exchanges WHERE session_id = $1::uuid"
-                         "  AND EXISTS (SELECT FROM gone) RETURNING 1),"
-                         " search AS (DELETE FROM chat_search WHERE session_id = $1::uuid"
-                         "  AND EXISTS (SELECT FROM gone)),"
-                         " branch AS (DELETE FROM chat_branches WHERE session_id = $1::uuid"
-                         "  AND EXISTS (SELECT FROM gone)),"
-                         " tag AS (DELETE FROM chat_session_tags WHERE session_id = $1::uuid"
-                         "  AND EXISTS (SELECT FROM gone))"
-                         " SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM exchange),"
-                         "  (SELECT count(*) FROM usage_logs WHERE session_id = $1::uuid"
-                         "   AND session_id <> " CONV__POSTGRES_NIL ")"},
+                         "DELETE FROM chat_messages WHERE session_id = $1::uuid" AND_IT_IS_GONE},
+    [DELETE_EXCHANGES] = {"conv_session_delete_exchanges", ACTION_DELETE, 1, false,
+                          "DELETE FROM chat_exchanges WHERE session_id = $1::uuid" AND_IT_IS_GONE},
+    [DELETE_REST] =
+        {"conv_session_delete_rest", ACTION_DELETE, 1, false,
+         "WITH search AS (DELETE FROM chat_search WHERE session_id = $1::uuid" AND_IT_IS_GONE
+         "), branch AS (DELETE FROM chat_branches"
+         " WHERE session_id = $1::uuid" AND_IT_IS_GONE "), tag AS (DELETE FROM chat_session_tags"
+         " WHERE session_id = $1::uuid" AND_IT_IS_GONE ")"
+         " SELECT count(*) FROM usage_logs WHERE session_id = $1::uuid"
+         "  AND session_id <> " CONV__POSTGRES_NIL},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 
@@ -299,17 +300,30 @@ static conv_status receive_deleted_session(void *context, const conv__result *re
     return reader.status;
 }
 
-static conv_status receive_deleted_messages(void *context, const conv__result *result,
-                                            conv_error *error)
+static conv_status receive_affected(void *context, const conv__result *result, conv_error *error)
+{
+    int64_t *count = context;
+    (void)error;
+    *count = conv__result_affected(result);
+    return CONV_OK;
+}
+
+static conv_status receive_usage_kept(void *context, const conv__result *result, conv_error *error)
 {
     conv_delete_receipt *receipt = context;
     (void)error;
     if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
     conv__reader reader = conv__reader_at(result, 0, NULL);
-    receipt->messages = conv__next_int8(&reader);
-    receipt->exchanges = conv__next_int8(&reader);
     receipt->usage_kept = conv__next_int8(&reader);
     return reader.status;
+}
+
+static conv_status queue_deletion(conv__transaction *transaction, int which, conv_uuid session_id,
+                                  conv__receiver receive, void *context, conv_error *error)
+{
+    conv__parameters parameters = {.count = 0};
+    conv__parameter_uuid(&parameters, session_id);
+    return queue(transaction, which, &parameters, receive, context, error);
 }
 
 conv_status conv__postgres_delete_session(conv__chat_repository *chat,
@@ -327,8 +341,14 @@ conv_status conv__postgres_delete_session(conv__chat_repository *chat,
         conv__parameter_null(&parameters);
     conv_status status =
         queue(transaction, DELETE_SESSION, &parameters, receive_deleted_session, receipt, error);
-    if (status != CONV_OK) return status;
-    conv__parameter_uuid(&parameters, session_id);
-    return queue(transaction, DELETE_MESSAGES, &parameters, receive_deleted_messages, receipt,
-                 error);
+    if (status == CONV_OK)
+        status = queue_deletion(transaction, DELETE_MESSAGES, session_id, receive_affected,
+                                &receipt->messages, error);
+    if (status == CONV_OK)
+        status = queue_deletion(transaction, DELETE_EXCHANGES, session_id, receive_affected,
+                                &receipt->exchanges, error);
+    if (status == CONV_OK)
+        status = queue_deletion(transaction, DELETE_REST, session_id, receive_usage_kept, receipt,
+                                error);
+    return status;
 }
