@@ -38,49 +38,73 @@ void conv__bus_set_tap(conv__bus *bus, conv__bus_tap tap, void *context)
     bus->tap_context = context;
 }
 
-/* The next one behind `number` that wants a kind of these and takes its events at this stage, with
- * a reference for the caller, or NULL. */
-static conv__subscription *next_for(conv__bus *bus, uint64_t number, uint64_t kinds,
-                                    conv__bring_stage stage, bool here)
+/* Who gets events: of these kinds, at this stage, and subscribed before they were told. A handler
+ * that subscribes anew each time would otherwise get the same event for ever. */
+typedef struct audience {
+    uint64_t kinds;
+    uint64_t last_number;
+    conv__bring_stage stage;
+    bool here;
+} audience;
+
+static bool belongs(const audience *to, const conv__subscription *subscription)
+{
+    return (subscription->subscriber.params.kinds & to->kinds) != 0 &&
+           conv__subscription_stage(subscription, to->here) == to->stage;
+}
+
+/* The next one behind `number`, with a reference for the caller, or NULL. */
+static conv__subscription *next_of(conv__bus *bus, const audience *to, uint64_t number)
 {
     pthread_mutex_lock(&bus->lock);
     conv__subscription *found = bus->first;
-    while (found != NULL &&
-           (found->number <= number || (found->subscriber.params.kinds & kinds) == 0 ||
-            conv__subscription_stage(found, here) != stage))
+    while (found != NULL && (found->number <= number || !belongs(to, found)))
         found = found->next;
+    if (found != NULL && found->number > to->last_number) found = NULL;
     if (found != NULL) conv__subscription_take(found);
     pthread_mutex_unlock(&bus->lock);
     return found;
 }
 
-static void bring(conv__bus *bus, const conv__news *news, uint64_t kinds, conv__bring_stage stage)
+static void bring(conv__bus *bus, const conv__news *news, const audience *to)
 {
     uint64_t number = 0;
-    for (conv__subscription *one;
-         (one = next_for(bus, number, kinds, stage, news->here)) != NULL;) {
+    for (conv__subscription *one; (one = next_of(bus, to, number)) != NULL;) {
         number = one->number;
         conv__subscription_bring(one, news);
         conv__subscription_drop(one);
     }
 }
 
+static uint64_t last_number(conv__bus *bus)
+{
+    pthread_mutex_lock(&bus->lock);
+    uint64_t number = bus->last_number;
+    pthread_mutex_unlock(&bus->lock);
+    return number;
+}
+
 void conv__bus_tell(conv__bus *bus, const conv__news *news)
 {
-    uint64_t kinds = 0;
+    audience to = {.stage = CONV__BRING_AT_ONCE};
     if (bus == NULL) return;
     for (size_t i = 0; i < news->count; i++) {
-        kinds |= CONV_EVENT_SET(news->events[i].kind);
+        to.kinds |= CONV_EVENT_SET(news->events[i].kind);
         if (bus->tap != NULL) bus->tap(bus->tap_context, &news->events[i]);
     }
-    if ((atomic_load(&bus->wanted) & kinds) == 0) return;
-    bring(bus, news, kinds, CONV__BRING_AT_ONCE);
-    bring(bus, news, kinds, CONV__BRING_QUEUE);
+    if ((atomic_load(&bus->wanted) & to.kinds) == 0) return;
+    to.last_number = last_number(bus);
+    to.here = news->here;
+    bring(bus, news, &to);
+    to.stage = CONV__BRING_QUEUE;
+    bring(bus, news, &to);
+    to.stage = CONV__BRING_CALL;
     for (size_t i = 0; news->here && i < news->count; i++) {
         conv__news one = *news;
         one.events = &news->events[i];
         one.count = 1;
-        bring(bus, &one, CONV_EVENT_SET(one.events->kind), CONV__BRING_CALL);
+        to.kinds = CONV_EVENT_SET(one.events->kind);
+        bring(bus, &one, &to);
     }
 }
 

@@ -37,11 +37,14 @@ typedef struct listener {
     uint64_t ends;         /* a subscription that the handler ends */
     conv_status ended;
     pthread_t thread;
-    bool blocks_others; /* waits for `held` with usage alone, which others bring */
-    bool echoes;        /* emits a session event for each exchange event */
+    bool blocks_others;          /* waits for `held` with usage alone, which others bring */
+    bool echoes;                 /* emits a session event for each exchange event */
+    struct listener *subscribes; /* synchronously, with each of the first events */
 } listener;
 
 static pthread_mutex_t notes = PTHREAD_MUTEX_INITIALIZER;
+
+static uint64_t subscribe(listener *self, conv_delivery delivery, int queue, int64_t wait_ms);
 
 static conv_status hear(void *context, const conv_event *event)
 {
@@ -62,6 +65,8 @@ static conv_status hear(void *context, const conv_event *event)
         conv_event more = conv__event_make(CONV_EVENT_SESSION_UPDATED);
         conv__bus_emit(bus, &more);
     }
+    if (self->subscribes != NULL && index < 20)
+        (void)subscribe(self->subscribes, CONV_DELIVERY_SYNCHRONOUS, 0, 0);
     conv_status answer = self->answer;
     atomic_fetch_add(&self->seen, 1); /* a test that waited for it may be over now */
     return answer;
@@ -364,6 +369,28 @@ static void handlers_may_end_themselves_and_each_other(void **state)
     assert_int_equal(conv__bus_count(bus).subscriptions, 0);
 }
 
+static void what_a_handler_subscribes_gets_only_what_comes_later(void **state)
+{
+    (void)state;
+    listener other = {0};
+    listener first = {.subscribes = &other};
+    listener again = {0};
+    again.subscribes = &again;
+    conv_error error;
+    uint64_t number = subscribe(&first, CONV_DELIVERY_SYNCHRONOUS, 0, 0);
+    emit(1);
+    assert_int_equal(other.seen, 0);
+    assert_ok(conv__bus_unsubscribe(bus, number, &error), error);
+    emit(2);
+    assert_int_equal(other.seen, 1);
+    assert_int_equal(other.order[0], 2);
+    (void)subscribe(&again, CONV_DELIVERY_SYNCHRONOUS, 0, 0);
+    emit(3);
+    assert_int_equal(again.seen, 1);
+    emit(4); /* to both that there are now */
+    assert_int_equal(again.seen, 3);
+}
+
 static void a_handler_may_emit(void **state)
 {
     (void)state;
@@ -549,6 +576,7 @@ int main(void)
         TEST(a_synchronous_handler_that_blocks_keeps_no_event_from_the_queues_of_others),
         TEST(a_queue_that_is_waited_for_keeps_no_event_from_those_that_drop),
         TEST(handlers_may_end_themselves_and_each_other),
+        TEST(what_a_handler_subscribes_gets_only_what_comes_later),
         TEST(a_handler_may_emit),
         TEST(closing_delivers_what_is_queued),
         TEST(a_handler_that_blocks_for_ever_does_not_hold_up_closing),
