@@ -39,7 +39,7 @@ struct conv_client {
     bool store_unseen; /* it was away when the client was opened */
     int64_t store_timeout_ms;
     _Atomic int64_t hurry_ns; /* closing ends by then; 0: nobody is in a hurry */
-    _Atomic size_t calls;     /* under way, twice; and one when the client is being closed */
+    _Atomic size_t calls;     /* under way, and how far the client is closed (client_close.c) */
     pthread_mutex_t lock;
     pthread_cond_t idle;       /* no call is under way */
     struct conv__async *async; /* made by its first use */

@@ -9,7 +9,9 @@
 
 #define ACTION "close client"
 
-enum { CLOSING = 1, ONE_CALL = 2 }; /* in client->calls */
+/* In client->calls. While it is closing, only handlers of events may call; once it is shut, nobody.
+ */
+enum { CLOSING = 1, SHUT = 2, ONE_CALL = 4 };
 enum {
     DISK_MS = 1000,   /* that the local disk gets beyond a deadline */
     STOPPED_MS = 500, /* of a closing, at most: what was stopped goes into the journal */
@@ -25,7 +27,8 @@ conv_status conv__client_enter(conv_client *client, const char *action, conv_err
         return conv__fail(error, CONV_STATE, action,
                           "this process was forked after the client was opened: open one of its "
                           "own");
-    if ((atomic_fetch_add(&client->calls, ONE_CALL) & CLOSING) == 0) return CONV_OK;
+    size_t before = atomic_fetch_add(&client->calls, ONE_CALL);
+    if ((before & CLOSING) == 0 || ((before & SHUT) == 0 && conv__bus_in_handler())) return CONV_OK;
     conv__client_leave(client);
     return conv__fail(error, CONV_STATE, action, "the client is being closed");
 }
@@ -38,7 +41,7 @@ void conv__client_leave(conv_client *client)
     while ((calls & CLOSING) == 0)
         if (atomic_compare_exchange_weak(&client->calls, &calls, calls - ONE_CALL)) return;
     pthread_mutex_lock(&client->lock);
-    if (atomic_fetch_sub(&client->calls, ONE_CALL) == (ONE_CALL | CLOSING))
+    if (atomic_fetch_sub(&client->calls, ONE_CALL) / ONE_CALL == 1)
         pthread_cond_broadcast(&client->idle);
     pthread_mutex_unlock(&client->lock);
 }
@@ -65,24 +68,35 @@ void conv_client_hurry(conv_client *client, int64_t timeout_ms)
     stop_by(client, deadline);
 }
 
-/* With the lock held: gives how many calls are still under way after the deadline and the disk's
- * time. */
-static size_t await_calls(conv_client *client, int64_t deadline_ns)
+/* From here on `kept_out`; gives how many calls are still under way after the deadline and the
+ * disk's time. */
+static size_t await_calls(conv_client *client, size_t kept_out, int64_t deadline_ns)
 {
     const int64_t disk_ns = (int64_t)DISK_MS * NS_PER_MS;
     int64_t end_ns =
         deadline_ns < CONV__NO_DEADLINE - disk_ns ? deadline_ns + disk_ns : CONV__NO_DEADLINE;
+    pthread_mutex_lock(&client->lock);
+    atomic_fetch_or(&client->calls, kept_out);
     while (atomic_load(&client->calls) >= ONE_CALL)
         if (!conv__condition_wait(&client->idle, &client->lock, end_ns)) break;
-    return atomic_load(&client->calls) / ONE_CALL;
+    size_t calls = atomic_load(&client->calls) / ONE_CALL;
+    pthread_mutex_unlock(&client->lock);
+    return calls;
+}
+
+/* Handlers get what is true by now while they may still call the library. One that does not come to
+ * its end leaves half of the time to save what waits. */
+static void deliver(conv_client *client, int64_t deadline_ns)
+{
+    int64_t half_ns = conv__deadline_in_ms(conv__deadline_left_ms(deadline_ns) / 2);
+    conv__tracker_flush_before_close(client->tracker, half_ns);
+    conv__bus_settle(client->bus, half_ns);
 }
 
 static void *destroy_later(void *context)
 {
     conv_client *client = context;
-    pthread_mutex_lock(&client->lock);
-    (void)await_calls(client, CONV__NO_DEADLINE);
-    pthread_mutex_unlock(&client->lock);
+    (void)await_calls(client, SHUT, CONV__NO_DEADLINE);
     (void)conv__client_destroy(client, conv__deadline_in_ms(0), NULL, NULL);
     return NULL;
 }
@@ -111,13 +125,11 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
     int64_t hurry_ns = atomic_load(&client->hurry_ns);
     if (hurry_ns != 0 && hurry_ns < deadline) deadline = hurry_ns;
     conv__summarizer_stop(client->summarizer);
-    pthread_mutex_lock(&client->lock);
-    atomic_fetch_or(&client->calls, CLOSING);
     /* Nobody waits for the store beyond this: neither calls under way nor the library's threads. */
     stop_by(client, deadline);
     conv__bus_stop_waiting(client->bus); /* nor for handlers */
-    size_t calls = await_calls(client, deadline);
-    pthread_mutex_unlock(&client->lock);
+    if (await_calls(client, CLOSING, deadline) == 0) deliver(client, deadline);
+    size_t calls = await_calls(client, SHUT, deadline);
     if (calls > 0) {
         leave_to_calls(client);
         return conv__fail(error, CONV_TIMEOUT, ACTION,

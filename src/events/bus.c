@@ -255,6 +255,32 @@ void conv__bus_stop_waiting(conv__bus *bus)
     pthread_mutex_unlock(&bus->lock);
 }
 
+/* One that has something to do, with a reference for the caller, or NULL. */
+static conv__subscription *next_busy(conv__bus *bus)
+{
+    pthread_mutex_lock(&bus->lock);
+    conv__subscription *found = bus->first;
+    while (found != NULL && conv__subscription_count(found).waiting == 0)
+        found = found->next;
+    if (found != NULL) conv__subscription_take(found);
+    pthread_mutex_unlock(&bus->lock);
+    return found;
+}
+
+void conv__bus_settle(conv__bus *bus, int64_t deadline_ns)
+{
+    bool in_time = true;
+    int64_t before;
+    /* One that was seen idle may have got something from one that was seen later. */
+    do {
+        before = conv__bus_count(bus).delivered;
+        for (conv__subscription *one; in_time && (one = next_busy(bus)) != NULL;) {
+            in_time = conv__subscription_wait_idle(one, deadline_ns);
+            conv__subscription_drop(one);
+        }
+    } while (in_time && conv__bus_count(bus).delivered != before);
+}
+
 size_t conv__bus_close(conv__bus *bus, int64_t deadline_ns)
 {
     size_t left = 0;

@@ -85,6 +85,10 @@ bool conv__bus_in_handler(void);
  * the queue, whatever its bound. */
 void conv__bus_stop_waiting(conv__bus *bus);
 
+/* Waits until all that was told has been handled, also what handlers bring about meanwhile, or the
+ * deadline has passed. Not within a handler. */
+void conv__bus_settle(conv__bus *bus, int64_t deadline_ns);
+
 /* Delivers what is queued until the deadline, ends all subscriptions and frees the bus. Gives how
  * many events nobody got. A handler that does not end is left alone with its context. NULL is
  * allowed. */

@@ -247,6 +247,16 @@ void conv__subscription_stop_waiting(conv__subscription *subscription)
     pthread_mutex_unlock(&subscription->lock);
 }
 
+bool conv__subscription_wait_idle(conv__subscription *subscription, int64_t deadline_ns)
+{
+    bool waited = true;
+    pthread_mutex_lock(&subscription->lock);
+    while (waited && subscription->count + (size_t)subscription->counts.waiting > 0)
+        waited = conv__condition_wait(&subscription->changed, &subscription->lock, deadline_ns);
+    pthread_mutex_unlock(&subscription->lock);
+    return waited;
+}
+
 void conv__subscription_drain(conv__subscription *subscription)
 {
     pthread_mutex_lock(&subscription->lock);

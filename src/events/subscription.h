@@ -53,6 +53,10 @@ void conv__subscription_bring(conv__subscription *subscription, const conv__news
 /* Nobody waits for room any more. */
 void conv__subscription_stop_waiting(conv__subscription *subscription);
 
+/* Waits until nothing is queued and no call of the handler is under way; false when the deadline has
+ * passed. */
+bool conv__subscription_wait_idle(conv__subscription *subscription, int64_t deadline_ns);
+
 /* Begins to end it after what is queued. */
 void conv__subscription_drain(conv__subscription *subscription);
 

@@ -418,6 +418,14 @@ conv_status conv__tracker_create(const conv__tracker_params *params, conv__track
     return CONV_OK;
 }
 
+void conv__tracker_flush_before_close(conv__tracker *tracker, int64_t deadline_ns)
+{
+    bool begun = false;
+    conv__buffer told = {0};
+    (void)flush_now(tracker, deadline_ns, &begun, &told, NULL);
+    if (begun) release(tracker, &told, deadline_ns);
+}
+
 size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns, bool *spooled)
 {
     *spooled = false;
@@ -427,10 +435,7 @@ size_t conv__tracker_close(conv__tracker *tracker, int64_t deadline_ns, bool *sp
     pthread_cond_signal(&tracker->wake);
     pthread_mutex_unlock(&tracker->lock);
     pthread_join(tracker->thread, NULL);
-    bool begun = false;
-    conv__buffer told = {0};
-    (void)flush_now(tracker, deadline_ns, &begun, &told, NULL);
-    if (begun) release(tracker, &told, deadline_ns);
+    conv__tracker_flush_before_close(tracker, deadline_ns);
     size_t pending = count(tracker) + tracker->refused;
     *spooled = tracker->params.spool != NULL;
     destroy(tracker);

@@ -47,6 +47,9 @@ CONV_WARN_UNUSED conv_status conv__tracker_flush_user(conv__tracker *tracker, co
 /* Records that are not in the store, nor in the journal's file, yet. Thread: any. */
 size_t conv__tracker_buffered(conv__tracker *tracker);
 
+/* Saves what it can; what becomes of single records is left for the close to tell. Thread: any. */
+void conv__tracker_flush_before_close(conv__tracker *tracker, int64_t deadline_ns);
+
 /* Flushes until the deadline and frees; gives how many records are neither in the store nor in the
  * journal. `spooled`: they are in the spool, whose records the next process takes over; else they
  * are gone. NULL is allowed. */

@@ -1,6 +1,6 @@
-/* Closing a client, on either store, while sixteen threads subscribe, save and end subscriptions
- * within calls under way: each exchange is told to each handler that was there, and each handler's
- * context is given back once. */
+/* Closing a client, on either store. Sixteen threads subscribe, save and end subscriptions within
+ * calls under way: each exchange is told to each handler that was there, and each handler's context
+ * is given back once. Handlers call the library until they have all that was true before. */
 #include "support/test.h"
 
 #include <pthread.h>
@@ -133,10 +133,87 @@ static void sixteen_threads_go_on_while_the_client_is_closed(void **state)
     assert_int_equal(atomic_load(&released), atomic_load(&subscribed));
 }
 
+static conv_status read_what_was_saved(void *context, const conv_event *event)
+{
+    char session_id[CONV_UUID_TEXT_SIZE];
+    conv_history *history = NULL;
+    conv_history_params params = CONV_HISTORY_PARAMS_INIT;
+    (void)context;
+    usleep(20000); /* the close is to come before most of the events */
+    conv_uuid_format(event->session_id, session_id);
+    params.session_id = session_id;
+    conv_status status = conv_history_read(client, &params, &history, NULL);
+    /* The usage record has no session. */
+    if (status != CONV_OK && status != CONV_NOT_FOUND) atomic_fetch_add(&failures, 1);
+    conv_history_free(history);
+    atomic_fetch_add(&told[0], 1);
+    return status;
+}
+
+static void a_handler_may_call_while_the_client_is_closed(void **state)
+{
+    enum { TURNS = 10 };
+    (void)state;
+    conv_error error;
+    uint64_t number = 0;
+    conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
+    params.kinds =
+        CONV_EVENT_SET(CONV_EVENT_EXCHANGE_SAVED) | CONV_EVENT_SET(CONV_EVENT_USAGE_RECORDED);
+    params.delivery = CONV_DELIVERY_WAIT;
+    params.handler = read_what_was_saved;
+    assert_ok(conv_event_subscribe(client, &params, &number, &error), error);
+    for (int i = 0; i < TURNS; i++)
+        say();
+    conv_usage usage = CONV_USAGE_INIT; /* is flushed by the close */
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    assert_ok(conv_client_close(client, 60000, &error), error);
+    assert_int_equal(atomic_load(&told[0]), TURNS + 1);
+    assert_int_equal(atomic_load(&failures), 0);
+}
+
+static conv_status wait_for_ever(void *context, const conv_event *event)
+{
+    (void)event;
+    pthread_mutex_lock(context);
+    pthread_mutex_unlock(context);
+    return CONV_OK;
+}
+
+static void a_handler_that_blocks_takes_no_record_with_it(void **state)
+{
+    (void)state;
+    conv_error error;
+    uint64_t number = 0;
+    pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+    conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
+    params.delivery = CONV_DELIVERY_WAIT;
+    params.handler = wait_for_ever;
+    params.context = &held;
+    params.on_release = count_released;
+    assert_ok(conv_event_subscribe(client, &params, &number, &error), error);
+    pthread_mutex_lock(&held);
+    say();
+    conv_usage usage = CONV_USAGE_INIT;
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    assert_status(conv_client_close(client, 2000, &error), CONV_TIMEOUT, error);
+    assert_string_equal(contract_value("SELECT count(*) FROM usage_logs"), "2");
+    pthread_mutex_unlock(&held);
+    while (atomic_load(&released) == 0)
+        usleep(1000);
+    pthread_mutex_destroy(&held);
+}
+
 static int setup(void **state)
 {
     conv_error error;
     if (contract_client_setup(state) != 0) return -1;
+    atomic_store(&last_round, false);
+    atomic_store(&failures, 0);
+    atomic_store(&subscribed, 0);
+    atomic_store(&released, 0);
+    atomic_store(&saved, 0);
+    for (int i = 0; i < DELIVERIES; i++)
+        atomic_store(&told[i], 0);
     assert_ok(conv_provider_callback("waiting", answer, NULL, &provider, &error), error);
     conv_client_params params = contract_client_params();
     params.provider = provider;
@@ -152,8 +229,11 @@ static int teardown(void **state)
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sixteen_threads_go_on_while_the_client_is_closed),
+        TEST(sixteen_threads_go_on_while_the_client_is_closed),
+        TEST(a_handler_may_call_while_the_client_is_closed),
+        TEST(a_handler_that_blocks_takes_no_record_with_it),
     };
-    return RUN_TESTS_WITH("events closing", tests, setup, teardown);
+    return RUN_TESTS("events closing", tests);
 }
