@@ -30,11 +30,12 @@ typedef struct conv_save_latency {
 
 /* Saves a test exchange on the way that real ones take (the writer, a transaction, a commit), reads
  * it back, compares it and removes it. It waits in no journal and is told as no event. Afterwards
- * it is in no session, history or sum; a reader may see it in between, as a failed exchange of
- * service "health" without tokens. What can't be removed, because the store broke in between, is
- * removed by the next check or by closing the client; only a process that dies in that moment
- * leaves it, as a session with the title "health check". `timeout_ms` for all of it, waiting for
- * another check included, 0: 5000; `latency` may be NULL; `error` may be NULL. CONV_OK: it was
+ * it is in no session, history or sum (what usage_hourly_changes says of it, once added and once
+ * taken back, the next conv_usage_refresh takes away); a reader may see it in between, as a failed
+ * exchange of service "health" without tokens. What can't be removed, because the store broke in
+ * between, is removed by the next check or by closing the client; only a process that dies in that
+ * moment leaves it, as a session with the title "health check". `timeout_ms` for all of it, waiting
+ * for another check included, 0: 5000; `latency` may be NULL; `error` may be NULL. CONV_OK: it was
  * saved, and came back as it was. CONV_BAD_DATA: it came back otherwise. CONV_STATE: the client was
  * opened with read_only. CONV_TIMEOUT: also when another check took all of the time. Else the
  * status of the step that failed, as conv_save_exchange without a journal. CONV_INVALID_ARGUMENT,

@@ -154,6 +154,40 @@ static void a_check_saves_and_leaves_no_trace(void **state)
     assert_int_equal(told_count, 0);
 }
 
+/* Of all tables but the schema's own. */
+static long rows_of_all(void)
+{
+    char names[4096];
+    char sql[256];
+    long count = 0;
+    snprintf(names, sizeof names, "%s",
+             contract_value(is_sqlite() ? "SELECT group_concat(name, ' ') FROM sqlite_schema"
+                                          " WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                                          " AND name <> 'conversation_schema'"
+                                        : "SELECT string_agg(tablename, ' ') FROM pg_tables"
+                                          " WHERE schemaname = current_schema()"
+                                          " AND tablename <> 'conversation_schema'"));
+    for (char *name = strtok(names, " "); name != NULL; name = strtok(NULL, " ")) {
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM \"%s\"", name);
+        count += strtol(contract_value(sql), NULL, 10);
+    }
+    return count;
+}
+
+static void after_a_refresh_no_table_has_anything_of_a_check(void **state)
+{
+    (void)state;
+    conv_error error;
+    assert_ok(ask(&error), error);
+    assert_ok(conv_usage_refresh(client, NULL, NULL, &error), error);
+    long before = rows_of_all();
+    assert_true(before > 4);
+    for (int i = 0; i < 2; i++)
+        assert_ok(conv_health_check_database_saves(client, 0, NULL, &error), error);
+    assert_ok(conv_usage_refresh(client, NULL, NULL, &error), error);
+    assert_int_equal(rows_of_all(), before);
+}
+
 static void a_healthy_client_is_live_and_ready(void **state)
 {
     (void)state;
@@ -371,6 +405,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_check_saves_and_leaves_no_trace),
+        TEST(after_a_refresh_no_table_has_anything_of_a_check),
         TEST(a_healthy_client_is_live_and_ready),
         TEST(a_broken_store_is_seen_within_one_check_and_so_is_its_repair),
         TEST(the_single_check_says_why_and_tells_as_well),

@@ -203,6 +203,39 @@ static void test_what_is_gone_is_taken_back(void **state)
     assert_agrees();
 }
 
+/* Of the service: hours, days, and what the next refresh will add. */
+static void assert_rows(const char *service, int hours, int days, int changes)
+{
+    static const char *const tables[] = {"usage_hourly", "usage_daily", "usage_hourly_changes"};
+    const int wanted[] = {hours, days, changes};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(
+            contract_count("SELECT count(*) FROM %s WHERE service = '%s'", tables[i], service),
+            wanted[i]);
+}
+
+static void test_hours_and_days_without_records_go(void **state)
+{
+    (void)state;
+    save(record("passing", "2026-05-02T10:00:00Z", 5, "0.5"), true);
+    execute("DELETE FROM usage_logs WHERE service = 'passing'");
+    refresh();
+    assert_rows("passing", 0, 0, 0);
+    save(record("passing", "2026-05-02T10:00:00Z", 5, "0.5"), true);
+    save(record("passing", "2026-05-02T11:00:00Z", 6, NULL), true);
+    save(record("passing", "2026-05-02T11:30:00Z", 7, NULL), true);
+    refresh();
+    execute("DELETE FROM usage_logs WHERE service = 'passing' AND total_tokens <> 6");
+    refresh();
+    assert_rows("passing", 1, 1, 0);
+    assert_string_equal(days_of("passing"), "2026-05-02 1 6 -");
+    assert_agrees();
+    execute("DELETE FROM usage_logs WHERE service = 'passing'");
+    refresh();
+    assert_rows("passing", 0, 0, 0);
+    assert_agrees();
+}
+
 static void test_a_replaced_attempt_is_counted_as_its_last(void **state)
 {
     (void)state;
@@ -455,6 +488,7 @@ int main(void)
         cmocka_unit_test_setup(test_nothing_known_is_not_zero, reset),
         cmocka_unit_test_setup(test_a_replay_counts_once, reset),
         cmocka_unit_test_setup(test_what_is_gone_is_taken_back, reset),
+        cmocka_unit_test_setup(test_hours_and_days_without_records_go, reset),
         cmocka_unit_test_setup(test_a_replaced_attempt_is_counted_as_its_last, reset),
         cmocka_unit_test_setup(test_a_late_commit_is_not_missed, reset),
         cmocka_unit_test_setup(test_whoever_writes_is_counted, reset),

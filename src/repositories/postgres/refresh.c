@@ -21,6 +21,20 @@ enum { LOCK, REBUILD, EMPTY_DAYS, SUM_DAYS, MERGE, STATEMENTS };
 #define DAY_SUMS                                                                                   \
     "(hour AT TIME ZONE 'UTC')::date AS date, service, operation, sum(records), sum(unreported),"  \
     " sum(unpriced), sum(total_tokens), sum(cost_usd)"
+/* Of groups: whether anything is to be added. What came and went in between adds nothing. */
+#define SOMETHING                                                                                  \
+    "(sum(records), sum(failed), sum(unreported), sum(unpriced), sum(input_tokens),"               \
+    " sum(output_tokens), sum(total_tokens), sum(cache_read_tokens), sum(cache_write_tokens),"     \
+    " sum(reasoning_tokens), sum(cost_usd)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"
+/* Rows of `relation` that have no record any more go, each found by its key. Where nothing was
+ * taken away nothing is looked for. */
+#define EMPTY(relation, changes, key)                                                              \
+    "DELETE FROM " relation " WHERE EXISTS (SELECT FROM " changes " WHERE records < 0)"            \
+    " AND ctid = ANY (ARRAY(SELECT (SELECT r.ctid FROM " relation " r WHERE r." key " = c." key    \
+    " AND r.service = c.service AND r.operation = c.operation AND r.records + c.records = 0)"      \
+    " FROM " changes " c WHERE c.records < 0)) RETURNING " key ", service, operation"
+#define GONE_HOURS "gone_hours AS (" EMPTY("usage_hourly", "hours", "hour") ")"
+#define GONE_DAYS  "gone_days AS (" EMPTY("usage_daily", "days", "date") ")"
 #define NEGATIVE                                                                                   \
     "hour, service, operation, -records, -failed, -unreported, -unpriced, -input_tokens,"          \
     " -output_tokens, -total_tokens, -cache_read_tokens, -cache_write_tokens,"                     \
@@ -48,10 +62,7 @@ const conv__statement conv__postgres_refresh_statements[] = {
                  " FROM usage_logs GROUP BY 1, 2, 3"
                  " UNION ALL SELECT " NEGATIVE " FROM usage_hourly"
                  " UNION ALL SELECT " NEGATIVE " FROM usage_hourly_changes"
-                 ") d GROUP BY hour, service, operation HAVING (sum(records), sum(failed),"
-                 " sum(unreported), sum(unpriced), sum(input_tokens), sum(output_tokens),"
-                 " sum(total_tokens), sum(cache_read_tokens), sum(cache_write_tokens),"
-                 " sum(reasoning_tokens), sum(cost_usd)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"},
+                 ") d GROUP BY hour, service, operation HAVING " SOMETHING},
     /* Days that are not the sums of their hours go, and those that are missing come. What was wrong
      * and comes again counts once. */
     [EMPTY_DAYS] = {"conv_refresh_empty_days", ACTION, 0, true,
@@ -66,9 +77,13 @@ const conv__statement conv__postgres_refresh_statements[] = {
                   " ON CONFLICT (date, service, operation) DO NOTHING RETURNING 1)"
                   " SELECT count(*) FROM made"},
     [MERGE] = {"conv_refresh_merge", ACTION, 0, true,
-               "WITH taken AS (DELETE FROM usage_hourly_changes RETURNING *), merged AS ("
-               " INSERT INTO usage_hourly AS h (" COLUMNS ") SELECT " SUMS " FROM taken"
-               " GROUP BY hour, service, operation"
+               "WITH taken AS (DELETE FROM usage_hourly_changes RETURNING *),"
+               " hours (" COLUMNS ") AS (SELECT " SUMS " FROM taken"
+               "  GROUP BY hour, service, operation HAVING " SOMETHING "),"
+               " days (" DAY_COLUMNS ") AS (SELECT " DAY_SUMS " FROM hours GROUP BY 1, 2, 3),"
+               " " GONE_HOURS ", " GONE_DAYS ", merged AS ("
+               " INSERT INTO usage_hourly AS h (" COLUMNS ") SELECT * FROM hours"
+               " WHERE (hour, service, operation) NOT IN (SELECT * FROM gone_hours)"
                " ON CONFLICT (hour, service, operation) DO UPDATE SET"
                " records = h.records + excluded.records, failed = h.failed + excluded.failed,"
                " unreported = h.unreported + excluded.unreported, unpriced = h.unpriced +"
@@ -78,13 +93,14 @@ const conv__statement conv__postgres_refresh_statements[] = {
                " excluded.cache_read_tokens, cache_write_tokens = h.cache_write_tokens +"
                " excluded.cache_write_tokens, reasoning_tokens = h.reasoning_tokens +"
                " excluded.reasoning_tokens, cost_usd = h.cost_usd + excluded.cost_usd"
-               " RETURNING 1), days AS ("
-               " INSERT INTO usage_daily AS d (" DAY_COLUMNS ") SELECT " DAY_SUMS " FROM taken"
-               " GROUP BY 1, 2, 3 ON CONFLICT (date, service, operation) DO UPDATE SET"
+               " RETURNING 1), merged_days AS ("
+               " INSERT INTO usage_daily AS d (" DAY_COLUMNS ") SELECT * FROM days"
+               " WHERE (date, service, operation) NOT IN (SELECT * FROM gone_days)"
+               " ON CONFLICT (date, service, operation) DO UPDATE SET"
                " records = d.records + excluded.records, unreported = d.unreported +"
                " excluded.unreported, unpriced = d.unpriced + excluded.unpriced, total_tokens ="
                " d.total_tokens + excluded.total_tokens, cost_usd = d.cost_usd + excluded.cost_usd"
-               ") SELECT count(*) FROM merged"},
+               ") SELECT (SELECT count(*) FROM merged) + (SELECT count(*) FROM gone_hours)"},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 

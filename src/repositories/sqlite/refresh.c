@@ -11,6 +11,8 @@ enum {
     SELECT_BOUNDS,
     ADD_TO_HOURS,
     ADD_TO_DAYS,
+    DROP_HOURS,
+    DROP_DAYS,
     CLEAR,
     SELECT_DAY,
     EMPTY_DAY,
@@ -51,6 +53,13 @@ const conv__sqlite_statement conv__sqlite_refresh_statements[] = {
                      " SELECT date, service, operation, sum(records), sum(unreported),"
                      " sum(unpriced), sum(total_tokens), decimal_sum(cost_usd)" CHANGES_AND(
                          "usage_daily", "date, service, operation")},
+    /* Those that have no record any more. */
+    [DROP_HOURS] = {"DELETE FROM usage_hourly WHERE records = 0 AND (hour, service, operation) IN"
+                    " (SELECT hour, service, operation FROM usage_hourly_changes"
+                    " WHERE rowid <= ?1 AND records < 0)"},
+    [DROP_DAYS] = {"DELETE FROM usage_daily WHERE records = 0 AND (date, service, operation) IN"
+                   " (SELECT substr(hour, 1, 10), service, operation FROM usage_hourly_changes"
+                   " WHERE rowid <= ?1 AND records < 0)"},
     [CLEAR] = {"DELETE FROM usage_hourly_changes WHERE rowid <= ?1"},
     /* The next day of which anything is said anywhere. */
     [SELECT_DAY] = {"SELECT min(day) FROM ("
