@@ -309,8 +309,8 @@ const conv_usage *conv_call_usage(conv_call *call);
 /* Sets the usage record of the exchange: counts, cost, `priced` and texts; ids, user, session,
  * times, status and error are the library's. Copied. track_usage leaves a record that is set alone.
  * `error` may be NULL. CONV_STATE: the exchange is saved already. CONV_INVALID_ARGUMENT: a count
- * below CONV_UNKNOWN, a negative cost, a JSON field that is not JSON of its kind. CONV_NO_MEMORY.
- * Thread: owner. Round trips: none. */
+ * below CONV_UNKNOWN or beyond its bound (usage.h), a negative cost, a JSON field that is not JSON
+ * of its kind. CONV_NO_MEMORY. Thread: owner. Round trips: none. */
 CONV_WARN_UNUSED conv_status conv_call_set_usage(conv_call *call, const conv_usage *usage,
                                                  conv_error *error);
 

@@ -24,6 +24,9 @@ typedef struct conv_client conv_client;
  * sums of 64 bits. */
 #define CONV_TOKENS_MAX INT64_C(1000000000000)
 
+/* The longest that an operation may have taken: ten years. */
+#define CONV_LATENCY_MS_MAX INT64_C(315360000000)
+
 /* One record; its key is log_id together with session_id, so that the same two are stored, and
  * counted, once. Token kinds follow OpenTelemetry's GenAI conventions: `input_tokens` includes what
  * was read from and written to a cache, `output_tokens` includes reasoning; each is CONV_UNKNOWN or
@@ -46,7 +49,7 @@ typedef struct conv_usage {
     int64_t cache_read_tokens;
     int64_t cache_write_tokens;
     int64_t reasoning_tokens;
-    int64_t latency_ms;
+    int64_t latency_ms;      /* CONV_UNKNOWN or 0 to CONV_LATENCY_MS_MAX */
     int64_t processed_bytes; /* read by the operation, e.g. of the document that was parsed */
     bool priced; /* false: no price was known, `cost_usd` means nothing (stored as NULL) */
     conv_decimal cost_usd; /* exact */

@@ -35,6 +35,13 @@ static void count(conv__metrics *metrics, size_t cell, int64_t more)
     if (more > 0) conv__count(&metrics->counters, cell, (uint64_t)more);
 }
 
+/* What a journal kept may be longer than a record may say today. */
+static int64_t latency_us(const conv_event *event)
+{
+    int64_t most = CONV_LATENCY_MS_MAX;
+    return (event->latency_ms < most ? event->latency_ms : most) * 1000;
+}
+
 static void count_series(conv__metrics *metrics, const conv_event *event)
 {
     bool overflow = false;
@@ -51,7 +58,7 @@ static void count_series(conv__metrics *metrics, const conv_event *event)
         conv__histogram_count(&conv__histogram_operation, &series->counters,
                               (size_t)(CONV__SERIES_DURATION + (int)event->outcome) *
                                   CONV__HISTOGRAM_CELLS,
-                              event->latency_ms * 1000);
+                              latency_us(event));
 }
 
 /* Of a usage record that is in the store, alone or with its exchange. */

@@ -151,6 +151,9 @@ static conv_status check_numbers(const conv_usage *usage, conv_error *error)
     if (too_many)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
                           "the usage record counts more than 1000000000000 tokens of a kind");
+    if (usage->latency_ms > CONV_LATENCY_MS_MAX)
+        return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                          "the latency of the usage record is longer than ten years");
     if (usage->priced && conv_decimal_compare(usage->cost_usd, (conv_decimal){0}) < 0)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
                           "the cost of the usage record is negative");

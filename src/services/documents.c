@@ -15,9 +15,6 @@
 
 #define SERVICE "documents"
 
-/* A latency beyond it is no latency. */
-#define MOST_LATENCY_MS INT64_C(315360000000)
-
 enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 1000 };
 
 struct conv_document_page {
@@ -332,7 +329,7 @@ conv_status conv__documents_track(conv__store *store, const conv__document_liste
                                           .operation = work.usage.usage.operation,
                                           .status = usage->status,
                                           .ended_us = usage->created_us};
-        if (usage->latency_ms > 0 && usage->latency_ms <= MOST_LATENCY_MS)
+        if (usage->latency_ms > 0) /* and bounded, or there was no row */
             work.note.ended_us += usage->latency_ms * 1000;
         status = conv__ask(store, CONV__ASK_WRITE, deadline_ns, track, NULL, &work, error);
     }

@@ -280,6 +280,17 @@ static void out_of_memory_is_told(void **state)
     assert_true(failing_memory_run(memory_scenario, &event) > 4);
 }
 
+static void no_latency_is_too_long_to_count(void **state)
+{
+    (void)state;
+    conv_event event = saved_event("m");
+    event.latency_ms = INT64_MAX; /* kept by a journal, before that was refused */
+    conv__metrics_observe(metrics, &event);
+    assert_contains(render(CONV_METRICS_PROMETHEUS),
+                    "\ngen_ai_client_operation_duration_seconds_sum{gen_ai_operation_name=\"chat\","
+                    "gen_ai_response_model=\"m\"} 315360000\n");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -291,6 +302,7 @@ int main(void)
         TEST(sixteen_threads_lose_no_count),
         TEST(open_metrics_has_its_own_form),
         TEST(the_page_lists_each_metric_as_the_code_does),
+        TEST(no_latency_is_too_long_to_count),
         TEST(every_family_is_in_the_text),
         TEST(out_of_memory_is_told),
     };

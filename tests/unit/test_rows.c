@@ -366,6 +366,11 @@ static void impossible_usage_is_refused(void **state)
     assert_status(conv__usage_to_row(&arena, &usage, &row, &error), CONV_INVALID_ARGUMENT, error);
     assert_string_equal(error.message, "raw usage: not JSON at byte 1");
     usage = (conv_usage)CONV_USAGE_INIT;
+    usage.latency_ms = CONV_LATENCY_MS_MAX;
+    assert_ok(conv__usage_to_row(&arena, &usage, &row, &error), error);
+    usage.latency_ms++;
+    assert_status(conv__usage_to_row(&arena, &usage, &row, &error), CONV_INVALID_ARGUMENT, error);
+    usage = (conv_usage)CONV_USAGE_INIT;
     usage.status = (conv_outcome)9;
     assert_status(conv__usage_to_row(&arena, &usage, &row, &error), CONV_INVALID_ARGUMENT, error);
     assert_null(arena.chunks);
