@@ -43,7 +43,7 @@ typedef struct conv_document_params {
                                  but for the log_id are those of the document; service absent means
                                  "documents", operation "upload"; processed_bytes unknown:
                                  `size_bytes`. NULL: complete, and nothing more is known */
-    int64_t created_us;       /* microseconds since 1970-01-01 UTC; 0: now */
+    int64_t created_us;       /* microseconds since 1970-01-01 UTC, years 1 to 9999; 0: now */
 } conv_document_params;
 
 #define CONV_DOCUMENT_PARAMS_INIT                                                                  \
@@ -80,13 +80,13 @@ typedef struct conv_document_page conv_document_page;
  * after the commit.
  * `document` (may be NULL) receives a page of exactly that document, to be freed with
  * conv_document_page_free; NULL after a failure; `error` may be NULL.
- * CONV_INVALID_ARGUMENT: size_bytes is negative, sha256 is no such hash, metadata is no JSON
- * object, or `upload` is no usage record. CONV_CONFLICT: the id is registered with other content.
- * CONV_UNAVAILABLE, CONV_TIMEOUT: the store is away. A document is no exchange: it never waits in
- * the journal, nothing was accepted (unless error->outcome_unknown), and the same call may be
- * repeated with the same id. CONV_LIMIT: no connection became free, or a field is too large.
- * CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store. CONV_NO_MEMORY. Thread: any.
- * Round trips: 3; 2 where `document` is NULL. */
+ * CONV_INVALID_ARGUMENT: size_bytes is negative, created_us is no time, sha256 is no such hash,
+ * metadata is no JSON object, or `upload` is no usage record. CONV_CONFLICT: the id is registered
+ * with other content. CONV_UNAVAILABLE, CONV_TIMEOUT: the store is away. A document is no exchange:
+ * it never waits in the journal, nothing was accepted (unless error->outcome_unknown), and the same
+ * call may be repeated with the same id. CONV_LIMIT: no connection became free, or a field is too
+ * large. CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store. CONV_NO_MEMORY. Thread: any. Round
+ * trips: 3; 2 where `document` is NULL. */
 CONV_WARN_UNUSED conv_status conv_document_register(conv_client *client,
                                                     const conv_document_params *params,
                                                     conv_document_page **document,

@@ -44,7 +44,7 @@ typedef struct conv_message {
     conv_uuid message_id;    /* nil as input: made by the library, version 7 */
     conv_outcome status;
     int64_t position;   /* output: place in the session, from 1, ascending; the order of history */
-    int64_t created_us; /* microseconds since 1970-01-01 UTC; 0 as input: now */
+    int64_t created_us; /* microseconds since 1970-01-01 UTC, years 1 to 9999; 0 as input: now */
 } conv_message;
 
 /* The role's name as in OpenAI's API ("user"); "none" for CONV_ROLE_NONE or any other number.

@@ -45,8 +45,9 @@ CONV_WARN_UNUSED conv_status conv_provider_response_delta(conv_provider_response
 CONV_WARN_UNUSED conv_status conv_provider_response_wanted(conv_provider_response *response);
 
 /* Adds one message of the reply, in order; copied. Deltas that came before it are taken as its
- * text; those after the last message become one more assistant message. CONV_INVALID_ARGUMENT: no
- * role, both content and parts, or a JSON field that is not JSON of its kind. CONV_NO_MEMORY.
+ * text; those after the last message become one more assistant message. A created_us that is
+ * none is unknown. CONV_INVALID_ARGUMENT: no role, both content and parts, or a JSON field that is
+ * not JSON of its kind. CONV_NO_MEMORY.
  * Thread: owner. */
 CONV_WARN_UNUSED conv_status conv_provider_response_message(conv_provider_response *response,
                                                             const conv_message *message);

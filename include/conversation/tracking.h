@@ -24,9 +24,9 @@ extern "C" {
  * session_id, or without one, is another record. A document_id makes it findable by that document,
  * which is not changed by it: see operation.h for that, and for measuring. `usage` see conv_usage;
  * borrowed for the call; a nil log_id gets a new one. `error` may be NULL. CONV_INVALID_ARGUMENT: a
- * JSON field is not JSON, a count is none (see conv_usage). CONV_LIMIT: the buffer is full because the
- * store takes nothing. CONV_UNAVAILABLE: the journal's disk is full or failed. CONV_STATE,
- * CONV_NO_MEMORY. Thread: any. Round trips: none. */
+ * JSON field is not JSON, a count or time is none (see conv_usage). CONV_LIMIT: the buffer is full
+ * because the store takes nothing. CONV_UNAVAILABLE: the journal's disk is full or failed.
+ * CONV_STATE, CONV_NO_MEMORY. Thread: any. Round trips: none. */
 CONV_WARN_UNUSED conv_status conv_track_usage(conv_client *client, const conv_usage *usage,
                                               conv_error *error);
 

@@ -89,13 +89,13 @@ typedef struct conv_reply conv_reply;
  * CONV_OK and with every failure of the provider or of a step that was saved, else NULL; `error`
  * may be NULL. Any status may also be that of a step that refused; CONV_STATE also names one that
  * broke the rules of the chain.
- * CONV_INVALID_ARGUMENT: no message, an empty one, no role, a JSON field that is not JSON of the
- * right kind, no provider, a setting out of range, a question `instead_of` an answer, or nothing
- * `instead_of` a question. CONV_NOT_FOUND: the session has no message with the id of `after` or
- * `instead_of`. CONV_CONFLICT: the turn id was used in this session for other messages, also if
- * these are a turn of the journal that is under way or was interrupted.
- * CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply set. CONV_UNAVAILABLE,
- * CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved unless
+ * CONV_INVALID_ARGUMENT: no message, an empty one, no role, a created_us that is no time, a JSON
+ * field that is not JSON of the right kind, no provider, a setting out of range, a question
+ * `instead_of` an answer, or nothing `instead_of` a question. CONV_NOT_FOUND: the session has no
+ * message with the id of `after` or `instead_of`. CONV_CONFLICT: the turn id was used in this
+ * session for other messages, also if these are a turn of the journal that is under way or was
+ * interrupted. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply set.
+ * CONV_UNAVAILABLE, CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved unless
  * error->outcome_unknown; repeat with the same turn id). With a journal a store that is away is no
  * failure of saving: the reply then says CONV_SAVED_JOURNALED; only a turn that sends context along
  * needs the store before, and fails without it. CONV_UNAVAILABLE, CONV_PERMISSION also: the journal
@@ -120,7 +120,7 @@ typedef struct conv_exchange {
     conv_usage usage;     /* its record; session_id and user_id are taken from above */
     conv_outcome status;
     const char *title;  /* of a session that is made by this exchange */
-    int64_t created_us; /* 0: now */
+    int64_t created_us; /* microseconds since 1970-01-01 UTC, years 1 to 9999; 0: now */
     conv_uuid after; /* a message of the session that it goes on after, saved before; nil: the last
                         one. See conv_turn */
 } conv_exchange;

@@ -34,7 +34,7 @@ typedef struct conv_client conv_client;
  * output: everything lives as long as the handle it came from. */
 typedef struct conv_usage {
     conv_uuid log_id;      /* nil as input: made by the library, version 7 */
-    int64_t created_us;    /* microseconds since 1970-01-01 UTC; 0 as input: now */
+    int64_t created_us;    /* microseconds since 1970-01-01 UTC, years 1 to 9999; 0 as input: now */
     conv_bytes session_id; /* any string (see conv_uuid_ensure), or absent; given back as it came */
     conv_bytes user_id;    /* likewise */
     conv_bytes user_email;

@@ -95,10 +95,20 @@ static void date_from_days(int64_t days, int *year, int *month, int *day)
     *year = (int)(year_of_era + era * 400 + (*month <= 2));
 }
 
+static int64_t start_of_year(int64_t year)
+{
+    return conv__days_from_date(year, 1, 1) * SECONDS_PER_DAY * US_PER_SECOND;
+}
+
+bool conv__time_is_storable(int64_t time_us)
+{
+    return time_us >= start_of_year(1) && time_us < start_of_year(10000);
+}
+
 void conv__time_format(int64_t time_us, char text[CONV__TIME_TEXT_SIZE])
 {
-    int64_t first = conv__days_from_date(0, 1, 1) * SECONDS_PER_DAY * US_PER_SECOND;
-    int64_t end = conv__days_from_date(10000, 1, 1) * SECONDS_PER_DAY * US_PER_SECOND;
+    int64_t first = start_of_year(0);
+    int64_t end = start_of_year(10000);
     if (time_us < first) time_us = first;
     if (time_us >= end) time_us = end - 1;
 

@@ -46,6 +46,9 @@ int64_t conv__deadline_within(int64_t deadline_ns, const conv__latest *latest);
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar. */
 int64_t conv__days_from_date(int64_t year, int64_t month, int64_t day);
 
+/* Whether it is within the years 1 to 9999, which every store keeps exactly. */
+bool conv__time_is_storable(int64_t time_us);
+
 #define CONV__TIME_TEXT_SIZE 28
 
 /* "2026-11-23T03:44:40.123456Z": RFC 3339 with six places, always 27 characters, so that order of

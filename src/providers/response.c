@@ -6,6 +6,7 @@
 #include "core/buffer.h"
 #include "core/json.h"
 #include "core/memory.h"
+#include "core/time.h"
 
 struct conv_provider_response {
     conv_delta_function on_delta;
@@ -119,6 +120,8 @@ conv_status conv_provider_response_message(conv_provider_response *response,
 {
     if (!is_message(message)) return CONV_INVALID_ARGUMENT;
     conv_message copy = *message;
+    /* What is no time is none: the reply it came with must be saved. */
+    if (!conv__time_is_storable(copy.created_us)) copy.created_us = 0;
     if (make_room(response) != CONV_OK || copy_texts(&response->arena, &copy) != CONV_OK)
         return CONV_NO_MEMORY;
     response->messages[response->count++] = copy;

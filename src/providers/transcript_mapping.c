@@ -1,5 +1,6 @@
 /* Transcripts of ChatGPT's export: a tree of nodes, of which one branch was shown last. What the
  * form holds is known from exports only; there is no published description. */
+#include "core/time.h"
 #include "providers/transcript.h"
 
 #include <stdlib.h>
@@ -122,7 +123,8 @@ static int64_t microseconds_of(conv__json seconds)
         if (value > (uint64_t)INT64_MAX / 10) return 0;
         value *= 10;
     }
-    return value > (uint64_t)INT64_MAX ? 0 : (int64_t)value;
+    bool is_time = value <= (uint64_t)INT64_MAX && conv__time_is_storable((int64_t)value);
+    return is_time ? (int64_t)value : 0;
 }
 
 /* Reads a node's message; one without any content, as the root's, leaves the role at none. */

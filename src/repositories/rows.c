@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/time.h"
 #include "repositories/fields.h"
 
 #define ACTION_TO_ROW   "check fields"
@@ -112,6 +113,13 @@ conv_status conv__session_to_row(conv__arena *arena, conv_bytes session_id, conv
     return to_row(arena, session_fields, COUNT(session_fields), row, &row->originals, error);
 }
 
+conv_status conv__created_check(int64_t created_us, conv_error *error)
+{
+    if (conv__time_is_storable(created_us)) return CONV_OK;
+    return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
+                      "created_us is not within the years 1 to 9999: it counts microseconds");
+}
+
 static bool is_known_outcome(conv_outcome outcome)
 {
     return outcome == CONV_OUTCOME_COMPLETE || outcome == CONV_OUTCOME_INTERRUPTED ||
@@ -129,6 +137,8 @@ conv_status conv__message_to_row(conv__arena *arena, const conv_message *message
     if (!is_known_outcome(message->status))
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
                           "the message's status is none of conv_outcome");
+    conv_status status = conv__created_check(message->created_us, error);
+    if (status != CONV_OK) return status;
     *row = (conv__message_row){.message = *message};
     return to_row(arena, message_fields, COUNT(message_fields), &row->message, &row->originals,
                   error);
@@ -160,7 +170,7 @@ static conv_status check_numbers(const conv_usage *usage, conv_error *error)
     if (!is_known_outcome(usage->status))
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
                           "the usage record's status is none of conv_outcome");
-    return CONV_OK;
+    return conv__created_check(usage->created_us, error);
 }
 
 conv_status conv__usage_check(const conv_usage *usage, conv_error *error)
@@ -218,7 +228,8 @@ conv_status conv__document_to_row(conv__arena *arena, const conv_document_params
     if (params->size_bytes < 0)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION_TO_ROW,
                           "the size of the document is negative");
-    conv_status status = read_sha256(arena, params->sha256, &row->sha256, error);
+    conv_status status = conv__created_check(params->created_us, error);
+    if (status == CONV_OK) status = read_sha256(arena, params->sha256, &row->sha256, error);
     if (status == CONV_OK)
         status = conv__name_to_row(arena, conv_text(params->user_id), &row->user, error);
     if (status != CONV_OK) return status;

@@ -114,6 +114,9 @@ CONV_WARN_UNUSED conv_status conv__session_to_row(conv__arena *arena, conv_bytes
                                                   conv_bytes user_id, conv_bytes title,
                                                   conv_bytes metadata, conv__session_row *row,
                                                   conv_error *error);
+/* 0, or a time that every store keeps exactly. CONV_INVALID_ARGUMENT. */
+CONV_WARN_UNUSED conv_status conv__created_check(int64_t created_us, conv_error *error);
+
 CONV_WARN_UNUSED conv_status conv__message_to_row(conv__arena *arena, const conv_message *message,
                                                   conv__message_row *row, conv_error *error);
 CONV_WARN_UNUSED conv_status conv__usage_to_row(conv__arena *arena, const conv_usage *usage,
@@ -122,7 +125,8 @@ CONV_WARN_UNUSED conv_status conv__usage_to_row(conv__arena *arena, const conv_u
 /* Whether conv__usage_to_row would take it, memory aside: for what becomes a row later. */
 CONV_WARN_UNUSED conv_status conv__usage_check(const conv_usage *usage, conv_error *error);
 
-/* Ids, texts and size of what is registered; hash, last operation and times are left alone. */
+/* Ids, texts and size of what is registered; hash, last operation and times are left alone, but for
+ * the check of created_us. */
 CONV_WARN_UNUSED conv_status conv__document_to_row(conv__arena *arena,
                                                    const conv_document_params *params,
                                                    conv__document_row *row, conv_error *error);

@@ -23,7 +23,7 @@ static conv_status check(const conv_exchange *exchange, conv_error *error)
             exchange->messages[i].role > CONV_ROLE_TOOL)
             return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "message %zu has no known role",
                               i + 1);
-    return CONV_OK;
+    return conv__created_check(exchange->created_us, error);
 }
 
 static size_t request_count(const conv_exchange *exchange)

@@ -72,6 +72,10 @@ static void what_is_no_document_is_refused(void **state)
     (void)state;
     conv_usage upload = CONV_USAGE_INIT;
     conv_document_params params = document_params("bad", NULL);
+    params.created_us = INT64_MIN;
+    assert_status(conv_document_register(document_client, &params, NULL, &document_error),
+                  CONV_INVALID_ARGUMENT, document_error);
+    params.created_us = 0;
     params.size_bytes = -1;
     assert_status(conv_document_register(document_client, &params, NULL, &document_error),
                   CONV_INVALID_ARGUMENT, document_error);

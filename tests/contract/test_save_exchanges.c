@@ -105,6 +105,15 @@ static void those_behind_an_invalid_one_are_not_saved(void **state)
     assert_int_equal(contract_count("SELECT count(*) FROM chat_exchanges"), before + 3);
 }
 
+static void a_time_that_no_store_keeps_is_refused(void **state)
+{
+    (void)state;
+    conv_exchange never = make("never", "1");
+    never.created_us = INT64_MAX;
+    assert_status(conv_save_exchange(client, &never, NULL, &error), CONV_INVALID_ARGUMENT, error);
+    assert_non_null(strstr(error.message, "created_us"));
+}
+
 static void a_conflict_is_told_and_keeps_none_back(void **state)
 {
     (void)state;
@@ -160,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_are_saved_in_order_and_once),
         cmocka_unit_test(those_behind_an_invalid_one_are_not_saved),
+        cmocka_unit_test(a_time_that_no_store_keeps_is_refused),
         cmocka_unit_test(a_conflict_is_told_and_keeps_none_back),
         cmocka_unit_test(what_is_no_call_is_refused),
         cmocka_unit_test(the_second_with_a_log_id_of_its_own_is_a_repeat),

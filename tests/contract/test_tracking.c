@@ -237,6 +237,10 @@ static void bad_records_are_refused_at_once(void **state)
     assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
     assert_non_null(strstr(error.message, "tokens"));
     usage = embedding();
+    usage.created_us = INT64_MAX;
+    assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
+    assert_non_null(strstr(error.message, "created_us"));
+    usage = embedding();
     usage.latency_ms = INT64_MAX / 1000 + 5;
     assert_status(conv_track_usage(client, &usage, &error), CONV_INVALID_ARGUMENT, error);
     assert_non_null(strstr(error.message, "latency"));

@@ -100,6 +100,7 @@ static void messages_are_copied(void **state)
     for (int i = 0; i < 40; i++) {
         text[0] = (char)('a' + i % 26);
         conv_message message = {.role = CONV_ROLE_ASSISTANT,
+                                .created_us = i == 0 ? INT64_MAX : 7, /* the first is none */
                                 .content = conv_text(text),
                                 .tool_calls = conv_text(calls),
                                 .metadata = conv_text("{}")};
@@ -112,6 +113,8 @@ static void messages_are_copied(void **state)
     assert_bytes(messages[39].content, "next");
     assert_bytes(messages[39].tool_calls, "[{\"id\":\"a\"}]");
     assert_null(messages[39].parts.data);
+    assert_int_equal(messages[0].created_us, 0);
+    assert_int_equal(messages[39].created_us, 7);
     conv__provider_response_free(response);
     conv__buffer_free(&listener.heard);
 }

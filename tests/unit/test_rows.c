@@ -159,6 +159,8 @@ static void bad_messages_are_refused_with_the_reason(void **state)
          "the message's status is none of conv_outcome"},
         {{.role = CONV_ROLE_USER, .content = conv_text(""), .parts = conv_text("[]")},
          "the message has both content and parts"},
+        {{.role = CONV_ROLE_USER, .created_us = INT64_MAX},
+         "created_us is not within the years 1 to 9999: it counts microseconds"},
         {{.role = CONV_ROLE_USER, .parts = conv_text("[1,]")}, "parts: not JSON at byte 3"},
         {{.role = CONV_ROLE_USER, .parts = conv_text("{}")}, "parts: not a JSON array"},
         {{.role = CONV_ROLE_USER, .tool_calls = conv_text("")}, "tool calls: not JSON at byte 0"},
@@ -369,6 +371,9 @@ static void impossible_usage_is_refused(void **state)
     usage.latency_ms = CONV_LATENCY_MS_MAX;
     assert_ok(conv__usage_to_row(&arena, &usage, &row, &error), error);
     usage.latency_ms++;
+    assert_status(conv__usage_to_row(&arena, &usage, &row, &error), CONV_INVALID_ARGUMENT, error);
+    usage = (conv_usage)CONV_USAGE_INIT;
+    usage.created_us = INT64_MIN;
     assert_status(conv__usage_to_row(&arena, &usage, &row, &error), CONV_INVALID_ARGUMENT, error);
     usage = (conv_usage)CONV_USAGE_INIT;
     usage.status = (conv_outcome)9;

@@ -67,6 +67,18 @@ static void years_out_of_range_are_clamped(void **state)
     assert_string_equal(text, "9999-12-31T23:59:59.999999Z");
 }
 
+static void stores_keep_the_years_1_to_9999(void **state)
+{
+    (void)state;
+    int64_t first, last;
+    assert_true(conv__time_parse(conv_text("0001-01-01T00:00:00Z"), &first));
+    assert_true(conv__time_parse(conv_text("9999-12-31T23:59:59.999999Z"), &last));
+    assert_true(conv__time_is_storable(first) && conv__time_is_storable(last));
+    assert_true(conv__time_is_storable(0));
+    assert_false(conv__time_is_storable(first - 1) || conv__time_is_storable(last + 1));
+    assert_false(conv__time_is_storable(INT64_MIN) || conv__time_is_storable(INT64_MAX));
+}
+
 static void other_spellings_are_read(void **state)
 {
     (void)state;
@@ -188,6 +200,7 @@ int main(void)
         cmocka_unit_test(times_are_written_and_read_as_python_does),
         cmocka_unit_test(every_day_of_five_centuries_comes_back),
         cmocka_unit_test(years_out_of_range_are_clamped),
+        cmocka_unit_test(stores_keep_the_years_1_to_9999),
         cmocka_unit_test(other_spellings_are_read),
         cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(deadlines_do_not_overflow),
