@@ -175,7 +175,7 @@ typedef struct conv_rate_limit_params {
     size_t size;
     int64_t turns;     /* of one user in `period_ms`; 1 to 1000000; 60 */
     int64_t period_ms; /* 1 to 86400000; 60000 */
-    size_t users;      /* remembered at once, 24 bytes each; 1 to 1000000; 65536 */
+    size_t users;      /* remembered at once, 44 bytes each; 1 to 1000000; 65536 */
 } conv_rate_limit_params;
 
 #define CONV_RATE_LIMIT_PARAMS_INIT                                                                \
@@ -187,8 +187,8 @@ typedef struct conv_rate_limit_params {
  * again) when that user has had `turns` of them. They may come all at once; then each becomes free
  * again after period_ms / turns. Each call counts, a repeat too. Turns without user share one
  * limit. The same user in another spelling of the UUID is the same. Counts live in this object, in
- * memory: clients that share it share them. When more users come at once than are remembered, those
- * idle longest are forgotten, which only ever allows more. `params` NULL for the defaults;
+ * memory: clients that share it share them. When more users come than are remembered, those who
+ * asked longest ago are forgotten, which only ever allows more. `params` NULL for the defaults;
  * `middleware` receives it, to be freed with conv_middleware_free, NULL after a failure; `error`
  * may be NULL. CONV_INVALID_ARGUMENT: a setting is out of range. CONV_NO_MEMORY. Thread: any. Round
  * trips: none. */

@@ -17,13 +17,16 @@ enum {
     DEFAULT_USERS = 65536,
     MOST_TURNS = 1000000,
     MOST_PERIOD_MS = 86400000,
-    MOST_USERS = 1000000,
-    WAYS = 8 /* places that a user may have: a full table is never searched through */
+    MOST_USERS = 1000000
 };
 
+/* In two lists, whose links are places in `users`, and 0 where they end. */
 typedef struct rate_user {
     conv_uuid user_id; /* nil: turns without one */
-    int64_t free_ns;   /* 0: an empty place */
+    int64_t free_ns;
+    uint32_t next;  /* with the same hash */
+    uint32_t newer; /* asked after this one */
+    uint32_t older;
 } rate_user;
 
 typedef struct rate_limit {
@@ -32,29 +35,65 @@ typedef struct rate_limit {
     int64_t step_ns;  /* from one turn to the next */
     int64_t slack_ns; /* how far ahead a user may be */
     pthread_mutex_t lock;
-    rate_user *users;
-    size_t sets;
+    rate_user *users;  /* the first is none: after it comes the oldest, before it the newest */
+    uint32_t *by_hash; /* heads of lists, as many as users are remembered */
+    uint32_t most;     /* users remembered */
+    uint32_t count;
 } rate_limit;
 
-static size_t hash(conv_uuid id)
+static uint32_t *list_of(rate_limit *limit, conv_uuid id)
 {
     uint64_t sum = UINT64_C(14695981039346656037); /* FNV-1a */
     for (size_t i = 0; i < sizeof id.bytes; i++)
         sum = (sum ^ id.bytes[i]) * UINT64_C(1099511628211);
-    return (size_t)(sum ^ (sum >> 32));
+    return &limit->by_hash[(sum ^ (sum >> 32)) % limit->most];
 }
 
-/* The user's place; or the one that is idle longest, which then is the user's. */
+static void take_out(rate_limit *limit, uint32_t at)
+{
+    rate_user *users = limit->users;
+    users[users[at].older].newer = users[at].newer;
+    users[users[at].newer].older = users[at].older;
+}
+
+static void put_last(rate_limit *limit, uint32_t at)
+{
+    rate_user *users = limit->users;
+    users[at].older = users[0].older;
+    users[at].newer = 0;
+    users[users[0].older].newer = at;
+    users[0].older = at;
+}
+
+/* Gives the place of the user who has not asked for the longest time. */
+static uint32_t forget_oldest(rate_limit *limit)
+{
+    uint32_t at = limit->users[0].newer;
+    uint32_t *link = list_of(limit, limit->users[at].user_id);
+    while (*link != at)
+        link = &limit->users[*link].next;
+    *link = limit->users[at].next;
+    take_out(limit, at);
+    return at;
+}
+
+/* The user's place, who is the newest now. */
 static rate_user *place_of(rate_limit *limit, conv_uuid user_id)
 {
-    rate_user *set = &limit->users[(hash(user_id) % limit->sets) * WAYS];
-    rate_user *idle = &set[0];
-    for (size_t i = 0; i < WAYS; i++) {
-        if (set[i].free_ns != 0 && conv_uuid_compare(set[i].user_id, user_id) == 0) return &set[i];
-        if (set[i].free_ns < idle->free_ns) idle = &set[i];
+    rate_user *users = limit->users;
+    uint32_t *list = list_of(limit, user_id);
+    uint32_t at = *list;
+    while (at != 0 && conv_uuid_compare(users[at].user_id, user_id) != 0)
+        at = users[at].next;
+    if (at != 0) {
+        take_out(limit, at);
+    } else {
+        at = limit->count < limit->most ? ++limit->count : forget_oldest(limit);
+        users[at] = (rate_user){.user_id = user_id, .next = *list};
+        *list = at;
     }
-    *idle = (rate_user){.user_id = user_id};
-    return idle;
+    put_last(limit, at);
+    return &users[at];
 }
 
 /* Takes one turn; 0, or how long until there is one. */
@@ -90,6 +129,7 @@ static void free_step(conv_middleware *middleware)
     rate_limit *limit = (rate_limit *)middleware;
     pthread_mutex_destroy(&limit->lock);
     conv__release(limit->users);
+    conv__release(limit->by_hash);
     conv__release(limit);
 }
 
@@ -118,12 +158,14 @@ conv_status conv__rate_limit_create(const conv_rate_limit_params *params, const 
     if (status != CONV_OK) return status;
     int64_t turns = params->turns > 0 ? params->turns : DEFAULT_TURNS;
     int64_t period_ms = params->period_ms > 0 ? params->period_ms : DEFAULT_PERIOD_MS;
-    size_t users = params->users > 0 ? params->users : DEFAULT_USERS;
     rate_limit *made = conv__allocate(sizeof *made);
     if (made == NULL) return conv__fail_memory(error, ACTION);
-    made->sets = (users + WAYS - 1) / WAYS;
-    made->users = conv__allocate(made->sets * WAYS * sizeof *made->users);
-    if (made->users == NULL) {
+    made->most = params->users > 0 ? (uint32_t)params->users : DEFAULT_USERS;
+    made->users = conv__allocate((made->most + 1) * sizeof *made->users);
+    made->by_hash = conv__allocate(made->most * sizeof *made->by_hash);
+    if (made->users == NULL || made->by_hash == NULL) {
+        conv__release(made->users);
+        conv__release(made->by_hash);
         conv__release(made);
         return conv__fail_memory(error, ACTION);
     }

@@ -82,6 +82,25 @@ static void more_users_than_places_are_never_refused_for_it(void **state)
     assert_status(ask(test, "user-99", &error), CONV_LIMIT, error); /* the newest is remembered */
 }
 
+static void as_many_users_as_places_are_remembered(void **state)
+{
+    enum { USERS = 1024 };
+    chain_fixture *test = *state;
+    conv_error error;
+    char user[32];
+    use_limit(test, 1, 3600000, USERS);
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < USERS; i++) {
+            snprintf(user, sizeof user, "user-%d", i);
+            assert_status(ask(test, user, &error), round == 0 ? CONV_OK : CONV_LIMIT, error);
+        }
+    assert_ok(ask(test, "one more", &error), error);
+    assert_status(ask(test, "user-1", &error), CONV_LIMIT, error);
+    assert_ok(ask(test, "user-0", &error), error); /* the one that was forgotten */
+    assert_status(ask(test, "user-1", &error), CONV_LIMIT, error);
+    assert_status(ask(test, "one more", &error), CONV_LIMIT, error);
+}
+
 static void settings_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -148,6 +167,8 @@ int main(void)
                                         chain_teardown),
         cmocka_unit_test_setup_teardown(more_users_than_places_are_never_refused_for_it,
                                         chain_setup, chain_teardown),
+        cmocka_unit_test_setup_teardown(as_many_users_as_places_are_remembered, chain_setup,
+                                        chain_teardown),
         cmocka_unit_test_setup_teardown(settings_out_of_range_are_refused, chain_setup,
                                         chain_teardown),
         cmocka_unit_test_setup_teardown(threads_share_one_limit_exactly, chain_setup,
