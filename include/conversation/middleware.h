@@ -53,7 +53,8 @@ typedef struct conv_next conv_next;
  * - answers instead of the provider, by conv_call_answer, and CONV_OK;
  * - refuses: any other status, with `error->message` saying why in one line, without any text of
  *   messages and without keys. Before the provider was asked nothing is saved or noted; afterwards
- *   the reply is dropped, what the user said is saved with status failed, and so is the usage.
+ *   the reply is dropped, what the user said is saved with status failed, and so is the usage. Once
+ *   the exchange is saved it stays as it is, and the caller gets its reply together with the error.
  * A failure from conv_next_run that is answered with CONV_OK stands, unless the step gave an answer
  * of its own. A step that does none of the three, or calls on twice, is a defect: CONV_STATE names
  * it, the provider is not asked (again), and an exchange whose provider was asked is saved as after

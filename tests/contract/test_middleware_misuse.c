@@ -11,6 +11,7 @@ static conv_provider *echo;
 static conv_middleware *step;
 static conv_client *client;
 static bool behaves;
+static size_t replied; /* messages in the reply of the last turn */
 
 static conv_status forget(void *context, conv_call *call, conv_next *next, conv_error *error)
 {
@@ -23,6 +24,16 @@ static conv_status call_twice(void *context, conv_call *call, conv_next *next, c
     (void)context;
     conv_status status = conv_next_run(next, call, error);
     return behaves ? status : conv_next_run(next, call, NULL);
+}
+
+static conv_status refuse_afterwards(void *context, conv_call *call, conv_next *next,
+                                     conv_error *error)
+{
+    (void)context;
+    conv_status status = conv_next_run(next, call, error);
+    if (behaves || status != CONV_OK) return status;
+    snprintf(error->message, sizeof error->message, "not this one");
+    return CONV_PERMISSION;
 }
 
 static int setup(void **state)
@@ -81,6 +92,7 @@ static conv_status say(conv_error *error)
     turn.turn_id = "t-1";
     turn.message = conv_text("hello");
     conv_status status = conv_process_message(client, &turn, &reply, error);
+    replied = reply != NULL ? conv_reply_message_count(reply) : 0;
     conv_reply_free(reply);
     return status;
 }
@@ -101,6 +113,18 @@ static void assert_it_goes_on(void)
     assert_rows("chat_messages", "WHERE status = 'complete'", 2);
     assert_rows("usage_logs", "WHERE status = 'complete'", 1);
     contract_client_await_empty_journal(client);
+}
+
+/* With an empty store, and without a client. */
+static void start_again(void)
+{
+    conv_error error;
+    contract_execute("DELETE FROM chat_messages; DELETE FROM chat_exchanges;"
+                     " DELETE FROM chat_sessions; DELETE FROM usage_logs");
+    assert_ok(conv_client_close(client, 30000, &error), error);
+    conv_middleware_free(step);
+    client = NULL;
+    step = NULL;
 }
 
 static void forgetting_before_the_provider_leaves_nothing(void **state)
@@ -154,10 +178,30 @@ static void forgetting_after_the_commit_leaves_it_complete(void **state)
     assert_status(say(&error), CONV_STATE, error);
     assert_contains(error.message, "careless");
     assert_int_equal(saved, 1);
+    assert_int_equal(replied, 1);
     assert_rows("chat_exchanges", "WHERE status = 'complete'", 1);
     assert_rows("usage_logs", "WHERE status = 'complete'", 1);
     contract_client_await_empty_journal(client);
     assert_it_goes_on();
+}
+
+/* Before the commit nothing of the reply is left, afterwards all of it. */
+static void refusing_afterwards_gives_what_was_saved(void **state)
+{
+    (void)state;
+    for (int place = BEFORE_PROVIDER; place <= BEHIND_SAVING; place++) {
+        conv_error error;
+        bool complete = place != BEFORE_PROVIDER;
+        open_client(refuse_afterwards, place);
+        behaves = false;
+        assert_status(say(&error), CONV_PERMISSION, error);
+        assert_string_equal(error.message, "not this one");
+        assert_int_equal(replied, complete ? 1 : 0);
+        assert_rows("chat_exchanges", "WHERE status = 'complete'", complete);
+        assert_rows("chat_exchanges", "WHERE status = 'failed'", !complete);
+        assert_it_goes_on();
+        start_again();
+    }
 }
 
 static void calling_twice_asks_and_saves_once(void **state)
@@ -173,12 +217,7 @@ static void calling_twice_asks_and_saves_once(void **state)
         assert_rows("usage_logs", "", 1);
         contract_client_await_empty_journal(client);
         assert_it_goes_on();
-        contract_execute("DELETE FROM chat_messages; DELETE FROM chat_exchanges;"
-                         " DELETE FROM chat_sessions; DELETE FROM usage_logs");
-        assert_ok(conv_client_close(client, 30000, &error), error);
-        conv_middleware_free(step);
-        client = NULL;
-        step = NULL;
+        start_again();
     }
 }
 
@@ -189,6 +228,7 @@ int main(void)
         TEST(forgetting_before_the_provider_leaves_nothing),
         TEST(forgetting_to_save_keeps_question_and_cost),
         TEST(forgetting_after_the_commit_leaves_it_complete),
+        TEST(refusing_afterwards_gives_what_was_saved),
         TEST(calling_twice_asks_and_saves_once),
     };
     return RUN_TESTS("middleware misuse", tests);
