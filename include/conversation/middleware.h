@@ -155,18 +155,19 @@ typedef struct conv_redact_params {
  * number is 13 to 19 digits that begin with 2 to 6, or 16 to 19 that begin with 8 or 9, and pass
  * Luhn's check, no part of a word, whole or in groups with one space, hyphen or dot between. A dot
  * counts behind four digits or more, and not as the only one, so that dates, versions and decimals
- * are left alone; any other run of digits that happens to pass is taken for a card. Ids and
- * user_email stay: they are names, not text. A repeat of a turn gets the saved reply as it is. One
- * line is looked at by itself: nothing is found across a line break. A text that is a JSON object
- * or array, as arguments of tool calls are, is redacted inside its strings and numbers, keys
- * included, and stays JSON. Deltas of a reply come a whole line at a time, of a reply that begins
- * as JSON all at the end. What is built in reads a text once, however it is made; an own pattern
- * takes what regexec does with it, and the turn's deadline does not stop it: with a repetition
- * without end, as in [0-9]+x, ten times the line may take a hundred times as long, while
- * [0-9]{1,20}x keeps in step with it. `params` settings, NULL for all defaults; `middleware`
- * receives it, to be freed with conv_middleware_free, NULL after a failure; `error` may be NULL.
- * CONV_INVALID_ARGUMENT: a name or a pattern is wrong (named by its number). CONV_NO_MEMORY.
- * Thread: any. Round trips: none; handling a turn reads the context earlier, not more often. */
+ * are left alone; any other run of digits that happens to pass is taken for a card. Ids (also
+ * those of tool calls), names of models and user_email stay: they are names, not text. A repeat of
+ * a turn gets the saved reply as it is. One line is looked at by itself: nothing is found across a
+ * line break. A text that is a JSON object or array, as arguments of tool calls are, is redacted
+ * inside its strings and numbers, keys included, and stays JSON. Deltas of a reply come a whole
+ * line at a time, of a reply that begins as JSON all at the end. What is built in reads a text
+ * once, however it is made; an own pattern takes what regexec does with it, and the turn's deadline
+ * does not stop it: with a repetition without end, as in [0-9]+x, ten times the line may take a
+ * hundred times as long, while [0-9]{1,20}x keeps in step with it. `params` settings, NULL for all
+ * defaults; `middleware` receives it, to be freed with conv_middleware_free, NULL after a failure;
+ * `error` may be NULL. CONV_INVALID_ARGUMENT: a name or a pattern is wrong (named by its number).
+ * CONV_NO_MEMORY. Thread: any. Round trips: none; handling a turn reads the context earlier, not
+ * more often. */
 CONV_WARN_UNUSED conv_status conv_middleware_redact(const conv_redact_params *params,
                                                     conv_middleware **middleware,
                                                     conv_error *error);

@@ -18,8 +18,8 @@ typedef struct conv__redaction {
 CONV_WARN_UNUSED conv_status conv__redaction_text(const conv__redaction *redaction,
                                                   conv__arena *arena, conv_bytes *text);
 
-/* All texts of a message but ids and model, which are names. `changed` becomes true if anything had
- * to go. CONV_NO_MEMORY. */
+/* All texts of a message but ids, those of its tool calls included, and model, which are names.
+ * `changed` becomes true if anything had to go. CONV_NO_MEMORY. */
 CONV_WARN_UNUSED conv_status conv__redaction_message(const conv__redaction *redaction,
                                                      conv__arena *arena, conv_message *message,
                                                      bool *changed);

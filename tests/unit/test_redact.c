@@ -6,6 +6,7 @@
 
 #include "core/json.h"
 #include "middleware/redact_text.h"
+#include "services/redaction.h"
 #include "support/failing_memory.h"
 
 static conv__arena arena;
@@ -253,6 +254,44 @@ static void json_stays_json(void **state)
     CHECK_ALL(examples);
 }
 
+static conv_status redact(const void *context, conv__arena *into, conv_bytes *text)
+{
+    return conv__redact_text(context, into, *text, text);
+}
+
+/* A result must still be found by its call's id, whatever patterns say. */
+static void ids_of_tool_calls_stay(void **state)
+{
+    static const conv_redact_pattern pattern = {"ticket", "call_[0-9]+"};
+    static const example examples[] = {
+        {"[{\"id\":\"call_77\",\"function\":{\"arguments\":\"{\\\"to\\\":\\\"a@b.org\\\"}\"}},"
+         " {\"function\":{\"name\":\"call_1\"}, \"id\" : \"call_78\"}, 7]",
+         "[{\"id\":\"call_77\",\"function\":{\"arguments\":\"{\\\"to\\\":\\\"[redacted:email]\\\"}"
+         "\"}},"
+         "{\"function\":{\"name\":\"[redacted:ticket]\"},\"id\":\"call_78\"},7]"},
+        {"[ {\"id\": \"call_77\"} ]", NULL},
+        {"[{\"id\":{\"of\":\"a@b.org\"}}]", "[{\"id\":{\"of\":\"[redacted:email]\"}}]"},
+        {"call_5 is no JSON", "[redacted:ticket] is no JSON"},
+    };
+    (void)state;
+    conv__redactor *redactor = make(&pattern, 1);
+    const conv__redaction redaction = {redact, redactor};
+    for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
+        bool changed = false;
+        const char *wanted = examples[i].wanted != NULL ? examples[i].wanted : examples[i].text;
+        conv_message message = {.tool_calls = conv_text(examples[i].text),
+                                .tool_call_id = conv_text("call_77"),
+                                .model = conv_text("a@b.org")};
+        assert_int_equal(conv__redaction_message(&redaction, &arena, &message, &changed), CONV_OK);
+        assert_bytes(message.tool_calls, wanted);
+        assert_bytes(message.tool_call_id, "call_77");
+        assert_bytes(message.model, "a@b.org");
+        assert_int_equal(changed, examples[i].wanted != NULL);
+    }
+    conv__redactor_free(redactor);
+    conv__arena_reset(&arena);
+}
+
 static void any_bytes_pass(void **state)
 {
     (void)state;
@@ -351,6 +390,7 @@ int main(void)
         cmocka_unit_test(a_long_text_is_read_once),
         cmocka_unit_test(what_follows_a_long_text_is_read_once),
         cmocka_unit_test(json_stays_json),
+        cmocka_unit_test(ids_of_tool_calls_stay),
         cmocka_unit_test(any_bytes_pass),
         cmocka_unit_test(own_patterns_are_found),
         cmocka_unit_test(built_in_patterns_can_be_kept),
