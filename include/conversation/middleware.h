@@ -220,7 +220,8 @@ const char *conv_client_step_name(const conv_client *client, size_t index);
  * until it is changed. Thread: owner. Round trips: none. */
 const conv_turn *conv_call_turn(const conv_call *call);
 
-/* The UUIDs that session and turn are saved under, 36 characters; "" before validate_ids.
+/* The UUIDs that session and turn are saved under, 36 characters; "" before they are made: by
+ * validate_ids, or by an earlier step that reads the context (conv_call_context), as redact does.
  * Thread: owner. */
 const char *conv_call_session_id(const conv_call *call);
 const char *conv_call_turn_id(const conv_call *call);
@@ -234,7 +235,7 @@ void conv_call_limit_time(conv_call *call, int64_t timeout_ms);
 
 /* A text of the turn, by which a step changes it. */
 typedef enum conv_call_field {
-    CONV_CALL_SESSION_ID, /* ids: before validate_ids */
+    CONV_CALL_SESSION_ID, /* ids: before they are made, see conv_call_session_id */
     CONV_CALL_USER_ID,
     CONV_CALL_TURN_ID,
     CONV_CALL_TITLE, /* these two before the provider is asked */

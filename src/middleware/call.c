@@ -85,7 +85,9 @@ conv_status conv_call_set(conv_call *call, conv_call_field field, const char *te
     if (place == NULL)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION, "a turn has no such field");
     if (field <= CONV_CALL_TURN_ID && call->validated)
-        return too_late(error, "the ids are made already: change them before validate_ids");
+        return too_late(
+            error, "the ids are made already: change them before validate_ids, and before redact "
+                   "or whatever else reads the context");
     if (field <= CONV_CALL_OPTIONS && !is_open(call))
         return too_late(error, "the provider was asked already, or an answer given");
     if (call->saving) return too_late(error, "the exchange is saved already");

@@ -145,6 +145,34 @@ static void ids_change_before_validate_ids(void **state)
     conv_reply_free(reply);
 }
 
+static conv_status set_ids_late(void *context, conv_call *call, conv_next *next, conv_error *error)
+{
+    (void)context;
+    assert_string_not_equal(conv_call_session_id(call), "");
+    assert_string_not_equal(conv_call_turn_id(call), "");
+    assert_status(conv_call_set(call, CONV_CALL_SESSION_ID, "late", error), CONV_STATE, *error);
+    assert_non_null(strstr(error->message, "before redact"));
+    return conv_next_run(next, call, error);
+}
+
+/* It reads the context of the session, so that the session must be known. */
+static void redact_makes_the_ids(void **state)
+{
+    chain_fixture *test = *state;
+    conv_middleware *redact = NULL;
+    conv_reply *reply = NULL;
+    conv_error error;
+    char text[CONV_UUID_TEXT_SIZE];
+    assert_ok(conv_middleware_redact(NULL, &redact, &error), error);
+    test->own[test->own_count++] = redact;
+    USE(test, chain_step(test, "map", set_ids, NULL), redact,
+        chain_step(test, "late", set_ids_late, NULL), VALIDATE, PROVIDER, SAVE, TRACK, PUBLISH);
+    assert_ok(chain_run_turn(test, &reply, &error), error);
+    conv_uuid_format(conv_uuid_ensure(conv_text("mapped")), text);
+    assert_string_equal(conv_reply_session_id(reply), text);
+    conv_reply_free(reply);
+}
+
 static void a_step_answers_instead_of_the_provider(void **state)
 {
     chain_fixture *test = *state;
@@ -408,6 +436,7 @@ int main(void)
         WITH_FIXTURE(steps_surround_the_answer_or_the_saving),
         WITH_FIXTURE(a_step_changes_request_and_reply_everywhere),
         WITH_FIXTURE(ids_change_before_validate_ids),
+        WITH_FIXTURE(redact_makes_the_ids),
         WITH_FIXTURE(a_step_answers_instead_of_the_provider),
         WITH_FIXTURE(without_a_provider_a_step_answers),
         WITH_FIXTURE(a_step_answers_where_the_provider_failed),
