@@ -16,13 +16,13 @@ typedef enum conv__family_type {
 /* symbol, name (of a counter or an info without its suffix), type, unit, meaning. The unit is the
  * name's end where the name has one. */
 #define CONV__FAMILY_MAP(X)                                                                        \
+    X(SAVE_FAILURES, "conversation_save_failures", COUNTER, "saves",                               \
+      "Exchanges that the store did not take, and tracked records that it refused, by cause and "  \
+      "by what became of them.")                                                                   \
     X(TOKEN_USAGE, "gen_ai_client_token_usage", HISTOGRAM, "tokens",                               \
       "Tokens of one operation in the store, by gen_ai_token_type (input, output).")               \
     X(OPERATION_DURATION, "gen_ai_client_operation_duration_seconds", HISTOGRAM, "seconds",        \
       "How long the provider or the operation took; error_type says how it ended otherwise.")      \
-    X(SAVE_FAILURES, "conversation_save_failures", COUNTER, "saves",                               \
-      "Exchanges that the store did not take, and tracked records that it refused, by cause and "  \
-      "by what became of them.")                                                                   \
     X(EVENTS, "conversation_events", COUNTER, "events", "Events told, by kind.")                   \
     X(TURNS, "conversation_turns", COUNTER, "turns",                                               \
       "Answers of conv_process_message, by status.")                                               \

@@ -195,7 +195,6 @@ static void append_counted(writer *out, conv__metrics *metrics)
 {
     static const char *const token_types[] = {"input",      "output",      "total",
                                               "cache_read", "cache_write", "reasoning"};
-    append_failures(out, metrics);
     begin(out, CONV__FAMILY_EVENTS);
     for (int i = 0; i < CONV_EVENT_KINDS; i++)
         sample(out, "event", conv_event_kind_name((conv_event_kind)i),
@@ -285,6 +284,7 @@ void conv__metrics_append(conv__metrics *metrics, const conv__gauges *gauges,
     static const char *const error_types[] = {"", "interrupted", "failed"};
     static const char *const version[] = {"version", CONV_VERSION};
     writer out = {.text = text, .open_metrics = format == CONV_METRICS_OPENMETRICS};
+    append_failures(&out, metrics);
     begin(&out, CONV__FAMILY_TOKEN_USAGE);
     append_series(&out, metrics, &conv__histogram_tokens, CONV__SERIES_INPUT, CONV__SERIES_OUTPUT,
                   "gen_ai_token_type", token_types);
