@@ -260,6 +260,35 @@ static void sessions_are_made_changed_listed_and_deleted(void **state)
     assert_status(conv_session_get(client, "kunde/müller", &page, &error), CONV_NOT_FOUND, error);
 }
 
+static void sessions_come_page_by_page(void **state)
+{
+    enum { SESSIONS = 5 };
+    (void)state;
+    conv_error error;
+    conv_session_filter filter = CONV_SESSION_FILTER_INIT;
+    filter.user_id = conv_text("pages");
+    filter.limit = 2;
+    for (int i = 0; i < SESSIONS; i++) {
+        conv_session_page *made = NULL;
+        conv_session_params params = CONV_SESSION_PARAMS_INIT;
+        params.user_id = "pages";
+        assert_ok(conv_session_create(client, &params, &made, &error), error);
+        conv_session_page_free(made);
+    }
+    for (size_t seen = 0; seen < SESSIONS;) {
+        conv_session_page *page = NULL;
+        assert_ok(conv_session_list(client, &filter, &page, &error), error);
+        size_t count = conv_session_page_count(page);
+        assert_int_equal(count, seen + 2 <= SESSIONS ? 2 : 1);
+        const conv_session *last = conv_session_page_session(page, count - 1);
+        seen += count;
+        assert_int_equal(conv_session_page_has_more(page), seen < SESSIONS);
+        filter.after_us = last->updated_us;
+        filter.after_id = last->session_id;
+        conv_session_page_free(page);
+    }
+}
+
 static void usage_sums_agree_with_the_ledger(void **state)
 {
     (void)state;
@@ -404,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_failed_turn_is_kept_and_completed_by_its_repeat),
         cmocka_unit_test(an_abort_saves_what_came),
         cmocka_unit_test(sessions_are_made_changed_listed_and_deleted),
+        cmocka_unit_test(sessions_come_page_by_page),
         cmocka_unit_test(usage_sums_agree_with_the_ledger),
         cmocka_unit_test(hostile_bytes_come_back),
         cmocka_unit_test(a_hundred_megabytes_are_one_message),
