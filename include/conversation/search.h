@@ -45,8 +45,9 @@ typedef struct conv_search_params {
                                that "words in quotes" may not be found there, or be found though
                                they stand apart; single words are, but for those of more than
                                2,046 bytes, which it finds nowhere. Nothing else has a meaning of
-                               its own: what is neither letter nor digit only separates words, and nothing else
-                               does: where a script writes no spaces (Chinese, Japanese, Thai), a
+                               its own: what is no letter, no digit and no mark on one only
+                               separates words, the same on every store and in every locale, and
+                               nothing else does: where a script writes no spaces (Chinese, Japanese, Thai), a
                                run up to the next space or sign is one word, found whole or by
                                its beginning (word*) */
     const char *session_id; /* only in this session; any string */

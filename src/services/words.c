@@ -1,74 +1,17 @@
-/* Queries and snippets. What a word is, the stores' parsers decide; here everything that is no
- * letter or digit in ASCII, and the usual punctuation and symbols beyond, becomes a blank. */
+/* Queries and snippets. What a word is, core/letters.h decides, here and in the stores. */
 #include "services/words.h"
 
 #include <string.h>
 
 #include "core/buffer.h"
+#include "core/letters.h"
 #include "core/text.h"
 
 enum { BEFORE_BYTES = 60, SNIPPET_BYTES = 160 };
 
-typedef struct range {
-    uint32_t first;
-    uint32_t last;
-} range;
-
-/* Blocks of Unicode without letters: punctuation, arrows, box drawing, emoji and the like. */
-static const range symbols[] = {
-    {0x80, 0xA9},     {0xAB, 0xB1},     {0xB4, 0xB4},     {0xB6, 0xB8},       {0xBB, 0xBB},
-    {0xBF, 0xBF},     {0xD7, 0xD7},     {0xF7, 0xF7},     {0x2000, 0x206F},   {0x20A0, 0x20CF},
-    {0x2190, 0x23FF}, {0x2500, 0x2BFF}, {0x3000, 0x3004}, {0x3008, 0x3020},   {0xFE10, 0xFE6F},
-    {0xFF01, 0xFF0F}, {0xFF1A, 0xFF20}, {0xFFE0, 0xFFFD}, {0x1F000, 0x1FAFF},
-};
-
-static uint32_t code_of(const char *bytes, size_t length)
-{
-    const unsigned char *at = (const unsigned char *)bytes;
-    if (length == 1) return at[0];
-    uint32_t code = at[0] & (0xFFU >> (length + 1));
-    for (size_t i = 1; i < length; i++)
-        code = code << 6 | (at[i] & 0x3FU);
-    return code;
-}
-
-static bool is_word_character(conv_bytes rest, size_t length)
-{
-    if (length == 0) return false;
-    uint32_t code = code_of(rest.data, length);
-    if (code < 0x80)
-        return (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z') ||
-               (code >= 'A' && code <= 'Z');
-    for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++)
-        if (code >= symbols[i].first && code <= symbols[i].last) return false;
-    return true;
-}
-
-/* Bytes of the character at the start: 1 for a stray byte. */
-static size_t step_of(conv_bytes rest, bool *is_word)
-{
-    size_t length = conv__utf8_length(rest);
-    *is_word = is_word_character(rest, length);
-    return length == 0 ? 1 : length;
-}
-
 static bool is_blank(char byte)
 {
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
-/* The words of `text` with one blank between. */
-static void append_words(conv__buffer *buffer, conv_bytes text)
-{
-    bool between = false;
-    for (size_t at = 0; at < text.size;) {
-        bool is_word = false;
-        size_t length = step_of(conv_view(text.data + at, text.size - at), &is_word);
-        if (is_word && between && buffer->size > 0) conv__buffer_append_text(buffer, " ");
-        if (is_word) conv__buffer_append(buffer, text.data + at, length);
-        between = !is_word;
-        at += length;
-    }
 }
 
 /* What stands in quotes, or up to the next blank or quote; gives its size with the quotes. */
@@ -99,7 +42,7 @@ conv_status conv__words_parse(conv__arena *arena, conv_bytes query, conv__search
         }
         at += next_piece(conv_view(query.data + at, query.size - at), &piece);
         conv__buffer_clear(&words);
-        append_words(&words, piece);
+        conv__letters_append(&words, piece);
         if (words.failed) status = CONV_NO_MEMORY;
         if (status != CONV_OK || words.size == 0) continue;
         conv__search_term *term = &(*terms)[(*count)++];
@@ -135,10 +78,11 @@ static size_t find_term(conv_bytes text, const conv__search_term *term, size_t *
     for (size_t at = 0; at < text.size;) {
         bool is_word = false;
         bool after = false;
-        size_t length = step_of(conv_view(text.data + at, text.size - at), &is_word);
+        size_t length = conv__letters_step(conv_view(text.data + at, text.size - at), &is_word);
         if (is_word && !before && matches_at(text, at, word)) {
             size_t end = at + word.size;
-            if (end < text.size) step_of(conv_view(text.data + end, text.size - end), &after);
+            if (end < text.size)
+                conv__letters_step(conv_view(text.data + end, text.size - end), &after);
             if (open || !after) return at;
         }
         before = is_word;

@@ -80,6 +80,28 @@ static void words_are_found_as_both_stores_spell_them(void **state)
     assert_int_equal(hits("parcel \xE2\x80\x94 way"), 1);
 }
 
+/* Whatever the database's locale takes for a letter. */
+static void words_end_at_the_same_signs_everywhere(void **state)
+{
+    (void)state;
+    static const char *const found[] = {
+        "注文",      "番号",     "図書館", "全角",  "½",        "½ frei", "हिन्दी",
+        "ไทยที่",      "नमस्ते",     "x²",     "naïve", "e\u0301t", "12",     "34",
+        "\"12 34\"", "𞤀𞤁", "ﬁn",     "k",     "l",
+    };
+    static const char *const not_found[] = {"注", "ह", "न", "ไท", "·", "（", "e", "t", "x", "1234"};
+    save("signs", "u",
+         conv_text("注文　番号、…「図書館」へ・…（全角）: ½ frei; हिन्दी।नमस्ते ไทยที่ x² naïve "
+                   "e\u0301t 12€34 🦀𞤀𞤁⇒ﬁn k\u200Bl"),
+         "frei", 1200);
+    for (size_t i = 0; i < sizeof found / sizeof found[0]; i++)
+        if (hits(found[i]) != 1) fail_msg("%s is found %zu times", found[i], hits(found[i]));
+    for (size_t i = 0; i < sizeof not_found / sizeof not_found[0]; i++)
+        if (hits(not_found[i]) != 0) fail_msg("%s is found", not_found[i]);
+    assert_int_equal(hits("frei"), 2);
+    assert_int_equal(hits("注*"), 1);
+}
+
 static void only_the_last_word_of_a_phrase_may_go_on(void **state)
 {
     (void)state;
@@ -178,6 +200,12 @@ static void a_word_of_any_length_must_be_in_the_message(void **state)
     memset(word, 'v', sizeof word - 1);
     snprintf(query, sizeof query, "%s* late2046", word);
     assert_int_equal(hits(query), 0);
+    /* Longer in small letters than in capitals, where a locale knows them. */
+    for (size_t i = 0; i < 2046; i += 2)
+        memcpy(word + i, "\u023A", 3);
+    save("word", "u", conv_text(word), "longer", 2700);
+    snprintf(query, sizeof query, "%s", word);
+    assert_true(hits(query) <= 1);
 }
 
 static void a_hit_says_where_it_stands(void **state)
@@ -331,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_found_as_both_stores_spell_them),
+        cmocka_unit_test(words_end_at_the_same_signs_everywhere),
         cmocka_unit_test(only_the_last_word_of_a_phrase_may_go_on),
         cmocka_unit_test(hostile_queries_have_a_sensible_answer),
         cmocka_unit_test(long_queries_have_a_sensible_answer),

@@ -280,6 +280,7 @@ static void who_may_read_the_view_may_do_so_afterwards(void **state)
 {
     (void)state;
     if (strcmp(kind, "postgresql") != 0) return;
+    run_half_of_migration("20261129300000_search_words.sql", true);
     run_half_of_migration("20261129200000_erasures.sql", true);
     run_half_of_migration("20261129110000_summary_grants.sql", true);
     run_half_of_migration(THIRD_MIGRATION, true);

@@ -82,8 +82,10 @@ const char *test_store_create(const char *kind)
     snprintf(postgres_name, sizeof postgres_name, "conversation_test_%d_%d", (int)getpid(),
              ++serial);
     char sql[256];
-    snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'",
-             postgres_name);
+    const char *locale = getenv("CONVERSATION_TEST_LOCALE");
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'%s%s%s",
+             postgres_name, locale != NULL ? " LOCALE '" : "", locale != NULL ? locale : "",
+             locale != NULL ? "'" : "");
     postgres_run(server_url(), sql);
     postgres_url_of(postgres_name);
     return postgres_url;

@@ -7,6 +7,7 @@
 
 #include "db/migration.h"
 #include "db/sqlite/decimal_sum.h"
+#include "db/sqlite/search_words.h"
 #include "db/sqlite/zone_date.h"
 #include "repositories/sqlite/internal.h"
 #include "repositories/sqlite/journal.h"
@@ -43,6 +44,7 @@ static sqlite3 *open_migrated(const conv__migration *migrations)
     sqlite3 *database = NULL;
     assert_int_equal(sqlite3_open(":memory:", &database), SQLITE_OK);
     assert_int_equal(conv__decimal_sum_register(database), SQLITE_OK);
+    assert_int_equal(conv__search_words_register(database), SQLITE_OK);
     assert_int_equal(conv__zone_date_register(database), SQLITE_OK);
     for (const conv__migration *next = migrations; next->version != 0; next++)
         assert_int_equal(sqlite3_exec(database, next->sql, NULL, NULL, NULL), SQLITE_OK);

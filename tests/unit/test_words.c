@@ -48,6 +48,7 @@ static void words_quotes_and_prefixes(void **state)
         {"'; DROP TABLE x; --", "[DROP][TABLE][x]"},
         {"\xC3\xA4\xE2\x80\x94\xC3\xB6", "[\xC3\xA4 \xC3\xB6]"},
         {"\xF0\x9F\x98\x80 \xFF\xFE \xED\xA0\x80", ""},
+        {"\u0915\u0940\u0964\u00BDa\u00B7\u061Fb\u2028c", "[\u0915\u0940 \u00BDa b c]"},
         {"\xE6\x97\xA5\xE6\x9C\xAC\xE3\x80\x82", "[\xE6\x97\xA5\xE6\x9C\xAC]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

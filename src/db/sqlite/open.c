@@ -15,6 +15,7 @@
 #include "db/sqlite/decimal_sum.h"
 #include "db/sqlite/header_repair.h"
 #include "db/sqlite/log_repair.h"
+#include "db/sqlite/search_words.h"
 #include "db/sqlite/zone_date.h"
 
 #define ACTION "open store"
@@ -137,6 +138,7 @@ static int install_handlers(conv__sqlite *connection)
     /* A file from elsewhere may hold triggers and views: they get no dangerous functions. */
     sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     int code = conv__decimal_sum_register(database);
+    if (code == SQLITE_OK) code = conv__search_words_register(database);
     return code == SQLITE_OK ? conv__zone_date_register(database) : code;
 }
 

@@ -1,5 +1,6 @@
 /* The words of messages: indexing what waits, and finding. */
 #include "core/error.h"
+#include "core/separators.h"
 #include "repositories/postgres/columns.h"
 #include "repositories/postgres/sessions.h"
 #include "repositories/postgres/transaction.h"
@@ -7,19 +8,8 @@
 #define ACTION_INDEX "index messages"
 #define ACTION_FIND  "search messages"
 
-enum { BATCHES = 8 };       /* of the queue, at once */
-enum { WORD_BYTES = 2046 }; /* of a lexeme, at most */
-
-/* PostgreSQL's parser would take "foo-bar.com" for a host: only letters and digits make words here,
- * as they do in SQLite's index. In a database of locale C every character beyond ASCII is a letter,
- * so the commonest others are named: no-break space, dashes, dots, quotes, U+FFFD, and East Asian
- * punctuation. */
-#define BEYOND_ASCII                                                                               \
-    "\u00A0\u00A1\u00AB\u00B7\u00BB\u00BF\u2013\u2014\u2018\u2019\u201C\u201D\u201E\u2022\u2026"   \
-    "\u3001\u3002\uFF01\uFF0C\uFF1F\uFFFD"
-#define ONLY_WORDS(text)                                                                           \
-    "translate(" text ", '!\"#$%&''()*+,-./:;<=>?@[\\]^_`{|}~" BEYOND_ASCII                        \
-    "', repeat(' ', 32 + 21))"
+enum { BATCHES = 8 };     /* of the queue, at once */
+#define WORD_BYTES "2046" /* of a lexeme, at most */
 
 /* 65,536 characters can't pass the 1 MiB that a tsvector may have: no message is too long to be
  * saved or indexed. */
@@ -28,7 +18,21 @@ enum { WORD_BYTES = 2046 }; /* of a lexeme, at most */
     " FROM jsonb_array_elements(m.parts) AS p WHERE jsonb_typeof(p -> 'text') = 'string'), ''),"   \
     " 65536)"
 
-#define INDEXED_WORDS ONLY_WORDS(INDEXED_TEXT)
+/* What a letter is would depend on the locale of the database if PostgreSQL's parser decided it, so
+ * a tsvector is written out, word by word, as core/letters.h divides them. The type itself keeps
+ * the first 256 places of a word, and places up to 16,383. */
+#define AS_RANGE(first, last) "\\U" #first "-\\U" #last
+#define SEPARATORS            "[\\u0001-/:-@\\[-`{-\\u007F" CONV__SEPARATORS(AS_RANGE) "]+"
+#define INDEXED_WORDS                                                                              \
+    "coalesce((SELECT string_agg(w || ':' || n, ' ')"                                              \
+    " FROM string_to_table(regexp_replace(lower(" INDEXED_TEXT "), '" SEPARATORS "', ' ', 'g'),"   \
+    "  ' ') WITH ORDINALITY AS words (w, n)"                                                       \
+    " WHERE octet_length(w) BETWEEN 1 AND " WORD_BYTES "), '')::tsvector"
+
+/* A word that is too long for an index is in no message; a tsquery refuses it. */
+#define WANTED_WORDS                                                                               \
+    "(CASE WHEN (SELECT max(octet_length(w)) FROM string_to_table(lower($1::text), '''') AS w)"    \
+    " <= " WORD_BYTES " THEN lower($1::text) ELSE '''a'' & !''a''' END)::tsquery"
 
 enum { INDEX, FIND, WAITS, STATEMENTS };
 
@@ -55,7 +59,7 @@ const conv__statement conv__postgres_search_statements[] = {
                "), indexed AS ("
                " INSERT INTO chat_search (session_id, position, created_at, words)"
                " SELECT m.session_id, m.position, m.created_at,"
-               "  to_tsvector('simple', " INDEXED_WORDS ")"
+               "  " INDEXED_WORDS
                " FROM wanted w JOIN session USING (session_id) JOIN chat_messages m"
                "  ON m.session_id = w.session_id AND m.position >= w.first"
                "  AND m.position < w.first + least(w.count, 500)"
@@ -66,7 +70,7 @@ const conv__statement conv__postgres_search_statements[] = {
               " m.role, m.created_at, " INDEXED_TEXT
               " FROM (SELECT x.session_id, x.position, x.created_at FROM chat_search x"
               "  JOIN chat_sessions c USING (session_id)"
-              "  WHERE x.words @@ to_tsquery('simple', $1::text)"
+              "  WHERE x.words @@ " WANTED_WORDS
               "   AND ($2::uuid IS NULL OR x.session_id = $2::uuid)"
               "   AND ($3::uuid IS NULL OR c.user_id = $3::uuid)"
               "   AND ($4::int8 = 2 OR (c.archived_at IS NOT NULL) = ($4::int8 = 1))"
@@ -101,23 +105,9 @@ static conv_status index_some(conv__search_repository *search, conv__transaction
                                 receive_taken, more, error);
 }
 
-static bool has_too_long_word(conv_bytes words)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < words.size && size <= WORD_BYTES; i++)
-        size = words.data[i] == ' ' ? 0 : size + 1;
-    return size > WORD_BYTES;
-}
-
-/* 'foo' <-> 'bar':* - one word after the other, because ":*" behind 'foo bar' makes a prefix of
- * each. A word that no index holds is in no message; to_tsquery would leave it out and find more.
- */
+/* 'foo' <-> 'bar':* - one word after the other. */
 static void append_term(conv__buffer *text, const conv__search_term *term)
 {
-    if (has_too_long_word(term->words)) {
-        conv__buffer_append_text(text, "('a' & !'a')");
-        return;
-    }
     conv__buffer_append_text(text, "'");
     for (size_t i = 0; i < term->words.size; i++) {
         if (term->words.data[i] == ' ')

@@ -32,7 +32,7 @@ const conv__sqlite_statement conv__sqlite_search_statements[] = {
                        " WHERE session_id = ?1 AND position >= ?2 AND position < ?3"
                        " ON CONFLICT DO NOTHING"},
     [INSERT_WORDS] = {"INSERT INTO chat_search_words (rowid, words)"
-                      " SELECT x.search_id, " CONV__SQLITE_INDEXED_TEXT
+                      " SELECT x.search_id, " CONV__SQLITE_INDEXED_WORDS
                       " FROM chat_search x JOIN chat_messages m"
                       " ON m.session_id = x.session_id AND m.position = x.position"
                       " WHERE x.search_id > ?1"},

@@ -58,13 +58,14 @@ extern const conv__sqlite_statement conv__sqlite_summary_statements[];
     "substr(coalesce(m.content, (SELECT group_concat(CASE p.type WHEN 'object'"                    \
     " THEN json_extract(p.value, '$.text') END, ' ') FROM json_each(m.parts) AS p), ''), 1,"       \
     " 65536)"
+#define CONV__SQLITE_INDEXED_WORDS "search_words(" CONV__SQLITE_INDEXED_TEXT ")"
 
 /* Takes the words of messages out of the index; the messages must still be there, because their
  * text says which words those are. `condition` chooses rows of chat_search x and chat_messages m.
  */
 #define CONV__SQLITE_UNINDEX(condition)                                                            \
     "INSERT INTO chat_search_words (chat_search_words, rowid, words)"                              \
-    " SELECT 'delete', x.search_id, " CONV__SQLITE_INDEXED_TEXT                                    \
+    " SELECT 'delete', x.search_id, " CONV__SQLITE_INDEXED_WORDS                                   \
     " FROM chat_search x JOIN chat_messages m"                                                     \
     " ON m.session_id = x.session_id AND m.position = x.position WHERE " condition
 
