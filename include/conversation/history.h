@@ -67,6 +67,11 @@ size_t conv_history_count(const conv_history *history);
 /* Message `index` (from 0), or NULL past the end; belongs to the page. Thread: any. */
 const conv_message *conv_history_message(const conv_history *history, size_t index);
 
+/* The id of the message that message `index` (from 0) goes on after: of the one before it in the
+ * session, or, where a branch begins, of the one it branches off from. Nil: it begins the session,
+ * or begins it anew; or past the end. Thread: any. */
+conv_uuid conv_history_parent(const conv_history *history, size_t index);
+
 /* Whether messages follow in the direction of reading. Thread: any. */
 bool conv_history_has_more(const conv_history *history);
 

@@ -19,8 +19,9 @@ typedef struct exporter {
     conv_client *client;
     cli_output_file output;
     int64_t written;
-    int64_t empty; /* sessions without messages: there is no line for them */
-    bool begun;    /* a part of the line is written */
+    int64_t empty;    /* sessions without messages: there is no line for them */
+    int64_t branched; /* sessions with branches: the line has no place for them */
+    bool begun;       /* a part of the line is written */
     conv_error error;
 } exporter;
 
@@ -86,12 +87,17 @@ static conv_status write_opening(exporter *self, const conv_session *session,
 static conv_status write_messages(exporter *self, const char *session_id, conv_history *page)
 {
     conv_status status = CONV_OK;
+    conv_uuid last = {{0}};
+    bool branches = false;
     for (bool first = true; status == CONV_OK;) {
         int64_t position = 0;
         size_t count = conv_history_count(page);
         for (size_t i = 0; i < count && status == CONV_OK; i++, first = false) {
             const conv_message *message = conv_history_message(page, i);
             position = message->position;
+            if (!first && conv_uuid_compare(conv_history_parent(page, i), last) != 0)
+                branches = true;
+            last = message->message_id;
             status = conv_transcript_write_message(self->output.file, message, first, &self->error);
         }
         bool more = conv_history_has_more(page) && count > 0;
@@ -100,6 +106,7 @@ static conv_status write_messages(exporter *self, const char *session_id, conv_h
         if (!more || status != CONV_OK) break;
         status = read_page(self, session_id, position, 0, &page);
     }
+    if (branches) self->branched++;
     conv_history_free(page);
     return status;
 }
@@ -178,6 +185,11 @@ static cli_exit finish(exporter *self, conv_status status, const char *path)
         cli_note("%s %s exported", text, self->written == 1 ? "session" : "sessions");
     cli_format_count(self->empty, text);
     if (self->empty > 0) cli_note("%s without messages left out", text);
+    cli_format_count(self->branched, text);
+    if (self->branched > 0)
+        cli_note("%s with branches, written as one conversation in the order in which things were "
+                 "said; history --json has the parent of each message",
+                 text);
     return CLI_EXIT_OK;
 }
 

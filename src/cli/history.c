@@ -30,7 +30,7 @@ typedef struct reading {
 
 /* Members about a message that are ours; the message itself stands beside them as OpenAI's API has
  * it. */
-static bool print_json(reading *self, const conv_message *message)
+static bool print_json(reading *self, const conv_message *message, conv_uuid parent)
 {
     char id[CONV_UUID_TEXT_SIZE];
     conv_uuid_format(message->message_id, id);
@@ -38,6 +38,9 @@ static bool print_json(reading *self, const conv_message *message)
     bool failed = false;
     cli_json_add(value, &failed, "position", json_integer(message->position));
     cli_json_add(value, &failed, "message_id", json_string(id));
+    conv_uuid_format(parent, id);
+    cli_json_add(value, &failed, "parent_id",
+                 conv_uuid_is_nil(parent) ? json_null() : json_string(id));
     cli_json_add(value, &failed, "created_at", cli_json_time(message->created_us));
     cli_json_add(value, &failed, "status", json_string(conv_outcome_name(message->status)));
     cli_json_add(value, &failed, "model", cli_json_text(message->model));
@@ -50,13 +53,25 @@ static bool print_json(reading *self, const conv_message *message)
     return true;
 }
 
+/* With the id that --branch wants. */
+static void print_ending(const reading *self, const conv_message *message)
+{
+    char id[CONV_UUID_TEXT_SIZE];
+    conv_uuid_format(message->message_id, id);
+    printf("%s%s%s\n", cli_style_of(stdout, CLI_STYLE_DIM), id,
+           cli_style_of(stdout, CLI_STYLE_PLAIN));
+    cli_message_print(stdout, message, self->width);
+}
+
 static bool print_page(reading *self, const conv_history *page)
 {
     for (size_t i = 0; i < conv_history_count(page) && self->left > 0; i++) {
         const conv_message *message = conv_history_message(page, i);
-        if (self->form == CLI_FORM_PEOPLE)
+        if (self->form == CLI_FORM_PEOPLE && self->branches)
+            print_ending(self, message);
+        else if (self->form == CLI_FORM_PEOPLE)
             cli_message_print(stdout, message, self->width);
-        else if (!print_json(self, message))
+        else if (!print_json(self, message, conv_history_parent(page, i)))
             return false;
         self->any = true;
         self->params.after = message->position;

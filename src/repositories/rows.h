@@ -43,6 +43,7 @@ typedef struct conv__session_row {
 typedef struct conv__message_row {
     conv_message message;
     conv_bytes originals;
+    conv_uuid parent_id; /* in history: the message it goes on after; nil: it begins the session */
 } conv__message_row;
 
 /* `usage` has storable texts; its session_id, user_id and document_id are not used here. */

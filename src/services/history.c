@@ -14,6 +14,7 @@ enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000 };
 struct conv_history {
     conv__arena arena; /* everything below lives here */
     conv_message *messages;
+    conv_uuid *parents; /* of each */
     size_t count;
     bool has_more;
 };
@@ -89,9 +90,13 @@ static conv_status take_list(conv_history *history, const conv__message_list *li
 {
     history->messages =
         conv__arena_allocate(&history->arena, (list->count + 1) * sizeof *history->messages);
-    if (history->messages == NULL) return CONV_NO_MEMORY;
-    for (size_t i = 0; i < list->count; i++)
+    history->parents =
+        conv__arena_allocate(&history->arena, (list->count + 1) * sizeof *history->parents);
+    if (history->messages == NULL || history->parents == NULL) return CONV_NO_MEMORY;
+    for (size_t i = 0; i < list->count; i++) {
         history->messages[i] = list->rows[i].message;
+        history->parents[i] = list->rows[i].parent_id;
+    }
     history->count = list->count;
     history->has_more = list->has_more;
     return CONV_OK;
@@ -164,6 +169,12 @@ size_t conv_history_count(const conv_history *history)
 const conv_message *conv_history_message(const conv_history *history, size_t index)
 {
     return index < history->count ? &history->messages[index] : NULL;
+}
+
+conv_uuid conv_history_parent(const conv_history *history, size_t index)
+{
+    static const conv_uuid none;
+    return index < history->count ? history->parents[index] : none;
 }
 
 bool conv_history_has_more(const conv_history *history)

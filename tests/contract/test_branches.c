@@ -124,6 +124,50 @@ static conv_uuid message_at(const char *session, int64_t position)
     return id;
 }
 
+/* On the way of a branch each message goes on after the one before it, whatever the page. */
+static void assert_parents(const char *session)
+{
+    for (size_t limit = 1; limit <= 100; limit *= 10) {
+        conv_history_params params = CONV_HISTORY_PARAMS_INIT;
+        conv_uuid last = {{0}};
+        params.session_id = session;
+        params.branch = true;
+        params.limit = limit;
+        for (bool more = true; more;) {
+            conv_history *history = read_page(&params);
+            for (size_t i = 0; i < conv_history_count(history); i++) {
+                assert_int_equal(conv_uuid_compare(conv_history_parent(history, i), last), 0);
+                last = conv_history_message(history, i)->message_id;
+                params.after = conv_history_message(history, i)->position;
+            }
+            assert_true(conv_uuid_is_nil(conv_history_parent(history, limit)));
+            more = conv_history_has_more(history);
+            conv_history_free(history);
+        }
+    }
+}
+
+/* Positions of the parents of all messages in the order of the session; 0: none. */
+static const char *parents_of(const char *session)
+{
+    static char text[128];
+    conv_history_params params = CONV_HISTORY_PARAMS_INIT;
+    params.session_id = session;
+    conv_history *history = read_page(&params);
+    text[0] = '\0';
+    for (size_t i = 0; i < conv_history_count(history); i++) {
+        conv_uuid parent = conv_history_parent(history, i);
+        long long position = 0;
+        for (size_t j = 0; j < i; j++)
+            if (conv_uuid_compare(conv_history_message(history, j)->message_id, parent) == 0)
+                position = (long long)conv_history_message(history, j)->position;
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%lld", i > 0 ? " " : "", position);
+    }
+    conv_history_free(history);
+    return text;
+}
+
 static const char *leaves_of(const char *session)
 {
     conv_history *history = NULL;
@@ -346,6 +390,32 @@ static void an_exchange_of_the_application_can_branch_too(void **state)
 }
 
 /* Nobody asked for it, so that what takes its place makes no two questions in a row. */
+static void each_message_names_the_one_it_goes_on_after(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_history *history = NULL;
+    say("parents", "a", "A");
+    say("parents", "b", "B");
+    conv_turn turn = turn_of("parents", "b2");
+    turn.instead_of = message_at("parents", 3);
+    run(&turn, "B2");
+    turn = turn_of("parents", "a2");
+    turn.instead_of = message_at("parents", 1);
+    run(&turn, "A2");
+    assert_string_equal(parents_of("parents"), "0 1 2 3 2 5 0 7");
+    assert_parents("parents");
+    conv_uuid third = message_at("parents", 3);
+    assert_ok(conv_history_message_by_id(client, message_at("parents", 4), &history, &error),
+              error);
+    assert_int_equal(conv_uuid_compare(conv_history_parent(history, 0), third), 0);
+    conv_history_free(history);
+    assert_ok(conv_history_branches(client, "parents", &history, &error), error);
+    assert_int_equal(conv_history_count(history), 3);
+    assert_int_equal(conv_uuid_compare(conv_history_parent(history, 0), third), 0);
+    conv_history_free(history);
+}
+
 static void a_question_can_replace_a_greeting(void **state)
 {
     (void)state;
@@ -374,6 +444,7 @@ int main(void)
         cmocka_unit_test(system_messages_of_the_branch_come_along),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(an_exchange_of_the_application_can_branch_too),
+        cmocka_unit_test(each_message_names_the_one_it_goes_on_after),
         cmocka_unit_test(a_question_can_replace_a_greeting),
     };
     return RUN_TESTS_WITH("branches", tests, setup, teardown);

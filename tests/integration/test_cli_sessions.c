@@ -187,6 +187,17 @@ static void history_shows_one_branch(void **state)
     has("\"position\": 2");
     has("\"position\": 4");
     lacks("\"position\": 3");
+    has("\"parent_id\": \"");
+    assert_int_equal(test_run("conversation history --branches s1"), 0);
+    has("  #2  ");
+    lacks("  #3  ");
+    assert_int_equal(test_run("id=$(conversation history --branches s1 | head -n 1) &&"
+                              " conversation history --branch $id s1"),
+                     0);
+    has("4711");
+    lacks("4712");
+    assert_int_equal(test_run("conversation export --session s1"), 0);
+    assert_contains(test_errors, "1 with branches, written as one conversation");
     assert_int_equal(test_run("conversation history --branch rubbish s1"), 2);
     assert_int_equal(test_run("conversation history --branches --last 3 s1"), 2);
     assert_int_equal(

@@ -34,8 +34,7 @@ const conv__statement conv__postgres_branch_statements[] = {
                 "  ON f.session_id = e.session_id AND f.message_id = e.first_message_id"
                 " WHERE e.session_id = $1::uuid AND e.exchange_id = $2::uuid"
                 "  AND e.status = 'failed' AND e.request_hash = $3::bytea"
-                "  AND " CONV__POSTGRES_SESSION_IS_OURS
-                "), parent AS MATERIALIZED ("
+                "  AND " CONV__POSTGRES_SESSION_IS_OURS "), parent AS MATERIALIZED ("
                 " SELECT b.position IS NOT NULL AS branches, coalesce(b.parent_id,"
                 "  (SELECT o.message_id FROM chat_messages o WHERE o.session_id = $1::uuid"
                 "   AND o.position < f.first ORDER BY o.position DESC LIMIT 1),"
@@ -69,11 +68,11 @@ const conv__statement conv__postgres_branch_statements[] = {
                  "  AND m.message_id = $3::uuid)"},
     [AFTER] = {"conv_branch_after", ACTION_READ, 5, false,
                CONV__POSTGRES_STRETCHES
-               " SELECT " CONV__POSTGRES_MESSAGE_COLUMNS ON_THE_WAY
+               " SELECT " CONV__POSTGRES_HISTORY_COLUMNS ON_THE_WAY
                " WHERE m.position > $4::int8 ORDER BY m.position LIMIT $5::int8"},
     [BEFORE] = {"conv_branch_before", ACTION_READ, 5, false,
                 CONV__POSTGRES_STRETCHES
-                " SELECT " CONV__POSTGRES_MESSAGE_COLUMNS ON_THE_WAY
+                " SELECT " CONV__POSTGRES_HISTORY_COLUMNS ON_THE_WAY
                 " WHERE m.position < $4::int8 ORDER BY m.position DESC LIMIT $5::int8"},
     /* What conv_turn_context chooses from a session, chosen from the way. */
     [CONTEXT] = {"conv_branch_context", ACTION_READ, 4, false,
@@ -107,7 +106,7 @@ const conv__statement conv__postgres_branch_statements[] = {
                 " SELECT max(o.position) FROM chat_messages o WHERE o.session_id = $1::uuid"
                 "), parents AS MATERIALIZED ("
                 " SELECT parent_id FROM chat_branches WHERE session_id = $1::uuid"
-                ") SELECT " CONV__POSTGRES_MESSAGE_COLUMNS
+                ") SELECT " CONV__POSTGRES_HISTORY_COLUMNS
                 " FROM ends e JOIN chat_messages m ON m.session_id = $1::uuid"
                 "  AND m.position = e.position"
                 " WHERE m.message_id NOT IN (SELECT parent_id FROM parents)"
@@ -172,8 +171,9 @@ static conv_status receive_messages(void *context, const conv__result *result, c
     reading *self = context;
     (void)error;
     conv__message_list *list = &self->branch->messages;
-    conv_status status = conv__postgres_read_messages(result, self->arena, list);
-    if (status == CONV_OK && !self->query->context)
+    if (self->query->context) return conv__postgres_read_messages(result, self->arena, list);
+    conv_status status = conv__postgres_read_history_rows(result, self->arena, list);
+    if (status == CONV_OK)
         conv__message_list_cut(list, self->query->limit, self->query->before > 0);
     return status;
 }
@@ -210,7 +210,7 @@ static conv_status receive_leaves(void *context, const conv__result *result, con
 {
     reading *self = context;
     (void)error;
-    return conv__postgres_read_messages(result, self->arena, &self->branch->messages);
+    return conv__postgres_read_history_rows(result, self->arena, &self->branch->messages);
 }
 
 conv_status conv__postgres_list_branches(conv__session_repository *sessions,

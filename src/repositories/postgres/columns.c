@@ -50,8 +50,8 @@ void conv__postgres_read_message_row(conv__reader *reader, conv__message_row *ro
         damaged(reader);
 }
 
-conv_status conv__postgres_read_messages(const conv__result *result, conv__arena *arena,
-                                         conv__message_list *list)
+static conv_status read_rows(const conv__result *result, bool parents, conv__arena *arena,
+                             conv__message_list *list)
 {
     size_t count = conv__result_rows(result);
     *list = (conv__message_list){.rows = conv__arena_allocate(arena, count * sizeof *list->rows)};
@@ -59,10 +59,23 @@ conv_status conv__postgres_read_messages(const conv__result *result, conv__arena
     for (size_t i = 0; i < count; i++) {
         conv__reader reader = conv__reader_at(result, i, arena);
         conv__postgres_read_message_row(&reader, &list->rows[i]);
+        if (parents) list->rows[i].parent_id = conv__next_uuid(&reader);
         if (reader.status != CONV_OK) return reader.status;
         list->count++;
     }
     return CONV_OK;
+}
+
+conv_status conv__postgres_read_messages(const conv__result *result, conv__arena *arena,
+                                         conv__message_list *list)
+{
+    return read_rows(result, false, arena, list);
+}
+
+conv_status conv__postgres_read_history_rows(const conv__result *result, conv__arena *arena,
+                                             conv__message_list *list)
+{
+    return read_rows(result, true, arena, list);
 }
 
 void conv__postgres_read_usage_row(conv__reader *reader, conv__usage_row *row)

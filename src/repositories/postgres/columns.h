@@ -13,6 +13,15 @@
     "m.status, m.position, m.metadata, m.originals, m.created_at"
 enum { CONV__POSTGRES_MESSAGE_COLUMN_COUNT = 13 };
 
+/* The same, and the message that it goes on after: for history, which nobody waits for in a turn.
+ */
+#define CONV__POSTGRES_HISTORY_COLUMNS                                                             \
+    CONV__POSTGRES_MESSAGE_COLUMNS                                                                 \
+    ", coalesce((SELECT b.parent_id FROM chat_branches b WHERE b.session_id = m.session_id"        \
+    " AND b.position = m.position), (SELECT o.message_id FROM chat_messages o"                     \
+    " WHERE o.session_id = m.session_id AND o.position < m.position"                               \
+    " ORDER BY o.position DESC LIMIT 1))"
+
 /* In the order of conv__postgres_read_usage_row; `l` is usage_logs, `u` chat_users. */
 #define CONV__POSTGRES_USAGE_COLUMNS                                                               \
     "l.log_id, l.created_at, l.user_id, l.user_email, l.session_id, l.service, l.operation, "      \
@@ -27,10 +36,14 @@ enum { CONV__POSTGRES_MESSAGE_COLUMN_COUNT = 13 };
 void conv__postgres_read_message_row(conv__reader *reader, conv__message_row *row);
 void conv__postgres_read_usage_row(conv__reader *reader, conv__usage_row *row);
 
-/* All rows of a result. `list` must be empty; its array has `size` bytes an element. */
+/* All rows of a result. `list` must be empty; its array has `size` bytes an element. Of history the
+ * parents, too. */
 CONV_WARN_UNUSED conv_status conv__postgres_read_messages(const conv__result *result,
                                                           conv__arena *arena,
                                                           conv__message_list *list);
+CONV_WARN_UNUSED conv_status conv__postgres_read_history_rows(const conv__result *result,
+                                                              conv__arena *arena,
+                                                              conv__message_list *list);
 
 conv_outcome conv__postgres_next_outcome(conv__reader *reader);
 void conv__postgres_next_hash(conv__reader *reader, uint8_t hash[CONV__CONTENT_HASH_SIZE]);

@@ -11,15 +11,15 @@ enum { AFTER, BEFORE, BY_ID, STATEMENTS };
 
 const conv__statement conv__postgres_history_statements[] = {
     [AFTER] = {"conv_history_after", ACTION_HISTORY, 3, false,
-               "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS " FROM chat_messages m"
+               "SELECT " CONV__POSTGRES_HISTORY_COLUMNS " FROM chat_messages m"
                " WHERE m.session_id = $1::uuid AND m.position > $2::int8"
                " ORDER BY m.position LIMIT $3::int8"},
     [BEFORE] = {"conv_history_before", ACTION_HISTORY, 3, false,
-                "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS " FROM chat_messages m"
+                "SELECT " CONV__POSTGRES_HISTORY_COLUMNS " FROM chat_messages m"
                 " WHERE m.session_id = $1::uuid AND m.position < $2::int8"
                 " ORDER BY m.position DESC LIMIT $3::int8"},
     [BY_ID] = {"conv_history_message", ACTION_MESSAGE, 1, false,
-               "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS " FROM chat_messages m"
+               "SELECT " CONV__POSTGRES_HISTORY_COLUMNS " FROM chat_messages m"
                " WHERE m.message_id = $1::uuid LIMIT 1"},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
@@ -35,7 +35,7 @@ static conv_status receive_page(void *context, const conv__result *result, conv_
 {
     page *self = context;
     (void)error;
-    conv_status status = conv__postgres_read_messages(result, self->arena, self->list);
+    conv_status status = conv__postgres_read_history_rows(result, self->arena, self->list);
     if (status != CONV_OK) return status;
     conv__message_list_cut(self->list, self->limit, self->backwards);
     return CONV_OK;

@@ -65,9 +65,9 @@ const conv__sqlite_statement conv__sqlite_branch_statements[] = {
                  " WHERE m.session_id = ?1 AND m.position = ending.last),"
                  " (SELECT m.role FROM chat_messages m WHERE m.session_id = ?1"
                  " AND m.message_id = ?3)"},
-    [AFTER] = {CONV__SQLITE_STRETCHES " SELECT " COLUMNS ON_THE_WAY
+    [AFTER] = {CONV__SQLITE_STRETCHES " SELECT " CONV__SQLITE_HISTORY_COLUMNS ON_THE_WAY
                                       " WHERE m.position > ?4 ORDER BY m.position LIMIT ?5"},
-    [BEFORE] = {CONV__SQLITE_STRETCHES " SELECT " COLUMNS ON_THE_WAY
+    [BEFORE] = {CONV__SQLITE_STRETCHES " SELECT " CONV__SQLITE_HISTORY_COLUMNS ON_THE_WAY
                                        " WHERE m.position < ?4 ORDER BY m.position DESC LIMIT ?5"},
     /* What is chosen as context from a session, chosen from the way. */
     [CONTEXT] = {CONV__SQLITE_STRETCHES
@@ -97,7 +97,8 @@ const conv__sqlite_statement conv__sqlite_branch_statements[] = {
                 " FROM chat_branches b WHERE b.session_id = ?1"
                 " UNION"
                 " SELECT max(o.position) FROM chat_messages o WHERE o.session_id = ?1"
-                ") SELECT " COLUMNS " FROM ends JOIN chat_messages m ON m.session_id = ?1"
+                ") SELECT " CONV__SQLITE_HISTORY_COLUMNS
+                " FROM ends JOIN chat_messages m ON m.session_id = ?1"
                 " AND m.position = ends.position"
                 " WHERE m.message_id NOT IN"
                 " (SELECT parent_id FROM chat_branches WHERE session_id = ?1)"
@@ -205,8 +206,10 @@ conv_status conv__sqlite_read_branch(conv__session_repository *sessions,
     if (!question->context)
         conv__sqlite_bind_integer(&query, backwards ? question->before : question->after);
     conv__sqlite_bind_integer(&query, (int64_t)question->limit + !question->context);
+    void (*append)(conv__sqlite_query *, conv__arena *, conv__message_list *, size_t *) =
+        question->context ? conv__sqlite_append_message : conv__sqlite_append_history;
     while (conv__sqlite_step(&query))
-        conv__sqlite_append_message(&query, arena, &branch->messages, &capacity);
+        append(&query, arena, &branch->messages, &capacity);
     if (!question->context) conv__message_list_cut(&branch->messages, question->limit, backwards);
     return conv__sqlite_finish(&query, error);
 }
@@ -223,6 +226,6 @@ conv_status conv__sqlite_list_branches(conv__session_repository *sessions,
     prepare(&query, conv__sqlite_of(transaction), LEAVES, ACTION_LIST);
     conv__sqlite_bind_uuid(&query, session_id);
     while (conv__sqlite_step(&query))
-        conv__sqlite_append_message(&query, arena, list, &capacity);
+        conv__sqlite_append_history(&query, arena, list, &capacity);
     return conv__sqlite_finish(&query, error);
 }

@@ -46,6 +46,8 @@ void conv__sqlite_hash(conv__sqlite_query *query, int column, uint8_t hash[CONV_
         memcpy(hash, stored.data, stored.size);
 }
 
+enum { PARENT = 13 }; /* column behind those of the message */
+
 static void read_message(conv__sqlite_query *query, conv__arena *arena, conv__message_row *row)
 {
     conv_message *message = &row->message;
@@ -79,6 +81,14 @@ void conv__sqlite_append_message(conv__sqlite_query *query, conv__arena *arena,
     list->rows = rows;
     read_message(query, arena, row);
     list->count++;
+}
+
+void conv__sqlite_append_history(conv__sqlite_query *query, conv__arena *arena,
+                                 conv__message_list *list, size_t *capacity)
+{
+    size_t before = list->count;
+    conv__sqlite_append_message(query, arena, list, capacity);
+    if (list->count > before) list->rows[before].parent_id = conv__sqlite_uuid(query, PARENT);
 }
 
 conv_bytes conv__sqlite_copy_name(conv__sqlite_query *query, int id, int external,

@@ -12,6 +12,15 @@
     "message_id, role, content, parts, tool_calls, tool_call_id, name, model, metadata, status,"   \
     " position, originals, created_at"
 
+/* What conv__sqlite_append_history reads, of chat_messages m: the same, and the message that it
+ * goes on after. */
+#define CONV__SQLITE_HISTORY_COLUMNS                                                               \
+    "m.message_id, m.role, m.content, m.parts, m.tool_calls, m.tool_call_id, m.name, m.model,"     \
+    " m.metadata, m.status, m.position, m.originals, m.created_at, coalesce((SELECT b.parent_id"   \
+    " FROM chat_branches b WHERE b.session_id = m.session_id AND b.position = m.position),"        \
+    " (SELECT o.message_id FROM chat_messages o WHERE o.session_id = m.session_id"                 \
+    " AND o.position < m.position ORDER BY o.position DESC LIMIT 1))"
+
 /* What conv__sqlite_read_usage_row reads, of usage_logs l and chat_users u. */
 #define CONV__SQLITE_USAGE_COLUMNS                                                                 \
     "l.log_id, l.created_at, l.user_id, l.user_email, l.session_id, l.service, l.operation,"       \
@@ -55,6 +64,9 @@ conv_bytes conv__sqlite_copy_name(conv__sqlite_query *query, int id, int externa
 /* Appends the row under the query, restored, to a list that has room for `capacity` rows; the list
  * grows in the arena. */
 void conv__sqlite_append_message(conv__sqlite_query *query, conv__arena *arena,
+                                 conv__message_list *list, size_t *capacity);
+
+void conv__sqlite_append_history(conv__sqlite_query *query, conv__arena *arena,
                                  conv__message_list *list, size_t *capacity);
 
 /* Reads the row under the query, restored but for the spelling of its ids. */

@@ -9,12 +9,14 @@
 enum { SELECT_AFTER, SELECT_BEFORE, SELECT_MESSAGE };
 
 const conv__sqlite_statement conv__sqlite_history_statements[] = {
-    [SELECT_AFTER] = {"SELECT " CONV__SQLITE_MESSAGE_COLUMNS " FROM chat_messages"
-                      " WHERE session_id = ? AND position > ? ORDER BY position LIMIT ?"},
-    [SELECT_BEFORE] = {"SELECT " CONV__SQLITE_MESSAGE_COLUMNS " FROM chat_messages"
-                       " WHERE session_id = ? AND position < ? ORDER BY position DESC LIMIT ?"},
-    [SELECT_MESSAGE] = {"SELECT " CONV__SQLITE_MESSAGE_COLUMNS " FROM chat_messages"
-                        " WHERE message_id = ? LIMIT 1"},
+    [SELECT_AFTER] = {"SELECT " CONV__SQLITE_HISTORY_COLUMNS " FROM chat_messages m"
+                      " WHERE m.session_id = ? AND m.position > ?"
+                      " ORDER BY m.position LIMIT ?"},
+    [SELECT_BEFORE] = {"SELECT " CONV__SQLITE_HISTORY_COLUMNS " FROM chat_messages m"
+                       " WHERE m.session_id = ? AND m.position < ?"
+                       " ORDER BY m.position DESC LIMIT ?"},
+    [SELECT_MESSAGE] = {"SELECT " CONV__SQLITE_HISTORY_COLUMNS " FROM chat_messages m"
+                        " WHERE m.message_id = ? LIMIT 1"},
     {NULL},
 };
 
@@ -34,7 +36,7 @@ conv_status conv__sqlite_read_history(conv__chat_repository *chat, conv__transac
     conv__sqlite_bind_integer(&query, backwards ? question->before : question->after);
     conv__sqlite_bind_integer(&query, (int64_t)question->limit + 1);
     while (conv__sqlite_step(&query))
-        conv__sqlite_append_message(&query, arena, list, &capacity);
+        conv__sqlite_append_history(&query, arena, list, &capacity);
     conv__message_list_cut(list, question->limit, backwards);
     return conv__sqlite_finish(&query, error);
 }
@@ -51,7 +53,7 @@ conv_status conv__sqlite_read_message(conv__chat_repository *chat, conv__transac
                          &conv__sqlite_history_statements[SELECT_MESSAGE], ACTION_MESSAGE);
     conv__sqlite_bind_uuid(&query, message_id);
     while (conv__sqlite_step(&query))
-        conv__sqlite_append_message(&query, arena, list, &capacity);
+        conv__sqlite_append_history(&query, arena, list, &capacity);
     conv_status status = conv__sqlite_finish(&query, error);
     if (status == CONV_OK && list->count == 0)
         return conv__fail(error, CONV_NOT_FOUND, ACTION_MESSAGE,
