@@ -30,6 +30,7 @@ enum {
     BATCH_EXCHANGES = 256,
     QUEUE_EXCHANGES = 65536,
     POSTGRES_LEADERS = 2,
+    MOST_SUMMARIZED_TOKENS = 60000,
     DEFAULT_TRACKER_RECORDS = 10,
     MAX_TRACKER_RECORDS = 100000,
     DEFAULT_TRACKER_INTERVAL_MS = 60000,
@@ -267,6 +268,13 @@ static void leave_for_summary(void *context)
     conv__client_leave(context);
 }
 
+/* What a provider can be expected to read at once, or what it is told of a history anyway. */
+static int64_t summarized_tokens(const conv_client_params *params)
+{
+    bool limited = params->context_tokens > 0 && params->context_tokens < MOST_SUMMARIZED_TOKENS;
+    return limited ? params->context_tokens : MOST_SUMMARIZED_TOKENS;
+}
+
 /* After the service, whose settings it shares. */
 static conv_status set_up_summaries(conv_client *client, const conv_client_params *params,
                                     conv_error *error)
@@ -285,6 +293,7 @@ static conv_status set_up_summaries(conv_client *client, const conv_client_param
                           .redaction = conversation->redaction,
                           .model = model.data != NULL ? model.data : conversation->model,
                           .keep_tokens = params->summary_tokens / 2,
+                          .most_tokens = summarized_tokens(params),
                           .store_timeout_ms = client->store_timeout_ms,
                           .turn_timeout_ms = conversation->turn_timeout_ms};
     client->conversation.context_tokens = params->context_tokens;

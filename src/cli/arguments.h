@@ -62,6 +62,8 @@ typedef enum cli_option {
     CLI_OPTION_NOTIFY,
     CLI_OPTION_CHANNEL,
     CLI_OPTION_KIND,
+    CLI_OPTION_CONTEXT_TOKENS,
+    CLI_OPTION_SUMMARY_TOKENS,
     CLI_OPTION_COUNT
 } cli_option;
 

@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/commands.h"
 #include "cli/provider.h"
 #include "cli/signals.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
+#include "conversation/summary.h"
 
 /* All of standard input, without the line break at its end. NULL after a failure. */
 static char *read_input(size_t *size)
@@ -61,6 +63,22 @@ static cli_exit one_turn(cli_chat_state *chat)
     return code;
 }
 
+/* What a turn asked for would be given up when the client closes, and every run begin it anew. */
+static void await_summaries(const cli_chat_state *chat)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    conv_summary_counts counts = {.waiting = 0};
+    conv_error error = CONV_ERROR_INIT;
+    cli_signals_catch();
+    cli_status_draw("waiting for the summary");
+    while (cli_signals_caught() == 0 &&
+           conv_summary_count(chat->client, &counts, &error) == CONV_OK && counts.waiting > 0)
+        nanosleep(&pause, NULL);
+    cli_status_clear();
+    if (counts.waiting + counts.failed > 0)
+        cli_note("a summary of the session was not made; a later turn asks for it again");
+}
+
 static cli_exit talk(cli_chat_state *chat)
 {
     chat->session_id = chat->arguments->texts[CLI_OPTION_SESSION];
@@ -73,7 +91,10 @@ static cli_exit talk(cli_chat_state *chat)
     /* A reader that goes away interrupts the turn; it must not end the program before it is saved.
      */
     signal(SIGPIPE, SIG_IGN);
-    return chat->interactive ? cli_chat_loop(chat) : one_turn(chat);
+    cli_exit code = chat->interactive ? cli_chat_loop(chat) : one_turn(chat);
+    if (cli_given(chat->arguments, CLI_OPTION_SUMMARY_TOKENS) && code == CLI_EXIT_OK)
+        await_summaries(chat);
+    return code;
 }
 
 cli_exit cli_chat(const cli_arguments *arguments)
@@ -95,7 +116,8 @@ cli_exit cli_chat(const cli_arguments *arguments)
     }
     cli_exit code = cli_provider_open(arguments, &chat.provider);
     if (code != CLI_EXIT_OK) return code;
-    code = cli_store_open(arguments, CLI_STORE_WRITE, 1, &chat.client);
+    conv_error error = CONV_ERROR_INIT;
+    code = cli_store_open_why(arguments, CLI_STORE_WRITE, 1, chat.provider, &chat.client, &error);
     if (code == CLI_EXIT_OK) code = cli_store_drain(arguments, chat.client, talk(&chat));
     conv_provider_free(chat.provider);
     return code;

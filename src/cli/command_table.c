@@ -10,8 +10,8 @@
 const cli_command cli_commands[] = {
     {"chat", "[MESSAGE …]", 0, 4096,
      BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(SYSTEM) | BIT(SESSION) | BIT(USER) |
-         BIT(TURN_ID) | BIT(INSTEAD_OF) | BIT(NO_STREAM) | BIT(TIMEOUT) | SAVES | BIT(REDACT) |
-         BIT(JSON),
+         BIT(TURN_ID) | BIT(INSTEAD_OF) | BIT(NO_STREAM) | BIT(TIMEOUT) | BIT(CONTEXT_TOKENS) |
+         BIT(SUMMARY_TOKENS) | SAVES | BIT(REDACT) | BIT(JSON),
      "talk with a model; every turn is saved",
      "With a message, or one piped in, it does one turn and prints the reply. On a "
      "terminal without a message it is a conversation: Ctrl-C interrupts a reply (what "
@@ -23,6 +23,10 @@ const cli_command cli_commands[] = {
      "takes the place of an earlier question of the session, whose id `history --json` "
      "shows; without MESSAGE the question is asked again as it is, and an answer's id gets "
      "another answer. What was said stays.\n"
+     "\n"
+     "Without --context-tokens the last 50 messages are sent along; with it the latest summary "
+     "of the session, and of these messages as many as fit. --summary-tokens lets summaries be "
+     "made; a single turn waits for its own behind the reply.\n"
      "\n"
      "  conversation chat --model gpt-4o-mini \"Where is my order?\"\n"
      "  git diff | conversation chat --model gpt-4o-mini --system \"Review this diff.\"\n"
@@ -79,8 +83,8 @@ const cli_command cli_commands[] = {
      "  conversation sessions --tag urgent\n",
      cli_sessions},
     {"summaries", "[list] | show SESSION | make SESSION", 0, 2,
-     BIT(SESSION) | BIT(LIMIT) | BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | SAVES | BIT(JSON) |
-         BIT(JSONL),
+     BIT(SESSION) | BIT(LIMIT) | BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(CONTEXT_TOKENS) |
+         SAVES | BIT(JSON) | BIT(JSONL),
      "list, show and make summaries of sessions",
      "list shows the newest 50, or --limit N, of all sessions or of --session; show the latest "
      "one of a session with its key points. make asks the provider for a new one now, which "

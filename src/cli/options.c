@@ -3,6 +3,7 @@
 
 #define MOST_SECONDS  86400
 #define MOST_MESSAGES INT64_C(1000000000)
+#define MOST_TOKENS   INT64_C(1000000000)
 
 const cli_option_row cli_options[CLI_OPTION_COUNT] = {
     [CLI_OPTION_STORE] = {"store", CLI_VALUE_TEXT, "URL", 0, 0,
@@ -95,4 +96,8 @@ const cli_option_row cli_options[CLI_OPTION_COUNT] = {
                             "channel of the notifications (conversation)"},
     [CLI_OPTION_KIND] = {"kind", CLI_VALUE_TEXT, "KINDS", 0, 0,
                          "only these events, e.g. exchange.saved,session.*"},
+    [CLI_OPTION_CONTEXT_TOKENS] = {"context-tokens", CLI_VALUE_NUMBER, "N", 1, MOST_TOKENS,
+                                   "tokens of earlier messages that the model is told at most"},
+    [CLI_OPTION_SUMMARY_TOKENS] = {"summary-tokens", CLI_VALUE_NUMBER, "N", 1, MOST_TOKENS,
+                                   "summarize once a session has so many that no summary covers"},
 };

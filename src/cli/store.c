@@ -131,6 +131,8 @@ cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, i
     params.schema = use == CLI_STORE_MIGRATE ? CONV_SCHEMA_IGNORE : CONV_SCHEMA_DEFAULT;
     params.connections = connections;
     if (use == CLI_STORE_WRITE) params.journal = arguments->texts[CLI_OPTION_JOURNAL];
+    params.context_tokens = arguments->numbers[CLI_OPTION_CONTEXT_TOKENS];
+    params.summary_tokens = arguments->numbers[CLI_OPTION_SUMMARY_TOKENS];
     params.application = "conversation-cli";
     if (cli_chain_set(arguments, &params, error) == CONV_OK &&
         conv_client_open(&params, client, error) == CONV_OK) {

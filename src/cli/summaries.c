@@ -160,6 +160,8 @@ static const char *problem_of(const cli_arguments *arguments, const char *what)
     if ((makes || shows) != (arguments->word_count == 2))
         return makes || shows ? "show and make want a session" : "list takes --session ID";
     if (asks && !makes) return "--provider, --model and --base-url are for make";
+    if (cli_given(arguments, CLI_OPTION_CONTEXT_TOKENS) && !makes)
+        return "--context-tokens is for make";
     if (cli_given(arguments, CLI_OPTION_JOURNAL) && !makes) return "--journal is for make";
     if (cli_notify_given(arguments) && !makes) return "--notify is for make";
     if (cli_given(arguments, CLI_OPTION_SESSION) && (makes || shows))

@@ -91,6 +91,11 @@ static conv_status save(conv__transaction *transaction, conv__arena *arena, void
     return store->summaries->functions->save(store->summaries, transaction, &self->row, error);
 }
 
+static const conv_summary *earlier_of(const making *self)
+{
+    return self->earlier.count > 0 ? &self->earlier.summaries[0] : NULL;
+}
+
 /* All that the provider is shown. */
 static conv_status note_basis(making *self, conv_error *error)
 {
@@ -130,11 +135,10 @@ static conv_status ask_provider(making *self, conv_delta_function wanted, void *
     char session_id[CONV_UUID_TEXT_SIZE];
     char turn_id[CONV_UUID_TEXT_SIZE];
     conv_message messages[2];
-    const conv_summary *earlier = self->earlier.count > 0 ? &self->earlier.summaries[0] : NULL;
     conv_uuid_format(self->session_id, session_id);
     conv_uuid_format(self->row.summary_id, turn_id);
-    if (conv__summary_request(&self->scratch, earlier, &self->branch.messages, self->covered,
-                              messages) != CONV_OK ||
+    if (conv__summary_request(&self->scratch, earlier_of(self), &self->branch.messages,
+                              self->covered, service->most_tokens, messages) != CONV_OK ||
         conv__provider_response_create(wanted, context, &self->response) != CONV_OK)
         return conv__fail_memory(error, ACTION);
     const conv_provider_request request = {.size = sizeof request,
@@ -259,7 +263,8 @@ static conv_status run(making *self, conv_delta_function wanted, void *context, 
                                    conv__deadline_in_ms(self->service->store_timeout_ms), read,
                                    &self->scratch, self, error);
     if (status != CONV_OK) return status;
-    self->covered = conv__summary_cut(&self->branch.messages, self->service->keep_tokens);
+    self->covered = conv__summary_cut(&self->branch.messages, earlier_of(self),
+                                      self->service->keep_tokens, self->service->most_tokens);
     if (self->covered == 0) return CONV_OK;
     status = note_basis(self, error);
     if (status == CONV_OK) status = redact_read(self, error);

@@ -21,6 +21,7 @@ typedef struct conv__summaries {
     conv__redaction redaction; /* of what is sent, and of what is kept of the answer */
     const char *model;
     int64_t keep_tokens; /* of the last messages, which are left out */
+    int64_t most_tokens; /* of what one summary is made of */
     int64_t store_timeout_ms;
     int64_t turn_timeout_ms;
 } conv__summaries;

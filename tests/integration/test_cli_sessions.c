@@ -291,6 +291,33 @@ static void summaries_are_made_and_shown(void **state)
     assert_int_equal(test_run("conversation summaries list --model m"), 2);
 }
 
+/* A single turn waits for the summary it asked for, and the next one is told it. */
+static void a_chat_makes_and_uses_summaries(void **state)
+{
+    (void)state;
+    static const char count[] = "SELECT count(*) FROM chat_sessions_summary s JOIN chat_sessions c"
+                                " ON c.session_id = s.session_id WHERE c.external_id = 'told'";
+    assert_int_equal(test_run(CHAT "--session told 'my name is Zebulon'"), 0);
+    assert_string_equal(test_store_value(kind, count), "0");
+    assert_int_equal(test_run(CHAT "--session told --summary-tokens 1000 hello"), 0);
+    assert_string_equal(test_store_value(kind, count), "0");
+    assert_int_equal(test_run(CHAT "--session told --summary-tokens 1 hello"), 0);
+    assert_string_equal(test_store_value(kind, count), "1");
+    assert_int_equal(test_run("conversation summaries show told"), 0);
+    has("Zebulon");
+    assert_int_equal(test_run(CHAT "--session told --context-tokens 1 --json hello"), 0);
+    has("\"input_tokens\": 1,");
+    assert_int_equal(test_run(CHAT "--session told --context-tokens 100 --json hello"), 0);
+    lacks("\"input_tokens\": 1,");
+    lacks("\"input_tokens\": 2,");
+    assert_int_equal(test_run(CHAT "--session told --context-tokens 0 hello"), 2);
+    assert_int_equal(test_run("conversation summaries --context-tokens 7"), 2);
+    /* No more goes into one summary than the model may be told. */
+    assert_int_equal(
+        test_run("conversation summaries make told --provider echo --context-tokens 1"), 0);
+    has("up to #7 ");
+}
+
 /* What was paid for is not lost where the store can't take it any more. */
 static void a_summary_that_was_paid_for_is_counted(void **state)
 {
@@ -411,6 +438,7 @@ int main(void)
         cmocka_unit_test(a_question_is_asked_again_without_retyping),
         cmocka_unit_test(what_instead_of_can_not_name_is_said),
         cmocka_unit_test(summaries_are_made_and_shown),
+        cmocka_unit_test(a_chat_makes_and_uses_summaries),
         cmocka_unit_test(a_summary_that_was_paid_for_is_counted),
         cmocka_unit_test(a_session_that_is_not_there_is_an_error_everywhere),
         cmocka_unit_test(a_user_of_whom_there_is_nothing_chooses_nothing),

@@ -73,21 +73,46 @@ static conv__message_list conversation(void)
     return (conv__message_list){rows, ROWS, false};
 }
 
+enum { MOST = 60000 };
+
+static size_t cut(const conv__message_list *list, int64_t keep_tokens)
+{
+    return conv__summary_cut(list, NULL, keep_tokens, MOST);
+}
+
+/* What one summary is made of follows the limit of the context, with the summary before. */
+static void no_more_is_summarized_than_is_told(void **state)
+{
+    (void)state;
+    conv__message_list list = conversation();
+    const conv_summary earlier = {.text = conv_text("sixteen bytes .."),
+                                  .key_points = conv_text("[\"a point ....\"]")};
+    assert_int_equal(conv__summary_cut(&list, NULL, 0, 8 * ROWS), ROWS);
+    assert_int_equal(conv__summary_cut(&list, NULL, 0, 8 * ROWS - 1), ROWS - 1);
+    assert_int_equal(conv__summary_cut(&list, NULL, 16, 24), 3);
+    assert_int_equal(conv__summary_cut(&list, NULL, 0, 1), 1);
+    assert_int_equal(conv__summary_cut(&list, &earlier, 0, 24), 2);
+    assert_int_equal(conv__summary_cut(&list, &earlier, 0, 1), 1);
+    conv_message request[2];
+    assert_int_equal(conv__summary_request(&arena, NULL, &list, 1, 2, request), CONV_OK);
+    assert_bytes(request[1].content, "Conversation:\n\nuser: sixteen ");
+}
+
 static void the_last_exchanges_stay_out_of_a_summary(void **state)
 {
     (void)state;
     conv__message_list list = conversation();
-    assert_int_equal(conv__summary_cut(&list, 0), ROWS);
-    assert_int_equal(conv__summary_cut(&list, 7), ROWS);
-    assert_int_equal(conv__summary_cut(&list, 15), ROWS); /* an answer alone is not kept */
-    assert_int_equal(conv__summary_cut(&list, 16), ROWS - 2);
-    assert_int_equal(conv__summary_cut(&list, 31), ROWS - 2);
-    assert_int_equal(conv__summary_cut(&list, 32), ROWS - 4);
-    assert_int_equal(conv__summary_cut(&list, 1000), 0);
+    assert_int_equal(cut(&list, 0), ROWS);
+    assert_int_equal(cut(&list, 7), ROWS);
+    assert_int_equal(cut(&list, 15), ROWS); /* an answer alone is not kept */
+    assert_int_equal(cut(&list, 16), ROWS - 2);
+    assert_int_equal(cut(&list, 31), ROWS - 2);
+    assert_int_equal(cut(&list, 32), ROWS - 4);
+    assert_int_equal(cut(&list, 1000), 0);
     list.has_more = true;
-    assert_int_equal(conv__summary_cut(&list, 32), ROWS);
+    assert_int_equal(cut(&list, 32), ROWS);
     list.count = 0;
-    assert_int_equal(conv__summary_cut(&list, 32), 0);
+    assert_int_equal(cut(&list, 32), 0);
 }
 
 static void a_request_names_what_was_before_and_fails_for_nothing(void **state)
@@ -98,7 +123,7 @@ static void a_request_names_what_was_before_and_fails_for_nothing(void **state)
     rows[1].message.status = CONV_OUTCOME_FAILED;
     rows[1].message.content = conv_text("never said");
     const conv_summary earlier = {.text = conv_text("so far"), .key_points = conv_text("[\"p\"]")};
-    assert_int_equal(conv__summary_request(&arena, &earlier, &list, 3, request), CONV_OK);
+    assert_int_equal(conv__summary_request(&arena, &earlier, &list, 3, MOST, request), CONV_OK);
     assert_int_equal(request[0].role, CONV_ROLE_SYSTEM);
     assert_bytes(request[1].content, "Summary of what was said before: so far\n"
                                      "Key points so far: [\"p\"]\n\n"
@@ -187,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(estimates_are_as_documented, reset),
         cmocka_unit_test_teardown(an_answer_is_read_as_far_as_it_is_one, reset),
+        cmocka_unit_test_teardown(no_more_is_summarized_than_is_told, reset),
         cmocka_unit_test_teardown(the_last_exchanges_stay_out_of_a_summary, reset),
         cmocka_unit_test_teardown(a_request_names_what_was_before_and_fails_for_nothing, reset),
         cmocka_unit_test_teardown(a_context_begins_with_a_question, reset),
