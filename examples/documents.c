@@ -1,24 +1,84 @@
-/* A document is registered, parsed and embedded; then the ledger says what that used. An operation
- * that is given up leaves its record, too. Usage: documents [STORE] */
+/* A document is registered from its file, found again by what is in it, parsed and embedded; then
+ * the ledger says what that used, and the document is deleted. An operation that is given up leaves
+ * its record, too. Usage: documents [STORE] */
 #include <conversation/conversation.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 static const char content[] = "A contract is a promise that the law will enforce.";
 
+static conv_status write_file(const char *path, conv_error *error)
+{
+    FILE *file = fopen(path, "w");
+    if (file != NULL) {
+        int written = fputs(content, file);
+        if (fclose(file) == 0 && written >= 0) return CONV_OK;
+    }
+    snprintf(error->action, sizeof error->action, "write file");
+    snprintf(error->message, sizeof error->message, "%s can't be written", path);
+    return CONV_UNAVAILABLE;
+}
+
 static conv_status register_document(conv_client *client, conv_error *error)
 {
     char sha256[CONV_SHA256_TEXT_SIZE];
+    conv_status status = write_file("contract.txt", error);
     conv_document_params params = CONV_DOCUMENT_PARAMS_INIT;
     params.document_id = "contract.txt"; /* any string; the same again adds nothing */
     params.session_id = "support-42";
     params.user_id = "user-123";
     params.name = conv_text("contract.txt");
     params.media_type = conv_text("text/plain");
-    params.size_bytes = sizeof content - 1;
     params.sha256 = sha256;
-    conv_status status = conv_document_hash(conv_text(content), sha256, error);
+    if (status == CONV_OK)
+        status = conv_document_hash_file("contract.txt", sha256, &params.size_bytes, error);
     return status == CONV_OK ? conv_document_register(client, &params, NULL, error) : status;
+}
+
+static void print_documents(const char *title, const conv_document_page *page)
+{
+    for (size_t i = 0; i < conv_document_page_count(page); i++) {
+        const conv_document *document = conv_document_page_document(page, i);
+        printf("%s: %s, %s, last %s\n", title, document->name.data, document->media_type.data,
+               document->last_operation.data);
+    }
+}
+
+/* A user's documents; and whether these bytes are known already, under whatever name. */
+static conv_status list_documents(conv_client *client, conv_error *error)
+{
+    char sha256[CONV_SHA256_TEXT_SIZE];
+    conv_document_filter filter = CONV_DOCUMENT_FILTER_INIT;
+    conv_document_page *page = NULL;
+    filter.user_id = conv_text("user-123");
+    conv_status status = conv_document_list(client, &filter, &page, error);
+    if (status != CONV_OK) return status;
+    print_documents("listed", page);
+    conv_document_page_free(page);
+    page = NULL;
+
+    filter = (conv_document_filter)CONV_DOCUMENT_FILTER_INIT;
+    filter.sha256 = sha256;
+    status = conv_document_hash(conv_text(content), sha256, error);
+    if (status == CONV_OK) status = conv_document_list(client, &filter, &page, error);
+    if (status == CONV_OK) print_documents("found", page);
+    conv_document_page_free(page);
+    return status;
+}
+
+static conv_status delete_document(conv_client *client, conv_error *error)
+{
+    conv_document_page *page = NULL;
+    conv_document_receipt receipt = {0, 0};
+    conv_status status = conv_document_get(client, "contract.txt", "support-42", &page, error);
+    if (status != CONV_OK) return status;
+    print_documents("read", page);
+    conv_document_page_free(page);
+    status = conv_document_delete(client, "contract.txt", "support-42", &receipt, error);
+    if (status == CONV_OK)
+        printf("deleted: %" PRId64 " document; kept: %" PRId64 " usage records\n",
+               receipt.documents, receipt.usage_kept);
+    return status;
 }
 
 /* Every way out of the work leaves one record: the end, or the freeing of what was not ended. */
@@ -64,11 +124,13 @@ int main(int count, char **arguments)
     conv_client *client = NULL;
     conv_status status = conv_client_open(&params, &client, &error);
     if (status == CONV_OK) status = register_document(client, &error);
+    if (status == CONV_OK) status = list_documents(client, &error);
     if (status == CONV_OK) status = work(client, "parse", 0, &error);
     if (status == CONV_OK) status = work(client, "embed", 12, &error);
     if (status == CONV_OK) status = work(client, "search", CONV_UNKNOWN, &error);
     if (status == CONV_OK) status = conv_track_flush(client, 5000, NULL, &error);
     if (status == CONV_OK) status = print_operations(client, &error);
+    if (status == CONV_OK) status = delete_document(client, &error);
     if (status != CONV_OK) fprintf(stderr, "%s: %s\n", error.action, error.message);
     conv_client_close(client, 5000, NULL);
     return status == CONV_OK ? 0 : 1;

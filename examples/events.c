@@ -25,11 +25,12 @@ static conv_status ask(conv_client *client, const char *text, conv_error *error)
 static conv_status run(conv_client *client, int *saved, conv_error *error)
 {
     uint64_t number = 0;
+    uint64_t counting = 0;
     conv_subscription_params counter = CONV_SUBSCRIPTION_PARAMS_INIT;
     counter.kinds = CONV_EVENT_SET(CONV_EVENT_EXCHANGE_SAVED);
     counter.handler = count_saved;
     counter.context = saved;
-    conv_status status = conv_event_subscribe(client, &counter, &number, error);
+    conv_status status = conv_event_subscribe(client, &counter, &counting, error);
 
     /* Handlers that are slow, on another host or in another process: event_queue.c, webhook.c,
      * notify.c. */
@@ -39,6 +40,10 @@ static conv_status run(conv_client *client, int *saved, conv_error *error)
 
     if (status == CONV_OK) status = ask(client, "Hello", error);
     if (status == CONV_OK) status = ask(client, "Are you still there?", error);
+
+    /* Nobody counts any more, once this has returned; the log goes on. */
+    if (status == CONV_OK) status = conv_event_unsubscribe(client, counting, error);
+    if (status == CONV_OK) status = ask(client, "Bye", error);
     return status;
 }
 
@@ -55,6 +60,6 @@ int main(int count, char **arguments)
     if (status != CONV_OK) fprintf(stderr, "%s: %s\n", error.action, error.message);
     conv_client_close(client, 5000, NULL);
     conv_provider_free(params.provider);
-    printf("%d exchanges saved\n", saved);
+    printf("%d exchanges counted\n", saved);
     return status == CONV_OK ? 0 : 1;
 }

@@ -11,6 +11,12 @@ static conv_status run(conv_client *client, conv_error *error)
     if (status != CONV_OK) return status;
     printf("saved in %.1f ms\n", (double)latency.write_us / 1000);
 
+    /* One question, which a provider may charge for: by hand or rarely, never at each probe. */
+    int64_t provider_us = 0;
+    status = conv_health_check_provider(client, 5000, &provider_us, error);
+    if (status != CONV_OK) return status;
+    printf("answered in %.1f ms\n", (double)provider_us / 1000);
+
     status = conv_health_read(client, NULL, &health, error);
     if (status != CONV_OK) return status;
     for (size_t i = 0; i < conv_health_check_count(health); i++) {
@@ -31,9 +37,11 @@ int main(int count, char **arguments)
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     params.store = count > 1 ? arguments[1] : "sqlite:health.db";
     conv_client *client = NULL;
-    conv_status status = conv_client_open(&params, &client, &error);
+    conv_status status = conv_provider_echo(&params.provider, &error);
+    if (status == CONV_OK) status = conv_client_open(&params, &client, &error);
     if (status == CONV_OK) status = run(client, &error);
     if (status != CONV_OK) fprintf(stderr, "%s: %s\n", error.action, error.message);
     conv_client_close(client, 5000, NULL);
+    conv_provider_free(params.provider);
     return status == CONV_OK ? 0 : 1;
 }

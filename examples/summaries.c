@@ -59,6 +59,15 @@ int main(int count, char **arguments)
     conv_summary_page_free(page);
 
     say(client, "And now?"); /* the summary and the question */
+
+    /* All that were ever made are kept; a page of one: the latest. */
+    conv_summary_filter filter = CONV_SUMMARY_FILTER_INIT;
+    filter.session_id = "support-42";
+    filter.limit = 1;
+    check(conv_summary_list(client, &filter, &page, &error));
+    const conv_summary *latest = conv_summary_page_summary(page, 0);
+    printf("up to message %lld: %s\n", (long long)latest->last_position, latest->key_points.data);
+    conv_summary_page_free(page);
     check(conv_client_close(client, 5000, &error));
     conv_provider_free(params.provider);
     return 0;

@@ -33,15 +33,15 @@ check_example(branches
 check_example(daily_report
     "2026-11-23  1200 tokens  0\\.02 USD\n2026-11-24  2400 tokens  0\\.0175 USD\nsummary, ledger and sessions agree\n$")
 check_example(documents
-    "^upload complete: 50 bytes\nparse complete: 50 bytes\nembed complete: 50 bytes\nsearch interrupted: -1 bytes\n$")
+    "^listed: contract\\.txt, text/plain, last upload\nfound: contract\\.txt, text/plain, last upload\nupload complete: 50 bytes\nparse complete: 50 bytes\nembed complete: 50 bytes\nsearch interrupted: -1 bytes\nread: contract\\.txt, text/plain, last search\ndeleted: 1 document; kept: 5 usage records\n$")
 check_example(event_loop
     "^5 exchanges saved\n$")
 check_example(event_queue
     "^shows 1 tokens\n6 exchanges saved; 4 events wait, 2 were dropped\nshows 4 tokens\nshows 5 tokens\nshows 6 tokens\n$")
 check_example(events
-    "\"session\\.created\".*\"exchange\\.saved\".*\"exchange\\.saved\".*2 exchanges saved\n$")
+    "\"session\\.created\".*\"exchange\\.saved\".*\"exchange\\.saved\".*\"exchange\\.saved\".*2 exchanges counted\n$")
 check_example(health
-    "database_saves  ok .*GET /livez  200\nGET /readyz 200\n$")
+    "answered in .*database_saves  ok .*provider        ok .*GET /livez  200\nGET /readyz 200\n$")
 check_example(metrics
     "conversation_messages_saved_total 2\n")
 check_example(middleware
@@ -50,10 +50,12 @@ check_example(own_provider
     "assistant  Forty-two.*assistant  Forty-two.*56 tokens, 0\\.000012 USD\n$")
 check_example(sessions
     "^listed thanks: no title, 4 messages\narchived order-4711: A late order, 2 messages #shipping\ndeleted: 1 session, 2 messages; kept: 1 usage records\nagain: there is no session with this id\nerased: 1 session, 4 messages; kept: 3 usage records\nthe ledger has 3 records of somebody\n$")
+check_example(steps
+    "^user: When are you open\\?\nassistant: From nine to five\\. -- the shop\nuser: And my refund\\?\nassistant: I was told: Refunds take a week\\. -- the shop\n$")
 check_example(streaming
     "interrupted: \"Say all of this again.*\" is saved in session [0-9a-f-]+\n$")
 check_example(summaries
-    "told 1 messages.*told 3 messages.*summary: An order is late\\.\nI was told 2 messages\\.\n$")
+    "told 1 messages.*told 3 messages.*summary: An order is late\\.\nI was told 2 messages\\.\nup to message 4: \\[\"order 4711\"\\]\n$")
 check_example(webhook
     "^session\\.created, signed by you\nexchange\\.saved, signed by you\n$")
 
