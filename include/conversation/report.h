@@ -36,7 +36,8 @@ typedef struct conv_refresh_params {
  * On PostgreSQL others go on saving; on SQLite it does a day at a time, and others write between
  * the days. What is left when the time is up, or after a failure, the next call does; a rebuild
  * begins anew. Nothing calls it by itself: the application does, or a timer that runs `conversation
- * usage refresh`. On PostgreSQL the view shows what was committed before the last refresh. On
+ * usage refresh`. On PostgreSQL the view shows what was committed before the last refresh; it is a
+ * plain view, which REFRESH MATERIALIZED VIEW refuses: this call takes its place. On
  * SQLite it is exact at any moment, and a refresh makes reading it fast; its costs are decimal
  * numbers as text, as in every table there. conv_usage_sum never needs it: it asks the ledger.
  * `params` may be NULL; `hours` receives how many rows of hour, service and operation changed (on
