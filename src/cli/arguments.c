@@ -121,6 +121,11 @@ static bool take_value(parser *self, size_t option, const char *text)
                  row->value_name);
         return false;
     }
+    /* No text at all is an unset variable of a script, not an id. */
+    if (row->value == CLI_VALUE_TEXT && row->least > 0 && text[0] == '\0') {
+        snprintf(self->problem, CLI_PROBLEM_SIZE, "--%s is empty", row->name);
+        return false;
+    }
     self->arguments->texts[option] = text;
     return true;
 }

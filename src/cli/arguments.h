@@ -81,7 +81,7 @@ typedef struct cli_option_row {
     const char *name; /* without the two hyphens */
     cli_value value;
     const char *value_name; /* as the help shows it; of a choice, its words with '|' between */
-    int64_t least;
+    int64_t least;          /* of a text 1: it must not be empty */
     int64_t most;
     const char *help;
 } cli_option_row;

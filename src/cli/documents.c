@@ -350,9 +350,8 @@ static bool has_control_characters(const char *text)
 }
 
 /* What is wrong with the texts that add takes; NULL: nothing. */
-static const char *problem_of_texts(const char *id, const char *media_type)
+static const char *problem_of_texts(const char *media_type)
 {
-    if (id != NULL && id[0] == '\0') return "--id is empty";
     if (media_type != NULL && has_control_characters(media_type))
         return "--media-type has control characters";
     return NULL;
@@ -383,8 +382,7 @@ static const char *problem_of(const cli_arguments *arguments, const char *what, 
         return "--id is for one file";
     if (is_delete && !cli_given(arguments, CLI_OPTION_YES) && !cli_is_terminal(stdin))
         return "nobody can be asked here: add --yes";
-    return problem_of_texts(arguments->texts[CLI_OPTION_ID],
-                            arguments->texts[CLI_OPTION_MEDIA_TYPE]);
+    return problem_of_texts(arguments->texts[CLI_OPTION_MEDIA_TYPE]);
 }
 
 cli_exit cli_documents(const cli_arguments *arguments)

@@ -89,8 +89,6 @@ static cli_exit read_usage(const cli_arguments *arguments, conv_usage *usage)
     const char *cost = texts[CLI_OPTION_COST];
     const char *service = texts[CLI_OPTION_SERVICE];
     *usage = (conv_usage)CONV_USAGE_INIT;
-    if (log_id != NULL && log_id[0] == '\0') return refuse("--log-id is empty");
-    if (document != NULL && document[0] == '\0') return refuse("--document is empty");
     if (service != NULL && service[0] == '\0') return refuse("--service is empty");
     if (cost != NULL && (conv_decimal_parse(conv_text(cost), &usage->cost_usd) != CONV_OK ||
                          usage->cost_usd.negative))

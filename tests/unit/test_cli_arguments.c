@@ -60,8 +60,8 @@ static void of_two_values_the_last_counts(void **state)
 static void an_empty_value_is_a_value(void **state)
 {
     (void)state;
-    assert_true(PARSE("chat", "--user=", ""));
-    assert_string_equal(arguments.texts[CLI_OPTION_USER], "");
+    assert_true(PARSE("chat", "--system=", ""));
+    assert_string_equal(arguments.texts[CLI_OPTION_SYSTEM], "");
     assert_int_equal(arguments.word_count, 1);
 }
 
@@ -95,6 +95,20 @@ static void mistakes_are_named(void **state)
     REFUSED("--json takes no value", "sessions", "--json=yes");
     REFUSED("--by wants one of day|service|operation|model|user|session", "usage", "--by", "week");
     REFUSED("--by wants one of day|service|operation|model|user|session", "usage", "--by", "");
+}
+
+/* It would stand for everybody, or name a session that nobody meant. */
+static void an_id_is_not_empty(void **state)
+{
+    (void)state;
+    REFUSED("--session is empty", "chat", "--session", "");
+    REFUSED("--session is empty", "export", "--session=");
+    REFUSED("--user is empty", "sessions", "--user", "");
+    REFUSED("--user is empty", "erase", "--user=");
+    REFUSED("--turn-id is empty", "chat", "--turn-id", "");
+    REFUSED("--id is empty", "documents", "add", "f", "--id", "");
+    REFUSED("--document is empty", "track", "x", "--document", "");
+    REFUSED("--log-id is empty", "track", "x", "--log-id", "");
 }
 
 static void numbers_are_plain_and_bounded(void **state)
@@ -219,6 +233,7 @@ int main(void)
         cmocka_unit_test(an_empty_value_is_a_value),
         cmocka_unit_test(help_needs_no_words),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(an_id_is_not_empty),
         cmocka_unit_test(numbers_are_plain_and_bounded),
         cmocka_unit_test(what_is_repeated_is_harmless),
         cmocka_unit_test(every_command_is_complete),
