@@ -291,7 +291,7 @@ static void check_tracker(reading_run *run)
         buffered >= LEAST_BUFFERED && buffered >= 10 * run->health->sources.tracker_records;
     set_value(run, CONV__HEALTH_TRACKER, buffered, "records");
     set(run, CONV__HEALTH_TRACKER, behind ? CONV_HEALTH_DEGRADED : CONV_HEALTH_OK,
-        "%lld records are buffered", (long long)buffered);
+        "%lld %s buffered", (long long)buffered, buffered == 1 ? "record is" : "records are");
 }
 
 static void check_provider(reading_run *run)

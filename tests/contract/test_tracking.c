@@ -64,13 +64,29 @@ static void ten_records_are_flushed_by_themselves(void **state)
     assert_ok(conv_client_close(client, 5000, &error), error);
 }
 
+static void assert_health_says(conv_client *client, const char *wanted)
+{
+    conv_health *health = NULL;
+    conv_error error;
+    assert_ok(conv_health_read(client, NULL, &health, &error), error);
+    const char *said = NULL;
+    for (size_t i = 0; i < conv_health_check_count(health); i++)
+        if (strcmp(conv_health_check_at(health, i)->name, "tracker") == 0)
+            said = conv_health_check_at(health, i)->message;
+    assert_string_equal(said, wanted);
+    conv_health_free(health);
+}
+
 static void closing_and_flushing_save_the_rest(void **state)
 {
     (void)state;
     size_t pending = 99;
     conv_error error;
     conv_client *client = open_client(false, 1000);
-    track(client, 7);
+    track(client, 1);
+    assert_health_says(client, "1 record is buffered");
+    track(client, 6);
+    assert_health_says(client, "7 records are buffered");
     assert_ok(conv_track_flush(client, 5000, &pending, &error), error);
     assert_int_equal(pending, 0);
     assert_int_equal(count(), 17);
