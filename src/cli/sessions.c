@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/display.h"
 #include "cli/format.h"
 #include "cli/notify.h"
 #include "cli/output.h"
@@ -190,6 +191,29 @@ static conv_status print_pages(listing *self, const cli_arguments *arguments, in
     return CONV_OK;
 }
 
+static void append(FILE *file, const char *before, const char *text)
+{
+    if (text == NULL) return;
+    fputs(before, file);
+    cli_display_line(file, conv_text(text), 60);
+}
+
+/* "there are no archived sessions of ann with the tag urgent": what was chosen by is named, because
+ * it may be a slip of the pen. */
+static void note_nothing(const cli_arguments *arguments)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (file == NULL) return;
+    append(file, " of ", arguments->texts[CLI_OPTION_USER]);
+    append(file, " with the tag ", arguments->texts[CLI_OPTION_TAG]);
+    if (fclose(file) == 0)
+        cli_note("there are no %ssessions%s",
+                 cli_given(arguments, CLI_OPTION_ARCHIVED) ? "archived " : "", text);
+    free(text);
+}
+
 static cli_exit list(listing *self, const cli_arguments *arguments)
 {
     bool more = false;
@@ -203,7 +227,7 @@ static cli_exit list(listing *self, const cli_arguments *arguments)
     if (self->error.status == CONV_NO_MEMORY) return CLI_EXIT_FAILED;
     if (self->form == CLI_FORM_PEOPLE && self->any)
         cli_table_print(self->table, stdout, cli_terminal_width(stdout));
-    if (self->form == CLI_FORM_PEOPLE && !self->any) cli_note("there are no sessions");
+    if (self->form == CLI_FORM_PEOPLE && !self->any) note_nothing(arguments);
     if (more) cli_note("there are more sessions: --limit N shows more of them");
     return CLI_EXIT_OK;
 }

@@ -189,7 +189,7 @@ static void sessions_are_listed_without_their_texts(void **state)
                     "\r\nsupport-42,f119c983-4b70-5d0c-8545-3a92d58416a0,user-123,,7,");
     assert_int_equal(test_run("conversation sessions --user nobody"), 0);
     assert_string_equal(test_output, "");
-    assert_string_equal(test_errors, "conversation: there are no sessions\n");
+    assert_string_equal(test_errors, "conversation: there are no sessions of nobody\n");
 }
 
 static void usage_is_summed_exactly(void **state)

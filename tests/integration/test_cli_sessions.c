@@ -168,6 +168,17 @@ static void an_id_is_whole_in_80_columns(void **state)
     assert_contains(terminal.screen, "a-use…");
 }
 
+static void what_was_chosen_by_is_named_where_nothing_is_found(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation sessions --tag nosuch"), 0);
+    assert_string_equal(test_errors, "conversation: there are no sessions with the tag nosuch\n");
+    assert_int_equal(
+        test_run("conversation sessions --archived --tag t --user \"$(printf 'a\\033b')\""), 0);
+    assert_string_equal(test_errors, "conversation: there are no archived sessions of a\\x1bb with "
+                                     "the tag t\n");
+}
+
 static void history_shows_one_branch(void **state)
 {
     (void)state;
@@ -434,6 +445,7 @@ int main(void)
         cmocka_unit_test(labels_show_in_the_list),
         cmocka_unit_test(the_list_may_be_named),
         cmocka_unit_test(csv_has_what_json_has),
+        cmocka_unit_test(what_was_chosen_by_is_named_where_nothing_is_found),
         cmocka_unit_test(history_shows_one_branch),
         cmocka_unit_test(a_question_is_asked_again_without_retyping),
         cmocka_unit_test(what_instead_of_can_not_name_is_said),
