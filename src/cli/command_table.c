@@ -115,7 +115,7 @@ const cli_command cli_commands[] = {
      cli_track},
     {"usage", "[refresh]", 0, 1,
      BIT(BY) | BIT(FROM) | BIT(TO) | BIT(ZONE) | BIT(SERVICE) | BIT(OPERATION) | BIT(MODEL) |
-         BIT(USER) | BIT(SESSION) | BIT(REBUILD) | BIT(TIMEOUT) | FORMS,
+         BIT(USER) | BIT(SESSION) | BIT(LIMIT) | BIT(REBUILD) | BIT(TIMEOUT) | FORMS,
      "sum up tokens and costs",
      "One row for each model, or for what --by names, and their sum. Costs are exact "
      "decimals. \"unpriced\" counts the records whose price nobody knew, \"unreported\" "

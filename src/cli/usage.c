@@ -92,12 +92,12 @@ static conv_status ask_days(conv_client *client, const conv_usage_filter *filter
 }
 
 static cli_exit print(conv_client *client, const conv_usage_filter *filter, size_t group,
-                      cli_form form)
+                      int64_t limit, cli_form form)
 {
     conv_usage_totals *totals = NULL;
     conv_usage_totals *days = NULL;
     conv_error error = CONV_ERROR_INIT;
-    cli_usage_report report = {.by = groups[group].name, .zone = filter->zone.data};
+    cli_usage_report report = {.limit = limit, .by = groups[group].name, .zone = filter->zone.data};
     cli_exit code = CLI_EXIT_OK;
     conv_status status = conv_usage_sum(client, filter, groups[group].group, &totals, &error);
     report.totals = totals;
@@ -126,6 +126,8 @@ cli_exit cli_usage(const cli_arguments *arguments)
     cli_exit code = cli_store_open(arguments, CLI_STORE_READ, 1, &client);
     if (code != CLI_EXIT_OK) return code;
     code = cli_session_check(arguments, client, arguments->texts[CLI_OPTION_SESSION]);
-    if (code == CLI_EXIT_OK) code = print(client, &filter, group_of(arguments), form);
+    if (code == CLI_EXIT_OK)
+        code =
+            print(client, &filter, group_of(arguments), arguments->numbers[CLI_OPTION_LIMIT], form);
     return cli_store_close(client, code);
 }

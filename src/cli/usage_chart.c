@@ -30,29 +30,28 @@ conv_decimal cli_measure_of(cli_measure measure, const conv_usage_total *total)
                                                                    : total->records);
 }
 
-conv_decimal cli_measure_most(cli_measure measure, const conv_usage_totals *totals)
+conv_decimal cli_measure_most(cli_measure measure, const cli_usage_rows *rows)
 {
     conv_decimal most = {0};
-    for (size_t i = 0; i < conv_usage_totals_count(totals); i++) {
-        conv_decimal value = cli_measure_of(measure, conv_usage_totals_row(totals, i));
+    for (size_t i = 0; i < rows->count; i++) {
+        conv_decimal value = cli_measure_of(measure, rows->rows[i]);
         if (conv_decimal_compare(value, most) > 0) most = value;
     }
     return most;
 }
 
-bool cli_usage_bars(const conv_usage_totals *totals, const char *by, cli_measure measure,
-                    size_t width)
+bool cli_usage_bars(const cli_usage_rows *rows, const char *by, cli_measure measure, size_t width)
 {
     const cli_column columns[] = {{by, false, CLI_LEAST_TEXT},
                                   {cli_measure_name(measure), false, CLI_BAR_LEAST}};
-    size_t count = conv_usage_totals_count(totals);
+    size_t count = rows->count;
     if (count < 2 || count > CLI_BAR_ROWS) return true;
     cli_table *table = cli_table_create(columns, sizeof columns / sizeof columns[0]);
     bool ok = table != NULL;
     for (size_t i = 0; i < count && ok; i++) {
-        const conv_usage_total *row = conv_usage_totals_row(totals, i);
+        const conv_usage_total *row = rows->rows[i];
         char bar[CLI_BAR_SIZE];
-        cli_chart_bar(cli_measure_of(measure, row), cli_measure_most(measure, totals),
+        cli_chart_bar(cli_measure_of(measure, row), cli_measure_most(measure, rows),
                       CLI_BAR_COLUMNS, bar);
         const conv_bytes cells[] = {row->key, conv_text(bar)};
         ok = cli_table_add(table, cells);

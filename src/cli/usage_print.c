@@ -1,6 +1,7 @@
 /* The usage table. The sum is added up from the rows, so that the two can't disagree. */
 #include "cli/usage_print.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/chart.h"
@@ -28,6 +29,8 @@ typedef enum column {
 
 /* The columns of one table: those that say something. */
 typedef struct selection {
+    const cli_usage_rows *rows;
+    size_t key; /* what the keys are cut down to */
     column shown[COLUMN_COUNT];
     size_t count;
     size_t places; /* of costs, so many that all points stand below each other */
@@ -103,14 +106,14 @@ static bool add_row(cli_table *table, const selection *selected, const conv_usag
     return cli_table_add(table, cells);
 }
 
-static size_t places_of(const conv_usage_totals *totals, const conv_usage_total *sum)
+static size_t places_of(const cli_usage_rows *rows, const conv_usage_total *sum)
 {
     char literal[CONV_DECIMAL_TEXT_SIZE];
     conv_decimal_format(sum->cost_usd, literal);
     size_t places = cli_decimal_places(literal);
     if (places < PLACES_LEAST) places = PLACES_LEAST;
-    for (size_t i = 0; i < conv_usage_totals_count(totals); i++) {
-        conv_decimal_format(conv_usage_totals_row(totals, i)->cost_usd, literal);
+    for (size_t i = 0; i < rows->count; i++) {
+        conv_decimal_format(rows->rows[i]->cost_usd, literal);
         if (cli_decimal_places(literal) > places) places = cli_decimal_places(literal);
     }
     return places;
@@ -118,7 +121,7 @@ static size_t places_of(const conv_usage_totals *totals, const conv_usage_total 
 
 /* Leaves out what would be the same in every row: remarks that count nothing, and costs of which
  * none is known. */
-static selection choose(const conv_usage_totals *totals, const conv_usage_total *sum)
+static selection choose(const cli_usage_rows *rows, const conv_usage_total *sum)
 {
     bool priced = is_priced(sum);
     const bool says[COLUMN_COUNT] = {
@@ -132,8 +135,11 @@ static selection choose(const conv_usage_totals *totals, const conv_usage_total 
         [UNREPORTED] = sum->unreported > 0,
         [FAILED] = sum->failed > 0,
     };
-    selection made = {.places = places_of(totals, sum), .measure = cli_usage_measure(sum)};
-    made.most = cli_measure_most(made.measure, totals);
+    selection made = {.rows = rows,
+                      .key = KEY_LEAST,
+                      .places = places_of(rows, sum),
+                      .measure = cli_usage_measure(sum)};
+    made.most = cli_measure_most(made.measure, rows);
     for (column i = KEY; i < BAR; i++)
         if (says[i]) made.shown[made.count++] = i;
     return made;
@@ -153,18 +159,23 @@ static cli_table *make_table(const cli_usage_report *report, const conv_usage_to
                              const selection *selected, cli_column columns[COLUMN_COUNT])
 {
     const cli_column all[COLUMN_COUNT] = {
-        [KEY] = {report->by, false, KEY_LEAST}, [RECORDS] = {"records", true, 0},
-        [INPUT] = {"input", true, 0},           [OUTPUT] = {"output", true, 0},
-        [TOKENS] = {"tokens", true, 0},         [COST] = {"cost USD", true, 0},
-        [UNPRICED] = {"unpriced", true, 0},     [UNREPORTED] = {"unreported", true, 0},
-        [FAILED] = {"failed", true, 0},         [BAR] = {bar_title(selected->measure), false, 0},
+        [KEY] = {report->by, false, selected->key},
+        [RECORDS] = {"records", true, 0},
+        [INPUT] = {"input", true, 0},
+        [OUTPUT] = {"output", true, 0},
+        [TOKENS] = {"tokens", true, 0},
+        [COST] = {"cost USD", true, 0},
+        [UNPRICED] = {"unpriced", true, 0},
+        [UNREPORTED] = {"unreported", true, 0},
+        [FAILED] = {"failed", true, 0},
+        [BAR] = {bar_title(selected->measure), false, 0},
     };
     for (size_t i = 0; i < selected->count; i++)
         columns[i] = all[selected->shown[i]];
     cli_table *table = cli_table_create(columns, selected->count);
     bool ok = table != NULL;
-    for (size_t i = 0; i < conv_usage_totals_count(report->totals) && ok; i++) {
-        const conv_usage_total *row = conv_usage_totals_row(report->totals, i);
+    for (size_t i = 0; i < selected->rows->count && ok; i++) {
+        const conv_usage_total *row = selected->rows->rows[i];
         ok = add_row(table, selected, row, row->key, true);
     }
     ok = ok && cli_table_rule(table) && add_row(table, selected, sum, conv_text("total"), false);
@@ -174,12 +185,17 @@ static cli_table *make_table(const cli_usage_report *report, const conv_usage_to
     return NULL;
 }
 
-/* What a narrow terminal can do without: first what a remark says as well. False if it is gone. */
+/* What a narrow terminal can do without: first what a remark says as well, last what tells the rows
+ * from each other; the last column of numbers stays. False if all of that is gone. */
 static bool leave_out(selection *selected)
 {
-    static const column order[] = {UNREPORTED, FAILED, UNPRICED, OUTPUT, INPUT};
-    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+    static const column order[] = {UNREPORTED, FAILED, UNPRICED, OUTPUT, INPUT, RECORDS, TOKENS};
+    for (size_t i = 0; i < sizeof order / sizeof order[0] && selected->count > 2; i++) {
         size_t kept = 0;
+        if (order[i] == TOKENS && selected->key > CLI_LEAST_TEXT) {
+            selected->key = CLI_LEAST_TEXT;
+            return true;
+        }
         for (size_t k = 0; k < selected->count; k++)
             if (selected->shown[k] != order[i]) selected->shown[kept++] = selected->shown[k];
         if (kept == selected->count) continue;
@@ -205,16 +221,14 @@ static cli_table *make_fitting_table(const cli_usage_report *report, const conv_
 /* "no room for 2 unreported, 1 failed" */
 static void note_left_out(const selection *selected, const conv_usage_total *sum)
 {
-    static const char *const names[COLUMN_COUNT] = {[UNREPORTED] = "unreported",
-                                                    [FAILED] = "failed",
-                                                    [UNPRICED] = "unpriced",
-                                                    [OUTPUT] = "output",
-                                                    [INPUT] = "input"};
-    const int64_t counts[COLUMN_COUNT] = {[UNREPORTED] = sum->unreported,
-                                          [FAILED] = sum->failed,
-                                          [UNPRICED] = sum->unpriced,
-                                          [OUTPUT] = sum->output_tokens,
-                                          [INPUT] = sum->input_tokens};
+    static const char *const names[COLUMN_COUNT] = {
+        [UNREPORTED] = "unreported", [FAILED] = "failed", [UNPRICED] = "unpriced",
+        [OUTPUT] = "output",         [INPUT] = "input",   [RECORDS] = "records",
+        [TOKENS] = "tokens"};
+    const int64_t counts[COLUMN_COUNT] = {
+        [UNREPORTED] = sum->unreported, [FAILED] = sum->failed,      [UNPRICED] = sum->unpriced,
+        [OUTPUT] = sum->output_tokens,  [INPUT] = sum->input_tokens, [RECORDS] = sum->records,
+        [TOKENS] = sum->total_tokens};
     char line[COLUMN_COUNT * CLI_FORMAT_SIZE] = "";
     size_t used = 0;
     for (size_t i = 0; i < selected->left_out_count; i++) {
@@ -240,10 +254,11 @@ static bool add_bars(selection *selected, size_t table_width)
     return true;
 }
 
-static cli_exit print_people(const cli_usage_report *report, const conv_usage_total *sum)
+static cli_exit print_people(const cli_usage_report *report, const cli_usage_rows *rows,
+                             const conv_usage_total *sum)
 {
     cli_column columns[COLUMN_COUNT];
-    selection selected = choose(report->totals, sum);
+    selection selected = choose(rows, sum);
     cli_table *table = make_fitting_table(report, sum, &selected, columns);
     if (table != NULL && sum->records > 0 && add_bars(&selected, cli_table_width(table))) {
         cli_table_free(table);
@@ -257,7 +272,7 @@ static cli_exit print_people(const cli_usage_report *report, const conv_usage_to
     /* Of days the line below says as much. */
     size_t width = cli_terminal_width(stdout);
     bool drawn = report->days == NULL || report->days == report->totals || selected.bar > 0 ||
-                 cli_usage_bars(report->totals, report->by, selected.measure, width);
+                 cli_usage_bars(rows, report->by, selected.measure, width);
     if (report->days != NULL) cli_usage_spark(report->days, selected.measure, width);
     if (!drawn) cli_complain("sum usage: out of memory");
     note_left_out(&selected, sum);
@@ -305,27 +320,30 @@ static json_t *keyed_value(const conv_usage_total *total, const char *by)
     return NULL;
 }
 
-static cli_exit print_json(const cli_usage_report *report, const conv_usage_total *sum)
+static cli_exit print_json(const cli_usage_report *report, const cli_usage_rows *shown,
+                           const conv_usage_total *sum)
 {
     json_t *value = json_object();
     json_t *rows = json_array();
     bool failed = false;
-    for (size_t i = 0; i < conv_usage_totals_count(report->totals); i++)
-        if (json_array_append_new(
-                rows, keyed_value(conv_usage_totals_row(report->totals, i), report->by)) != 0)
+    for (size_t i = 0; i < shown->count; i++)
+        if (json_array_append_new(rows, keyed_value(shown->rows[i], report->by)) != 0)
             failed = true;
     cli_json_add(value, &failed, "by", json_string(report->by));
     if (report->zone != NULL) cli_json_add(value, &failed, "zone", json_string(report->zone));
     cli_json_add(value, &failed, "rows", rows);
+    if (report->limit > 0)
+        cli_json_add(
+            value, &failed, "left_out",
+            json_integer((json_int_t)(conv_usage_totals_count(report->totals) - shown->count)));
     cli_json_add(value, &failed, "total", row_value(sum));
     return cli_json_print(stdout, value, failed) ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 }
 
-static cli_exit print_jsonl(const conv_usage_totals *totals, const char *by)
+static cli_exit print_jsonl(const cli_usage_rows *rows, const char *by)
 {
-    for (size_t i = 0; i < conv_usage_totals_count(totals); i++)
-        if (!cli_json_print(stdout, keyed_value(conv_usage_totals_row(totals, i), by), false))
-            return CLI_EXIT_FAILED;
+    for (size_t i = 0; i < rows->count; i++)
+        if (!cli_json_print(stdout, keyed_value(rows->rows[i], by), false)) return CLI_EXIT_FAILED;
     return CLI_EXIT_OK;
 }
 
@@ -336,7 +354,7 @@ static void csv_count(int64_t count, bool known)
     cli_csv_field(stdout, conv_text(known ? text : NULL), false);
 }
 
-static void print_csv(const conv_usage_totals *totals, const char *by)
+static void print_csv(const cli_usage_rows *rows, const char *by)
 {
     static const char *const names[] = {"records",
                                         "failed",
@@ -353,8 +371,8 @@ static void print_csv(const conv_usage_totals *totals, const char *by)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         cli_csv_field(stdout, conv_text(names[i]), false);
     cli_csv_end(stdout);
-    for (size_t i = 0; i < conv_usage_totals_count(totals); i++) {
-        const conv_usage_total *row = conv_usage_totals_row(totals, i);
+    for (size_t i = 0; i < rows->count; i++) {
+        const conv_usage_total *row = rows->rows[i];
         bool reported = is_reported(row);
         char literal[CONV_DECIMAL_TEXT_SIZE];
         conv_decimal_format(row->cost_usd, literal);
@@ -374,6 +392,34 @@ static void print_csv(const conv_usage_totals *totals, const char *by)
     }
 }
 
+static cli_exit print_rows(const cli_usage_report *report, const cli_usage_rows *rows,
+                           const conv_usage_total *sum, cli_form form)
+{
+    switch (form) {
+    case CLI_FORM_JSON:
+        return print_json(report, rows, sum);
+    case CLI_FORM_JSONL:
+        return print_jsonl(rows, report->by);
+    case CLI_FORM_CSV:
+        print_csv(rows, report->by);
+        return CLI_EXIT_OK;
+    default:
+        return print_people(report, rows, sum);
+    }
+}
+
+/* "7 of 12 rows left out; the total counts all" */
+static void note_rows(const cli_usage_report *report, size_t shown)
+{
+    size_t count = conv_usage_totals_count(report->totals);
+    char left_out[CLI_FORMAT_SIZE];
+    char all[CLI_FORMAT_SIZE];
+    if (shown == count) return;
+    cli_format_count((int64_t)(count - shown), left_out);
+    cli_format_count((int64_t)count, all);
+    cli_note("%s of %s rows left out; the total counts all", left_out, all);
+}
+
 cli_exit cli_usage_print(const cli_usage_report *report, cli_form form)
 {
     conv_usage_total sum = {0};
@@ -382,15 +428,14 @@ cli_exit cli_usage_print(const cli_usage_report *report, cli_form form)
         cli_complain("sum usage: the total is too large for a number");
         return CLI_EXIT_FAILED;
     }
-    switch (form) {
-    case CLI_FORM_JSON:
-        return print_json(report, &sum);
-    case CLI_FORM_JSONL:
-        return print_jsonl(report->totals, report->by);
-    case CLI_FORM_CSV:
-        print_csv(report->totals, report->by);
-        return CLI_EXIT_OK;
-    default:
-        return print_people(report, &sum);
+    cli_usage_rows rows;
+    if (!cli_usage_rows_choose(report->totals, report->limit, strcmp(report->by, "day") == 0,
+                               cli_usage_measure(&sum), &rows)) {
+        cli_complain("sum usage: out of memory");
+        return CLI_EXIT_FAILED;
     }
+    cli_exit code = print_rows(report, &rows, &sum, form);
+    note_rows(report, rows.count);
+    free(rows.rows);
+    return code;
 }

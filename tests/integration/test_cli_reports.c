@@ -83,6 +83,48 @@ static void a_narrow_terminal_has_the_bars_below(void **state)
     assert_null(strstr(screen, "by day"));
 }
 
+static void the_table_fits_narrow_terminals(void **state)
+{
+    (void)state;
+    static test_terminal terminal;
+    static const char *const commands[] = {
+        "conversation usage --no-color 2>/dev/null",
+        "conversation usage --no-color --by day 2>/dev/null",
+        "conversation usage --no-color --by session 2>/dev/null",
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        for (int columns = 20; columns <= 60; columns += 4) {
+            test_terminal_start(&terminal, columns, commands[i]);
+            assert_int_equal(test_terminal_end(&terminal), 0);
+            test_terminal_fits(&terminal, (size_t)columns);
+            assert_contains(terminal.screen, "total");
+        }
+    assert_contains(shown(24, "conversation usage --no-color"), "no room for");
+}
+
+static void a_limit_says_what_it_leaves_out(void **state)
+{
+    (void)state;
+    static const char note[] = "conversation: 1 of 2 rows left out; the total counts all\n";
+    assert_int_equal(test_run("conversation usage --limit 1"), 0);
+    assert_contains(test_output, "\nm2 ");
+    assert_null(strstr(test_output, "gpt-4o"));
+    assert_contains(test_output, "total        3 ");
+    assert_contains(test_errors, note);
+    assert_int_equal(test_run("conversation usage --limit 1 --json"), 0);
+    assert_contains(test_output, "\"left_out\": 1");
+    assert_contains(test_output, "\"records\": 3");
+    assert_int_equal(test_run("conversation usage --limit 1 --csv"), 0);
+    assert_null(strstr(test_output, "gpt-4o"));
+    assert_contains(test_errors, note);
+    assert_int_equal(test_run("conversation usage --limit 1 --by day --jsonl"), 0);
+    assert_contains(test_output, "2026-11-04");
+    assert_null(strstr(test_output, "2026-11-01"));
+    assert_int_equal(test_run("conversation usage --limit 9"), 0);
+    assert_null(strstr(test_errors, "left out"));
+    assert_int_equal(test_run("conversation usage --limit 0"), 2);
+}
+
 static void nothing_is_drawn_elsewhere(void **state)
 {
     (void)state;
@@ -314,6 +356,8 @@ int main(void)
         TEST(bars_and_days_are_drawn_on_a_terminal),
         TEST(bars_have_a_title_of_their_own),
         TEST(a_narrow_terminal_has_the_bars_below),
+        TEST(the_table_fits_narrow_terminals),
+        TEST(a_limit_says_what_it_leaves_out),
         TEST(nothing_is_drawn_elsewhere),
         TEST(days_are_those_of_the_zone),
         TEST(a_wrong_zone_is_said),
