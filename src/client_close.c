@@ -128,6 +128,8 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
     /* Nobody waits for the store beyond this: neither calls under way nor the library's threads. */
     stop_by(client, deadline);
     conv__bus_stop_waiting(client->bus); /* nor for handlers */
+    /* Before calls are waited for, which may take all of the time. */
+    conv__tracker_flush_before_close(client->tracker, deadline);
     if (await_calls(client, CLOSING, deadline) == 0) deliver(client, deadline);
     size_t calls = await_calls(client, SHUT, deadline);
     if (calls > 0) {

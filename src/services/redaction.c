@@ -48,8 +48,10 @@ static conv_status redact_calls(const conv__redaction *redaction, conv__arena *a
     conv_bytes redacted = without;
     conv_status status = buffer.failed ? CONV_NO_MEMORY : CONV_OK;
     if (status == CONV_OK) status = conv__redaction_text(redaction, arena, &redacted);
-    if (status == CONV_OK && redacted.data != without.data &&
-        conv__json_parse(redacted, &after, NULL)) {
+    bool changed = status == CONV_OK && redacted.data != without.data;
+    if (changed && !conv__json_parse(redacted, &after, NULL)) {
+        status = conv__redaction_text(redaction, arena, calls); /* ids and all */
+    } else if (changed) {
         conv__buffer_clear(&buffer);
         append_with_ids(&buffer, after, &before);
         status = buffer.failed ? CONV_NO_MEMORY

@@ -85,14 +85,15 @@ static void words_end_at_the_same_signs_everywhere(void **state)
 {
     (void)state;
     static const char *const found[] = {
-        "注文",      "番号",     "図書館", "全角",  "½",        "½ frei", "हिन्दी",
-        "ไทยที่",      "नमस्ते",     "x²",     "naïve", "e\u0301t", "12",     "34",
-        "\"12 34\"", "𞤀𞤁", "ﬁn",     "k",     "l",
+        "注文", "番号", "図書館", "全角",     "½",    "½ frei", "हिन्दी",     "ไทยที่",
+        "नमस्ते", "x²",   "naïve",  "e\u0301t", "12",   "34",     "\"12 34\"", "𞤀𞤁",
+        "ﬁn",   "k",    "l",      "achtung",  "lieb", "1",
     };
     static const char *const not_found[] = {"注", "ह", "न", "ไท", "·", "（", "e", "t", "x", "1234"};
     save("signs", "u",
          conv_text("注文　番号、…「図書館」へ・…（全角）: ½ frei; हिन्दी।नमस्ते ไทยที่ x² naïve "
-                   "e\u0301t 12€34 🦀𞤀𞤁⇒ﬁn k\u200Bl"),
+                   "e\u0301t 12€34 🦀𞤀𞤁⇒ﬁn k\u200Bl \u26A0\uFE0FAchtung\u2764\uFE0Flieb "
+                   "1\uFE0F\u20E3"),
          "frei", 1200);
     for (size_t i = 0; i < sizeof found / sizeof found[0]; i++)
         if (hits(found[i]) != 1) fail_msg("%s is found %zu times", found[i], hits(found[i]));
