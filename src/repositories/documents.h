@@ -36,11 +36,9 @@ typedef struct conv__document_query {
     conv_uuid after_session_id;
 } conv__document_query;
 
-/* The newest operation on a document. */
+/* An operation on a document. */
 typedef struct conv__document_note {
-    conv__document_key key;
-    conv_bytes operation; /* storable */
-    conv_outcome status;
+    const conv__usage_row *record; /* names the document and what was done with it */
     int64_t ended_us;
 } conv__document_note;
 
@@ -81,10 +79,12 @@ typedef struct conv__document_repository_functions {
                         const conv__document_query *query, conv__arena *arena,
                         conv__document_list *list, conv_error *error);
 
-    /* Sets the last operation, unless a newer one is known. `found` is valid after commit: whether
-     * there is such a document. */
+    /* Saves the record, once by its log_id, and with a new one sets the last operation, unless a
+     * newer one is known. Valid after commit: `saved`, as the usage repository tells it, and
+     * `found`, whether there is such a document. */
     conv_status (*note)(conv__document_repository *documents, conv__transaction *transaction,
-                        const conv__document_note *note, bool *found, conv_error *error);
+                        const conv__document_note *note, bool *saved, bool *found,
+                        conv_error *error);
 
     /* Answers at once. */
     conv_status (*remove)(conv__document_repository *documents, conv__transaction *transaction,

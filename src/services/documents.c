@@ -119,9 +119,8 @@ static conv_status track(conv__transaction *transaction, conv__arena *arena, voi
     conv__document_repository *documents = transaction->store->documents;
     work->tries++;
     work->saved = false;
-    conv_status status = save_usage(transaction, work, error);
-    if (status != CONV_OK) return status;
-    return documents->functions->note(documents, transaction, &work->note, &work->found, error);
+    return documents->functions->note(documents, transaction, &work->note, &work->saved,
+                                      &work->found, error);
 }
 
 static conv_status list(conv__transaction *transaction, conv__arena *arena, void *context,
@@ -325,10 +324,7 @@ conv_status conv__documents_track(conv__store *store, const conv__document_liste
     document_work work = {.found = false};
     conv_status status = conv__usage_to_row(&arena, usage, &work.usage, error);
     if (status == CONV_OK) {
-        work.note = (conv__document_note){.key = {work.usage.document_id, work.usage.session_id},
-                                          .operation = work.usage.usage.operation,
-                                          .status = usage->status,
-                                          .ended_us = usage->created_us};
+        work.note = (conv__document_note){&work.usage, usage->created_us};
         if (usage->latency_ms > 0) /* and bounded, or there was no row */
             work.note.ended_us += usage->latency_ms * 1000;
         status = conv__ask(store, CONV__ASK_WRITE, deadline_ns, track, NULL, &work, error);

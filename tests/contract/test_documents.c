@@ -8,6 +8,7 @@
 
 #include "core/hash.h"
 #include "repositories/documents.h"
+#include "services/tracking.h"
 
 static conv__arena arena;
 static conv_error error;
@@ -211,13 +212,23 @@ static void pages_by_session_user_and_content(void **state)
 static bool note(const char *id, const char *operation, conv_outcome status, int64_t ended_us)
 {
     conv__store *store = contract_store();
+    bool saved = false;
     bool found = true;
-    conv__document_note made = {key_of(id, "noted"), conv_text(operation), status, ended_us};
+    conv_usage usage = CONV_USAGE_INIT;
+    conv__usage_row record;
+    usage.document_id = conv_text(id);
+    usage.session_id = conv_text("noted");
+    usage.operation = conv_text(operation);
+    usage.status = status;
+    conv__usage_complete(NULL, &usage);
+    assert_ok(conv__usage_to_row(&arena, &usage, &record, &error), error);
+    conv__document_note made = {&record, ended_us};
     conv__transaction *transaction = contract_begin(store, CONV__TRANSACTION_WRITE);
-    assert_ok(
-        store->documents->functions->note(store->documents, transaction, &made, &found, &error),
-        error);
+    assert_ok(store->documents->functions->note(store->documents, transaction, &made, &saved,
+                                                &found, &error),
+              error);
     assert_ok(store->functions->commit(transaction, &error), error);
+    assert_true(saved);
     return found;
 }
 

@@ -201,7 +201,6 @@ static void the_same_record_counts_once(void **state)
     document_assert_value("SELECT count(*) FROM usage_logs WHERE operation = 'parse'", "1");
 }
 
-/* Nobody listens at this port: the journal takes plain operations, and nothing takes a document. */
 static void one_whose_numbers_are_known_is_one_call(void **state)
 {
     (void)state;
@@ -240,6 +239,37 @@ static void one_whose_numbers_are_known_is_one_call(void **state)
     document_assert_value("SELECT count(*) FROM usage_logs", "3");
 }
 
+/* What came after it stays the last. */
+static void the_same_record_again_leaves_the_document(void **state)
+{
+    (void)state;
+    document_registered("repeated", "support-42");
+    conv_usage embed = document_usage("embed", "repeated", "support-42");
+    conv_usage parse = document_usage("parse", "repeated", "support-42");
+    embed.log_id = conv_uuid_v7();
+    assert_ok(conv_document_track(document_client, &embed, &document_error), document_error);
+    assert_ok(conv_document_track(document_client, &parse, &document_error), document_error);
+    conv_document_page *before = document_get("repeated", "support-42");
+    usleep(3000);
+    assert_ok(conv_document_track(document_client, &embed, &document_error), document_error);
+    conv_operation *operation = document_begin(&embed);
+    assert_ok(conv_operation_end(operation, NULL, &document_error), document_error);
+    assert_ok(conv_operation_free(operation, &document_error), document_error);
+    conv_document_page *after = document_get("repeated", "support-42");
+    assert_bytes(conv_document_page_document(after, 0)->last_operation, "parse");
+    assert_true(conv_document_page_document(after, 0)->updated_us ==
+                conv_document_page_document(before, 0)->updated_us);
+    conv_document_page_free(before);
+    conv_document_page_free(after);
+
+    embed.document_id = conv_text("nowhere");
+    embed.log_id = conv_uuid_v7();
+    for (int i = 0; i < 2; i++)
+        assert_status(conv_document_track(document_client, &embed, &document_error), CONV_NOT_FOUND,
+                      document_error);
+}
+
+/* Nobody listens at this port: the journal takes plain operations, and nothing takes a document. */
 static void a_store_that_is_away_accepts_no_document(void **state)
 {
     (void)state;
@@ -344,6 +374,7 @@ int main(void)
         TEST(a_begin_needs_an_operation),
         TEST(nothing_is_half_done_while_the_ledger_is_away),
         TEST(the_same_record_counts_once),
+        TEST(the_same_record_again_leaves_the_document),
         TEST(one_whose_numbers_are_known_is_one_call),
         TEST(a_store_that_is_away_accepts_no_document),
         TEST(a_client_waits_for_its_operations),

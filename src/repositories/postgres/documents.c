@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "repositories/postgres/columns.h"
 #include "repositories/postgres/transaction.h"
+#include "repositories/usage.h"
 
 #define ACTION_REGISTER "register document"
 #define ACTION_READ     "read document"
@@ -46,15 +47,20 @@ const conv__statement conv__postgres_document_statements[] = {
                                "   < ($4::timestamptz, $5::uuid, $6::uuid))"
                                " ORDER BY d.created_at DESC, d.document_id DESC, d.session_id DESC"
                                " LIMIT $7::int8"},
-    /* An operation that ended earlier may arrive later. */
-    [NOTE] = {"conv_document_note", ACTION_NOTE, 5, false,
-              "UPDATE chat_documents SET"
-              " last_operation = CASE WHEN $5::timestamptz >= updated_at THEN $3::text"
-              "  ELSE last_operation END,"
-              " last_status = CASE WHEN $5::timestamptz >= updated_at THEN $4::text"
-              "  ELSE last_status END,"
-              " updated_at = greatest(updated_at, $5::timestamptz)"
-              " WHERE" OF_KEY " RETURNING 1"},
+    /* An operation that ended earlier may arrive later. The record was queued before, and whether
+     * it was new is not known here yet: a row that this transaction inserted has its id. Of a
+     * repeat there is no time, and NULL changes nothing. */
+    [NOTE] =
+        {"conv_document_note", ACTION_NOTE, 6, false,
+         "UPDATE chat_documents SET"
+         " last_operation = CASE WHEN ended >= updated_at THEN $3::text"
+         "  ELSE last_operation END,"
+         " last_status = CASE WHEN ended >= updated_at THEN $4::text ELSE last_status END,"
+         " updated_at = greatest(updated_at, ended)"
+         " FROM (SELECT CASE WHEN EXISTS (SELECT FROM usage_logs l WHERE l.log_id = $6::uuid"
+         "  AND l.session_id = coalesce($2::uuid, " CONV__POSTGRES_NIL "::uuid)"
+         "  AND l.xmin = pg_current_xact_id()::xid) THEN $5::timestamptz END AS ended) AS record"
+         " WHERE" OF_KEY " RETURNING 1"},
     [REMOVE] = {"conv_document_remove", ACTION_DELETE, 2, false,
                 "WITH gone AS (DELETE FROM chat_documents WHERE" OF_KEY " RETURNING user_id)"
                 " SELECT user_id, (SELECT count(*) FROM usage_logs WHERE" OF_KEY ") FROM gone"},
@@ -220,15 +226,21 @@ static conv_status list_documents(conv__document_repository *documents,
 }
 
 static conv_status note(conv__document_repository *documents, conv__transaction *transaction,
-                        const conv__document_note *made, bool *found, conv_error *error)
+                        const conv__document_note *made, bool *saved, bool *found,
+                        conv_error *error)
 {
     (void)documents;
+    conv__usage_repository *usage = transaction->store->usage;
+    const conv__usage_row *record = made->record;
     conv__parameters parameters = {.count = 0};
     *found = false;
-    add_key(&parameters, &made->key);
-    conv__parameter_bytes(&parameters, made->operation);
-    conv__parameter_bytes(&parameters, conv_text(conv_outcome_name(made->status)));
+    conv_status status = usage->functions->save(usage, transaction, &record, 1, saved, error);
+    if (status != CONV_OK) return status;
+    add_key(&parameters, &(conv__document_key){record->document_id, record->session_id});
+    conv__parameter_bytes(&parameters, record->usage.operation);
+    conv__parameter_bytes(&parameters, conv_text(conv_outcome_name(record->usage.status)));
     conv__parameter_time(&parameters, made->ended_us);
+    conv__parameter_uuid(&parameters, record->usage.log_id);
     return queue(transaction, NOTE, &parameters, receive_found, found, error);
 }
 

@@ -56,11 +56,12 @@ const conv__sqlite_statement conv__sqlite_document_statements[] = {
     [LIST_BY_SESSION] = ONE_PAGE(" AND d.session_id = ?4"),
     [LIST_BY_SHA256] = ONE_PAGE(" AND d.sha256 = ?6"),
     /* An operation that ended earlier may arrive later. */
+    /* Without a time nothing changes. */
     [NOTE_DOCUMENT] = {"UPDATE chat_documents SET"
                        " last_operation = CASE WHEN ?5 >= updated_at THEN ?3"
                        " ELSE last_operation END,"
                        " last_status = CASE WHEN ?5 >= updated_at THEN ?4 ELSE last_status END,"
-                       " updated_at = max(updated_at, ?5)"
+                       " updated_at = coalesce(max(updated_at, ?5), updated_at)"
                        " WHERE document_id = ?1 AND session_id = ?2"},
     [DELETE_DOCUMENT] = {"DELETE FROM chat_documents WHERE document_id = ? AND session_id = ?"
                          " RETURNING user_id"},
@@ -218,18 +219,25 @@ conv_status conv__sqlite_list_documents(conv__document_repository *documents,
 
 conv_status conv__sqlite_note_document(conv__document_repository *documents,
                                        conv__transaction *transaction,
-                                       const conv__document_note *note, bool *found,
+                                       const conv__document_note *note, bool *saved, bool *found,
                                        conv_error *error)
 {
     (void)documents;
+    const conv__usage_row *record = note->record;
     int64_t changes = 0;
+    conv_status status =
+        conv__sqlite_save_usage(transaction->store->usage, transaction, &record, 1, saved, error);
+    if (status != CONV_OK) return status;
     conv__sqlite_query query;
     prepare(&query, transaction, NOTE_DOCUMENT, ACTION_NOTE);
-    bind_key(&query, &note->key);
-    conv__sqlite_bind_text(&query, note->operation);
-    conv__sqlite_bind_text(&query, conv_text(conv_outcome_name(note->status)));
-    conv__sqlite_bind_time(&query, note->ended_us);
-    conv_status status = conv__sqlite_execute(&query, &changes, error);
+    bind_key(&query, &(conv__document_key){record->document_id, record->session_id});
+    conv__sqlite_bind_text(&query, record->usage.operation);
+    conv__sqlite_bind_text(&query, conv_text(conv_outcome_name(record->usage.status)));
+    if (*saved)
+        conv__sqlite_bind_time(&query, note->ended_us);
+    else
+        conv__sqlite_bind_text(&query, conv_text(NULL));
+    status = conv__sqlite_execute(&query, &changes, error);
     *found = changes == 1;
     return status;
 }

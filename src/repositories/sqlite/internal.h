@@ -91,7 +91,7 @@ conv_status conv__sqlite_list_documents(conv__document_repository *documents,
                                         conv__document_list *list, conv_error *error);
 conv_status conv__sqlite_note_document(conv__document_repository *documents,
                                        conv__transaction *transaction,
-                                       const conv__document_note *note, bool *found,
+                                       const conv__document_note *note, bool *saved, bool *found,
                                        conv_error *error);
 conv_status conv__sqlite_remove_document(conv__document_repository *documents,
                                          conv__transaction *transaction,
