@@ -55,8 +55,7 @@ const conv__sqlite_statement conv__sqlite_document_statements[] = {
     [LIST_BY_USER] = ONE_PAGE(" AND d.user_id = ?5"),
     [LIST_BY_SESSION] = ONE_PAGE(" AND d.session_id = ?4"),
     [LIST_BY_SHA256] = ONE_PAGE(" AND d.sha256 = ?6"),
-    /* An operation that ended earlier may arrive later. */
-    /* Without a time nothing changes. */
+    /* An operation that ended earlier may arrive later. Without a time nothing changes. */
     [NOTE_DOCUMENT] = {"UPDATE chat_documents SET"
                        " last_operation = CASE WHEN ?5 >= updated_at THEN ?3"
                        " ELSE last_operation END,"
