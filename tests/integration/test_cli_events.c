@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "support/program.h"
+#include "support/program_store.h"
 #include "support/store.h"
 
 /* Follows into heard.txt, with these options, until it has enough; the commands come when it
@@ -19,35 +20,6 @@
 #define DISCONNECT                                                                                 \
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"                                       \
     " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
-
-static const char *kind;
-
-static int setup_kind(const char *wanted)
-{
-    kind = wanted;
-    test_program_setup(test_store_create(kind));
-    return test_run("conversation migrate && printf hello >hello.txt");
-}
-
-static int setup_postgres(void **state)
-{
-    (void)state;
-    return setup_kind("postgresql");
-}
-
-static int setup_sqlite(void **state)
-{
-    (void)state;
-    return setup_kind("sqlite");
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_program_teardown();
-    test_store_drop(kind);
-    return 0;
-}
 
 static size_t lines_of(const char *text)
 {
@@ -78,6 +50,7 @@ static void every_command_that_saves_can_tell(void **state)
         "usage.flushed",   "document.registered", "usage.recorded",  "document.processed",
         "usage.recorded",  "document.deleted",    "usage.recorded",  "session.deleted",
         "session.created", "exchange.saved",      "user.erased"};
+    test_write_file("hello.txt", "hello", 5);
     int code = test_run(FOLLOW("--jsonl --limit 15",
                                CHAT "--notify --session a one && "
                                     "conversation sessions rename a title --notify && "
@@ -152,7 +125,7 @@ static void a_lost_connection_is_said_and_made_again(void **state)
     test_terminal_start(&terminal, 200, "conversation events --no-color");
     test_terminal_await(&terminal, "listening");
     for (int i = 0; i < 2; i++) {
-        test_store_execute(kind, DISCONNECT);
+        test_store_execute(program_kind, DISCONNECT);
         test_terminal_await(&terminal, "listen for events: ");
         test_terminal_await(&terminal, "is missed\r\n");
         test_terminal_await(&terminal, "listening again; events may have been missed\r\n");
@@ -169,7 +142,7 @@ static void what_others_tell_does_no_harm(void **state)
     test_terminal terminal;
     test_terminal_start(&terminal, 200, "conversation events --no-color --limit 2");
     test_terminal_await(&terminal, "listening");
-    test_store_execute(kind,
+    test_store_execute(program_kind,
                        "SELECT pg_notify('conversation', '');"
                        "SELECT pg_notify('conversation', '[1]');"
                        "SELECT pg_notify('conversation', '{\"event\": 7}');"
@@ -239,17 +212,16 @@ static void sqlite_says_what_to_use_instead(void **state)
 
 int main(void)
 {
-#define ON(setup, name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ON(setup_postgres, every_command_that_saves_can_tell),
-        ON(setup_postgres, what_is_read_from_files_is_told),
-        ON(setup_postgres, kinds_and_channels_choose),
-        ON(setup_postgres, a_person_sees_a_line_for_each),
-        ON(setup_postgres, a_lost_connection_is_said_and_made_again),
-        ON(setup_postgres, what_others_tell_does_no_harm),
-        ON(setup_postgres, a_signal_ends_it),
-        ON(setup_postgres, what_can_not_work_is_said),
-        ON(setup_sqlite, sqlite_says_what_to_use_instead),
+        ON_POSTGRES(every_command_that_saves_can_tell),
+        ON_POSTGRES(what_is_read_from_files_is_told),
+        ON_POSTGRES(kinds_and_channels_choose),
+        ON_POSTGRES(a_person_sees_a_line_for_each),
+        ON_POSTGRES(a_lost_connection_is_said_and_made_again),
+        ON_POSTGRES(what_others_tell_does_no_harm),
+        ON_POSTGRES(a_signal_ends_it),
+        ON_POSTGRES(what_can_not_work_is_said),
+        ON_SQLITE(sqlite_says_what_to_use_instead),
     };
 #undef ON
     return RUN_TESTS("conversation events", tests);

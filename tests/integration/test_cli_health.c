@@ -4,36 +4,8 @@
 #include <jansson.h>
 
 #include "support/program.h"
+#include "support/program_store.h"
 #include "support/store.h"
-
-static const char *kind;
-
-static int setup_kind(const char *wanted)
-{
-    kind = wanted;
-    test_program_setup(test_store_create(kind));
-    return test_run("conversation migrate");
-}
-
-static int setup_postgres(void **state)
-{
-    (void)state;
-    return setup_kind("postgresql");
-}
-
-static int setup_sqlite(void **state)
-{
-    (void)state;
-    return setup_kind("sqlite");
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_program_teardown();
-    test_store_drop(kind);
-    return 0;
-}
 
 static json_t *run_json_with(int code, const char *options)
 {
@@ -100,7 +72,7 @@ static void the_exit_code_tells(void **state)
     assert_contains(text_of(check_of(value, "journal"), "message"), "empty; ");
     json_decref(value);
 
-    test_store_execute(kind, "ALTER TABLE chat_exchanges RENAME TO away");
+    test_store_execute(program_kind, "ALTER TABLE chat_exchanges RENAME TO away");
     value = run_json(1);
     assert_true(json_is_true(json_object_get(value, "live")));
     assert_true(json_is_false(json_object_get(value, "ready")));
@@ -109,10 +81,10 @@ static void the_exit_code_tells(void **state)
     assert_int_equal(test_run("conversation health"), 1);
     assert_contains(test_output, "live, not ready\n");
 
-    test_store_execute(kind, "ALTER TABLE away RENAME TO chat_exchanges");
+    test_store_execute(program_kind, "ALTER TABLE away RENAME TO chat_exchanges");
     assert_int_equal(test_run("conversation health"), 0);
-    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_sessions"), "0");
-    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM usage_logs"), "0");
+    assert_string_equal(test_store_value(program_kind, "SELECT count(*) FROM chat_sessions"), "0");
+    assert_string_equal(test_store_value(program_kind, "SELECT count(*) FROM usage_logs"), "0");
 }
 
 /* What is advised stands at the end of a message. */
@@ -152,11 +124,11 @@ static void a_store_that_is_not_there_is_an_answer(void **state)
 static void a_store_without_a_schema_is_an_answer(void **state)
 {
     (void)state;
-    if (strcmp(kind, "sqlite") == 0)
+    if (strcmp(program_kind, "sqlite") == 0)
         assert_int_equal(test_run(": >empty.db"), 0);
     else
-        test_store_execute(kind, "DROP TABLE conversation_schema");
-    const char *options = strcmp(kind, "sqlite") == 0 ? "--store sqlite:empty.db" : "";
+        test_store_execute(program_kind, "DROP TABLE conversation_schema");
+    const char *options = strcmp(program_kind, "sqlite") == 0 ? "--store sqlite:empty.db" : "";
     assert_unopened(run_json_with(3, options), "conversation migrate");
 }
 
@@ -200,7 +172,7 @@ static void a_provider_is_asked_where_it_is_named(void **state)
     assert_string_equal(text_of(check, "state"), "unknown");
     assert_true(json_is_null(json_object_get(check, "value")));
     json_decref(value);
-    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM usage_logs"), "0");
+    assert_string_equal(test_store_value(program_kind, "SELECT count(*) FROM usage_logs"), "0");
 
     value = run_json_with(0, "--provider echo --journal app.journal");
     check = check_of(value, "provider");
@@ -215,7 +187,7 @@ static void a_provider_is_asked_where_it_is_named(void **state)
     assert_string_equal(test_errors, "");
     assert_int_equal(test_run("conversation usage --by service --csv"), 0);
     assert_contains(test_output, "health,2,0,0,");
-    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_sessions"), "0");
+    assert_string_equal(test_store_value(program_kind, "SELECT count(*) FROM chat_sessions"), "0");
 }
 
 static void a_provider_that_fails_leaves_the_store_ready(void **state)
@@ -235,7 +207,7 @@ static void a_provider_that_fails_leaves_the_store_ready(void **state)
     assert_contains(text_of(check, "message"), "127.0.0.1");
     json_decref(value);
     /* Saving counts for more. */
-    test_store_execute(kind, "ALTER TABLE chat_exchanges RENAME TO away");
+    test_store_execute(program_kind, "ALTER TABLE chat_exchanges RENAME TO away");
     assert_int_equal(test_run("conversation health --provider recorded:/dev/null"), 1);
     assert_contains(test_output, "live, not ready\n");
 }
@@ -258,23 +230,17 @@ static void a_provider_that_can_not_be_made_is_said(void **state)
 
 int main(void)
 {
-#define ON(setup, name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ON(setup_postgres, the_exit_code_tells),
-        ON(setup_sqlite, the_exit_code_tells),
-        ON(setup_postgres, no_message_is_cut_in_80_columns),
-        ON(setup_sqlite, no_message_is_cut_in_80_columns),
-        ON(setup_sqlite, looking_makes_no_store),
-        ON(setup_sqlite, a_store_that_is_not_there_is_an_answer),
-        ON(setup_postgres, a_store_without_a_schema_is_an_answer),
-        ON(setup_sqlite, a_store_without_a_schema_is_an_answer),
-        ON(setup_sqlite, what_waits_is_shown_while_the_server_is_away),
-        ON(setup_sqlite, a_journal_that_is_none_is_an_answer),
-        ON(setup_postgres, a_provider_is_asked_where_it_is_named),
-        ON(setup_sqlite, a_provider_is_asked_where_it_is_named),
-        ON(setup_postgres, a_provider_that_fails_leaves_the_store_ready),
-        ON(setup_sqlite, a_provider_that_fails_leaves_the_store_ready),
-        ON(setup_sqlite, a_provider_that_can_not_be_made_is_said),
+        ON_BOTH(the_exit_code_tells),
+        ON_BOTH(no_message_is_cut_in_80_columns),
+        ON_SQLITE(looking_makes_no_store),
+        ON_SQLITE(a_store_that_is_not_there_is_an_answer),
+        ON_BOTH(a_store_without_a_schema_is_an_answer),
+        ON_SQLITE(what_waits_is_shown_while_the_server_is_away),
+        ON_SQLITE(a_journal_that_is_none_is_an_answer),
+        ON_BOTH(a_provider_is_asked_where_it_is_named),
+        ON_BOTH(a_provider_that_fails_leaves_the_store_ready),
+        ON_SQLITE(a_provider_that_can_not_be_made_is_said),
     };
 #undef ON
     return RUN_TESTS("conversation health", tests);

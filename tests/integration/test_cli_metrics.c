@@ -3,38 +3,10 @@
 
 #include "conversation/journal.h"
 #include "support/program.h"
+#include "support/program_store.h"
 #include "support/store.h"
 
 #define DEAD_SERVER "--store postgresql://user:secret@127.0.0.1:1/app "
-
-static const char *kind;
-
-static int setup_kind(const char *wanted)
-{
-    kind = wanted;
-    test_program_setup(test_store_create(kind));
-    return test_run("conversation migrate");
-}
-
-static int setup_postgres(void **state)
-{
-    (void)state;
-    return setup_kind("postgresql");
-}
-
-static int setup_sqlite(void **state)
-{
-    (void)state;
-    return setup_kind("sqlite");
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_program_teardown();
-    test_store_drop(kind);
-    return 0;
-}
 
 static void prometheus_takes_the_text(void **state)
 {
@@ -52,8 +24,8 @@ static void prometheus_takes_the_text(void **state)
     assert_contains(test_output, "\nconversation_journal_entries{kind=\"dead\"} 0\n");
     assert_contains(test_output, "\nconversation_journal_oldest_age_seconds 0\n");
     bool has_pool = strstr(test_output, "\nconversation_pool_connections_limit 2\n") != NULL;
-    assert_int_equal(has_pool, strcmp(kind, "postgresql") == 0);
-    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_sessions"), "0");
+    assert_int_equal(has_pool, strcmp(program_kind, "postgresql") == 0);
+    assert_string_equal(test_store_value(program_kind, "SELECT count(*) FROM chat_sessions"), "0");
 
     /* Its reader of OpenMetrics takes only samples with a time. */
     code = test_run("conversation metrics --openmetrics >metrics.om && tail -n 1 metrics.om && "
@@ -66,7 +38,7 @@ static void prometheus_takes_the_text(void **state)
 static void a_store_that_does_not_save_is_no_failure_of_looking(void **state)
 {
     (void)state;
-    test_store_execute(kind, "ALTER TABLE chat_exchanges RENAME TO away");
+    test_store_execute(program_kind, "ALTER TABLE chat_exchanges RENAME TO away");
     assert_int_equal(test_run("conversation metrics"), 0);
     assert_contains(test_output, "\nconversation_health_ok{check=\"database_saves\"} 0\n");
     assert_contains(test_output, "\nconversation_health_ok{check=\"schema\"} 1\n");
@@ -84,7 +56,7 @@ static void what_waits_is_counted_while_the_server_is_away(void **state)
     assert_null(strstr(test_errors, "secret"));
     /* With the store it is saved, as by every command that has a journal. */
     assert_int_equal(test_run("conversation metrics --journal j"), 0);
-    assert_string_equal(test_store_value(kind, "SELECT count(*) FROM chat_exchanges"), "1");
+    assert_string_equal(test_store_value(program_kind, "SELECT count(*) FROM chat_exchanges"), "1");
 }
 
 static void a_journal_in_use_is_left_out(void **state)
@@ -135,18 +107,13 @@ static void looking_makes_no_store(void **state)
 
 int main(void)
 {
-#define ON(setup, name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ON(setup_postgres, prometheus_takes_the_text),
-        ON(setup_sqlite, prometheus_takes_the_text),
-        ON(setup_postgres, a_store_that_does_not_save_is_no_failure_of_looking),
-        ON(setup_sqlite, a_store_that_does_not_save_is_no_failure_of_looking),
-        ON(setup_postgres, what_waits_is_counted_while_the_server_is_away),
-        ON(setup_sqlite, what_waits_is_counted_while_the_server_is_away),
-        ON(setup_postgres, a_journal_in_use_is_left_out),
-        ON(setup_sqlite, a_journal_in_use_is_left_out),
-        ON(setup_sqlite, a_file_is_written_whole_or_left),
-        ON(setup_sqlite, looking_makes_no_store),
+        ON_BOTH(prometheus_takes_the_text),
+        ON_BOTH(a_store_that_does_not_save_is_no_failure_of_looking),
+        ON_BOTH(what_waits_is_counted_while_the_server_is_away),
+        ON_BOTH(a_journal_in_use_is_left_out),
+        ON_SQLITE(a_file_is_written_whole_or_left),
+        ON_SQLITE(looking_makes_no_store),
     };
 #undef ON
     return RUN_TESTS("conversation metrics", tests);

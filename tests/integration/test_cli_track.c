@@ -5,42 +5,14 @@
 #include <jansson.h>
 
 #include "support/program.h"
+#include "support/program_store.h"
 #include "support/store.h"
 
 #define DEAD_SERVER "--store postgresql://user:secret@127.0.0.1:1/app "
 
-static const char *kind;
-
-static int setup_kind(const char *wanted)
-{
-    kind = wanted;
-    test_program_setup(test_store_create(kind));
-    return test_run("conversation migrate && printf hello >hello.txt");
-}
-
-static int setup_postgres(void **state)
-{
-    (void)state;
-    return setup_kind("postgresql");
-}
-
-static int setup_sqlite(void **state)
-{
-    (void)state;
-    return setup_kind("sqlite");
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_program_teardown();
-    test_store_drop(kind);
-    return 0;
-}
-
 static void assert_value(const char *sql, const char *wanted)
 {
-    assert_string_equal(test_store_value(kind, sql), wanted);
+    assert_string_equal(test_store_value(program_kind, sql), wanted);
 }
 
 static void all_that_is_said_is_recorded(void **state)
@@ -90,6 +62,7 @@ static void what_is_not_said_is_unknown(void **state)
 static void a_document_changes_with_its_record(void **state)
 {
     (void)state;
+    test_write_file("hello.txt", "hello", 5);
     assert_int_equal(test_run("conversation documents add --session support hello.txt"), 0);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(test_run("conversation track parse --document hello.txt --session support "
@@ -124,6 +97,7 @@ static void the_same_command_counts_once(void **state)
 static void a_journal_keeps_it_while_the_store_is_away(void **state)
 {
     (void)state;
+    test_write_file("hello.txt", "hello", 5);
     assert_int_equal(test_run("conversation documents add hello.txt"), 0);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(test_run("conversation track chat --journal j --log-id n " DEAD_SERVER),
@@ -192,33 +166,25 @@ static void a_hostile_name_does_not_steer_the_terminal(void **state)
 static void a_store_that_refuses_is_said(void **state)
 {
     (void)state;
-    test_store_execute(kind, "ALTER TABLE usage_logs RENAME TO away");
+    test_store_execute(program_kind, "ALTER TABLE usage_logs RENAME TO away");
     assert_int_not_equal(test_run("conversation track chat"), 0);
     assert_string_equal(test_output, "");
     assert_contains(test_errors, "usage_logs");
-    test_store_execute(kind, "ALTER TABLE away RENAME TO usage_logs");
+    test_store_execute(program_kind, "ALTER TABLE away RENAME TO usage_logs");
     assert_value("SELECT count(*) FROM usage_logs", "0");
 }
 
 int main(void)
 {
-#define ON(setup, name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ON(setup_postgres, all_that_is_said_is_recorded),
-        ON(setup_sqlite, all_that_is_said_is_recorded),
-        ON(setup_postgres, what_is_not_said_is_unknown),
-        ON(setup_sqlite, what_is_not_said_is_unknown),
-        ON(setup_postgres, a_document_changes_with_its_record),
-        ON(setup_sqlite, a_document_changes_with_its_record),
-        ON(setup_postgres, the_same_command_counts_once),
-        ON(setup_sqlite, the_same_command_counts_once),
-        ON(setup_postgres, a_journal_keeps_it_while_the_store_is_away),
-        ON(setup_sqlite, a_journal_keeps_it_while_the_store_is_away),
-        ON(setup_postgres, what_is_wrong_is_said_and_nothing_done),
-        ON(setup_sqlite, what_is_wrong_is_said_and_nothing_done),
-        ON(setup_sqlite, a_hostile_name_does_not_steer_the_terminal),
-        ON(setup_postgres, a_store_that_refuses_is_said),
-        ON(setup_sqlite, a_store_that_refuses_is_said),
+        ON_BOTH(all_that_is_said_is_recorded),
+        ON_BOTH(what_is_not_said_is_unknown),
+        ON_BOTH(a_document_changes_with_its_record),
+        ON_BOTH(the_same_command_counts_once),
+        ON_BOTH(a_journal_keeps_it_while_the_store_is_away),
+        ON_BOTH(what_is_wrong_is_said_and_nothing_done),
+        ON_SQLITE(a_hostile_name_does_not_steer_the_terminal),
+        ON_BOTH(a_store_that_refuses_is_said),
     };
 #undef ON
     return RUN_TESTS("conversation track", tests);

@@ -8,8 +8,8 @@
 /* Makes an empty database and gives its connection string; static, one at a time for each kind.
  * `kind` "sqlite": a file in a new temporary folder. "postgresql": a database of its own on the
  * server that CONVERSATION_TEST_STORE names (scripts/test starts one); the program ends with an
- * error if that is not set, because a test that could not run must not look green. CONVERSATION_TEST_LOCALE, if set, is
- * that database's locale instead of the server's. */
+ * error if that is not set, because a test that could not run must not look green.
+ * CONVERSATION_TEST_LOCALE, if set, is that database's locale instead of the server's. */
 const char *test_store_create(const char *kind);
 
 /* Drops the store that test_store_create made. */
