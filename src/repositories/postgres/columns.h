@@ -13,12 +13,16 @@
     "m.status, m.position, m.metadata, m.originals, m.created_at"
 enum { CONV__POSTGRES_MESSAGE_COLUMN_COUNT = 13 };
 
-/* The same, and the message that it goes on after: for history, which nobody waits for in a turn.
- */
+/* Of message m: what it goes on after where a branch begins with it, else NULL. */
+#define CONV__POSTGRES_BRANCH_PARENT                                                               \
+    "(SELECT b.parent_id FROM chat_branches b WHERE b.session_id = m.session_id"                   \
+    " AND b.position = m.position)"
+
+/* The same columns, and the message that it goes on after, looked up for each: for a few messages,
+ * or a branch. A page of a session has a cheaper way (history.c). */
 #define CONV__POSTGRES_HISTORY_COLUMNS                                                             \
     CONV__POSTGRES_MESSAGE_COLUMNS                                                                 \
-    ", coalesce((SELECT b.parent_id FROM chat_branches b WHERE b.session_id = m.session_id"        \
-    " AND b.position = m.position), (SELECT o.message_id FROM chat_messages o"                     \
+    ", coalesce(" CONV__POSTGRES_BRANCH_PARENT ", (SELECT o.message_id FROM chat_messages o"       \
     " WHERE o.session_id = m.session_id AND o.position < m.position"                               \
     " ORDER BY o.position DESC LIMIT 1))"
 

@@ -14,8 +14,7 @@ enum { AFTER, BEFORE, BY_ID, STATEMENTS };
 #define PAGE_OF(previous)                                                                          \
     "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS                                                       \
     ", CASE WHEN (SELECT EXISTS (SELECT FROM chat_branches WHERE session_id = $1::uuid)) THEN"     \
-    " (SELECT b.parent_id FROM chat_branches b WHERE b.session_id = m.session_id"                  \
-    "  AND b.position = m.position) END, " previous                                                \
+    " " CONV__POSTGRES_BRANCH_PARENT " END, " previous                                             \
     " FROM chat_messages m WHERE m.session_id = $1::uuid"
 
 const conv__statement conv__postgres_history_statements[] = {
