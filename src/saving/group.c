@@ -11,6 +11,9 @@
 #include "core/thread.h"
 #include "core/time.h"
 
+/* Items whose own cost outweighs that of a batch. */
+enum { PLENTY = 24 };
+
 struct conv__group {
     conv__group_params params;
     pthread_mutex_t lock;
@@ -18,12 +21,15 @@ struct conv__group {
     conv__group_item *first;
     conv__group_item *last;
     size_t waiting;
-    int leading;
+    int leading;      /* callers that lead, or were called to */
+    int called;       /* of them, those that have not taken their batch yet */
+    size_t under_way; /* items in the batches of the others */
 };
 
 static void enqueue(conv__group *group, conv__group_item *item)
 {
     atomic_store(&item->state, CONV__GROUP_WAITING);
+    item->patient_until_ns = conv__deadline_in_ms(group->params.patience_ms);
     item->next = NULL;
     item->previous = group->last;
     if (group->last != NULL)
@@ -70,6 +76,23 @@ static bool has_key(conv__group_item *const *batch, size_t count, uint64_t key)
     return false;
 }
 
+/* With the lock held: whether another batch beside those under way is worth a transaction of its
+ * own. Those whose work was done together come back one after the other; the first of them must not
+ * go ahead alone, while the next batch can take them all. Who was called takes what waits. */
+static bool is_worth(const conv__group *group, int others)
+{
+    if (others == 0) return true;
+    if (group->first != NULL && conv__deadline_passed(group->first->patient_until_ns)) return true;
+    if (group->waiting >= PLENTY * (size_t)(group->called + 1)) return true;
+    return group->called == 0 && group->waiting >= group->under_way;
+}
+
+static void call(conv__group *group, conv__group_item *item)
+{
+    group->called++;
+    atomic_store(&item->state, CONV__GROUP_LEADING);
+}
+
 /* Takes the leader's own item out of the queue, and with it, from the head on, what waits. */
 static size_t take_batch(conv__group *group, conv__group_item *self, conv__group_item **batch)
 {
@@ -98,13 +121,13 @@ static size_t take_batch(conv__group *group, conv__group_item *self, conv__group
  */
 static conv__group_item *hand_on(conv__group *group)
 {
-    conv__group_item *item = group->first;
+    conv__group_item *item = is_worth(group, group->leading - 1) ? group->first : NULL;
     while (item != NULL && atomic_load(&item->state) != CONV__GROUP_WAITING)
         item = item->next;
     if (item == NULL)
         group->leading--;
     else
-        atomic_store(&item->state, CONV__GROUP_LEADING);
+        call(group, item);
     return item;
 }
 
@@ -132,15 +155,18 @@ static void lead(conv__group *group, conv__group_item *self)
     size_t count = 0;
     conv__group_item **batch = conv__allocate(group->params.batch_items * sizeof *batch);
     pthread_mutex_lock(&group->lock);
+    group->called--;
     if (batch == NULL) {
         dequeue(group, self);
         self->again = false;
         self->status = conv__fail_memory(&self->error, group->params.action);
     } else {
         count = take_batch(group, self, batch);
+        group->under_way += count;
         pthread_mutex_unlock(&group->lock);
         group->params.work(group->params.context, batch, count);
         pthread_mutex_lock(&group->lock);
+        group->under_way -= count;
         count = part_done(group, batch, count);
     }
     if (!self->again) atomic_store(&self->state, CONV__GROUP_DONE);
@@ -182,18 +208,35 @@ static bool give_up(conv__group *group, conv__group_item *self)
     return waits;
 }
 
+/* Takes a place that was left free because little waits: what is under way takes long. */
+static void take_place(conv__group *group, conv__group_item *self)
+{
+    pthread_mutex_lock(&group->lock);
+    if (atomic_load(&self->state) == CONV__GROUP_WAITING &&
+        group->leading < group->params.leaders) {
+        group->leading++;
+        call(group, self);
+    }
+    pthread_mutex_unlock(&group->lock);
+}
+
 /* Until a leader is done with the item, or this caller is to lead (true). */
 static bool wait_for_result(conv__group *group, conv__group_item *self)
 {
+    int64_t patience = self->patient_until_ns;
     for (;;) {
         uint32_t state = atomic_load(&self->state);
         if (state == CONV__GROUP_DONE) return false;
         if (state == CONV__GROUP_LEADING) return true;
         /* Once taken it is in somebody's work, which has its own deadline. */
-        int64_t deadline = state == CONV__GROUP_TAKEN ? CONV__NO_DEADLINE : self->deadline_ns;
-        if (!conv__sleep_while(&self->state, state, deadline) && state == CONV__GROUP_WAITING &&
-            give_up(group, self))
-            return false;
+        int64_t deadline = state == CONV__GROUP_TAKEN     ? CONV__NO_DEADLINE
+                           : patience < self->deadline_ns ? patience
+                                                          : self->deadline_ns;
+        if (conv__sleep_while(&self->state, state, deadline) || state != CONV__GROUP_WAITING)
+            continue;
+        if (deadline == self->deadline_ns && give_up(group, self)) return false;
+        patience = CONV__NO_DEADLINE; /* from now on whoever hands a place on sees it */
+        take_place(group, self);
     }
 }
 
@@ -203,9 +246,9 @@ conv_status conv__group_do(conv__group *group, conv__group_item *item)
     conv_status status = item->status = wait_for_room(group, item);
     if (status == CONV_OK) {
         enqueue(group, item);
-        if (group->leading < group->params.leaders) {
+        if (group->leading < group->params.leaders && is_worth(group, group->leading)) {
             group->leading++;
-            atomic_store(&item->state, CONV__GROUP_LEADING);
+            call(group, item);
         }
     }
     pthread_mutex_unlock(&group->lock);

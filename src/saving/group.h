@@ -28,7 +28,8 @@ typedef struct conv__group_item {
     conv_error error;
     bool again; /* set by the work: not done, to be worked on once more */
 
-    _Atomic uint32_t state; /* conv__group_state; from here on the group's own */
+    _Atomic uint32_t state;   /* conv__group_state; from here on the group's own */
+    int64_t patient_until_ns; /* from then on it takes a free place, however little waits */
     struct conv__group_item *previous;
     struct conv__group_item *next;
 } conv__group_item;
@@ -46,6 +47,7 @@ typedef struct conv__group_params {
     size_t batch_items; /* in one batch at most */
     size_t batch_bytes; /* likewise, but a single item may be larger */
     size_t queue_items; /* waiting at most; further callers wait for room */
+    int64_t patience_ms; /* so long at most a place stays free while little waits */
 } conv__group_params;
 
 typedef struct conv__group conv__group;
@@ -55,11 +57,11 @@ conv__group *conv__group_create(const conv__group_params *params);
 
 /* Brings an item and waits until it is done. There is no thread behind this: a caller that finds a
  * free place leads, which means that it works on what waits (its own item among it) and then hands
- * the place on; all others sleep until their result is there. What goes back into the queue is
- * worked on together with its like only: newcomers with little time can't interrupt it for ever.
- * CONV_LIMIT: the queue stayed full
- * until the deadline. CONV_TIMEOUT: nobody took the item before its deadline. CONV_NO_MEMORY. Else
- * what the work said. Thread: any. */
+ * the place on; all others sleep until their result is there. Beside a batch under way another one
+ * begins when as much waits as that has, or plenty, or when somebody's patience is over. What goes
+ * back into the queue is worked on together with its like only: newcomers with little time can't
+ * interrupt it for ever. CONV_LIMIT: the queue stayed full until the deadline. CONV_TIMEOUT: nobody
+ * took the item before its deadline. CONV_NO_MEMORY. Else what the work said. Thread: any. */
 CONV_WARN_UNUSED conv_status conv__group_do(conv__group *group, conv__group_item *item);
 
 /* Items in the queue now. Thread: any. */

@@ -9,6 +9,9 @@
 
 #define ACTION "save exchange"
 
+/* Longer than a transaction takes, and shorter than a caller notices when one hangs. */
+enum { PATIENCE_MS = 20 };
+
 struct conv__writer {
     conv__store *store;
     conv__group *group;
@@ -77,7 +80,8 @@ conv_status conv__writer_create(const conv__writer_params *params, conv__writer 
                                                            .leaders = params->leaders,
                                                            .batch_items = params->batch_exchanges,
                                                            .batch_bytes = params->batch_bytes,
-                                                           .queue_items = params->queue_exchanges});
+                                                           .queue_items = params->queue_exchanges,
+                                                           .patience_ms = PATIENCE_MS});
     if (made->group == NULL) {
         conv__release(made);
         return conv__fail_memory(error, "open client");
