@@ -30,6 +30,7 @@ enum {
     BATCH_EXCHANGES = 256,
     QUEUE_EXCHANGES = 65536,
     POSTGRES_LEADERS = 2,
+    LEAST_SUMMARIZED_TOKENS = 4000,
     MOST_SUMMARIZED_TOKENS = 60000,
     DEFAULT_TRACKER_RECORDS = 10,
     MAX_TRACKER_RECORDS = 100000,
@@ -268,11 +269,12 @@ static void leave_for_summary(void *context)
     conv__client_leave(context);
 }
 
-/* What a provider can be expected to read at once, or what it is told of a history anyway. */
+/* What it is told of a history anyway, within what a provider can be expected to read at once. */
 static int64_t summarized_tokens(const conv_client_params *params)
 {
-    bool limited = params->context_tokens > 0 && params->context_tokens < MOST_SUMMARIZED_TOKENS;
-    return limited ? params->context_tokens : MOST_SUMMARIZED_TOKENS;
+    int64_t tokens = params->context_tokens;
+    if (tokens == 0 || tokens > MOST_SUMMARIZED_TOKENS) return MOST_SUMMARIZED_TOKENS;
+    return tokens < LEAST_SUMMARIZED_TOKENS ? LEAST_SUMMARIZED_TOKENS : tokens;
 }
 
 /* After the service, whose settings it shares. */
@@ -292,7 +294,7 @@ static conv_status set_up_summaries(conv_client *client, const conv_client_param
                           .provider_calls = client->provider_calls,
                           .redaction = conversation->redaction,
                           .model = model.data != NULL ? model.data : conversation->model,
-                          .keep_tokens = params->summary_tokens / 2,
+                          .summary_tokens = params->summary_tokens,
                           .most_tokens = summarized_tokens(params),
                           .store_timeout_ms = client->store_timeout_ms,
                           .turn_timeout_ms = conversation->turn_timeout_ms};

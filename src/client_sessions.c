@@ -159,7 +159,7 @@ static conv_status make_summary(conv_client *client, const char *session_id,
                                 conv_summary_page **page, conv_error *error)
 {
     conv_status status = conv__summaries_make(
-        &client->summaries, conv_uuid_ensure(conv_text(session_id)), NULL, NULL, page, error);
+        &client->summaries, conv_uuid_ensure(conv_text(session_id)), NULL, NULL, page, NULL, error);
     conv__summaries_tell(&client->summaries, *page, true);
     return status;
 }

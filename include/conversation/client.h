@@ -92,9 +92,10 @@ typedef struct conv_client_params {
     int64_t context_tokens;
     /* After a turn whose session holds so many tokens that no summary covers, or more messages than
      * context_messages, the provider is asked for a summary: on a thread of its own, one at a time,
-     * from a queue of 64, so that no turn waits for it. Of a session with more than context_tokens
-     * (or 60,000) that no summary covers, one summary covers the first so many, the next one those
-     * behind. 0: never. */
+     * from a queue of 64, so that no turn waits for it. One summary covers no more than
+     * context_tokens (at least 4,000, at most 60,000); while as many as summary_tokens are left
+     * uncovered, the next one follows without another turn. More than context_tokens would leave
+     * messages that neither summary nor context has. 0: never. */
     int64_t summary_tokens;
     const char *summary_model; /* NULL: `model` */
 } conv_client_params;

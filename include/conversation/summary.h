@@ -65,12 +65,12 @@ CONV_WARN_UNUSED conv_status conv_summary_list(conv_client *client,
                                                conv_summary_page **page, conv_error *error);
 
 /* Makes a summary of a session now, whatever its size, and waits for it. It covers what no earlier
- * one covers, with the latest of those as its beginning: at most context_tokens of it (or 60,000),
- * and without the last exchanges of half of summary_tokens. `page` receives it, as
- * conv_summary_list, or is empty: there was nothing new to cover. The usage record is saved with
- * the summary in one transaction; a provider's failure leaves one with status failed, and no
- * summary. No step of the client's chain is around it, but what redacting steps in it take away
- * (conv_middleware_redact) is neither told to the provider, of messages from before the step
+ * one covers, with the latest of those as its beginning: at most context_tokens of it (no less than
+ * 4,000, no more than 60,000), and without the last exchanges of half of summary_tokens. `page`
+ * receives it, as conv_summary_list, or is empty: there was nothing new to cover. The usage record
+ * is saved with the summary in one transaction; a provider's failure leaves one with status failed,
+ * and no summary. No step of the client's chain is around it, but what redacting steps in it take
+ * away (conv_middleware_redact) is neither told to the provider, of messages from before the step
  * either, nor kept of what it answers: summary, key points, usage object and error.
  * CONV_INVALID_ARGUMENT: no session id, the client has no provider. CONV_NOT_FOUND: no such
  * session, or something that the summary was made of was deleted or erased meanwhile: it is not

@@ -9,6 +9,7 @@
 #include "repositories/sessions.h"
 #include "repositories/summaries.h"
 #include "repositories/usage.h"
+#include "services/context.h"
 #include "services/question.h"
 #include "services/summary_text.h"
 
@@ -263,8 +264,9 @@ static conv_status run(making *self, conv_delta_function wanted, void *context, 
                                    conv__deadline_in_ms(self->service->store_timeout_ms), read,
                                    &self->scratch, self, error);
     if (status != CONV_OK) return status;
-    self->covered = conv__summary_cut(&self->branch.messages, earlier_of(self),
-                                      self->service->keep_tokens, self->service->most_tokens);
+    self->covered =
+        conv__summary_cut(&self->branch.messages, earlier_of(self),
+                          self->service->summary_tokens / 2, self->service->most_tokens);
     if (self->covered == 0) return CONV_OK;
     status = note_basis(self, error);
     if (status == CONV_OK) status = redact_read(self, error);
@@ -274,9 +276,20 @@ static conv_status run(making *self, conv_delta_function wanted, void *context, 
     return status == CONV_OK ? keep(self, error) : status;
 }
 
+/* One summary takes in only so much, and what is in neither summary nor context is told to nobody.
+ */
+static bool is_behind(const making *self)
+{
+    const conv__message_list *list = &self->branch.messages;
+    int64_t tokens = 0;
+    for (size_t i = self->covered; i < list->count; i++)
+        tokens += conv__message_tokens(&list->rows[i].message);
+    return self->covered > 0 && (list->has_more || tokens >= self->service->summary_tokens);
+}
+
 conv_status conv__summaries_make(const conv__summaries *service, conv_uuid session_id,
                                  conv_delta_function wanted, void *context,
-                                 conv_summary_page **page, conv_error *error)
+                                 conv_summary_page **page, bool *behind, conv_error *error)
 {
     if (service->provider == NULL)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
@@ -290,6 +303,7 @@ conv_status conv__summaries_make(const conv__summaries *service, conv_uuid sessi
                    .page = conv__allocate(sizeof *self.page)};
     if (self.page == NULL) return conv__fail_memory(error, ACTION);
     conv_status status = run(&self, wanted, context, error);
+    if (behind != NULL) *behind = status == CONV_OK && is_behind(&self);
     conv__provider_response_free(self.response);
     conv__arena_reset(&self.scratch);
     if (status == CONV_OK)

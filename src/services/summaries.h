@@ -20,18 +20,19 @@ typedef struct conv__summaries {
     conv__provider_calls *provider_calls;
     conv__redaction redaction; /* of what is sent, and of what is kept of the answer */
     const char *model;
-    int64_t keep_tokens; /* of the last messages, which are left out */
-    int64_t most_tokens; /* of what one summary is made of */
+    int64_t summary_tokens; /* uncovered ones that ask for a summary; it leaves half of them out */
+    int64_t most_tokens;    /* of what one summary is made of */
     int64_t store_timeout_ms;
     int64_t turn_timeout_ms;
 } conv__summaries;
 
 /* See conv_summary_make. `wanted` (may be NULL) is asked while the provider answers; anything but 0
- * from it ends that. */
+ * from it ends that. `behind` (may be NULL): a summary was made, and what it leaves uncovered
+ * is enough for another one. */
 CONV_WARN_UNUSED conv_status conv__summaries_make(const conv__summaries *service,
                                                   conv_uuid session_id, conv_delta_function wanted,
                                                   void *context, conv_summary_page **page,
-                                                  conv_error *error);
+                                                  bool *behind, conv_error *error);
 
 /* Tells of the summary that was made, if there is one. `here`: on the caller's own thread, else
  * from a thread of the library. */

@@ -50,13 +50,13 @@ static int still_wanted(void *context, conv_bytes delta)
     return atomic_load(&self->stopping);
 }
 
-static bool make(conv__summarizer *self, conv_uuid session_id)
+static bool make(conv__summarizer *self, conv_uuid session_id, bool *behind)
 {
     conv_summary_page *page = NULL;
     conv_error error = CONV_ERROR_INIT;
     if (!self->params.enter(self->params.client)) return false;
-    conv_status status =
-        conv__summaries_make(&self->params.service, session_id, still_wanted, self, &page, &error);
+    conv_status status = conv__summaries_make(&self->params.service, session_id, still_wanted, self,
+                                              &page, behind, &error);
     conv__summaries_tell(&self->params.service, page, false);
     conv_summary_page_free(page);
     self->params.leave(self->params.client);
@@ -124,7 +124,17 @@ static void settle_failure(conv__summarizer *self, conv_uuid session_id)
     self->count = 0;
 }
 
-static void settle(conv__summarizer *self, bool made)
+/* Whether the session waits already, not counting the one under way, which may have been read
+ * before this turn. */
+static bool is_queued(const conv__summarizer *self, conv_uuid session_id)
+{
+    for (size_t i = self->working ? 1 : 0; i < self->count; i++)
+        if (conv_uuid_compare(self->queue[i], session_id) == 0) return true;
+    return false;
+}
+
+/* `behind`: the session goes on at the end of the queue, so that the others have their turn. */
+static void settle(conv__summarizer *self, bool made, bool behind)
 {
     conv_uuid session_id = self->queue[0];
     self->working = false;
@@ -139,6 +149,7 @@ static void settle(conv__summarizer *self, bool made)
     if (place != NULL) place->failures = 0;
     self->counts.made++;
     self->failed_sessions = 0;
+    if (behind && !is_queued(self, session_id)) self->queue[self->count++] = session_id;
 }
 
 /* Whether it may be asked for at this moment. */
@@ -161,21 +172,13 @@ static void *run(void *context)
         conv_uuid session_id = self->queue[0];
         self->working = true;
         pthread_mutex_unlock(&self->lock);
-        bool made = make(self, session_id);
+        bool behind = false;
+        bool made = make(self, session_id, &behind);
         pthread_mutex_lock(&self->lock);
-        settle(self, made);
+        settle(self, made, behind);
     }
     pthread_mutex_unlock(&self->lock);
     return NULL;
-}
-
-/* With the lock held: whether the session waits already, not counting the one under way, which may
- * have been read before this turn. */
-static bool is_queued(const conv__summarizer *self, conv_uuid session_id)
-{
-    for (size_t i = self->working ? 1 : 0; i < self->count; i++)
-        if (conv_uuid_compare(self->queue[i], session_id) == 0) return true;
-    return false;
 }
 
 void conv__summarizer_offer(conv__summarizer *self, conv_uuid session_id)

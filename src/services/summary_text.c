@@ -22,6 +22,7 @@ size_t conv__summary_cut(const conv__message_list *list, const conv_summary *ear
     int64_t tokens = 0;
     if (earlier != NULL)
         tokens = conv_token_estimate(earlier->text) + conv_token_estimate(earlier->key_points);
+    if (tokens > most_tokens / 2) tokens = most_tokens / 2;
     if (!list->has_more && keep_tokens > 0) {
         int64_t budget = keep_tokens;
         while (end > 0 && (budget -= conv__message_tokens(&list->rows[end - 1].message)) >= 0)

@@ -7,7 +7,8 @@
 
 /* How many messages of the list, from the front, go into a summary: all but the last ones that take
  * `keep_tokens` together (none is kept of a list that has more behind it), up to a question, and no
- * more than `most_tokens` beside `earlier` (NULL: none), but at least one. */
+ * more than `most_tokens` beside `earlier` (NULL: none), but at least one. However long `earlier`
+ * is, half of that is the messages': a session would not be caught up with else. */
 size_t conv__summary_cut(const conv__message_list *list, const conv_summary *earlier,
                          int64_t keep_tokens, int64_t most_tokens);
 

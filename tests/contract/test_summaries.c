@@ -310,6 +310,55 @@ static void a_long_summary_is_cut_to_the_limit(void **state)
     contract_client_close(&client);
 }
 
+/* Messages behind the latest summary. */
+static long uncovered(const char *session)
+{
+    return contract_count(
+        "SELECT count(*) FROM chat_messages m JOIN chat_sessions s USING (session_id)"
+        " WHERE s.external_id = '%s' AND m.position > (SELECT coalesce(max(y.last_position), 0)"
+        " FROM chat_sessions_summary y WHERE y.session_id = m.session_id)",
+        session);
+}
+
+/* Else such a context has messages that are in neither. */
+static void summaries_keep_up_with_a_small_context(void **state)
+{
+    (void)state;
+    enum { TURNS = 12 };
+    char text[401];
+    conv_client *client = open_client(60, 40);
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    answer_with(text); /* alone more than the context holds */
+    for (int i = 0; i < TURNS; i++) {
+        say(client, "narrow", "a question with enough words to be of some size, too");
+        settled(client);
+    }
+    assert_int_equal(uncovered("narrow"), 0);
+    contract_client_close(&client);
+}
+
+static void a_session_that_is_far_behind_is_caught_up_with_after_one_turn(void **state)
+{
+    (void)state;
+    enum { TURNS = 20, TOKENS_OF_TURN = 500 };
+    char text[TOKENS_OF_TURN * 4 + 1];
+    conv_client *client = open_client(100, 0);
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < TURNS; i++)
+        say(client, "behind", text);
+    assert_int_equal(uncovered("behind"), 2 * TURNS);
+    contract_client_close(&client);
+    client = open_client(100, 60);
+    say(client, "behind", "and now?");
+    conv_summary_counts counts = settled(client);
+    assert_int_equal(counts.made, 3); /* of 4,000 tokens each */
+    assert_int_equal(counts.failed, 0);
+    assert_int_equal(uncovered("behind"), 2);
+    contract_client_close(&client);
+}
+
 static void a_failure_harms_no_turn(void **state)
 {
     (void)state;
@@ -439,6 +488,8 @@ int main(void)
         cmocka_unit_test(a_context_keeps_to_its_tokens),
         cmocka_unit_test(one_can_be_made_at_any_time),
         cmocka_unit_test(a_long_summary_is_cut_to_the_limit),
+        cmocka_unit_test(summaries_keep_up_with_a_small_context),
+        cmocka_unit_test(a_session_that_is_far_behind_is_caught_up_with_after_one_turn),
         cmocka_unit_test(a_failure_harms_no_turn),
         cmocka_unit_test(a_session_that_fails_rests_alone),
         cmocka_unit_test(all_rest_when_several_have_failed),
