@@ -106,12 +106,13 @@ CONV_WARN_UNUSED conv_status conv_document_get(conv_client *client, const char *
  * service absent means "documents"; a nil log_id gets a new one; borrowed for the call; `error` may
  * be NULL.
  * CONV_NOT_FOUND: there is no such document in this session; the record was saved all the same.
- * CONV_INVALID_ARGUMENT: no usage, document or operation is named, a JSON field is not JSON, or a
- * count is none (see conv_usage). CONV_UNAVAILABLE, CONV_TIMEOUT: the store is away and nothing was
- * recorded (unless error->outcome_unknown), also with a journal; conv_track_usage, with the same
- * log_id, keeps the record there, which then changes no document. CONV_LIMIT: no connection became
- * free, or a field is too large. CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store.
- * CONV_NO_MEMORY. Thread: any. Round trips: 1. */
+ * CONV_INVALID_ARGUMENT: no usage, document or operation is named, a JSON field is not JSON, a
+ * count is none (see conv_usage), or the operation ended after the year 9999. CONV_UNAVAILABLE,
+ * CONV_TIMEOUT: the store is away and nothing was recorded (unless error->outcome_unknown), also
+ * with a journal; conv_track_usage, with the same log_id, keeps the record there, which then
+ * changes no document. CONV_LIMIT: no connection became free, or a field is too large.
+ * CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the store. CONV_NO_MEMORY. Thread: any. Round
+ * trips: 1. */
 CONV_WARN_UNUSED conv_status conv_document_track(conv_client *client, const conv_usage *usage,
                                                  conv_error *error);
 

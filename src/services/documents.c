@@ -317,16 +317,26 @@ conv_status conv__documents_delete(conv__store *store, const conv__document_list
     return status;
 }
 
+static conv_status note_of(const conv__usage_row *record, conv__document_note *note,
+                           conv_error *error)
+{
+    const conv_usage *usage = &record->usage;
+    *note = (conv__document_note){record, usage->created_us};
+    if (usage->latency_ms > 0) note->ended_us += usage->latency_ms * 1000; /* both are bounded */
+    if (conv__time_is_storable(note->ended_us)) return CONV_OK;
+    return conv__fail(error, CONV_INVALID_ARGUMENT, "track document",
+                      "created_us and latency_ms together are not within the years 1 to 9999: they "
+                      "count microseconds and milliseconds");
+}
+
 conv_status conv__documents_track(conv__store *store, const conv__document_listener *listener,
                                   int64_t deadline_ns, const conv_usage *usage, conv_error *error)
 {
     conv__arena arena = {0};
     document_work work = {.found = false};
     conv_status status = conv__usage_to_row(&arena, usage, &work.usage, error);
+    if (status == CONV_OK) status = note_of(&work.usage, &work.note, error);
     if (status == CONV_OK) {
-        work.note = (conv__document_note){&work.usage, usage->created_us};
-        if (usage->latency_ms > 0) /* and bounded, or there was no row */
-            work.note.ended_us += usage->latency_ms * 1000;
         status = conv__ask(store, CONV__ASK_WRITE, deadline_ns, track, NULL, &work, error);
     }
     if (status == CONV_OK && is_fresh(&work))

@@ -108,6 +108,37 @@ static void what_is_no_document_is_refused(void **state)
     document_assert_value("SELECT count(*) FROM usage_logs", "0");
 }
 
+static void an_operation_ends_within_the_years_that_a_store_has(void **state)
+{
+    (void)state;
+    const int64_t last_us = INT64_C(253402300799999999); /* of the year 9999 */
+    conv_document_params params = document_params("late", "session");
+    conv_usage usage = CONV_USAGE_INIT;
+    assert_ok(conv_document_register(document_client, &params, NULL, &document_error),
+              document_error);
+    usage.document_id = conv_text("late");
+    usage.session_id = conv_text("session");
+    usage.operation = conv_text("parse");
+    usage.created_us = last_us - 1000;
+    usage.latency_ms = 2;
+    assert_status(conv_document_track(document_client, &usage, &document_error),
+                  CONV_INVALID_ARGUMENT, document_error);
+    assert_string_equal(document_error.message,
+                        "created_us and latency_ms together are not within the years 1 to 9999: "
+                        "they count microseconds and milliseconds");
+    usage.latency_ms = CONV_LATENCY_MS_MAX;
+    assert_status(conv_document_track(document_client, &usage, &document_error),
+                  CONV_INVALID_ARGUMENT, document_error);
+    document_assert_value("SELECT count(*) FROM usage_logs WHERE operation = 'parse'", "0");
+    usage.latency_ms = 1;
+    assert_ok(conv_document_track(document_client, &usage, &document_error), document_error);
+    conv_document_page *page = NULL;
+    assert_ok(conv_document_get(document_client, "late", "session", &page, &document_error),
+              document_error);
+    assert_int_equal(conv_document_page_document(page, 0)->updated_us, last_us);
+    conv_document_page_free(page);
+}
+
 static void hostile_names_and_empty_documents_are_fine(void **state)
 {
     (void)state;
@@ -239,6 +270,7 @@ int main(void)
         TEST(a_registration_and_its_upload_are_one),
         TEST(a_repeat_changes_nothing_and_other_content_is_refused),
         TEST(what_is_no_document_is_refused),
+        TEST(an_operation_ends_within_the_years_that_a_store_has),
         TEST(hostile_names_and_empty_documents_are_fine),
         TEST(a_deletion_keeps_what_was_used),
         TEST(a_session_is_deleted_with_its_documents),
