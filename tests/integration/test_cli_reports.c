@@ -257,6 +257,7 @@ static void what_nobody_knows_is_no_zero(void **state)
 #define FIRST_MIGRATION  "20261125400000_daily_usage.sql"
 #define SECOND_MIGRATION "20261126300000_plain_summary.sql"
 #define THIRD_MIGRATION  "20261129100000_daily_sums.sql"
+#define NEWEST_MIGRATION "20261129400000_empty_sums.sql"
 
 /* Runs one half of a migration: what it does, or, taken out of its comment, what undoes it. */
 static void run_half_of_migration(const char *name, bool undo)
@@ -317,11 +318,46 @@ static void older_sums_are_taken_over(void **state)
     assert_string_equal(test_store_value(kind, "SELECT sum(count) FROM daily_usage_summary"), "3");
 }
 
+/* That versions before left, whose refresh looked for none; what is wrong about sums stays. */
+static void empty_hours_and_days_of_before_are_taken_away(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation usage refresh"), 0);
+    run_half_of_migration(NEWEST_MIGRATION, true);
+    test_store_execute(
+        kind,
+        "INSERT INTO usage_hourly (hour, service, operation, records, failed, unreported,"
+        " unpriced, input_tokens, output_tokens, total_tokens, cost_usd, cache_read_tokens,"
+        " cache_write_tokens, reasoning_tokens) VALUES"
+        " ('2026-01-02T03:00:00.000000Z', 'empty', 'chat', 0, 0, 0, 0, 0, 0, 0, '0', 0, 0, 0),"
+        " ('2026-01-02T03:00:00.000000Z', 'wrong', 'chat', 0, 0, 0, 0, 0, 0, 7, '0', 0, 0, 0),"
+        " ('2026-01-02T03:00:00.000000Z', 'paid', 'chat', 0, 0, 0, 0, 0, 0, 0, '0.5', 0, 0,"
+        " 0)");
+    test_store_execute(
+        kind, "INSERT INTO usage_daily (date, service, operation, records, unreported, unpriced,"
+              " total_tokens, cost_usd) VALUES ('2026-01-02', 'empty', 'chat', 0, 0, 0, 0, '0.00'),"
+              " ('2026-01-02', 'wrong', 'chat', 0, 0, 0, 7, '0'),"
+              " ('2026-01-02', 'paid', 'chat', 0, 0, 0, 0, '0.5')");
+    assert_int_equal(test_run("conversation migrate"), 0);
+    static const char *const tables[] = {"usage_hourly", "usage_daily"};
+    for (size_t i = 0; i < 2; i++) {
+        char sql[256];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE service = 'empty'", tables[i]);
+        assert_string_equal(test_store_value(kind, sql), "0");
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE service IN ('wrong', 'paid')",
+                 tables[i]);
+        assert_string_equal(test_store_value(kind, sql), "2");
+    }
+    assert_string_equal(test_store_value(kind, "SELECT sum(records) FROM usage_hourly"), "3");
+    assert_string_equal(test_store_value(kind, "SELECT sum(count) FROM daily_usage_summary"), "3");
+}
+
 /* Of the materialized view that the sums had before. */
 static void who_may_read_the_view_may_do_so_afterwards(void **state)
 {
     (void)state;
     if (strcmp(kind, "postgresql") != 0) return;
+    run_half_of_migration(NEWEST_MIGRATION, true);
     run_half_of_migration("20261129300000_search_words.sql", true);
     run_half_of_migration("20261129200000_erasures.sql", true);
     run_half_of_migration("20261129110000_summary_grants.sql", true);
@@ -367,6 +403,7 @@ int main(void)
         TEST(what_nobody_knows_is_no_zero),
         TEST(an_older_ledger_is_summed_by_the_migration),
         TEST(older_sums_are_taken_over),
+        TEST(empty_hours_and_days_of_before_are_taken_away),
         TEST(who_may_read_the_view_may_do_so_afterwards),
 #undef TEST
     };
