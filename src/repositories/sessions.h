@@ -65,11 +65,20 @@ typedef struct conv__session_repository_functions {
                               conv_delete_receipt *receipt, conv__gone_documents *gone,
                               conv_error *error);
 
-    /* deleted[i]: the session or the user of items[i] was deleted after it was accepted; with
-     * `erased` only what went with the erasure of its user, and documents of theirs, too. */
+    /* deleted[i]: the session or the user of items[i] was deleted after it was accepted, or, where
+     * it names no user, the session erased; with `erased` only what went with the erasure of its
+     * user, and documents of theirs, too. */
     conv_status (*find_deleted)(conv__session_repository *sessions, conv__transaction *transaction,
                                 const conv__accepted *items, size_t count, bool erased,
                                 bool *deleted, conv_error *error);
+
+    /* Of items whose user was erased after they were accepted, and whose session the store neither
+     * has nor deleted since: that is remembered as erased with the user who began it, but what
+     * others said there is not deleted for it. Its usage records that name no user get the
+     * pseudonym; `hidden` receives how many. */
+    conv_status (*erase_unsaved)(conv__session_repository *sessions, conv__transaction *transaction,
+                                 const conv__accepted *items, size_t count, conv_uuid pseudonym,
+                                 int64_t *hidden, conv_error *error);
 } conv__session_repository_functions;
 
 struct conv__session_repository {

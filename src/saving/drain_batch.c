@@ -129,6 +129,39 @@ static bool read_batch(conv__saving *saving, drain_batch *batch, int64_t deadlin
     return true;
 }
 
+/* Of exchanges that go, those with which a session began that the store may not have, and whose
+ * user may be an erased one. */
+static size_t choose_unsaved(const conv__accepted *items, const bool *deleted, size_t count,
+                             conv__accepted *unsaved)
+{
+    size_t chosen = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool first = deleted[i] && !conv_uuid_is_nil(items[i].user_id);
+        for (size_t k = 0; first && k < i; k++)
+            first = deleted[k] || conv_uuid_compare(items[k].session_id, items[i].session_id) != 0;
+        if (first) unsaved[chosen++] = items[i];
+    }
+    return chosen;
+}
+
+/* Which exchanges of a batch go, those among them that are of a session which goes with its user.
+ */
+static conv_status find_dropped(conv__saving *saving, const conv__accepted *items, size_t count,
+                                int64_t deadline_ns, bool *deleted, conv_error *error)
+{
+    conv__accepted unsaved[CONV__DRAIN_BATCH];
+    int64_t hidden = 0;
+    conv_status status =
+        conv__saving_find_deleted(saving, items, count, false, deadline_ns, deleted, error);
+    if (status != CONV_OK) return status;
+    size_t chosen = choose_unsaved(items, deleted, count, unsaved);
+    if (chosen == 0) return CONV_OK;
+    status = conv__saving_erase_unsaved(saving, unsaved, chosen, conv_uuid_v4(), deadline_ns,
+                                        &hidden, error);
+    if (status != CONV_OK) return status;
+    return conv__saving_find_deleted(saving, items, count, false, deadline_ns, deleted, error);
+}
+
 /* What was deleted since it was accepted leaves the batch, and nothing but its usage record. False
  * when the store or the journal did not answer. */
 static bool drop_deleted(conv__saving *saving, drain_batch *batch, int64_t deadline_ns)
@@ -142,8 +175,7 @@ static bool drop_deleted(conv__saving *saving, drain_batch *batch, int64_t deadl
         items[i] = (conv__accepted){.session_id = batch->exchanges[i].session.session_id,
                                     .user_id = batch->exchanges[i].session.user.id,
                                     .accepted_us = batch->list.entries[i].created_us};
-    if (conv__saving_find_deleted(saving, items, batch->count, false, deadline, deleted, &error) !=
-        CONV_OK) {
+    if (find_dropped(saving, items, batch->count, deadline, deleted, &error) != CONV_OK) {
         conv__saving_store_away(saving, &error);
         return false;
     }

@@ -1,5 +1,7 @@
 /* What was deleted in the store goes out of the journal, too: this client's own entries at once,
  * and those of other processes when they are drained. It deletes nothing in the store. */
+#include <string.h>
+
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/thread.h"
@@ -13,6 +15,8 @@
 #define ACTION "forget in journal"
 
 enum { PAGE = 64 };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 bool conv__saving_hold_drain(conv__saving *saving, int64_t deadline_ns)
 {
@@ -47,6 +51,15 @@ void conv__saving_release_drain(conv__saving *saving, int64_t deadline_ns)
     pthread_mutex_unlock(&saving->lock);
     conv__report_later(saving->params.bus, &told, CONV__REPORT_APART, deadline_ns, NULL);
 }
+
+/* One going through the journal for what was deleted. */
+typedef struct forgetting {
+    conv__saving *saving;
+    const conv__forgetting *what;
+    conv__forgotten *forgotten;
+    conv__buffer others; /* sessions in which others spoke, before the user if they did */
+    int64_t deadline_ns;
+} forgetting;
 
 /* Whether an exchange is of the session, or holds what the user said. A record that can't be read
  * is of nobody that is known. */
@@ -144,30 +157,28 @@ static conv_status take_out(conv__saving *saving, const conv__journal_entry *ent
 }
 
 /* A usage record, waiting or dead, stays where it is, but not whose it was. */
-static conv_status hide(conv__saving *saving, const conv__forgetting *what,
-                        const conv__journal_entry *entry, conv__usage_row *row, int64_t deadline_ns,
-                        conv__forgotten *forgotten, conv_error *error)
+static conv_status hide(const forgetting *self, const conv__journal_entry *entry,
+                        conv__usage_row *row, conv_error *error)
 {
     conv__buffer record = {0};
     conv__journal_entry hidden = *entry;
     bool changed = false;
-    conv__usage_row_hide(row, what->pseudonym);
+    conv__usage_row_hide(row, self->what->pseudonym);
     conv__record_append_usage(&record, row);
     hidden.record = conv__buffer_bytes(&record);
-    conv_status status = record.failed
-                             ? conv__fail_memory(error, ACTION)
-                             : replace(saving, entry, &hidden, deadline_ns, &changed, error);
+    conv_status status =
+        record.failed ? conv__fail_memory(error, ACTION)
+                      : replace(self->saving, entry, &hidden, self->deadline_ns, &changed, error);
     conv__buffer_free(&record);
-    if (changed) forgotten->hidden++;
+    if (changed) self->forgotten->hidden++;
     return status;
 }
 
 /* The usage records of a page that are of the erased user, by the rule of the store: it has just
  * remembered which sessions and documents were theirs. */
-static conv_status hide_usage(conv__saving *saving, const conv__forgetting *what,
-                              const conv__journal_list *list, int64_t deadline_ns,
-                              conv__forgotten *forgotten, conv_error *error)
+static conv_status hide_usage(forgetting *self, const conv__journal_list *list, conv_error *error)
 {
+    const conv__forgetting *what = self->what;
     conv__usage_row rows[PAGE];
     const conv__journal_entry *entries[PAGE];
     conv__accepted items[PAGE];
@@ -188,54 +199,102 @@ static conv_status hide_usage(conv__saving *saving, const conv__forgetting *what
         entries[count++] = entry;
     }
     if (count == 0) return CONV_OK;
-    status = conv__saving_find_deleted(saving, items, count, true, deadline_ns, erased, error);
+    status = conv__saving_find_deleted(self->saving, items, count, true, self->deadline_ns, erased,
+                                       error);
     for (size_t i = 0; status == CONV_OK && i < count; i++)
-        if (erased[i])
-            status = hide(saving, what, entries[i], &rows[i], deadline_ns, forgotten, error);
+        if (erased[i]) status = hide(self, entries[i], &rows[i], error);
     return status;
 }
 
-static conv_status forget_page(conv__saving *saving, const conv__forgetting *what,
-                               const conv__journal_list *list, int64_t deadline_ns,
-                               conv__forgotten *forgotten, conv_error *error)
+static bool others_spoke(const forgetting *self, conv_uuid session_id)
 {
+    for (size_t at = 0; at < self->others.size; at += sizeof session_id.bytes)
+        if (memcmp(self->others.data + at, session_id.bytes, sizeof session_id.bytes) == 0)
+            return true;
+    return false;
+}
+
+/* Which entries of a page go: of the session, or with what the user said. `items` receives those
+ * with which the user began a session, as far as the journal knows. */
+static conv_status choose(forgetting *self, const conv__journal_list *list, bool *goes,
+                          conv__accepted *items, size_t *item_count, conv_error *error)
+{
+    const conv__forgetting *what = self->what;
+    bool user = !conv_uuid_is_nil(what->user_id);
     conv_status status = CONV_OK;
     for (size_t i = 0; status == CONV_OK && i < list->count; i++) {
         const conv__journal_entry *entry = &list->entries[i];
-        bool yes = false;
+        goes[i] = false;
         if (conv__record_is_usage(entry->record)) continue;
-        status = concerns(entry, what->session_id, what->user_id, &yes, error);
-        if (status == CONV_OK && yes)
-            status = take_out(saving, entry, deadline_ns, &forgotten->removed, error);
+        status = concerns(entry, what->session_id, what->user_id, &goes[i], error);
+        if (status != CONV_OK || !user) continue;
+        if (!goes[i])
+            conv__buffer_append_bytes(
+                &self->others,
+                conv_view((const char *)entry->session_id.bytes, sizeof entry->session_id.bytes));
+        else if (!others_spoke(self, entry->session_id))
+            items[(*item_count)++] = (conv__accepted){.session_id = entry->session_id,
+                                                      .user_id = what->user_id,
+                                                      .accepted_us = entry->created_us};
     }
-    if (status != CONV_OK || conv_uuid_is_nil(what->user_id)) return status;
-    return hide_usage(saving, what, list, deadline_ns, forgotten, error);
+    return status == CONV_OK && self->others.failed ? conv__fail_memory(error, ACTION) : status;
 }
 
-conv_status conv__saving_forget(conv__saving *saving, const conv__forgetting *what,
-                                int64_t deadline_ns, conv__forgotten *forgotten, conv_error *error)
+static conv_status take_out_page(forgetting *self, const conv__journal_list *list,
+                                 conv_error *error)
 {
-    static const conv__journal_kind kinds[] = {CONV__JOURNAL_TURN, CONV__JOURNAL_EXCHANGE,
-                                               CONV__JOURNAL_DEAD, CONV__JOURNAL_USAGE};
-    size_t kind_count = sizeof kinds / sizeof kinds[0] - conv_uuid_is_nil(what->user_id);
-    conv__journal *journal = saving->params.journal;
+    bool goes[PAGE];
+    conv__accepted items[PAGE];
+    size_t item_count = 0;
+    int64_t hidden = 0;
+    conv_status status = choose(self, list, goes, items, &item_count, error);
+    if (status == CONV_OK)
+        status = conv__saving_erase_unsaved(self->saving, items, item_count, self->what->pseudonym,
+                                            self->deadline_ns, &hidden, error);
+    self->forgotten->hidden += hidden;
+    for (size_t i = 0; status == CONV_OK && i < list->count; i++)
+        if (goes[i])
+            status = take_out(self->saving, &list->entries[i], self->deadline_ns,
+                              &self->forgotten->removed, error);
+    return status;
+}
+
+typedef conv_status (*page_function)(forgetting *self, const conv__journal_list *list,
+                                     conv_error *error);
+
+static conv_status each_page(forgetting *self, const conv__journal_kind *kinds, size_t kind_count,
+                             page_function do_page, conv_error *error)
+{
+    conv__journal *journal = self->saving->params.journal;
     conv__arena arena = {0};
     conv_status status = CONV_OK;
     int64_t after = 0;
-    *forgotten = (conv__forgotten){0};
-    /* To the very end: what waits leaves its usage there. */
     for (bool more = journal != NULL; more && status == CONV_OK;) {
         conv__journal_list list = {0};
-        status = journal->functions->list(journal, kinds, kind_count, after, PAGE, deadline_ns,
-                                          &arena, &list, error);
-        if (status == CONV_OK)
-            status = forget_page(saving, what, &list, deadline_ns, forgotten, error);
+        status = journal->functions->list(journal, kinds, kind_count, after, PAGE,
+                                          self->deadline_ns, &arena, &list, error);
+        if (status == CONV_OK) status = do_page(self, &list, error);
         more = list.count > 0;
         if (more) after = list.entries[list.count - 1].entry_id;
         conv__arena_reset(&arena);
     }
     conv__arena_reset(&arena);
     return status;
+}
+
+conv_status conv__saving_forget(conv__saving *saving, const conv__forgetting *what,
+                                int64_t deadline_ns, conv__forgotten *forgotten, conv_error *error)
+{
+    static const conv__journal_kind said[] = {CONV__JOURNAL_TURN, CONV__JOURNAL_EXCHANGE,
+                                              CONV__JOURNAL_DEAD};
+    static const conv__journal_kind used[] = {CONV__JOURNAL_USAGE, CONV__JOURNAL_DEAD};
+    forgetting self = {saving, what, forgotten, {0}, deadline_ns};
+    *forgotten = (conv__forgotten){0};
+    conv_status status = each_page(&self, said, COUNT(said), take_out_page, error);
+    conv__buffer_free(&self.others);
+    /* What was said has left its usage by now, and its sessions are known as the user's. */
+    if (status != CONV_OK || conv_uuid_is_nil(what->user_id)) return status;
+    return each_page(&self, used, COUNT(used), hide_usage, error);
 }
 
 conv_status conv__saving_find_deleted(conv__saving *saving, const conv__accepted *items,
@@ -249,6 +308,24 @@ conv_status conv__saving_find_deleted(conv__saving *saving, const conv__accepted
     if (status != CONV_OK) return status;
     status = store->sessions->functions->find_deleted(store->sessions, transaction, items, count,
                                                       erased, deleted, error);
+    store->functions->rollback(transaction);
+    return status;
+}
+
+conv_status conv__saving_erase_unsaved(conv__saving *saving, const conv__accepted *items,
+                                       size_t count, conv_uuid pseudonym, int64_t deadline_ns,
+                                       int64_t *hidden, conv_error *error)
+{
+    conv__store *store = saving->store;
+    conv__transaction *transaction = NULL;
+    *hidden = 0;
+    if (count == 0) return CONV_OK;
+    conv_status status =
+        store->functions->begin(store, CONV__TRANSACTION_WRITE, deadline_ns, &transaction, error);
+    if (status != CONV_OK) return status;
+    status = store->sessions->functions->erase_unsaved(store->sessions, transaction, items, count,
+                                                       pseudonym, hidden, error);
+    if (status == CONV_OK) return store->functions->commit(transaction, error);
     store->functions->rollback(transaction);
     return status;
 }

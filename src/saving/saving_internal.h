@@ -121,6 +121,13 @@ CONV_WARN_UNUSED conv_status conv__saving_find_deleted(conv__saving *saving,
                                                        bool erased, int64_t deadline_ns,
                                                        bool *deleted, conv_error *error);
 
+/* Sessions that erased users began and only a journal had, by `items`, which are dropped for that;
+ * as erase_unsaved in sessions.h. Before they leave the journal: nobody else knows. */
+CONV_WARN_UNUSED conv_status conv__saving_erase_unsaved(conv__saving *saving,
+                                                        const conv__accepted *items, size_t count,
+                                                        conv_uuid pseudonym, int64_t deadline_ns,
+                                                        int64_t *hidden, conv_error *error);
+
 /* What an erasure asks of a usage record: one that names no user is of whoever's session or
  * document it was. */
 conv__accepted conv__accepted_usage(const conv__usage_row *row, int64_t accepted_us);

@@ -25,17 +25,31 @@ static conv_client *open_client(const char *name)
     return contract_client_open(&params);
 }
 
-static void save(conv_client *client, const char *session, const char *user)
+static conv_status try_to_save(conv_client *client, const char *session, const char *user,
+                               const char *operation, conv_error *error)
 {
     conv_message messages[2] = {{.role = CONV_ROLE_USER, .content = conv_text("question")},
                                 {.role = CONV_ROLE_ASSISTANT, .content = conv_text("answer")}};
     conv_exchange exchange = CONV_EXCHANGE_INIT;
-    conv_error error;
+    exchange.usage.operation = conv_text(operation);
     exchange.session_id = session;
     exchange.user_id = user;
     exchange.messages = messages;
     exchange.message_count = 2;
-    assert_ok(conv_save_exchange(client, &exchange, NULL, &error), error);
+    return conv_save_exchange(client, &exchange, NULL, error);
+}
+
+static void save(conv_client *client, const char *session, const char *user)
+{
+    conv_error error;
+    assert_ok(try_to_save(client, session, user, NULL, &error), error);
+}
+
+/* Becomes a dead letter where that is refused. */
+static void save_poison(conv_client *client, const char *session, const char *user)
+{
+    conv_error error;
+    assert_int_not_equal(try_to_save(client, session, user, "poison", &error), CONV_OK);
 }
 
 static void add_document(conv_client *client, const char *id, const char *user)
@@ -253,6 +267,78 @@ static void what_is_held_in_memory_comes_without_its_user(void **state)
     assert_int_equal(with_address("poison"), 1);
 }
 
+static long messages_in(const char *session)
+{
+    return contract_count("SELECT count(*) FROM chat_messages JOIN chat_sessions USING (session_id)"
+                          " WHERE external_id = '%s'",
+                          session);
+}
+
+/* It was begun by the user, though the store never had it; what others said there is theirs. */
+static void a_session_that_only_waits_is_of_whoever_began_it(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_erase_receipt receipt;
+    conv_client *client = open_client(NULL);
+    conv_client *other = open_client("unsaved.db");
+    save(client, "of grace", "grace");
+    save(client, "stored", "heinz");
+    track(client, "unsaved", "only waiting", NULL, NULL);
+    assert_ok(conv_track_flush(client, 5000, NULL, &error), error);
+    contract_execute(TAKE_AWAY);
+    save(other, "only waiting", "grace");
+    save(other, "only waiting", NULL);
+    save(other, "only waiting", "heinz");
+    save(other, "of heinz", "heinz");
+    save(other, "of heinz", "grace");
+    save(other, "stored", "grace");
+    track(other, "unsaved", "only waiting", NULL, NULL);
+    track(other, "of others", "only waiting", "heinz", NULL);
+    track(other, "of others", "of heinz", NULL, NULL);
+    track(other, "of others", "stored", NULL, NULL);
+    (void)!conv_track_flush(other, 5000, NULL, &error);
+    (void)!conv_client_close(other, 0, &error);
+    contract_execute(BRING_BACK);
+    assert_ok(conv_user_erase(client, "grace", &receipt, &error), error);
+    contract_client_close(&client);
+    drain("unsaved.db");
+    assert_int_equal(contract_count("SELECT count(*) FROM usage_logs WHERE operation = 'unsaved'"
+                                    " AND user_id IS NOT NULL"),
+                     2);
+    assert_int_equal(with_address("unsaved"), 0);
+    assert_int_equal(with_address("of others"), 3);
+    assert_int_equal(messages_in("only waiting"), 2);
+    assert_int_equal(messages_in("of heinz"), 2);
+    assert_int_equal(messages_in("stored"), 2);
+}
+
+/* In this client's own journal, where the drain does not come to it. */
+static void so_is_one_that_was_refused(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_erase_receipt receipt;
+    conv_client *client = open_client("refused.db");
+    contract_execute("DELETE FROM usage_logs");
+    contract_poison(true, "22023");
+    track(client, "poison", "refused", NULL, NULL);
+    track(client, "poison", "refused of kurt", NULL, NULL);
+    save_poison(client, "refused", "emmy");
+    save_poison(client, "refused of kurt", "kurt");
+    save_poison(client, "refused of kurt", "emmy");
+    (void)!conv_track_flush(client, 30000, NULL, &error);
+    contract_poison(false, NULL);
+    assert_ok(conv_user_erase(client, "emmy", &receipt, &error), error);
+    assert_int_equal(receipt.removed.journal, 2);
+    assert_int_equal(receipt.removed.usage_kept, 1);
+    contract_client_close(&client);
+    retry_dead_letters();
+    drain("refused.db");
+    assert_int_equal(of_nobody("poison", receipt.pseudonym), 1);
+    assert_int_equal(with_address("poison"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +347,8 @@ int main(void)
         cmocka_unit_test(the_dead_letters_of_others_stay_as_they_are),
         cmocka_unit_test(usage_of_an_erased_document_comes_without_its_user),
         cmocka_unit_test(usage_outlives_a_mere_deletion_as_it_is),
+        cmocka_unit_test(a_session_that_only_waits_is_of_whoever_began_it),
+        cmocka_unit_test(so_is_one_that_was_refused),
         cmocka_unit_test(what_is_held_in_memory_comes_without_its_user),
     };
     return RUN_TESTS_WITH("erase and journal", tests, contract_client_setup,

@@ -193,6 +193,20 @@ static conv_status find_deleted(conv__session_repository *sessions, conv__transa
     return CONV_OK;
 }
 
+static conv_status erase_unsaved(conv__session_repository *sessions, conv__transaction *transaction,
+                                 const conv__accepted *items, size_t count, conv_uuid pseudonym,
+                                 int64_t *hidden, conv_error *error)
+{
+    (void)sessions;
+    (void)transaction;
+    (void)items;
+    (void)count;
+    (void)pseudonym;
+    (void)error;
+    *hidden = 0;
+    return CONV_OK;
+}
+
 static void close_store(conv__store *store)
 {
     (void)store;
@@ -227,7 +241,8 @@ void mock_store_init(mock_store *mock)
                                                          .read_turn = read_turn};
     static const conv__usage_repository_functions usage = {.save = save_usage,
                                                            .save_new = save_usage};
-    static const conv__session_repository_functions sessions = {.find_deleted = find_deleted};
+    static const conv__session_repository_functions sessions = {.find_deleted = find_deleted,
+                                                                .erase_unsaved = erase_unsaved};
     memset(mock, 0, sizeof *mock);
     pthread_mutex_init(&mock->lock, NULL);
     mock->store.functions = &store;

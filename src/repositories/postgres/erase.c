@@ -17,6 +17,7 @@ enum {
     FORGET,
     FIND,
     FIND_ERASED,
+    ERASE_UNSAVED,
     STATEMENTS
 };
 
@@ -105,7 +106,8 @@ const conv__statement conv__postgres_erase_statements[] = {
     [FIND] = {"conv_erase_find", ACTION_FIND, 3, false,
               "SELECT i.ordinal FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])"
               " WITH ORDINALITY AS i (session_id, user_id, accepted_at, ordinal)"
-              " WHERE EXISTS (SELECT" OF_ITEM " AND d.deleted_at >= i.accepted_at)"},
+              " WHERE EXISTS (SELECT" OF_ITEM " AND (d.deleted_at >= i.accepted_at"
+              "  OR (i.user_id IS NULL AND d.erased_at >= i.accepted_at)))"},
     [FIND_ERASED] =
         {"conv_erase_find_erased", ACTION_FIND, 4, false,
          "SELECT i.ordinal"
@@ -116,6 +118,25 @@ const conv__statement conv__postgres_erase_statements[] = {
          "  WHERE d.document_id = i.document_id"
          "   AND d.session_id = coalesce(i.session_id, " CONV__POSTGRES_NIL ")"
          "   AND d.erased_at >= i.accepted_at)"},
+    [ERASE_UNSAVED] =
+        {"conv_erase_unsaved", ACTION_ERASE, 4, false,
+         "WITH unsaved AS (SELECT i.session_id, max(u.erased_at) AS erased_at"
+         "  FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])"
+         "  AS i (session_id, user_id, accepted_at)"
+         "  JOIN chat_deletions u ON u.session_id = " CONV__POSTGRES_NIL
+         "   AND u.user_id = i.user_id AND u.erased_at >= i.accepted_at"
+         "  WHERE i.session_id IS NOT NULL AND NOT EXISTS"
+         "   (SELECT FROM chat_sessions s WHERE s.session_id = i.session_id)"
+         "  AND NOT EXISTS (SELECT FROM chat_deletions d WHERE d.session_id = i.session_id"
+         "   AND d.user_id = " CONV__POSTGRES_NIL " AND d.deleted_at >= i.accepted_at)"
+         "  GROUP BY i.session_id),"
+         " remembered AS (INSERT INTO chat_deletions AS d (session_id, deleted_at, erased_at)"
+         "  SELECT session_id, '0001-01-01T00:00:00Z', erased_at FROM unsaved"
+         "  ORDER BY session_id" REMEMBER_ERASURE "),"
+         " hidden AS (UPDATE usage_logs l SET user_id = $4::uuid, user_email = NULL,"
+         "  originals = NULL FROM unsaved u WHERE l.session_id = u.session_id"
+         "  AND l.user_id IS NULL AND l.created_at <= u.erased_at RETURNING 1)"
+         " SELECT count(*) FROM hidden"},
     [STATEMENTS] = {NULL, NULL, 0, false, NULL},
 };
 
@@ -242,30 +263,68 @@ static conv_status receive_deleted(void *context, const conv__result *result, co
     return CONV_OK;
 }
 
+static const conv__column item_ids[] = {
+    {CONV__TYPE_UUID, offsetof(conv__accepted, session_id), NULL},
+    {CONV__TYPE_UUID, offsetof(conv__accepted, user_id), NULL},
+    {CONV__TYPE_UUID, offsetof(conv__accepted, document_id), NULL},
+};
+static const conv__column item_times[] = {
+    {CONV__TYPE_TIMESTAMPTZ, offsetof(conv__accepted, accepted_us), NULL},
+};
+
+/* The first `id_count` of their ids, and when they were accepted. */
+static conv_status add_items(conv__parameters *parameters, conv__transaction *transaction,
+                             const conv__accepted *items, size_t count, size_t id_count,
+                             conv_error *error)
+{
+    const void **rows = conv__postgres_scratch(transaction, count * sizeof *rows);
+    if (rows == NULL) return conv__fail_memory(error, ACTION_FIND);
+    for (size_t i = 0; i < count; i++)
+        rows[i] = &items[i];
+    conv__parameter_columns(parameters, item_ids, id_count, rows, count);
+    conv__parameter_columns(parameters, item_times, COUNT(item_times), rows, count);
+    return CONV_OK;
+}
+
 conv_status conv__postgres_find_deleted(conv__session_repository *sessions,
                                         conv__transaction *transaction, const conv__accepted *items,
                                         size_t count, bool erased, bool *deleted, conv_error *error)
 {
     (void)sessions;
-    static const conv__column ids[] = {
-        {CONV__TYPE_UUID, offsetof(conv__accepted, session_id), NULL},
-        {CONV__TYPE_UUID, offsetof(conv__accepted, user_id), NULL},
-        {CONV__TYPE_UUID, offsetof(conv__accepted, document_id), NULL},
-    };
-    static const conv__column times[] = {
-        {CONV__TYPE_TIMESTAMPTZ, offsetof(conv__accepted, accepted_us), NULL},
-    };
     if (count == 0) return CONV_OK;
-    const void **rows = conv__postgres_scratch(transaction, count * sizeof *rows);
-    if (rows == NULL) return conv__fail_memory(error, ACTION_FIND);
-    for (size_t i = 0; i < count; i++)
-        rows[i] = &items[i];
     finding context = {deleted, count};
     conv__parameters parameters = {.count = 0};
-    conv__parameter_columns(&parameters, ids, erased ? COUNT(ids) : COUNT(ids) - 1, rows, count);
-    conv__parameter_columns(&parameters, times, COUNT(times), rows, count);
-    conv_status status = queue(transaction, erased ? FIND_ERASED : FIND, &parameters,
-                               receive_deleted, &context, error);
+    size_t id_count = erased ? COUNT(item_ids) : COUNT(item_ids) - 1;
+    conv_status status = add_items(&parameters, transaction, items, count, id_count, error);
+    if (status != CONV_OK) return status;
+    status = queue(transaction, erased ? FIND_ERASED : FIND, &parameters, receive_deleted, &context,
+                   error);
     if (status != CONV_OK) return status;
     return conv__postgres_ask(transaction, error);
+}
+
+static conv_status receive_hidden(void *context, const conv__result *result, conv_error *error)
+{
+    (void)error;
+    if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
+    conv__reader reader = conv__reader_at(result, 0, NULL);
+    *(int64_t *)context = conv__next_int8(&reader);
+    return reader.status;
+}
+
+conv_status conv__postgres_erase_unsaved(conv__session_repository *sessions,
+                                         conv__transaction *transaction,
+                                         const conv__accepted *items, size_t count,
+                                         conv_uuid pseudonym, int64_t *hidden, conv_error *error)
+{
+    (void)sessions;
+    conv__parameters parameters = {.count = 0};
+    *hidden = 0;
+    if (count == 0) return CONV_OK;
+    conv_status status =
+        add_items(&parameters, transaction, items, count, COUNT(item_ids) - 1, error);
+    if (status != CONV_OK) return status;
+    conv__parameter_uuid(&parameters, pseudonym);
+    status = queue(transaction, ERASE_UNSAVED, &parameters, receive_hidden, hidden, error);
+    return status == CONV_OK ? conv__postgres_ask(transaction, error) : status;
 }

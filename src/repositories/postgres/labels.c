@@ -72,4 +72,5 @@ const conv__session_repository_functions conv__postgres_session_functions = {
     .list_branches = conv__postgres_list_branches,
     .erase_user = conv__postgres_erase_user,
     .find_deleted = conv__postgres_find_deleted,
+    .erase_unsaved = conv__postgres_erase_unsaved,
 };

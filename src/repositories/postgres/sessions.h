@@ -71,5 +71,9 @@ conv_status conv__postgres_find_deleted(conv__session_repository *sessions,
                                         conv__transaction *transaction, const conv__accepted *items,
                                         size_t count, bool erased, bool *deleted,
                                         conv_error *error);
+conv_status conv__postgres_erase_unsaved(conv__session_repository *sessions,
+                                         conv__transaction *transaction,
+                                         const conv__accepted *items, size_t count,
+                                         conv_uuid pseudonym, int64_t *hidden, conv_error *error);
 
 #endif

@@ -29,7 +29,9 @@ enum {
     SPELLING,
     REMEMBER,
     FIND,
-    FIND_ERASED
+    FIND_ERASED,
+    REMEMBER_UNSAVED,
+    UNSAVED_USAGE
 };
 
 /* ?1 is the user. */
@@ -104,11 +106,23 @@ const conv__sqlite_statement conv__sqlite_erase_statements[] = {
     [SPELLING] = {"DELETE FROM chat_users WHERE user_id = ?1"},
     [REMEMBER] = {"INSERT INTO chat_deletions (user_id, deleted_at, erased_at)"
                   " VALUES (?1, ?2, ?2)" REMEMBER_ERASURE},
-    [FIND] = {"SELECT 1" OF_ITEM " AND deleted_at >= ?3 LIMIT 1"},
+    [FIND] = {"SELECT 1" OF_ITEM
+              " AND (deleted_at >= ?3 OR (?2 IS NULL AND erased_at >= ?3)) LIMIT 1"},
     [FIND_ERASED] = {"SELECT 1" OF_ITEM " AND erased_at >= ?3 UNION ALL"
                      " SELECT 1 FROM chat_erased_documents WHERE document_id = ?4"
                      " AND session_id = coalesce(?1, " CONV__SQLITE_NIL ")"
                      " AND erased_at >= ?3 LIMIT 1"},
+    [REMEMBER_UNSAVED] =
+        {"INSERT INTO chat_deletions (session_id, deleted_at, erased_at)"
+         " SELECT ?1, '0001-01-01T00:00:00.000000Z', u.erased_at FROM chat_deletions u"
+         " WHERE ?1 IS NOT NULL AND u.session_id = " CONV__SQLITE_NIL
+         " AND u.user_id = ?2 AND u.erased_at >= ?3"
+         " AND NOT EXISTS (SELECT 1 FROM chat_sessions WHERE session_id = ?1)"
+         " AND NOT EXISTS (SELECT 1 FROM chat_deletions WHERE session_id = ?1"
+         " AND user_id = " CONV__SQLITE_NIL " AND deleted_at >= ?3)" REMEMBER_ERASURE},
+    [UNSAVED_USAGE] = {HIDE " WHERE session_id = ?1 AND user_id IS NULL AND created_at <="
+                            " (SELECT erased_at FROM chat_deletions WHERE session_id = ?1"
+                            " AND user_id = " CONV__SQLITE_NIL ")"},
     {NULL},
 };
 
@@ -181,6 +195,34 @@ conv_status conv__sqlite_find_deleted(conv__session_repository *sessions,
         if (erased) conv__sqlite_bind_uuid(&query, items[i].document_id);
         deleted[i] = conv__sqlite_step(&query);
         status = conv__sqlite_finish(&query, error);
+    }
+    return status;
+}
+
+conv_status conv__sqlite_erase_unsaved(conv__session_repository *sessions,
+                                       conv__transaction *transaction, const conv__accepted *items,
+                                       size_t count, conv_uuid pseudonym, int64_t *hidden,
+                                       conv_error *error)
+{
+    (void)sessions;
+    conv_status status = CONV_OK;
+    *hidden = 0;
+    for (size_t i = 0; status == CONV_OK && i < count; i++) {
+        int64_t changes = 0;
+        conv__sqlite_query query;
+        conv__sqlite_prepare(&query, conv__sqlite_of(transaction),
+                             &conv__sqlite_erase_statements[REMEMBER_UNSAVED], ACTION_ERASE);
+        conv__sqlite_bind_uuid(&query, items[i].session_id);
+        conv__sqlite_bind_uuid(&query, items[i].user_id);
+        conv__sqlite_bind_time(&query, items[i].accepted_us);
+        status = conv__sqlite_execute(&query, &changes, error);
+        if (status != CONV_OK || changes == 0) continue;
+        conv__sqlite_prepare(&query, conv__sqlite_of(transaction),
+                             &conv__sqlite_erase_statements[UNSAVED_USAGE], ACTION_ERASE);
+        conv__sqlite_bind_uuid(&query, items[i].session_id);
+        conv__sqlite_bind_uuid(&query, pseudonym);
+        status = conv__sqlite_execute(&query, &changes, error);
+        *hidden += changes;
     }
     return status;
 }

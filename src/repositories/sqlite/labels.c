@@ -62,4 +62,5 @@ const conv__session_repository_functions conv__sqlite_session_functions = {
     .list_branches = conv__sqlite_list_branches,
     .erase_user = conv__sqlite_erase_user,
     .find_deleted = conv__sqlite_find_deleted,
+    .erase_unsaved = conv__sqlite_erase_unsaved,
 };

@@ -85,6 +85,10 @@ conv_status conv__sqlite_erase_user(conv__session_repository *sessions,
 conv_status conv__sqlite_find_deleted(conv__session_repository *sessions,
                                       conv__transaction *transaction, const conv__accepted *items,
                                       size_t count, bool erased, bool *deleted, conv_error *error);
+conv_status conv__sqlite_erase_unsaved(conv__session_repository *sessions,
+                                       conv__transaction *transaction, const conv__accepted *items,
+                                       size_t count, conv_uuid pseudonym, int64_t *hidden,
+                                       conv_error *error);
 
 /* Notes where an exchange that was just saved branches off. */
 conv_status conv__sqlite_save_branch(conv__sqlite *connection, const conv__exchange *exchange,
