@@ -153,18 +153,19 @@ typedef struct conv_erase_receipt {
  * summaries of those sessions, and the spelling of their id. Usage records are kept, so that no sum
  * changes, but belong to a new random id, without e-mail address and without the original bytes of
  * any field, also those that name no user but are of the user's own sessions or documents; their
- * metadata, which is the application's, stays. This client's buffered usage is
- * saved before: a record that names this user and must wait for a person, without a journal, is an
- * error that names the cause; one that names nobody loses the address when it goes to the store,
- * and one of others is no matter. What its journal holds of the user goes, but usage records,
- * waiting ones and dead letters, which get the same random id there and count as `usage_kept`.
- * Other processes' journals drop it when they are drained; a usage record that still waits there
- * gets a random id of its own. Usage that names no user and is of a session or a document which was
- * deleted before the user is erased stays as it was: nobody knows any more whose it is. What other
- * processes have only buffered (tracker_interval_ms) comes later, under the old id. Documents are
- * told as by conv_session_delete. `user_id` any string; `receipt` may be NULL.
- * CONV_INVALID_ARGUMENT: no user id. CONV_NOT_FOUND: nothing of this user is there. Else as
- * conv_session_delete. Thread: any. Round trips: 2. */
+ * metadata, which is the application's, stays. This client's buffered usage is saved before: a
+ * record that names this user and must wait for a person, without a journal, is an error that names
+ * the cause; one that names nobody loses the address when it goes to the store, and one of others
+ * is no matter. What its journal holds of the user goes, but usage records, waiting ones and dead
+ * letters, which get the same random id there and count as `usage_kept`. Other processes' journals
+ * drop it when they are drained; a usage record that still waits there gets a random id of its own.
+ * A session that only a journal has is the user's where its first exchange there is; what others
+ * said in it stays, what names no user goes when that is drained. Usage that names no user and is
+ * of a session or a document which was deleted before the user is erased stays as it was: nobody
+ * knows any more whose it is. What other processes have only buffered (tracker_interval_ms) comes
+ * later, under the old id. Documents are told as by conv_session_delete. `user_id` any string;
+ * `receipt` may be NULL. CONV_INVALID_ARGUMENT: no user id. CONV_NOT_FOUND: nothing of this user is
+ * there. Else as conv_session_delete. Thread: any. Round trips: 2. */
 CONV_WARN_UNUSED conv_status conv_user_erase(conv_client *client, const char *user_id,
                                              conv_erase_receipt *receipt, conv_error *error);
 
