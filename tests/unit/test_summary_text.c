@@ -93,6 +93,10 @@ static void no_more_is_summarized_than_is_told(void **state)
     assert_int_equal(conv__summary_cut(&list, NULL, 0, 1), 1);
     assert_int_equal(conv__summary_cut(&list, &earlier, 0, 24), 2);
     assert_int_equal(conv__summary_cut(&list, &earlier, 0, 1), 1);
+    char text[1000];
+    memset(text, 'a', sizeof text);
+    const conv_summary wordy = {.text = conv_view(text, sizeof text)};
+    assert_int_equal(conv__summary_cut(&list, &wordy, 0, 32), 2); /* it has half of that at most */
     conv_message request[2];
     assert_int_equal(conv__summary_request(&arena, NULL, &list, 1, 2, request), CONV_OK);
     assert_bytes(request[1].content, "Conversation:\n\nuser: sixteen ");
