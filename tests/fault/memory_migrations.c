@@ -21,13 +21,17 @@ static void settle(memory_trial *self)
     self->params.schema = CONV_SCHEMA_MIGRATE;
 }
 
-static const memory_scenario new_store = {
-    .name = "new store",
-    .way = MEMORY_OPENING,
-    .migrates = true,
-    .settle = settle,
-    .state = "SELECT count(*) + 1000 * coalesce(sum(length(sql)), 0) FROM sqlite_master",
-};
+/* All that a migration makes, and, where there is a place for it, its note. */
+#define NEW_STORE(note)                                                                            \
+    {                                                                                              \
+        .name = "new store", .way = MEMORY_OPENING, .migrates = true, .settle = settle,            \
+        .state =                                                                                   \
+            "SELECT count(*) + 1000 * coalesce(sum(length(sql)), 0)" note " FROM sqlite_master"    \
+    }
+
+static const memory_scenario empty_store = NEW_STORE("");
+static const memory_scenario older_store =
+    NEW_STORE(" + (SELECT count(*) FROM conversation_schema)");
 
 /* The library looks what is there when it opens a store, and before each migration. */
 static int see_statement(unsigned kind, void *context, void *statement, void *sql)
@@ -97,13 +101,15 @@ static void try_from(memory_tried *tried, campaign *run, int migrations, bool al
 
 void memory_run_migrations(campaign *run, memory_store *store)
 {
-    memory_tried tried = {.run = run, .store = store, .scenario = &new_store};
+    memory_tried tried = {.run = run, .store = store, .scenario = &empty_store};
     reached =
         mmap(NULL, sizeof *reached, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (reached == MAP_FAILED) exit(99);
     /* That none of them stays without the others takes failures in the later ones. */
-    for (int i = 0; conv__migrations_sqlite[i].version != 0; i++)
+    for (int i = 0; conv__migrations_sqlite[i].version != 0; i++) {
         try_from(&tried, run, i, i == 0);
+        tried.scenario = &older_store;
+    }
     memory_report(&tried);
     memory_store_clear(store);
 }

@@ -323,10 +323,12 @@ static void a_chat_makes_and_uses_summaries(void **state)
     lacks("\"input_tokens\": 2,");
     assert_int_equal(test_run(CHAT "--session told --context-tokens 0 hello"), 2);
     assert_int_equal(test_run("conversation summaries --context-tokens 7"), 2);
-    /* No more goes into one summary than the model may be told. */
+    /* No more goes into one summary than the model may be told, or 4,000 tokens. */
+    assert_int_equal(test_run(CHAT "--session told \"$(head -c 17000 /dev/zero | tr '\\0' a)\""),
+                     0);
     assert_int_equal(
         test_run("conversation summaries make told --provider echo --context-tokens 1"), 0);
-    has("up to #7 ");
+    has("up to #10 ");
 }
 
 /* What was paid for is not lost where the store can't take it any more. */
