@@ -25,8 +25,7 @@ static int64_t set_left(conv__saving *saving, int64_t left)
     return waiting;
 }
 
-/* A batch of exchanges, and one of usage records once no exchange is left, which may say whose
- * session a record is of. When nothing was found all that waits is held: no
+/* A batch of exchanges and one of usage records. When nothing was found all that waits is held: no
  * deletion came between, and what others bring is counted after it is in the journal. */
 static bool drain_both(conv__saving *saving, int64_t deadline_ns, bool *more)
 {
@@ -34,8 +33,8 @@ static bool drain_both(conv__saving *saving, int64_t deadline_ns, bool *more)
     int64_t begun_ns = conv__monotonic_ns();
     conv__saving_begin_drain(saving);
     int64_t waiting = set_left(saving, 0);
-    bool settled = conv__drain_exchanges(saving, deadline_ns, more);
-    if (settled && !*more) settled = conv__drain_usage(saving, deadline_ns, &more_usage);
+    bool settled = conv__drain_exchanges(saving, deadline_ns, more) &&
+                   conv__drain_usage(saving, deadline_ns, &more_usage);
     *more = *more || more_usage;
     /* A batch that a slow store, or a lock on one of its sessions, does not let through in time is
      * tried in parts. */
