@@ -18,7 +18,7 @@
 
 typedef struct follower {
     const cli_arguments *arguments;
-    conv_event_listener *listener; /* NULL: the connection is lost */
+    conv_event_listener *listener; /* NULL: the connection is lost, and the end has come */
     uint64_t kinds;
     bool lines; /* of JSON */
     int64_t left;
@@ -71,7 +71,8 @@ static conv_status listen_again(follower *self, conv_error *error)
                                     error);
 }
 
-/* The connection is lost: tries once a second until it is there again, or a signal came. */
+/* The connection is lost: tries once a second until it is there again, or a signal came. Connecting
+ * may wait for a server that says nothing, so that a signal meanwhile ends the program itself. */
 static void reconnect(follower *self, const conv_error *lost)
 {
     const struct timespec second = {1, 0};
@@ -79,13 +80,13 @@ static void reconnect(follower *self, const conv_error *lost)
     conv_event_listener_close(self->listener);
     self->listener = NULL;
     cli_complain("%s: %s", lost->action, lost->message);
-    cli_note("what is told until the connection is there again is missed");
-    while (cli_signals_caught() == 0 && listen_again(self, &error) != CONV_OK) {
-        cli_status_draw("connecting again");
+    cli_note("connecting again; what is told until then is missed");
+    cli_signals_release();
+    if (cli_signals_caught() != 0) return;
+    while (listen_again(self, &error) != CONV_OK)
         nanosleep(&second, NULL);
-    }
-    cli_status_clear();
-    if (self->listener != NULL) cli_note("listening again; events may have been missed");
+    cli_signals_catch();
+    cli_note("listening again; events may have been missed");
 }
 
 /* False: nobody reads them any more. */
@@ -130,8 +131,8 @@ cli_exit cli_events(const cli_arguments *arguments)
     conv_error error = CONV_ERROR_INIT;
     cli_exit code = check(arguments, &self);
     if (code != CLI_EXIT_OK) return code;
-    cli_signals_catch();
     if (listen_again(&self, &error) != CONV_OK) return cli_report(CLI_PART_OPEN, &error);
+    cli_signals_catch();
     cli_note("listening; Ctrl-C ends");
     code = follow(&self);
     conv_event_listener_close(self.listener);

@@ -48,6 +48,12 @@ void cli_signals_catch(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
+void cli_signals_release(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
 int cli_signals_caught(void)
 {
     return caught;

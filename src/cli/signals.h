@@ -13,6 +13,10 @@ enum { CLI_END_MS = 2000 };
  * EINTR; the next one ends the program at once. Call again to clear the flag and start over. */
 void cli_signals_catch(void);
 
+/* From now on either signal ends the program at once, until they are caught again: for a wait that
+ * nothing can cut short, where nothing is left to be done. One that was caught before stays so. */
+void cli_signals_release(void);
+
 /* For a command that reads standard input on another's behalf, who repeats an interrupted read: the
  * signal also ends the input, so that a wait for it is over. */
 void cli_signals_end_input(void);

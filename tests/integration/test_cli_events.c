@@ -1,8 +1,14 @@
 /* conversation events and --notify: what one command does is heard by another, over PostgreSQL. */
 #include "support/test.h"
 
+#include <libpq-fe.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "support/loopback.h"
 #include "support/program.h"
 #include "support/program_store.h"
 #include "support/store.h"
@@ -163,6 +169,60 @@ static void a_signal_ends_it(void **state)
     assert_int_equal(test_run(FOLLOW("", "kill -TERM $follower")), 143);
 }
 
+/* The program has connected to a server that says nothing. A signal then ends the program itself,
+ * which does not wait until the attempt is over. */
+static void assert_ends_while_connecting(test_terminal *terminal, int listener)
+{
+    siginfo_t end;
+    int peer = accept(listener, NULL, NULL);
+    assert_true(peer >= 0);
+    kill(terminal->child, SIGTERM);
+    assert_int_equal(waitid(P_PID, (id_t)terminal->child, &end, WEXITED | WNOWAIT), 0);
+    assert_int_equal(end.si_code, CLD_KILLED);
+    assert_int_equal(test_terminal_end(terminal), 128 + SIGTERM);
+    close(peer);
+    close(listener);
+}
+
+static void a_signal_ends_it_while_it_connects(void **state)
+{
+    (void)state;
+    test_terminal terminal;
+    char port[LOOPBACK_PORT_SIZE];
+    char store[64];
+    int listener = loopback_listen(port);
+    snprintf(store, sizeof store, "host=127.0.0.1 port=%s", port);
+    setenv("CONVERSATION_STORE", store, 1);
+    test_terminal_start(&terminal, 200, "conversation events");
+    assert_ends_while_connecting(&terminal, listener);
+}
+
+/* The test's store, with a first host that refuses connections until it is silent. */
+static void put_before(const char *port)
+{
+    char store[2048];
+    PGconn *link = PQconnectdb(getenv("CONVERSATION_STORE"));
+    assert_int_equal(PQstatus(link), CONNECTION_OK);
+    snprintf(store, sizeof store, "%s host='127.0.0.1,%s' port='%s,%s'",
+             getenv("CONVERSATION_STORE"), PQhost(link), port, PQport(link));
+    PQfinish(link);
+    setenv("CONVERSATION_STORE", store, 1);
+}
+
+static void a_signal_ends_it_while_it_connects_again(void **state)
+{
+    (void)state;
+    test_terminal terminal;
+    char port[LOOPBACK_PORT_SIZE];
+    int first = loopback_bind(port);
+    put_before(port);
+    test_terminal_start(&terminal, 200, "conversation events --no-color");
+    test_terminal_await(&terminal, "listening");
+    assert_int_equal(listen(first, 8), 0);
+    test_store_execute(program_kind, DISCONNECT);
+    assert_ends_while_connecting(&terminal, first);
+}
+
 static void what_can_not_work_is_said(void **state)
 {
     (void)state;
@@ -220,6 +280,8 @@ int main(void)
         ON_POSTGRES(a_lost_connection_is_said_and_made_again),
         ON_POSTGRES(what_others_tell_does_no_harm),
         ON_POSTGRES(a_signal_ends_it),
+        ON_POSTGRES(a_signal_ends_it_while_it_connects),
+        ON_POSTGRES(a_signal_ends_it_while_it_connects_again),
         ON_POSTGRES(what_can_not_work_is_said),
         ON_SQLITE(sqlite_says_what_to_use_instead),
     };

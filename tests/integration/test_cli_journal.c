@@ -1,16 +1,14 @@
 /* --journal on the commands that save, and conversation journal, on both stores. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "support/loopback.h"
 #include "support/program.h"
 #include "support/store.h"
 #include "support/test.h"
@@ -149,19 +147,6 @@ static void entries_are_shown_dropped_and_exported(void **state)
     assert_int_equal(rows("chat_exchanges"), 2);
 }
 
-/* A server that takes the question and never answers. */
-static int listen_somewhere(int *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(listener, 8), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    *port = ntohs(address.sin_port);
-    return listener;
-}
-
 static pid_t start(const char *command)
 {
     pid_t child = fork();
@@ -178,13 +163,13 @@ static int end_of(pid_t child)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Starts a turn, and comes back when the provider has been asked. */
-static pid_t start_turn(int listener, int port)
+/* Starts a turn, and comes back when the provider has been asked, who never answers. */
+static pid_t start_turn(int listener, const char *port)
 {
     char command[512];
     snprintf(command, sizeof command,
              "exec conversation chat --journal j.db --session s --turn-id t --model m --base-url "
-             "http://127.0.0.1:%d/v1 question >.out 2>.err </dev/null",
+             "http://127.0.0.1:%s/v1 question >.out 2>.err </dev/null",
              port);
     pid_t child = start(command);
     struct pollfd asked = {.fd = listener, .events = POLLIN};
@@ -195,8 +180,8 @@ static pid_t start_turn(int listener, int port)
 static void an_interrupted_turn_is_listed_and_completed(void **state)
 {
     (void)state;
-    int port = 0;
-    int listener = listen_somewhere(&port);
+    char port[LOOPBACK_PORT_SIZE];
+    int listener = loopback_listen(port);
     pid_t child = start_turn(listener, port);
     assert_int_equal(test_run("conversation journal list --journal j.db"), 3);
     assert_contains(test_errors, "j.db is open in another live process");
@@ -225,8 +210,8 @@ static void an_interrupted_turn_is_listed_and_completed(void **state)
 static void sigterm_in_a_turn_saves_it_and_leaves_the_journal_empty(void **state)
 {
     (void)state;
-    int port = 0;
-    int listener = listen_somewhere(&port);
+    char port[LOOPBACK_PORT_SIZE];
+    int listener = loopback_listen(port);
     pid_t child = start_turn(listener, port);
     kill(child, SIGTERM);
     assert_int_equal(end_of(child), 143);
@@ -308,8 +293,8 @@ static void deleting_looks_into_the_journal_too(void **state)
     assert_contains(test_output, "\"messages\": 4");
     assert_int_equal(test_run("conversation journal retry --journal j.db"), 0);
     assert_int_equal(rows("chat_sessions"), 1);
-    int port = 0;
-    int listener = listen_somewhere(&port);
+    char port[LOOPBACK_PORT_SIZE];
+    int listener = loopback_listen(port);
     pid_t child = start_turn(listener, port);
     kill(child, SIGKILL);
     end_of(child);

@@ -1,4 +1,5 @@
 /* Connecting, and each way in which it fails. */
+#include "support/loopback.h"
 #include "support/postgres.h"
 #include "support/store.h"
 #include "support/test.h"
@@ -7,9 +8,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include "core/time.h"
 #include "db/postgres/libpq.h"
@@ -33,20 +31,6 @@ static void assert_says(const char *words)
         fail_msg("\"%s\" not in \"%s\"", words, error.message);
     assert_null(strchr(error.message, '\n'));
     assert_null(strstr(error.message, "LOCATION"));
-}
-
-/* A socket that listens at a free port of the loopback; `port` is its text. */
-static int listen_somewhere(char port[8])
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(listener >= 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(listener, 8), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    snprintf(port, 8, "%d", ntohs(address.sin_port));
-    return listener;
 }
 
 static void no_such_database(void **state)
@@ -74,9 +58,9 @@ static void nobody_listens(void **state)
     assert_int_equal(error.recovery, CONV_RECOVERY_RETRY);
     assert_says("/not/there/.s.PGSQL.");
     assert_says("No such file or directory; start the server, or correct host and port");
-    char port[8];
+    char port[LOOPBACK_PORT_SIZE];
     char connection[128];
-    close(listen_somewhere(port));
+    close(loopback_listen(port));
     snprintf(connection, sizeof connection, "postgresql://me:secret@127.0.0.1:%s/x", port);
     assert_status(open_store(connection), CONV_UNAVAILABLE, error);
     assert_says("127.0.0.1");
@@ -88,9 +72,9 @@ static void nobody_listens(void **state)
 static void nobody_answers(void **state)
 {
     (void)state;
-    char port[8];
+    char port[LOOPBACK_PORT_SIZE];
     char connection[128];
-    int listener = listen_somewhere(port);
+    int listener = loopback_listen(port);
     snprintf(connection, sizeof connection, "postgresql://me:secret@127.0.0.1:%s/x", port);
     assert_status(open_store(connection), CONV_TIMEOUT, error);
     assert_says("no answer from host \"127.0.0.1\"");
@@ -107,9 +91,9 @@ static void nobody_answers(void **state)
 static void a_client_that_is_being_closed_connects_no_more(void **state)
 {
     (void)state;
-    char port[8];
+    char port[LOOPBACK_PORT_SIZE];
     char conninfo[128];
-    int listener = listen_somewhere(port);
+    int listener = loopback_listen(port);
     conv__latest latest = {conv__monotonic_ns()};
     atomic_bool unnamed = false;
     conv__connection *connection = NULL;
@@ -131,9 +115,9 @@ static void a_client_that_is_being_closed_connects_no_more(void **state)
 static void the_next_host_answers(void **state)
 {
     (void)state;
-    char port[8];
+    char port[LOOPBACK_PORT_SIZE];
     char connection[512];
-    int listener = listen_somewhere(port);
+    int listener = loopback_listen(port);
     PGconn *link = postgres_link();
     snprintf(connection, sizeof connection,
              "host=127.0.0.1,%s port=%s,%s user=%s dbname=%s sslmode=disable gssencmode=disable",
@@ -162,9 +146,9 @@ static pid_t answer_once(int listener, const char *answer, size_t size)
 
 static conv_status open_answered(const char *answer, size_t size, const char *more)
 {
-    char port[8];
+    char port[LOOPBACK_PORT_SIZE];
     char connection[256];
-    int listener = listen_somewhere(port);
+    int listener = loopback_listen(port);
     pid_t child = answer_once(listener, answer, size);
     snprintf(connection, sizeof connection,
              "host=127.0.0.1 port=%s gssencmode=disable user=me dbname=x %s", port, more);
@@ -190,9 +174,9 @@ static void another_server(void **state)
 static void a_server_that_closes_at_once(void **state)
 {
     (void)state;
-    char port[8];
+    char port[LOOPBACK_PORT_SIZE];
     char connection[128];
-    int listener = listen_somewhere(port);
+    int listener = loopback_listen(port);
     pid_t child = fork();
     if (child == 0) {
         char request[1024];
