@@ -72,7 +72,7 @@ static conv_status listen_again(follower *self, conv_error *error)
 }
 
 /* The connection is lost: tries once a second until it is there again, or a signal came. Connecting
- * may wait for a server that says nothing, so that a signal meanwhile ends the program itself. */
+ * may wait for a server that says nothing, so that a signal meanwhile ends the program at once. */
 static void reconnect(follower *self, const conv_error *lost)
 {
     const struct timespec second = {1, 0};
@@ -81,7 +81,7 @@ static void reconnect(follower *self, const conv_error *lost)
     self->listener = NULL;
     cli_complain("%s: %s", lost->action, lost->message);
     cli_note("connecting again; what is told until then is missed");
-    cli_signals_release();
+    cli_signals_end_at_once();
     if (cli_signals_caught() != 0) return;
     while (listen_again(self, &error) != CONV_OK)
         nanosleep(&second, NULL);
@@ -131,6 +131,7 @@ cli_exit cli_events(const cli_arguments *arguments)
     conv_error error = CONV_ERROR_INIT;
     cli_exit code = check(arguments, &self);
     if (code != CLI_EXIT_OK) return code;
+    cli_signals_end_at_once();
     if (listen_again(&self, &error) != CONV_OK) return cli_report(CLI_PART_OPEN, &error);
     cli_signals_catch();
     cli_note("listening; Ctrl-C ends");

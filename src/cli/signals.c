@@ -38,20 +38,30 @@ void cli_signals_hurry(conv_client *client, bool interrupt)
     atomic_store(&ending, client);
 }
 
-void cli_signals_catch(void)
+/* SA_RESETHAND: whoever asks twice means it. No SA_RESTART: a read of the terminal must end. */
+static void handle_with(void (*handler)(int signal_number))
 {
-    caught = 0;
-    /* SA_RESETHAND: whoever asks twice means it. No SA_RESTART: a read of the terminal must end. */
-    struct sigaction action = {.sa_handler = remember, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
 
-void cli_signals_release(void)
+void cli_signals_catch(void)
 {
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    caught = 0;
+    handle_with(remember);
+}
+
+/* The default action would do, but the first process of a container has none. */
+static void end(int signal_number)
+{
+    _exit(128 + signal_number);
+}
+
+void cli_signals_end_at_once(void)
+{
+    handle_with(end);
 }
 
 int cli_signals_caught(void)

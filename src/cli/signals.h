@@ -15,7 +15,7 @@ void cli_signals_catch(void);
 
 /* From now on either signal ends the program at once, until they are caught again: for a wait that
  * nothing can cut short, where nothing is left to be done. One that was caught before stays so. */
-void cli_signals_release(void);
+void cli_signals_end_at_once(void);
 
 /* For a command that reads standard input on another's behalf, who repeats an interrupted read: the
  * signal also ends the input, so that a wait for it is over. */
