@@ -193,6 +193,7 @@ static conv_status open_saving(conv_client *client, const conv_client_params *pa
     }
     conv__saving_params saving = {.writer = writer,
                                   .journal = journal,
+                                  .journal_stays = params->journal_stays,
                                   .store_timeout_ms = client->store_timeout_ms,
                                   .journal_bytes =
                                       or_default(params->journal_bytes, DEFAULT_JOURNAL_BYTES),

@@ -2,6 +2,7 @@
 #ifndef CONVERSATION_CLIENT_H
 #define CONVERSATION_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,6 +71,9 @@ typedef struct conv_client_params {
      * if it is not there; each process needs one of its own, and it can't be the store's file.
      * NULL: none, then a store that is away is an error of the call. */
     const char *journal;
+    /* For a program that only looks: what waits in the journal stays there, neither a thread nor
+     * closing brings it to the store, and closing does not count it as left over. */
+    bool journal_stays;
     conv_journal_sync journal_sync;
     /* Of what is in it at most, dead letters included; 1 GiB. At the limit calls wait, then get
      * CONV_LIMIT. Its log comes on top, about 4 MB more on the disk; the metric
@@ -103,7 +107,8 @@ typedef struct conv_client_params {
 #define CONV_CLIENT_PARAMS_INIT                                                                    \
     {                                                                                              \
         sizeof(conv_client_params), NULL, CONV_SCHEMA_DEFAULT, false, false, 0, 0, 0, 0, NULL,     \
-            NULL, NULL, 0, 0, NULL, NULL, CONV_JOURNAL_SYNC_POWER, 0, 0, 0, 0, NULL, 0, 0, 0, NULL \
+            NULL, NULL, 0, 0, NULL, NULL, false, CONV_JOURNAL_SYNC_POWER, 0, 0, 0, 0, NULL, 0, 0,  \
+            0, NULL                                                                                \
     }
 
 /* Opens a client: connects once, and checks the schema's version. With a journal a store that is

@@ -9,16 +9,19 @@
 #include "conversation/health.h"
 #include "conversation/metrics.h"
 
-/* Who has a journal open tells of it. That must not keep the store from being looked at: a file
- * that is not written anew shows the past as the present. */
-static bool journal_is_in_use(const char *path)
+/* Why a journal has nothing to show, or NULL. Who has it open tells of it, and looking makes none.
+ * That must not keep the store from being looked at: a file that is not written anew shows the past
+ * as the present. */
+static const char *why_left_out(const char *path)
 {
     conv_journal *journal = NULL;
     conv_error error = CONV_ERROR_INIT;
     if (conv_journal_open(path, &journal, &error) == CONV_OK)
         cli_journal_note_damage(path, conv_journal_set_aside(journal));
     conv_journal_close(journal);
-    return error.status == CONV_STATE && error.recovery == CONV_RECOVERY_WAIT;
+    if (error.status == CONV_NOT_FOUND) return "is not there yet";
+    bool is_in_use = error.status == CONV_STATE && error.recovery == CONV_RECOVERY_WAIT;
+    return is_in_use ? "is open in another process, which tells of it" : NULL;
 }
 
 static cli_exit write_text(const char *path, const conv_metrics *metrics)
@@ -54,8 +57,9 @@ cli_exit cli_metrics(const cli_arguments *arguments)
     cli_exit away;
     cli_arguments used = *arguments;
     const char *journal = arguments->texts[CLI_OPTION_JOURNAL];
-    if (journal != NULL && journal_is_in_use(journal)) {
-        cli_note("another process has %s open, and tells of it: its metrics are left out", journal);
+    const char *why = journal != NULL ? why_left_out(journal) : NULL;
+    if (why != NULL) {
+        cli_note("%s %s: its metrics are left out", journal, why);
         used.texts[CLI_OPTION_JOURNAL] = NULL;
     }
     cli_exit code = cli_store_open_to_look(&used, NULL, &client, &away, errors);

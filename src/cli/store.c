@@ -130,7 +130,9 @@ cli_exit cli_store_open_why(const cli_arguments *arguments, cli_store_use use, i
     params.read_only = use == CLI_STORE_READ;
     params.schema = use == CLI_STORE_MIGRATE ? CONV_SCHEMA_IGNORE : CONV_SCHEMA_DEFAULT;
     params.connections = connections;
-    if (use == CLI_STORE_WRITE) params.journal = arguments->texts[CLI_OPTION_JOURNAL];
+    if (use == CLI_STORE_WRITE || use == CLI_STORE_LOOK)
+        params.journal = arguments->texts[CLI_OPTION_JOURNAL];
+    params.journal_stays = use == CLI_STORE_LOOK;
     params.context_tokens = arguments->numbers[CLI_OPTION_CONTEXT_TOKENS];
     params.summary_tokens = arguments->numbers[CLI_OPTION_SUMMARY_TOKENS];
     params.application = "conversation-cli";
@@ -183,7 +185,7 @@ cli_exit cli_store_open_to_look(const cli_arguments *arguments, conv_provider *p
         code = CLI_EXIT_OK;
     }
     if (code != CLI_EXIT_OK) return code;
-    return cli_store_open_why(arguments, CLI_STORE_WRITE, 2, provider, client, &errors[1]);
+    return cli_store_open_why(arguments, CLI_STORE_LOOK, 2, provider, client, &errors[1]);
 }
 
 static conv_status close_client(conv_client *client, conv_error *error)

@@ -9,6 +9,7 @@
 typedef enum cli_store_use {
     CLI_STORE_READ,   /* a missing SQLite file is an error, not an empty store */
     CLI_STORE_WRITE,  /* a new SQLite file is made */
+    CLI_STORE_LOOK,   /* as for writing; what waits in the journal stays there */
     CLI_STORE_MIGRATE /* the schema is not looked at */
 } cli_store_use;
 
@@ -42,9 +43,9 @@ cli_exit cli_store_open_existing(const cli_arguments *arguments, conv_provider *
                                  conv_client **client);
 
 /* Opens a store with the journal for looking at how it is, which makes neither a store nor its
- * schema. With a journal it opens also while the server is away; `away` then receives the exit code
- * of that, else CLI_EXIT_OK. What was reported is in `errors`: of the store, and of opening it for
- * writing. */
+ * schema, and saves nothing of what waits in the journal. With a journal it opens also while the
+ * server is away; `away` then receives the exit code of that, else CLI_EXIT_OK. What was reported
+ * is in `errors`: of the store, and of opening it for writing. */
 cli_exit cli_store_open_to_look(const cli_arguments *arguments, conv_provider *provider,
                                 conv_client **client, cli_exit *away, conv_error errors[2]);
 

@@ -246,6 +246,7 @@ static conv_status start(conv__saving *saving, conv_error *error)
     saving->waiting = counts.exchanges + counts.usage;
     saving->turns_until = counts.last_id;
     saving->unproven = saving->params.prove != NULL;
+    if (saving->params.journal_stays) return CONV_OK;
     if (!conv__thread_start(&saving->thread, conv__drain_run, saving))
         return conv__fail(error, CONV_NO_MEMORY, "open journal", "no thread can be started");
     saving->has_thread = true;

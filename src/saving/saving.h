@@ -17,6 +17,7 @@ typedef struct conv__saving conv__saving;
 typedef struct conv__saving_params {
     conv__writer_params writer; /* with the store */
     conv__journal *journal;     /* taken over, also by a failure; NULL: none */
+    bool journal_stays;         /* nothing goes from it to the store */
     int64_t store_timeout_ms;   /* for a transaction of the drain */
     int64_t journal_bytes;      /* at most; 0: no limit */
     int64_t journal_age_ms;     /* of the oldest that waits, at most; 0: no limit */
@@ -28,7 +29,8 @@ typedef struct conv__saving_params {
     conv__bus *bus; /* is told what became true; outlives this; NULL: nobody is */
 } conv__saving_params;
 
-/* With a journal this starts the thread that drains it. CONV_NO_MEMORY. */
+/* With a journal this starts the thread that drains it, unless that stays as it is. CONV_NO_MEMORY.
+ */
 CONV_WARN_UNUSED conv_status conv__saving_create(const conv__saving_params *params,
                                                  conv__saving **saving, conv_error *error);
 

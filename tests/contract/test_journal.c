@@ -217,6 +217,31 @@ static conv_turn the_turn(void)
 }
 
 /* Runs a turn in a process of its own that is killed while it asks. */
+static void what_waits_may_be_told_to_stay(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_journal_counts counts;
+    conv_client *client = open_client();
+    contract_execute(TAKE_AWAY);
+    save(client, "s", "turn-1", NULL, CONV_SAVED_JOURNALED);
+    close_with_rest(client);
+    contract_execute(BRING_BACK);
+    conv_client_params params = contract_client_params();
+    params.journal = contract_client_journal();
+    params.journal_stays = true;
+    client = contract_client_open(&params);
+    /* What comes behind it in its session waits there, too; others are saved. */
+    save(client, "s", "turn-2", NULL, CONV_SAVED_JOURNALED);
+    save(client, "t", "turn-3", NULL, CONV_SAVED_COMMITTED);
+    assert_ok(conv_client_journal_count(client, &counts, &error), error);
+    assert_int_equal(counts.exchanges, 2);
+    assert_ok(conv_client_close(client, 30000, &error), error);
+    assert_int_equal(rows("chat_exchanges"), 1);
+    drain();
+    assert_int_equal(rows("chat_exchanges"), 3);
+}
+
 static void interrupt_a_turn(void)
 {
     int status = 0;
@@ -545,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(what_waits_is_shown_as_it_was_said),
+        TEST(what_waits_may_be_told_to_stay),
         TEST(an_interrupted_turn_can_be_completed_later),
         TEST(an_interrupted_question_does_not_go_for_another),
         TEST(a_turn_of_a_deleted_session_may_be_said_again),

@@ -11,6 +11,7 @@
 static void prometheus_takes_the_text(void **state)
 {
     (void)state;
+    assert_int_equal(test_run("conversation track search --journal j"), 0);
     assert_int_equal(test_run("conversation metrics --journal j >metrics.txt"), 0);
     assert_string_equal(test_errors, "");
     int code = test_run("promtool check metrics <metrics.txt");
@@ -54,9 +55,37 @@ static void what_waits_is_counted_while_the_server_is_away(void **state)
     assert_contains(test_output, "\nconversation_health_ok{check=\"database_saves\"} 0\n");
     assert_contains(test_output, "\nconversation_health_ok{check=\"journal\"} ");
     assert_null(strstr(test_errors, "secret"));
-    /* With the store it is saved, as by every command that has a journal. */
+}
+
+/* Also where the store would take what waits. */
+static void looking_changes_no_journal(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation chat --provider echo --journal j " DEAD_SERVER "hi && "
+                              "conversation track search --journal j " DEAD_SERVER),
+                     0);
+    assert_int_equal(test_run("conversation journal list --journal j --json >before.json"), 0);
     assert_int_equal(test_run("conversation metrics --journal j"), 0);
-    assert_string_equal(test_store_value(program_kind, "SELECT count(*) FROM chat_exchanges"), "1");
+    assert_contains(test_output, "\nconversation_health_ok{check=\"database_saves\"} 1\n");
+    assert_contains(test_output, "\nconversation_journal_entries{kind=\"exchange\"} 1\n");
+    assert_contains(test_output, "\nconversation_journal_entries{kind=\"usage\"} 1\n");
+    assert_string_equal(test_errors, "");
+    assert_int_equal(test_run("conversation health --journal j"), 0);
+    assert_string_equal(test_errors, "");
+    assert_int_equal(test_run("conversation journal list --journal j --json >after.json"), 0);
+    assert_int_equal(test_run("grep -q entry before.json && cmp before.json after.json"), 0);
+    assert_string_equal(test_store_value(program_kind, "SELECT count(*) FROM usage_logs"), "0");
+}
+
+static void looking_makes_no_journal(void **state)
+{
+    (void)state;
+    assert_int_equal(test_run("conversation metrics --journal j"), 0);
+    assert_contains(test_output, "\nconversation_health_ok{check=\"database_saves\"} 1\n");
+    assert_null(strstr(test_output, "conversation_journal_entries{"));
+    assert_string_equal(test_errors,
+                        "conversation: j is not there yet: its metrics are left out\n");
+    assert_int_equal(test_run("test -e j"), 1);
 }
 
 static void a_journal_in_use_is_left_out(void **state)
@@ -64,13 +93,13 @@ static void a_journal_in_use_is_left_out(void **state)
     (void)state;
     conv_journal *journal = NULL;
     conv_error error;
-    assert_int_equal(test_run("conversation metrics --journal j"), 0);
+    assert_int_equal(test_run("conversation track search --journal j"), 0);
     assert_ok(conv_journal_open("j", &journal, &error), error);
     assert_int_equal(test_run("conversation metrics --journal j --output app.prom"), 0);
     conv_journal_close(journal);
     assert_string_equal(test_output, "");
-    assert_string_equal(test_errors, "conversation: another process has j open, and tells of it: "
-                                     "its metrics are left out\n");
+    assert_string_equal(test_errors, "conversation: j is open in another process, which tells of "
+                                     "it: its metrics are left out\n");
     assert_int_equal(test_run("cat app.prom"), 0);
     assert_contains(test_output, "\nconversation_health_ok{check=\"database_saves\"} 1\n");
     assert_null(strstr(test_output, "conversation_journal_entries{"));
@@ -111,6 +140,8 @@ int main(void)
         ON_BOTH(prometheus_takes_the_text),
         ON_BOTH(a_store_that_does_not_save_is_no_failure_of_looking),
         ON_BOTH(what_waits_is_counted_while_the_server_is_away),
+        ON_BOTH(looking_changes_no_journal),
+        ON_SQLITE(looking_makes_no_journal),
         ON_BOTH(a_journal_in_use_is_left_out),
         ON_SQLITE(a_file_is_written_whole_or_left),
         ON_SQLITE(looking_makes_no_store),
