@@ -63,16 +63,16 @@ static cli_exit one_turn(cli_chat_state *chat)
     return code;
 }
 
-/* What a turn asked for would be given up when the client closes, and every run begin it anew. */
+/* What a turn asked for would be given up when the client closes, and every run begin it anew. A
+ * signal that was caught before ends this as well. */
 static void await_summaries(const cli_chat_state *chat)
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
     conv_summary_counts counts = {.waiting = 0};
     conv_error error = CONV_ERROR_INIT;
-    cli_signals_catch();
     cli_status_draw("waiting for the summary");
-    while (cli_signals_caught() == 0 &&
-           conv_summary_count(chat->client, &counts, &error) == CONV_OK && counts.waiting > 0)
+    while (conv_summary_count(chat->client, &counts, &error) == CONV_OK && counts.waiting > 0 &&
+           cli_signals_caught() == 0)
         nanosleep(&pause, NULL);
     cli_status_clear();
     if (counts.waiting + counts.failed > 0)

@@ -133,8 +133,8 @@ static conv_status track_document(const cli_arguments *arguments, conv_client *c
         return status;
     status = track(client, usage, error);
     if (status == CONV_OK)
-        cli_note("the store is away: what was used waits in the journal, and the document keeps "
-                 "its last operation");
+        cli_note("the store was away: what was used is recorded, and the document keeps its last "
+                 "operation");
     return status;
 }
 
