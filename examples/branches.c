@@ -1,5 +1,5 @@
-/* Edits a question, reads both branches, and finds what was said in either.
- * Usage: branches [STORE] */
+/* Edits a question, reads both branches and how they hang together, and finds what was said in
+ * either. Usage: branches [STORE] */
 #include <conversation/conversation.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +23,29 @@ static void say(conv_client *client, const char *text, conv_uuid instead_of)
     turn.instead_of = instead_of;
     check(conv_process_message(client, &turn, &reply, &error));
     conv_reply_free(reply);
+}
+
+/* Where in the page a message is, from 1; 0: nowhere, as what begins the session goes on after
+ * none. */
+static size_t place_of(const conv_history *history, conv_uuid message_id)
+{
+    for (size_t i = 0; i < conv_history_count(history); i++)
+        if (conv_uuid_compare(conv_history_message(history, i)->message_id, message_id) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* All that was said, in the order in which it came, and which message each goes on after. */
+static void print_tree(conv_client *client)
+{
+    conv_history_params params = CONV_HISTORY_PARAMS_INIT;
+    conv_history *history = NULL;
+    params.session_id = "support-42";
+    check(conv_history_read(client, &params, &history, &error));
+    for (size_t i = 0; i < conv_history_count(history); i++)
+        printf("message %zu goes on after %zu\n", i + 1,
+               place_of(history, conv_history_parent(history, i)));
+    conv_history_free(history);
 }
 
 /* Prints one branch and gives the id of its first message. */
@@ -56,6 +79,7 @@ int main(int count, char **arguments)
     conv_uuid question = print_branch(client, none);
     say(client, "Where is my order?", question); /* the edited question */
     print_branch(client, none);                  /* the newest branch */
+    print_tree(client);
     check(conv_session_tag(client, "support-42", "shipping", &error));
 
     conv_search_params search = CONV_SEARCH_PARAMS_INIT;

@@ -1,6 +1,6 @@
-/* A document is registered from its file, found again by what is in it, parsed and embedded; then
- * the ledger says what that used, and the document is deleted. An operation that is given up leaves
- * its record, too. Usage: documents [STORE] */
+/* A document is registered from its file, found again by what is in it, scanned, parsed and
+ * embedded; then the ledger says what that used, and the document is deleted. An operation that is
+ * given up leaves its record, too. Usage: documents [STORE] */
 #include <conversation/conversation.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -101,6 +101,20 @@ static conv_status work(conv_client *client, const char *name, int64_t tokens, c
     return status == CONV_OK ? freed : status;
 }
 
+/* What is known already, here the price of a service that scanned it, is told in one call. */
+static conv_status record_scan(conv_client *client, conv_error *error)
+{
+    conv_usage scan = CONV_USAGE_INIT;
+    scan.operation = conv_text("ocr");
+    scan.document_id = conv_text("contract.txt");
+    scan.session_id = conv_text("support-42");
+    scan.user_id = conv_text("user-123");
+    scan.processed_bytes = sizeof content - 1;
+    scan.latency_ms = 340;
+    scan.priced = conv_decimal_parse(conv_text("0.0015"), &scan.cost_usd) == CONV_OK;
+    return conv_document_track(client, &scan, error);
+}
+
 static conv_status print_operations(conv_client *client, conv_error *error)
 {
     conv_usage_filter filter = CONV_USAGE_FILTER_INIT;
@@ -125,6 +139,7 @@ int main(int count, char **arguments)
     conv_status status = conv_client_open(&params, &client, &error);
     if (status == CONV_OK) status = register_document(client, &error);
     if (status == CONV_OK) status = list_documents(client, &error);
+    if (status == CONV_OK) status = record_scan(client, &error);
     if (status == CONV_OK) status = work(client, "parse", 0, &error);
     if (status == CONV_OK) status = work(client, "embed", 12, &error);
     if (status == CONV_OK) status = work(client, "search", CONV_UNKNOWN, &error);

@@ -1,31 +1,18 @@
-/* Events for other processes through PostgreSQL: one connection saves, another one, which could be
- * that of any program on any host, hears of it at once and asks the store for nothing meanwhile.
+/* Events for other processes through PostgreSQL: a client saves, and a listener, which could be in
+ * any program on any host, hears of it at once and asks the store for nothing meanwhile. A program
+ * without this library hears the same with LISTEN, by any client of PostgreSQL.
  * Usage: notify STORE, a PostgreSQL database: SQLite has no notifications */
 #include <conversation/conversation.h>
-#include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
 
-/* The other program. It knows libpq and the name of the channel, and needs nothing of ours. */
-static PGconn *start_listening(const char *store)
+/* The other program: prints what it hears, each event as JSON. CONV_TIMEOUT would be no failure:
+ * nothing was told in this time. */
+static conv_status hear_one(conv_event_listener *listener, conv_error *error)
 {
-    PGconn *connection = PQconnectdb(store);
-    PGresult *result = PQexec(connection, "LISTEN conversation");
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        fprintf(stderr, "%s", PQerrorMessage(connection));
-    PQclear(result);
-    return connection;
-}
-
-/* Sleeps until there is something to hear, and prints that: an event as JSON. */
-static void hear_one(PGconn *connection)
-{
-    PGnotify *heard = NULL;
-    struct pollfd readable = {PQsocket(connection), POLLIN, 0};
-    while (PQconsumeInput(connection) == 1 && (heard = PQnotifies(connection)) == NULL)
-        poll(&readable, 1, -1);
-    if (heard != NULL) puts(heard->extra);
-    PQfreemem(heard);
+    const char *event = NULL;
+    conv_status status = conv_event_listener_next(listener, 10000, &event, error);
+    if (status == CONV_OK) puts(event);
+    return status;
 }
 
 static conv_status save(conv_client *client, conv_error *error)
@@ -50,6 +37,7 @@ int main(int count, char **arguments)
     conv_error error = CONV_ERROR_INIT;
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
     conv_client *client = NULL;
+    conv_event_listener *listener = NULL;
     if (count < 2) {
         fprintf(stderr, "usage: notify STORE\n");
         return 2;
@@ -57,14 +45,13 @@ int main(int count, char **arguments)
     params.store = arguments[1];
     conv_status status = conv_provider_echo(&params.provider, &error);
     if (status == CONV_OK) status = conv_client_open(&params, &client, &error);
-    if (status == CONV_OK) {
-        PGconn *listener = start_listening(params.store);
-        status = save(client, &error);
-        for (int i = 0; status == CONV_OK && i < 2; i++)
-            hear_one(listener);
-        PQfinish(listener);
-    }
+    /* It hears what is told from now on. */
+    if (status == CONV_OK) status = conv_event_listener_open(params.store, NULL, &listener, &error);
+    if (status == CONV_OK) status = save(client, &error);
+    for (int i = 0; status == CONV_OK && i < 2; i++)
+        status = hear_one(listener, &error);
     if (status != CONV_OK) fprintf(stderr, "%s: %s\n", error.action, error.message);
+    conv_event_listener_close(listener);
     conv_client_close(client, 5000, NULL);
     conv_provider_free(params.provider);
     return status == CONV_OK ? 0 : 1;

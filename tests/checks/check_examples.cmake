@@ -29,11 +29,11 @@ function(check_example name output)
 endfunction()
 
 check_example(branches
-    "2 messages say order\nerased 4 messages, kept 2 usage records\n$")
+    "message 1 goes on after 0\nmessage 2 goes on after 1\nmessage 3 goes on after 0\nmessage 4 goes on after 3\n2 messages say order\nerased 4 messages, kept 2 usage records\n$")
 check_example(daily_report
     "2026-11-23  1200 tokens  0\\.02 USD\n2026-11-24  2400 tokens  0\\.0175 USD\nsummary, ledger and sessions agree\n$")
 check_example(documents
-    "^listed: contract\\.txt, text/plain, last upload\nfound: contract\\.txt, text/plain, last upload\nupload complete: 50 bytes\nparse complete: 50 bytes\nembed complete: 50 bytes\nsearch interrupted: -1 bytes\nread: contract\\.txt, text/plain, last search\ndeleted: 1 document; kept: 5 usage records\n$")
+    "^listed: contract\\.txt, text/plain, last upload\nfound: contract\\.txt, text/plain, last upload\nupload complete: 50 bytes\nocr complete: 50 bytes\nparse complete: 50 bytes\nembed complete: 50 bytes\nsearch interrupted: -1 bytes\nread: contract\\.txt, text/plain, last search\ndeleted: 1 document; kept: 6 usage records\n$")
 check_example(event_loop
     "^5 exchanges saved\n$")
 check_example(event_queue
