@@ -145,7 +145,7 @@ static void settle(conv__async *async, submission *one)
     pthread_cond_broadcast(&async->room);
     pthread_mutex_unlock(&async->lock);
     if (on_result != NULL) free_submission(one);
-    conv__client_leave(client); /* it entered when it was submitted */
+    conv__client_leave_at_last(client); /* it entered when it was submitted */
 }
 
 static void *run(void *context)
@@ -310,13 +310,14 @@ conv_status conv_async_submit(conv_client *client, const conv_exchange *exchange
     if (params == NULL) params = &defaults;
     conv_status status = conv__client_enter(client, ACTION, error);
     if (status != CONV_OK) return status;
+    conv__client_stay(client);
     if (params->size != sizeof *params || params->timeout_ms < 0)
         status = conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
                             "the parameters were not begun with CONV_ASYNC_PARAMS_INIT, or the "
                             "timeout is negative");
     if (status == CONV_OK) status = submit(client, exchange, params, error);
     /* What was taken leaves when it is settled, so that closing waits for it. */
-    if (status != CONV_OK) conv__client_leave(client);
+    if (status != CONV_OK) conv__client_leave_at_last(client);
     return status;
 }
 

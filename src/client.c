@@ -180,6 +180,7 @@ static conv_status open_saving(conv_client *client, const conv_client_params *pa
                                conv_error *error)
 {
     conv__journal *journal = NULL;
+    conv_bytes path;
     conv__writer_params writer = {.store = client->store,
                                   .leaders = leaders(client, params),
                                   .batch_exchanges = BATCH_EXCHANGES,
@@ -190,6 +191,11 @@ static conv_status open_saving(conv_client *client, const conv_client_params *pa
             params->journal, params->journal_sync == CONV_JOURNAL_SYNC_PROCESS,
             &client->journal_set_aside, &journal, error);
         if (status != CONV_OK) return status;
+        if (conv__arena_copy(&client->arena, conv_text(params->journal), &path) != CONV_OK) {
+            journal->functions->close(journal);
+            return conv__fail_memory(error, ACTION);
+        }
+        client->journal = path.data;
     }
     conv__saving_params saving = {.writer = writer,
                                   .journal = journal,

@@ -39,11 +39,12 @@ struct conv_client {
     bool store_unseen; /* it was away when the client was opened */
     int64_t store_timeout_ms;
     _Atomic int64_t hurry_ns; /* closing ends by then; 0: nobody is in a hurry */
-    _Atomic size_t calls;     /* under way, and how far the client is closed (client_close.c) */
+    _Atomic uint64_t calls;   /* under way, and how far the client is closed (client_close.c) */
     pthread_mutex_t lock;
     pthread_cond_t idle;       /* no call is under way */
     struct conv__async *async; /* made by its first use */
     bool pooler;
+    const char *journal;     /* its file, in the arena; NULL: none */
     char *journal_set_aside; /* the damaged file; NULL: it was not damaged */
 };
 
@@ -52,6 +53,11 @@ struct conv_client {
 CONV_WARN_UNUSED conv_status conv__client_enter(conv_client *client, const char *action,
                                                 conv_error *error);
 void conv__client_leave(conv_client *client);
+
+/* For what outlives the call that began it: it goes on as a call of its own, no matter on which
+ * thread, and ends with conv__client_leave_at_last. */
+void conv__client_stay(conv_client *client);
+void conv__client_leave_at_last(conv_client *client);
 
 /* Takes apart what was put together, by the deadline; no call may be under way. `remaining` and
  * `cause` (each may be NULL): what waits in the journal then, and why. Gives how many events nobody

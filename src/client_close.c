@@ -2,6 +2,8 @@
  * until the last one has left. */
 #include "client.h"
 
+#include <stdio.h>
+
 #include "core/error.h"
 #include "core/process.h"
 #include "core/thread.h"
@@ -10,11 +12,13 @@
 #define ACTION "close client"
 
 /* In client->calls. While it is closing, only handlers of events may call; once it is shut, nobody.
- */
+ * Their calls are counted apart, because they have less time. */
 enum { CLOSING = 1, SHUT = 2, ONE_CALL = 4 };
+#define HANDLERS_CALL (UINT64_C(1) << 32)
 enum {
     DISK_MS = 1000,   /* that the local disk gets beyond a deadline */
     STOPPED_MS = 500, /* of a closing, at most: what was stopped goes into the journal */
+    LOOK_MS = 50,
     NS_PER_MS = 1000000
 };
 
@@ -27,23 +31,49 @@ conv_status conv__client_enter(conv_client *client, const char *action, conv_err
         return conv__fail(error, CONV_STATE, action,
                           "this process was forked after the client was opened: open one of its "
                           "own");
-    size_t before = atomic_fetch_add(&client->calls, ONE_CALL);
-    if ((before & CLOSING) == 0 || ((before & SHUT) == 0 && conv__bus_in_handler())) return CONV_OK;
+    bool in_handler = conv__bus_in_handler();
+    uint64_t before = atomic_fetch_add(&client->calls, in_handler ? HANDLERS_CALL : ONE_CALL);
+    if ((before & CLOSING) == 0 || ((before & SHUT) == 0 && in_handler)) return CONV_OK;
     conv__client_leave(client);
     return conv__fail(error, CONV_STATE, action, "the client is being closed");
 }
 
 /* Whoever closes frees the client when the last call has left, so that this one must not be touched
  * afterwards: with the lock held it can't be freed, and without CLOSING nobody waits for it. */
+static void leave(conv_client *client, uint64_t call)
+{
+    uint64_t calls = atomic_load(&client->calls);
+    while ((calls & CLOSING) == 0)
+        if (atomic_compare_exchange_weak(&client->calls, &calls, calls - call)) return;
+    pthread_mutex_lock(&client->lock);
+    atomic_fetch_sub(&client->calls, call);
+    pthread_cond_broadcast(&client->idle);
+    pthread_mutex_unlock(&client->lock);
+}
+
 void conv__client_leave(conv_client *client)
 {
-    size_t calls = atomic_load(&client->calls);
-    while ((calls & CLOSING) == 0)
-        if (atomic_compare_exchange_weak(&client->calls, &calls, calls - ONE_CALL)) return;
-    pthread_mutex_lock(&client->lock);
-    if (atomic_fetch_sub(&client->calls, ONE_CALL) / ONE_CALL == 1)
-        pthread_cond_broadcast(&client->idle);
-    pthread_mutex_unlock(&client->lock);
+    leave(client, conv__bus_in_handler() ? HANDLERS_CALL : ONE_CALL);
+}
+
+void conv__client_stay(conv_client *client)
+{
+    if (conv__bus_in_handler()) atomic_fetch_sub(&client->calls, HANDLERS_CALL - ONE_CALL);
+}
+
+void conv__client_leave_at_last(conv_client *client)
+{
+    leave(client, ONE_CALL);
+}
+
+static size_t all_calls(uint64_t calls)
+{
+    return (size_t)(calls / HANDLERS_CALL + calls % HANDLERS_CALL / ONE_CALL);
+}
+
+static bool are_handlers_alone(uint64_t calls)
+{
+    return calls % HANDLERS_CALL < ONE_CALL;
 }
 
 /* When calls are to leave the store, so that what they carry is in the journal by the deadline. */
@@ -68,45 +98,100 @@ void conv_client_hurry(conv_client *client, int64_t timeout_ms)
     stop_by(client, deadline);
 }
 
-/* From here on `kept_out`; gives how many calls are still under way after the deadline and the
- * disk's time. */
-static size_t await_calls(conv_client *client, size_t kept_out, int64_t deadline_ns)
+static int64_t with_disk(int64_t deadline_ns)
 {
     const int64_t disk_ns = (int64_t)DISK_MS * NS_PER_MS;
-    int64_t end_ns =
-        deadline_ns < CONV__NO_DEADLINE - disk_ns ? deadline_ns + disk_ns : CONV__NO_DEADLINE;
+    return deadline_ns < CONV__NO_DEADLINE - disk_ns ? deadline_ns + disk_ns : CONV__NO_DEADLINE;
+}
+
+/* From here on `kept_out`; gives which calls are still under way after the deadline. When only
+ * handlers' are left it is theirs that counts. */
+static uint64_t await_calls(conv_client *client, uint64_t kept_out, int64_t deadline_ns,
+                            int64_t handlers_ns)
+{
     pthread_mutex_lock(&client->lock);
-    atomic_fetch_or(&client->calls, kept_out);
-    while (atomic_load(&client->calls) >= ONE_CALL)
-        if (!conv__condition_wait(&client->idle, &client->lock, end_ns)) break;
-    size_t calls = atomic_load(&client->calls) / ONE_CALL;
+    uint64_t calls = atomic_fetch_or(&client->calls, kept_out);
+    while (all_calls(calls) > 0) {
+        int64_t end_ns = are_handlers_alone(calls) ? handlers_ns : deadline_ns;
+        if (conv__deadline_passed(end_ns)) break;
+        (void)conv__condition_wait(&client->idle, &client->lock, end_ns);
+        calls = atomic_load(&client->calls);
+    }
     pthread_mutex_unlock(&client->lock);
     return calls;
 }
 
+typedef struct unsaved {
+    long long entries;  /* of the journal, which wait for the store */
+    long long buffered; /* usage records; with a journal in files beside it */
+} unsaved;
+
+static unsaved what_waits(conv_client *client)
+{
+    conv__journal_counts counts;
+    (void)!conv__saving_count(client->saving, conv__deadline_in_ms(DISK_MS), &counts, NULL);
+    return (unsaved){counts.exchanges + counts.usage,
+                     (long long)conv__tracker_buffered(client->tracker)};
+}
+
+/* What is not in the store then, where it is, and what to do. */
+static conv_status fail_with_calls(conv_client *client, uint64_t calls, int64_t timeout_ms,
+                                   conv_error *error)
+{
+    char rest[CONV_MESSAGE_SIZE] = "each still tells its caller whether it was saved";
+    unsaved left = what_waits(client);
+    if (client->journal != NULL && left.entries + left.buffered > 0)
+        snprintf(rest, sizeof rest,
+                 "%lld entries wait in the journal %s: the next client that opens it saves them",
+                 left.entries + left.buffered, client->journal);
+    else if (left.buffered > 0)
+        snprintf(rest, sizeof rest,
+                 "%lld usage records are nowhere but in memory and go with the process: set a "
+                 "journal to keep them",
+                 left.buffered);
+    return conv__fail(error, CONV_TIMEOUT, ACTION, "%zu %s still under way after %s%lld ms; %s",
+                      all_calls(calls), all_calls(calls) == 1 ? "call was" : "calls were",
+                      are_handlers_alone(calls) ? "a handler's half of " : "",
+                      (long long)timeout_ms, rest);
+}
+
 /* Handlers get what is true by now while they may still call the library. One that does not come to
  * its end leaves half of the time to save what waits. */
-static void deliver(conv_client *client, int64_t deadline_ns)
+static void deliver(conv_client *client, int64_t half_ns)
 {
-    int64_t half_ns = conv__deadline_in_ms(conv__deadline_left_ms(deadline_ns) / 2);
     conv__tracker_flush_before_close(client->tracker, half_ns);
     conv__bus_settle(client->bus, half_ns);
+}
+
+/* A handler that does not come out of its call keeps the client, whose thread goes on saving what
+ * waits: that has the rest of the time. */
+static uint64_t await_drain(conv_client *client, uint64_t calls, int64_t deadline_ns)
+{
+    while (all_calls(calls) > 0 && are_handlers_alone(calls) &&
+           !conv__deadline_passed(deadline_ns) && what_waits(client).entries > 0) {
+        int64_t look_ns = conv__deadline_in_ms(LOOK_MS);
+        calls = await_calls(client, SHUT, look_ns, look_ns);
+    }
+    return calls;
 }
 
 static void *destroy_later(void *context)
 {
     conv_client *client = context;
-    (void)await_calls(client, SHUT, CONV__NO_DEADLINE);
+    (void)await_calls(client, SHUT, CONV__NO_DEADLINE, CONV__NO_DEADLINE);
     (void)conv__client_destroy(client, conv__deadline_in_ms(0), NULL, NULL);
     return NULL;
 }
 
 /* Calls that no store holds up, but a provider or the application. When the last one has left the
  * client goes, too, and with it the lock of its journal; without a thread to do it, never. */
-static void leave_to_calls(conv_client *client)
+static conv_status leave_to_calls(conv_client *client, uint64_t calls, int64_t timeout_ms,
+                                  conv_error *error)
 {
     pthread_t thread;
+    conv_status status = fail_with_calls(client, calls, timeout_ms, error);
     if (conv__thread_start(&thread, destroy_later, client)) (void)pthread_detach(thread);
+    return status;
 }
 
 conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_error *error)
@@ -130,18 +215,19 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
     conv__bus_stop_waiting(client->bus); /* nor for handlers */
     /* Before calls are waited for, which may take all of the time. */
     conv__tracker_flush_before_close(client->tracker, deadline);
-    if (await_calls(client, CLOSING, deadline) == 0) deliver(client, deadline);
-    size_t calls = await_calls(client, SHUT, deadline);
-    if (calls > 0) {
-        leave_to_calls(client);
-        return conv__fail(error, CONV_TIMEOUT, ACTION,
-                          "%zu calls were still under way after %lld ms", calls,
-                          (long long)timeout_ms);
-    }
+    const int64_t end_ns = with_disk(deadline);
+    uint64_t calls = await_calls(client, CLOSING, end_ns, 0);
+    int64_t half_ns = conv__deadline_in_ms(conv__deadline_left_ms(deadline) / 2);
+    if (are_handlers_alone(calls)) deliver(client, half_ns);
+    calls = await_calls(client, SHUT, end_ns, with_disk(half_ns));
+    calls = await_drain(client, calls, deadline);
+    if (all_calls(calls) > 0) return leave_to_calls(client, calls, timeout_ms, error);
     /* Draining has what is left. */
     atomic_store(&client->store->latest.moment_ns, deadline);
     conv__journal_counts remaining = {0};
     conv_error cause = CONV_ERROR_INIT;
+    char journal[CONV_MESSAGE_SIZE / 2];
+    snprintf(journal, sizeof journal, "%s", client->journal != NULL ? client->journal : "");
     size_t events = conv__client_destroy(client, deadline, &remaining, &cause);
     if (remaining.lost > 0)
         return conv__fail(error, CONV_UNAVAILABLE, ACTION,
@@ -149,13 +235,16 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
                           "journal to keep them",
                           (long long)remaining.lost);
     if (remaining.exchanges + remaining.usage == 0 && events > 0)
-        return conv__fail(error, CONV_TIMEOUT, ACTION,
-                          "%zu events did not reach their handlers in time", events);
+        return conv__fail(
+            error, CONV_TIMEOUT, ACTION,
+            "%zu events did not reach their handlers in time; all that was accepted is "
+            "saved",
+            events);
     if (remaining.exchanges + remaining.usage == 0) return CONV_OK;
     return conv__fail(error, CONV_TIMEOUT, ACTION,
-                      "%lld exchange%s and %lld usage record%s wait in the journal%s%s: the next "
-                      "client that opens it saves them",
+                      "%lld exchange%s and %lld usage record%s wait in the journal %s: the next "
+                      "client that opens it saves them%s%s",
                       (long long)remaining.exchanges, remaining.exchanges == 1 ? "" : "s",
-                      (long long)remaining.usage, remaining.usage == 1 ? "" : "s",
-                      cause.message[0] != '\0' ? ", because " : "", cause.message);
+                      (long long)remaining.usage, remaining.usage == 1 ? "" : "s", journal,
+                      cause.message[0] != '\0' ? "; they wait because " : "", cause.message);
 }

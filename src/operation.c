@@ -36,6 +36,7 @@ conv_status conv_operation_begin(conv_client *client, const conv_usage *known,
         return status;
     }
     made->client = client;
+    conv__client_stay(client);
     *operation = made;
     return CONV_OK;
 }
@@ -123,6 +124,6 @@ conv_status conv_operation_free(conv_operation *operation, conv_error *error)
     if (is_ours && !operation->ended) status = record_left(operation, error);
     conv__operation_reset(&operation->state);
     conv__release(operation);
-    if (is_ours) conv__client_leave(client);
+    if (is_ours) conv__client_leave_at_last(client);
     return status;
 }

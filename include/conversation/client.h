@@ -146,15 +146,16 @@ void conv_client_hurry(conv_client *client, int64_t timeout_ms);
  * then, nothing waits for the store beyond it, and the local disk gets a second more. With a
  * journal calls that wait for the store are stopped in time to write what they carry into it: the
  * last quarter, half a second at most. `client` NULL is allowed; `error` may be NULL. CONV_TIMEOUT:
- * calls were still under way (in a provider, or in the application's own function), the message
- * says how many, and the client goes when the last of them returns; or exchanges or usage records
- * still wait in the journal, the message says how many and why, and the next client that opens it
- * will save them; or events did not reach their handlers, the message says how many (a handler that
- * has not come to its end is left alone with its context until it does). CONV_UNAVAILABLE: buffered
- * usage records could be saved nowhere and are gone (never with a journal). CONV_STATE: this
- * process was forked after the client was opened, or this is within an event handler (events.h);
- * nothing is touched. Thread: owner; no other call may begin any more. Round trips: those of saving
- * what waits. */
+ * calls were still under way (in a provider, or in the application's own function; of a handler of
+ * events after its half), the message says how many, and how much then waits where, and the client
+ * goes when the last of them returns; or exchanges or usage records still wait in the journal, the
+ * message says how many, in which file and why, and the next client that opens it will save them;
+ * or events did not reach their handlers, the message says how many
+ * (a handler that has not come to its end is left alone with its context until it does).
+ * CONV_UNAVAILABLE: buffered usage records could be saved nowhere and are gone (never with a
+ * journal). CONV_STATE: this process was forked after the client was opened, or this is within an
+ * event handler (events.h); nothing is touched. Thread: owner; no other call may begin any more.
+ * Round trips: those of saving what waits. */
 conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_error *error);
 
 #ifdef __cplusplus

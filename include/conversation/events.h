@@ -119,8 +119,9 @@ typedef struct conv_event {
  * of it. `event` is borrowed for the call. It may call the library, also subscribe (what comes
  * after this event) and unsubscribe (itself, too), but not conv_client_close, which then answers
  * CONV_STATE. While the client is being closed it still may, for what was true by then, buffered
- * usage included, and half of the close's time at most; what the close brings out of the journal
- * may find it answered CONV_STATE. It must not jump out. */
+ * usage included, and half of the close's time at most (a call it is in then gets the second that
+ * the local disk has); what the close brings out of the journal may find it answered CONV_STATE. It
+ * must not jump out. */
 typedef conv_status (*conv_event_handler)(void *context, const conv_event *event);
 
 /* How events reach a handler. A handler that is slower than the events needs something to give way;

@@ -153,7 +153,8 @@ static void a_synchronous_one_holds_up_its_own_call_alone(void **state)
     save_on_threads();
     assert_int_equal(atomic_load(&entered), THREADS * EACH + 1);
     assert_status(conv_client_close(client, 100, &error), CONV_TIMEOUT, error);
-    assert_string_equal(error.message, "1 calls were still under way after 100 ms");
+    assert_string_equal(error.message, "1 call was still under way after 100 ms; each still "
+                                       "tells its caller whether it was saved");
     pthread_mutex_unlock(&held);
     pthread_join(blocked, NULL);
     assert_int_equal(atomic_load(&failures), 0);

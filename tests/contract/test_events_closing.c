@@ -16,6 +16,7 @@ enum { THREADS = 16, ROUNDS = 8, DELIVERIES = 4 };
 static conv_client *client;
 static conv_provider *provider;
 static atomic_bool last_round;
+static atomic_bool until_shut;
 static atomic_int inside; /* threads whose provider waits for the closing */
 static atomic_int failures;
 static atomic_int subscribed;
@@ -70,6 +71,15 @@ static void subscribe_until_closing(void)
     }
 }
 
+/* A handler may call until its half of the close's time is over. */
+static void call_until_shut(void)
+{
+    conv_subscription_counts counts;
+    atomic_fetch_add(&inside, 1);
+    while (conv_event_count(client, 1, &counts, NULL) != CONV_STATE)
+        usleep(1000);
+}
+
 static conv_status answer(void *context, const conv_provider_request *request,
                           conv_provider_response *response, conv_error *error)
 {
@@ -77,6 +87,7 @@ static conv_status answer(void *context, const conv_provider_request *request,
     (void)request;
     (void)error;
     if (atomic_load(&last_round)) subscribe_until_closing();
+    if (atomic_load(&until_shut)) call_until_shut();
     return conv_provider_response_delta(response, conv_text("yes"));
 }
 
@@ -203,11 +214,43 @@ static void a_handler_that_blocks_takes_no_record_with_it(void **state)
     pthread_mutex_destroy(&held);
 }
 
+static conv_status call_once(void *context, const conv_event *event)
+{
+    (void)context;
+    (void)event;
+    if (atomic_fetch_add(&told[0], 1) > 0) return CONV_OK;
+    atomic_store(&until_shut, true);
+    say();
+    return CONV_OK;
+}
+
+/* Were it waited for as other calls are, nobody would be shut out until all of the time is over,
+ * and the close would end with this call under way. */
+static void a_handler_within_a_call_has_half_of_the_time(void **state)
+{
+    (void)state;
+    conv_error error;
+    uint64_t number = 0;
+    conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
+    params.kinds = CONV_EVENT_SET(CONV_EVENT_EXCHANGE_SAVED);
+    params.delivery = CONV_DELIVERY_WAIT;
+    params.handler = call_once;
+    assert_ok(conv_event_subscribe(client, &params, &number, &error), error);
+    say();
+    while (atomic_load(&inside) == 0)
+        usleep(1000);
+    assert_ok(conv_client_close(client, 4000, &error), error);
+    assert_int_equal(atomic_load(&failures), 0);
+    assert_int_equal(atomic_load(&told[0]), 2);
+}
+
 static int setup(void **state)
 {
     conv_error error;
     if (contract_client_setup(state) != 0) return -1;
     atomic_store(&last_round, false);
+    atomic_store(&until_shut, false);
+    atomic_store(&inside, 0);
     atomic_store(&failures, 0);
     atomic_store(&subscribed, 0);
     atomic_store(&released, 0);
@@ -234,6 +277,7 @@ int main(void)
         TEST(sixteen_threads_go_on_while_the_client_is_closed),
         TEST(a_handler_may_call_while_the_client_is_closed),
         TEST(a_handler_that_blocks_takes_no_record_with_it),
+        TEST(a_handler_within_a_call_has_half_of_the_time),
     };
     return RUN_TESTS("events closing", tests);
 }

@@ -103,13 +103,14 @@ static void a_journal_keeps_it_while_the_store_is_away(void **state)
         assert_int_equal(test_run("conversation track chat --journal j --log-id n " DEAD_SERVER),
                          0);
         assert_contains(test_output, ": application chat\n");
-        assert_contains(test_errors, "1 usage record wait in the journal");
+        assert_contains(test_errors, "1 usage record wait in the journal j: the next client");
     }
     assert_int_equal(test_run("conversation track parse --document hello.txt --journal j "
                               "--log-id p " DEAD_SERVER),
                      0);
-    assert_contains(test_errors, "the store was away: what was used is recorded, and the document keeps "
-                                 "its last operation");
+    assert_contains(test_errors,
+                    "the store was away: what was used is recorded, and the document keeps "
+                    "its last operation");
     assert_int_equal(test_run("conversation track chat " DEAD_SERVER), 3);
     assert_string_equal(test_output, "");
     assert_null(strstr(test_errors, "secret"));
