@@ -8,6 +8,7 @@
 
 #include "conversation/conversation.h"
 #include "support/contract_client.h"
+#include "support/event_counts.h"
 #include "support/store.h"
 
 enum { THREADS = 4, EACH = 25 };
@@ -103,13 +104,6 @@ static int setup(void **state)
     return 0;
 }
 
-static void wait_for(atomic_int *value, int wanted)
-{
-    for (int i = 0; i < 4000 && atomic_load(value) < wanted; i++)
-        usleep(5000);
-    assert_int_equal(atomic_load(value), wanted);
-}
-
 static void on_a_thread_of_its_own_it_holds_up_nobody(void **state)
 {
     (void)state;
@@ -124,14 +118,14 @@ static void on_a_thread_of_its_own_it_holds_up_nobody(void **state)
         subscribe(block, deliveries[i]);
         subscribe(hear, CONV_DELIVERY_WAIT);
         save_on_threads();
-        wait_for(&heard, THREADS * EACH);
+        event_await(&heard, THREADS * EACH);
         conv_client *closing = client;
         client = NULL;
         assert_status(conv_client_close(closing, 200, &error), CONV_TIMEOUT, error);
         /* The context is the handler's until it comes back. */
         assert_int_equal(atomic_load(&released), i);
         pthread_mutex_unlock(&held);
-        wait_for(&released, i + 1);
+        event_await(&released, i + 1);
         if (i == 2) break;
         conv_client_params params = CONV_CLIENT_PARAMS_INIT;
         test_store_drop(test_store_kind());
@@ -149,7 +143,7 @@ static void a_synchronous_one_holds_up_its_own_call_alone(void **state)
     pthread_t blocked;
     subscribe(block, CONV_DELIVERY_SYNCHRONOUS);
     assert_int_equal(pthread_create(&blocked, NULL, save, &one), 0);
-    wait_for(&entered, 1);
+    event_await(&entered, 1);
     save_on_threads();
     assert_int_equal(atomic_load(&entered), THREADS * EACH + 1);
     assert_status(conv_client_close(client, 100, &error), CONV_TIMEOUT, error);
@@ -158,7 +152,7 @@ static void a_synchronous_one_holds_up_its_own_call_alone(void **state)
     pthread_mutex_unlock(&held);
     pthread_join(blocked, NULL);
     assert_int_equal(atomic_load(&failures), 0);
-    wait_for(&released, 1); /* with the call the client has gone, too */
+    event_await(&released, 1); /* with the call the client has gone, too */
     client = NULL;
 }
 
@@ -196,7 +190,7 @@ static void behind_a_synchronous_one_nothing_is_dropped(void **state)
     save_on_threads();
     await_waiting(number, TRACKED);
     pthread_mutex_unlock(&held);
-    wait_for(&entered, TRACKED);
+    event_await(&entered, TRACKED);
     pthread_mutex_lock(&held);
     atomic_store(&entered, 0);
     track(TRACKED);
@@ -205,7 +199,7 @@ static void behind_a_synchronous_one_nothing_is_dropped(void **state)
     assert_status(conv_client_close(closing, 200, &error), CONV_TIMEOUT, error);
     assert_int_equal(atomic_load(&released), 0);
     pthread_mutex_unlock(&held);
-    wait_for(&released, 1);
+    event_await(&released, 1);
 }
 
 int main(void)

@@ -11,6 +11,7 @@
 
 #include "conversation/conversation.h"
 #include "support/contract_client.h"
+#include "support/event_counts.h"
 #include "support/gate.h"
 #include "support/store.h"
 
@@ -65,21 +66,6 @@ static uint64_t subscribe(conv_event_kind kind, conv_delivery delivery, conv_eve
     return number;
 }
 
-static conv_subscription_counts counts_of(uint64_t number)
-{
-    conv_error error;
-    conv_subscription_counts counts;
-    assert_ok(conv_event_count(client, number, &counts, &error), error);
-    return counts;
-}
-
-static void wait_for(atomic_int *value, int wanted)
-{
-    for (int i = 0; i < 4000 && atomic_load(value) < wanted; i++)
-        usleep(5000);
-    assert_int_equal(atomic_load(value), wanted);
-}
-
 static void track(int count)
 {
     conv_error error;
@@ -115,12 +101,12 @@ static void a_flush_waits_once_for_a_slow_handler(void **state)
         track(EVENTS);
         assert_ok(conv_track_flush(client, PLENTY_MS, &pending, &error), error);
         assert_int_equal(pending, 0);
-        conv_subscription_counts counts = counts_of(number);
+        conv_subscription_counts counts = event_counts(client, number);
         assert_in_range(atomic_load(&entered), 0, FEW);
         assert_int_equal(counts.delivered + counts.dropped + counts.waiting, EVENTS);
         if (waited_for[i] == CONV_DELIVERY_SYNCHRONOUS) assert_int_equal(counts.dropped, 0);
         atomic_store(&quick, true);
-        wait_for(&entered, EVENTS - (int)counts.dropped);
+        event_await(&entered, EVENTS - (int)counts.dropped);
         contract_client_close(&client);
     }
 }
@@ -147,9 +133,9 @@ static void flush_up_to_the_gate(flusher *self, uint64_t number)
     *self = (flusher){.status = CONV_INTERNAL, .pending = 99};
     track(3);
     assert_int_equal(pthread_create(&self->thread, NULL, flush, self), 0);
-    for (int i = 0; i < 4000 && counts_of(number).waiting < 2; i++)
+    for (int i = 0; i < 4000 && event_counts(client, number).waiting < 2; i++)
         usleep(5000);
-    assert_int_equal(counts_of(number).waiting, 2);
+    assert_int_equal(event_counts(client, number).waiting, 2);
 }
 
 static void while_one_waits_for_a_handler_others_flush_and_erase(void **state)
@@ -172,7 +158,7 @@ static void while_one_waits_for_a_handler_others_flush_and_erase(void **state)
     pthread_join(other.thread, NULL);
     assert_int_equal(other.status, CONV_OK);
     assert_int_equal(other.pending, 0);
-    assert_int_equal(counts_of(number).dropped, 0);
+    assert_int_equal(event_counts(client, number).dropped, 0);
     contract_client_close(&client);
 }
 
@@ -192,13 +178,14 @@ static void closing_ends_the_waiting_of_others(void **state)
         conv_client *closing = client;
         client = NULL;
         assert_status(conv_client_close(closing, 500, &error), CONV_TIMEOUT, error);
-        assert_string_equal(error.message, "3 events did not reach their handlers in time; all that "
+        assert_string_equal(error.message,
+                            "3 events did not reach their handlers in time; all that "
                             "was accepted is saved");
         pthread_join(other.thread, NULL);
         assert_int_equal(other.status, CONV_OK);
         assert_int_equal(atomic_load(&released), 0);
         gate_open(&held);
-        wait_for(&released, 1);
+        event_await(&released, 1);
     }
 }
 
@@ -215,7 +202,7 @@ static void closing_says_how_many_events_a_slow_handler_did_not_get(void **state
         client = NULL;
         assert_status(conv_client_close(closing, 1000, &error), CONV_TIMEOUT, error);
         assert_int_equal(sscanf(error.message, "%d events did not reach", &left), 1);
-        wait_for(&released, 1);
+        event_await(&released, 1);
         assert_in_range(atomic_load(&entered), 0, FEW);
         /* The one under way was begun, and had not come to its end. */
         assert_in_range(atomic_load(&entered) + left, EVENTS, EVENTS + 1);
@@ -234,7 +221,7 @@ static void a_deletion_waits_once_for_all_its_documents(void **state)
     for (int i = 0; i < EVENTS; i++)
         assert_ok(conv_document_register(client, &document, NULL, &error), error);
     assert_ok(conv_session_delete(client, "s-1", NULL, &error), error);
-    conv_subscription_counts counts = counts_of(number);
+    conv_subscription_counts counts = event_counts(client, number);
     assert_in_range(atomic_load(&entered), 0, FEW);
     assert_int_equal(counts.delivered + counts.dropped + counts.waiting, EVENTS);
     contract_client_close(&client);
@@ -275,8 +262,8 @@ static void what_waits_in_the_journal_waits_for_no_handler(void **state)
     await_empty_journal();
     assert_in_range(atomic_load(&entered), 0, JOURNALED / 4);
     atomic_store(&quick, true);
-    wait_for(&entered, JOURNALED);
-    assert_int_equal(counts_of(number).dropped, 0);
+    event_await(&entered, JOURNALED);
+    assert_int_equal(event_counts(client, number).dropped, 0);
     contract_client_close(&client);
 }
 

@@ -10,6 +10,7 @@
 #include "core/buffer.h"
 #include "core/time.h"
 #include "events/handlers.h"
+#include "support/event_counts.h"
 #include "support/http_server.h"
 #include "support/postgres.h"
 #include "support/program.h"
@@ -71,19 +72,11 @@ static uint64_t hook(const char *url, int max_tries, conv_delivery delivery, int
     return number;
 }
 
-static conv_subscription_counts counts_of(uint64_t number)
-{
-    conv_error error;
-    conv_subscription_counts counts;
-    assert_ok(conv_event_count(client, number, &counts, &error), error);
-    return counts;
-}
-
 static void wait_until_idle(uint64_t number)
 {
-    for (int i = 0; i < 4000 && counts_of(number).waiting > 0; i++)
+    for (int i = 0; i < 4000 && event_counts(client, number).waiting > 0; i++)
         usleep(5000);
-    assert_int_equal(counts_of(number).waiting, 0);
+    assert_int_equal(event_counts(client, number).waiting, 0);
 }
 
 /* The value of a header, up to its line's end. */
@@ -133,8 +126,8 @@ static void a_webhook_is_signed_and_repeated_with_its_id(void **state)
     assert_string_equal(ids[0], ids[1]);
     assert_string_equal(ids[0], ids[2]);
     assert_string_not_equal(ids[0], ids[3]);
-    assert_int_equal(counts_of(number).delivered, 2);
-    assert_int_equal(counts_of(number).failed, 0);
+    assert_int_equal(event_counts(client, number).delivered, 2);
+    assert_int_equal(event_counts(client, number).failed, 0);
     conv_error error;
     assert_ok(conv_event_unsubscribe(client, number, &error), error);
     http_server_stop(server);
@@ -149,7 +142,7 @@ static void what_can_not_be_mended_is_not_repeated(void **state)
     save(1);
     wait_until_idle(number);
     assert_int_equal(http_server_requests(server), 1);
-    assert_int_equal(counts_of(number).failed, 1);
+    assert_int_equal(event_counts(client, number).failed, 1);
     conv_error error;
     assert_ok(conv_event_unsubscribe(client, number, &error), error);
     http_server_stop(server);
@@ -164,7 +157,7 @@ static void tries_are_bounded(void **state)
     save(1);
     wait_until_idle(number);
     assert_int_equal(http_server_requests(server), 2);
-    assert_int_equal(counts_of(number).failed, 1);
+    assert_int_equal(event_counts(client, number).failed, 1);
     conv_error error;
     assert_ok(conv_event_unsubscribe(client, number, &error), error);
     http_server_stop(server);
@@ -177,7 +170,7 @@ static void a_webhook_that_hangs_slows_nobody_and_ends_when_told(void **state)
     http_server *server = http_server_start(replies, 1);
     uint64_t number = hook(http_server_url(server), 0, CONV_DELIVERY_DROP_OLDEST, 4);
     save(20);
-    conv_subscription_counts counts = counts_of(number);
+    conv_subscription_counts counts = event_counts(client, number);
     assert_int_equal(counts.delivered + counts.dropped + counts.waiting, 20);
     assert_true(counts.dropped >= 15);
     conv_error error;
@@ -195,7 +188,7 @@ static void closing_says_what_nobody_got(void **state)
     save(3);
     assert_status(conv_client_close(client, 100, &error), CONV_TIMEOUT, error);
     assert_string_equal(error.message, "3 events did not reach their handlers in time; all that "
-                            "was accepted is saved");
+                                       "was accepted is saved");
     http_server_stop(server);
     open_client(false);
 }
@@ -238,7 +231,7 @@ static void another_process_hears_through_notify(void **state)
         assert_null(strstr(payload, "hunter2"));
     }
     wait_until_idle(number);
-    assert_int_equal(counts_of(number).failed, 0);
+    assert_int_equal(event_counts(client, number).failed, 0);
     PQfinish(link);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/time.h"
 #include "events/bus.h"
+#include "support/event_counts.h"
 #include "support/failing_memory.h"
 
 static conv__bus *bus;
@@ -105,27 +106,12 @@ static void emit(int64_t number)
     conv__bus_emit(bus, &event);
 }
 
-static conv_subscription_counts counts_of(uint64_t number)
-{
-    conv_subscription_counts counts = {0};
-    conv_error error;
-    assert_ok(conv__bus_count_one(bus, number, &counts, &error), error);
-    return counts;
-}
-
-static void wait_for(atomic_int *value, int wanted)
-{
-    for (int i = 0; i < 4000 && atomic_load(value) < wanted; i++)
-        usleep(2500);
-    assert_int_equal(atomic_load(value), wanted);
-}
-
 /* Until one event is in the handler, so that the queue's own bound is what counts. */
 static void fill_handler(uint64_t number)
 {
     emit(0);
     for (int i = 0; i < 4000; i++) {
-        conv_subscription_counts counts = counts_of(number);
+        conv_subscription_counts counts = event_counts_of_bus(bus, number);
         if (counts.waiting == 1 && i > 20) return;
         usleep(2500);
     }
@@ -188,8 +174,8 @@ static void a_failing_handler_is_counted_and_harms_nobody(void **state)
     emit(1);
     emit(2);
     assert_int_equal(other.seen, 2);
-    assert_int_equal(counts_of(number).failed, 2);
-    assert_int_equal(counts_of(number).delivered, 2);
+    assert_int_equal(event_counts_of_bus(bus, number).failed, 2);
+    assert_int_equal(event_counts_of_bus(bus, number).delivered, 2);
 }
 
 static void a_synchronous_handler_runs_here_but_never_on_a_thread_of_others(void **state)
@@ -201,7 +187,7 @@ static void a_synchronous_handler_runs_here_but_never_on_a_thread_of_others(void
     assert_true(pthread_equal(self.thread, pthread_self()));
     conv_event event = conv__event_make(CONV_EVENT_EXCHANGE_RECOVERED);
     conv__bus_post(bus, &event);
-    wait_for(&self.seen, 2);
+    event_await(&self.seen, 2);
     assert_false(pthread_equal(self.thread, pthread_self()));
 }
 
@@ -220,10 +206,10 @@ static void a_full_queue_drops_as_was_chosen_and_counts(void **state)
         fill_handler(number);
         for (int i = 1; i <= 10; i++)
             emit(i);
-        assert_int_equal(counts_of(number).dropped, 6);
-        assert_int_equal(counts_of(number).waiting, 5);
+        assert_int_equal(event_counts_of_bus(bus, number).dropped, 6);
+        assert_int_equal(event_counts_of_bus(bus, number).waiting, 5);
         pthread_mutex_unlock(&held);
-        wait_for(&slow.seen, 5);
+        event_await(&slow.seen, 5);
         for (int i = 0; i < 4; i++)
             assert_int_equal(slow.order[i + 1], first_kept[way] + i);
         assert_ok(conv__bus_unsubscribe(bus, number, &error), error);
@@ -244,7 +230,7 @@ static void after_one_wait_in_vain_nobody_waits_again(void **state)
         emit(i);
     /* Ten thousand waits would take a quarter of an hour. */
     assert_true(conv__monotonic_ns() - begun < INT64_C(60000000000));
-    assert_int_equal(counts_of(number).dropped, 9999);
+    assert_int_equal(event_counts_of_bus(bus, number).dropped, 9999);
     pthread_mutex_unlock(&held);
     conv_error error;
     assert_ok(conv__bus_unsubscribe(bus, number, &error), error);
@@ -264,10 +250,10 @@ static void behind_a_synchronous_handler_nothing_is_dropped(void **state)
         event.record_count = i;
         conv__bus_post(bus, &event);
     }
-    assert_int_equal(counts_of(number).dropped, 0);
-    assert_int_equal(counts_of(number).waiting, POSTED);
+    assert_int_equal(event_counts_of_bus(bus, number).dropped, 0);
+    assert_int_equal(event_counts_of_bus(bus, number).waiting, POSTED);
     pthread_mutex_unlock(&held);
-    wait_for(&slow.seen, POSTED);
+    event_await(&slow.seen, POSTED);
     for (int i = 0; i < 64; i++)
         assert_int_equal(slow.order[i], i);
     conv_error error;
@@ -292,9 +278,9 @@ static void others_that_return_do_not_make_a_thread_wait_again(void **state)
         emit(i);
     }
     assert_false(conv__deadline_passed(patience));
-    assert_int_equal(counts_of(number).dropped, 0);
+    assert_int_equal(event_counts_of_bus(bus, number).dropped, 0);
     pthread_mutex_unlock(&held);
-    wait_for(&blocked.seen, 2 * ROUNDS_OF_WAITING);
+    event_await(&blocked.seen, 2 * ROUNDS_OF_WAITING);
 }
 
 static void *emit_one(void *context)
@@ -321,7 +307,7 @@ static void a_synchronous_handler_that_blocks_keeps_no_event_from_the_queues_of_
         (void)subscribe(&others[i], ways[i], 0, 0);
     assert_int_equal(pthread_create(&thread, NULL, emit_one, NULL), 0);
     for (int i = 0; i < OTHERS; i++)
-        wait_for(&others[i].seen, 1);
+        event_await(&others[i].seen, 1);
     assert_int_equal(blocked.seen, 0);
     pthread_mutex_unlock(&held);
     pthread_join(thread, NULL);
@@ -342,11 +328,11 @@ static void a_queue_that_is_waited_for_keeps_no_event_from_those_that_drop(void 
     emit(0); /* the queue is full */
     (void)subscribe(&dropping, CONV_DELIVERY_DROP_NEWEST, 0, 0);
     assert_int_equal(pthread_create(&thread, NULL, emit_one, NULL), 0);
-    wait_for(&dropping.seen, 1);
-    assert_int_equal(counts_of(number).waiting, 2);
+    event_await(&dropping.seen, 1);
+    assert_int_equal(event_counts_of_bus(bus, number).waiting, 2);
     pthread_mutex_unlock(&held);
     pthread_join(thread, NULL);
-    wait_for(&slow.seen, 3);
+    event_await(&slow.seen, 3);
 }
 
 static void handlers_may_end_themselves_and_each_other(void **state)
@@ -359,8 +345,8 @@ static void handlers_may_end_themselves_and_each_other(void **state)
     first.ends = one;
     second.ends = two;
     emit(1);
-    wait_for(&first.released, 1);
-    wait_for(&second.released, 1);
+    event_await(&first.released, 1);
+    event_await(&second.released, 1);
     assert_int_equal(first.ended, CONV_OK);
     assert_int_equal(second.ended, CONV_OK);
     emit(2);
@@ -398,7 +384,7 @@ static void a_handler_may_emit(void **state)
     (void)subscribe(&self, CONV_DELIVERY_SYNCHRONOUS, 0, 0);
     for (int i = 0; i < 5; i++)
         emit(i);
-    wait_for(&self.seen, 10);
+    event_await(&self.seen, 10);
 }
 
 static void closing_delivers_what_is_queued(void **state)
@@ -431,7 +417,7 @@ static void a_handler_that_blocks_for_ever_does_not_hold_up_closing(void **state
     assert_int_equal(conv__bus_close(bus, conv__deadline_in_ms(10)), 2);
     assert_int_equal(self.released, 0);
     pthread_mutex_unlock(&held);
-    wait_for(&self.released, 1);
+    event_await(&self.released, 1);
     assert_int_equal(self.seen, 1);
     bus = conv__bus_create();
 }
