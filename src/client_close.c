@@ -140,15 +140,17 @@ static conv_status fail_with_calls(conv_client *client, uint64_t calls, int64_t 
 {
     char rest[CONV_MESSAGE_SIZE] = "each still tells its caller whether it was saved";
     unsaved left = what_waits(client);
-    if (client->journal != NULL && left.entries + left.buffered > 0)
+    long long waiting = left.entries + left.buffered;
+    if (waiting > 0 && client->journal != NULL)
         snprintf(rest, sizeof rest,
-                 "%lld entries wait in the journal %s: the next client that opens it saves them",
-                 left.entries + left.buffered, client->journal);
-    else if (left.buffered > 0)
+                 "%lld entr%s in the journal %s: the next client that opens it saves %s", waiting,
+                 waiting == 1 ? "y waits" : "ies wait", client->journal,
+                 waiting == 1 ? "it" : "them");
+    else if (waiting > 0)
         snprintf(rest, sizeof rest,
-                 "%lld usage records are nowhere but in memory and go with the process: set a "
+                 "usage records that are in memory alone and go with the process: %lld; set a "
                  "journal to keep them",
-                 left.buffered);
+                 waiting);
     return conv__fail(error, CONV_TIMEOUT, ACTION, "%zu %s still under way after %s%lld ms; %s",
                       all_calls(calls), all_calls(calls) == 1 ? "call was" : "calls were",
                       are_handlers_alone(calls) ? "a handler's half of " : "",

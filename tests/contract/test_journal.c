@@ -106,6 +106,57 @@ static void close_with_rest(conv_client *client)
 {
     conv_error error;
     assert_status(conv_client_close(client, 0, &error), CONV_TIMEOUT, error);
+    assert_non_null(strstr(error.message, contract_client_journal()));
+}
+
+/* An operation that was not ended is a call under way. */
+static void close_beside_an_operation(conv_client *client, const char *unsaved)
+{
+    char said[CONV_MESSAGE_SIZE];
+    conv_error error;
+    conv_operation *operation = NULL;
+    conv_usage known = CONV_USAGE_INIT;
+    known.operation = conv_text("parse");
+    assert_ok(conv_operation_begin(client, &known, &operation, &error), error);
+    assert_status(conv_client_close(client, 100, &error), CONV_TIMEOUT, error);
+    snprintf(said, sizeof said, "1 call was still under way after 100 ms; %s", unsaved);
+    assert_string_equal(error.message, said);
+    (void)!conv_operation_free(operation, NULL);
+}
+
+/* The client goes on a thread of its own when its last call has left. */
+static void await_journal(void)
+{
+    conv_error error;
+    conv_journal *journal = NULL;
+    while (conv_journal_open(contract_client_journal(), &journal, &error) == CONV_STATE)
+        usleep(1000);
+    assert_non_null(journal);
+    conv_journal_close(journal);
+}
+
+static void closing_says_what_is_unsaved_and_where(void **state)
+{
+    (void)state;
+    char unsaved[CONV_MESSAGE_SIZE];
+    conv_error error;
+    conv_client *client = open_client();
+    contract_execute(TAKE_AWAY);
+    save(client, "s", "turn-1", NULL, CONV_SAVED_JOURNALED);
+    snprintf(unsaved, sizeof unsaved,
+             "1 entry waits in the journal %s: the next client that opens it saves it",
+             contract_client_journal());
+    close_beside_an_operation(client, unsaved);
+    conv_client_params params = contract_client_params();
+    client = contract_client_open(&params);
+    conv_usage usage = CONV_USAGE_INIT;
+    assert_ok(conv_track_usage(client, &usage, &error), error);
+    close_beside_an_operation(client, "usage records that are in memory alone and go with the "
+                                      "process: 1; set a journal to keep them");
+    contract_execute(BRING_BACK);
+    await_journal();
+    drain();
+    assert_int_equal(rows("chat_exchanges"), 1);
 }
 
 static conv_journal_page *page_of(conv_journal *journal, conv_journal_kind which, size_t count)
@@ -570,6 +621,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(what_waits_is_shown_as_it_was_said),
+        TEST(closing_says_what_is_unsaved_and_where),
         TEST(what_waits_may_be_told_to_stay),
         TEST(an_interrupted_turn_can_be_completed_later),
         TEST(an_interrupted_question_does_not_go_for_another),
