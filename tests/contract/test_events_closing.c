@@ -17,6 +17,8 @@ static conv_client *client;
 static conv_provider *provider;
 static atomic_bool last_round;
 static atomic_bool until_shut;
+static atomic_bool for_ever; /* then also until `held` can be had */
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int inside; /* threads whose provider waits for the closing */
 static atomic_int failures;
 static atomic_int subscribed;
@@ -78,6 +80,9 @@ static void call_until_shut(void)
     atomic_fetch_add(&inside, 1);
     while (conv_event_count(client, 1, &counts, NULL) != CONV_STATE)
         usleep(1000);
+    if (!atomic_load(&for_ever)) return;
+    pthread_mutex_lock(&held);
+    pthread_mutex_unlock(&held);
 }
 
 static conv_status answer(void *context, const conv_provider_request *request,
@@ -195,7 +200,6 @@ static void a_handler_that_blocks_takes_no_record_with_it(void **state)
     (void)state;
     conv_error error;
     uint64_t number = 0;
-    pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
     conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
     params.delivery = CONV_DELIVERY_WAIT;
     params.handler = wait_for_ever;
@@ -211,7 +215,6 @@ static void a_handler_that_blocks_takes_no_record_with_it(void **state)
     pthread_mutex_unlock(&held);
     while (atomic_load(&released) == 0)
         usleep(1000);
-    pthread_mutex_destroy(&held);
 }
 
 static conv_status call_once(void *context, const conv_event *event)
@@ -224,24 +227,48 @@ static conv_status call_once(void *context, const conv_event *event)
     return CONV_OK;
 }
 
-/* Were it waited for as other calls are, nobody would be shut out until all of the time is over,
- * and the close would end with this call under way. */
-static void a_handler_within_a_call_has_half_of_the_time(void **state)
+/* Comes back when the handler is in its call. */
+static void start_calling_handler(void)
 {
-    (void)state;
     conv_error error;
     uint64_t number = 0;
     conv_subscription_params params = CONV_SUBSCRIPTION_PARAMS_INIT;
     params.kinds = CONV_EVENT_SET(CONV_EVENT_EXCHANGE_SAVED);
     params.delivery = CONV_DELIVERY_WAIT;
     params.handler = call_once;
+    params.on_release = count_released;
     assert_ok(conv_event_subscribe(client, &params, &number, &error), error);
     say();
     while (atomic_load(&inside) == 0)
         usleep(1000);
+}
+
+/* Were it waited for as other calls are, nobody would be shut out until all of the time is over,
+ * and the close would end with this call under way. */
+static void a_handler_within_a_call_has_half_of_the_time(void **state)
+{
+    (void)state;
+    conv_error error;
+    start_calling_handler();
     assert_ok(conv_client_close(client, 4000, &error), error);
     assert_int_equal(atomic_load(&failures), 0);
     assert_int_equal(atomic_load(&told[0]), 2);
+}
+
+static void a_handler_that_stays_in_a_call_is_left_alone(void **state)
+{
+    (void)state;
+    conv_error error;
+    atomic_store(&for_ever, true);
+    pthread_mutex_lock(&held);
+    start_calling_handler();
+    assert_status(conv_client_close(client, 400, &error), CONV_TIMEOUT, error);
+    assert_string_equal(error.message, "1 call was still under way after a handler's half of 400 "
+                                       "ms; each still tells its caller whether it was saved");
+    assert_int_equal(atomic_load(&released), 0);
+    pthread_mutex_unlock(&held);
+    while (atomic_load(&released) == 0)
+        usleep(1000);
 }
 
 static int setup(void **state)
@@ -250,6 +277,7 @@ static int setup(void **state)
     if (contract_client_setup(state) != 0) return -1;
     atomic_store(&last_round, false);
     atomic_store(&until_shut, false);
+    atomic_store(&for_ever, false);
     atomic_store(&inside, 0);
     atomic_store(&failures, 0);
     atomic_store(&subscribed, 0);
@@ -278,6 +306,7 @@ int main(void)
         TEST(a_handler_may_call_while_the_client_is_closed),
         TEST(a_handler_that_blocks_takes_no_record_with_it),
         TEST(a_handler_within_a_call_has_half_of_the_time),
+        TEST(a_handler_that_stays_in_a_call_is_left_alone),
     };
     return RUN_TESTS("events closing", tests);
 }
