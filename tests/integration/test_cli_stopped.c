@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "support/lock_holder.h"
+#include "support/loopback.h"
 #include "support/program.h"
 #include "support/store.h"
 #include "support/test.h"
@@ -279,6 +281,35 @@ static void a_signal_ends_an_import_that_waits_for_the_store(void **state)
     assert_whole(1000, 2);
 }
 
+/* The signal is caught before the answer comes. The turn is saved with it; the summary that it then
+ * asks for, at the same silent server, is not waited for. */
+static void a_signal_in_a_turn_also_ends_the_wait_for_its_summary(void **state)
+{
+    (void)state;
+    static const char answer[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 66\r\n\r\n"
+        "{\"choices\": [{\"message\": {\"role\": \"assistant\", \"content\": \"ho\"}}]}";
+    char command[256];
+    char request[4096];
+    char port[LOOPBACK_PORT_SIZE];
+    test_terminal terminal;
+    int listener = loopback_listen(port);
+    snprintf(command, sizeof command,
+             "conversation chat --model m --base-url http://127.0.0.1:%s/v1 --no-stream "
+             "--session s --summary-tokens 1 hi",
+             port);
+    test_terminal_start(&terminal, 100, command);
+    int peer = accept(listener, NULL, NULL);
+    assert_true(peer >= 0 && read(peer, request, sizeof request) > 0);
+    kill(terminal.child, SIGTERM);
+    assert_int_equal(write(peer, answer, sizeof answer - 1), sizeof answer - 1);
+    assert_int_equal(test_terminal_end(&terminal), 0);
+    assert_contains(terminal.screen, "a summary of the session was not made");
+    close(peer);
+    close(listener);
+    assert_int_equal(rows("chat_exchanges"), 1);
+}
+
 /* Beside the library, and from another database: one does not shut out oneself. */
 static void shut_out_everybody(void)
 {
@@ -320,6 +351,7 @@ int main(void)
         TEST(a_store_that_fails_stops_the_run),
         TEST(a_signal_lets_a_command_with_a_journal_finish),
         TEST(a_signal_ends_a_turn_that_waits_for_the_store),
+        TEST(a_signal_in_a_turn_also_ends_the_wait_for_its_summary),
         TEST(a_signal_ends_an_import_that_waits_for_the_store),
         TEST(a_server_that_goes_away_stops_the_run),
 #undef TEST
