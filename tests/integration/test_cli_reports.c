@@ -1,4 +1,5 @@
 /* What usage draws on a terminal, days of a zone, usage refresh and reconcile, on both stores. */
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -257,15 +258,18 @@ static void what_nobody_knows_is_no_zero(void **state)
 #define FIRST_MIGRATION  "20261125400000_daily_usage.sql"
 #define SECOND_MIGRATION "20261126300000_plain_summary.sql"
 #define THIRD_MIGRATION  "20261129100000_daily_sums.sql"
-#define NEWEST_MIGRATION "20261129400000_empty_sums.sql"
+
+static const char *migrations_folder(void)
+{
+    return strcmp(kind, "sqlite") == 0 ? TEST_SOURCE_DIR "/sql/sqlite" : TEST_SOURCE_DIR "/sql";
+}
 
 /* Runs one half of a migration: what it does, or, taken out of its comment, what undoes it. */
 static void run_half_of_migration(const char *name, bool undo)
 {
     char path[256];
     size_t size;
-    snprintf(path, sizeof path, TEST_SOURCE_DIR "/sql/%s%s",
-             strcmp(kind, "sqlite") == 0 ? "sqlite/" : "", name);
+    snprintf(path, sizeof path, "%s/%s", migrations_folder(), name);
     char *text = test_read_file(path, &size);
     char *second = strstr(text, "-- migrate:down\n");
     assert_non_null(second);
@@ -275,6 +279,23 @@ static void run_half_of_migration(const char *name, bool undo)
         memset(at, ' ', 3);
     test_store_execute(kind, undo ? second : text);
     free(text);
+}
+
+/* From the newest back to this one. */
+static void undo_migrations_back_to(const char *name)
+{
+    char pattern[256];
+    glob_t files;
+    int order = 1;
+    snprintf(pattern, sizeof pattern, "%s/*.sql", migrations_folder());
+    assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+    for (size_t i = files.gl_pathc; i > 0 && order > 0; i--) {
+        const char *file = strrchr(files.gl_pathv[i - 1], '/') + 1;
+        order = strcmp(file, name);
+        if (order >= 0) run_half_of_migration(file, true);
+    }
+    assert_int_equal(order, 0);
+    globfree(&files);
 }
 
 /* A ledger that is older than its sums, as after an update of the program. */
@@ -323,7 +344,7 @@ static void empty_hours_and_days_of_before_are_taken_away(void **state)
 {
     (void)state;
     assert_int_equal(test_run("conversation usage refresh"), 0);
-    run_half_of_migration(NEWEST_MIGRATION, true);
+    undo_migrations_back_to("20261129400000_empty_sums.sql");
     test_store_execute(
         kind,
         "INSERT INTO usage_hourly (hour, service, operation, records, failed, unreported,"
@@ -357,12 +378,7 @@ static void who_may_read_the_view_may_do_so_afterwards(void **state)
 {
     (void)state;
     if (strcmp(kind, "postgresql") != 0) return;
-    run_half_of_migration(NEWEST_MIGRATION, true);
-    run_half_of_migration("20261129300000_search_words.sql", true);
-    run_half_of_migration("20261129200000_erasures.sql", true);
-    run_half_of_migration("20261129110000_summary_grants.sql", true);
-    run_half_of_migration(THIRD_MIGRATION, true);
-    run_half_of_migration("20261129090000_keep_summary_grants.sql", true);
+    undo_migrations_back_to("20261129090000_keep_summary_grants.sql");
     test_store_execute(kind, "GRANT SELECT ON daily_usage_summary TO PUBLIC;"
                              "GRANT SELECT (date) ON daily_usage_summary TO pg_monitor;"
                              "CREATE VIEW mine AS SELECT * FROM daily_usage_summary");

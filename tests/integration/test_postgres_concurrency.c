@@ -316,6 +316,51 @@ static void an_attempt_that_appears_late(void **state)
     PQfinish(deleting);
 }
 
+static void *save_one(void *argument)
+{
+    writer *self = argument;
+    const conv__exchange *batch[] = {exchanges[self->number]};
+    (void)save(self, batch, 1, false);
+    return NULL;
+}
+
+/* Two exchanges of one session bring the same log id at the same moment: neither statement sees
+ * what the other one does, and yet only one of them may have the record. */
+static void one_usage_record_for_two_exchanges(void **state)
+{
+    (void)state;
+    static writer writers[2];
+    char session[CONV_UUID_TEXT_SIZE];
+    char sql[256];
+    const conv__exchange *first[] = {exchanges[2 * SESSIONS]};
+    memset(writers, 0, sizeof writers);
+    assert_int_equal(save(&writers[0], first, 1, false), CONV_OK);
+    exchanges[SESSIONS]->usage.usage.log_id = exchanges[0]->usage.usage.log_id;
+    conv_uuid_format(exchanges[0]->session.session_id, session);
+    snprintf(sql, sizeof sql,
+             "BEGIN; SELECT FROM chat_sessions WHERE session_id = '%s' FOR UPDATE", session);
+    postgres_execute(beside, sql);
+    for (int i = 0; i < 2; i++) {
+        writers[i] = (writer){.number = i * SESSIONS};
+        assert_int_equal(pthread_create(&writers[i].thread, NULL, save_one, &writers[i]), 0);
+    }
+    PGconn *watching = postgres_link();
+    assert_true(postgres_becomes(watching,
+                                 "SELECT count(*) FROM pg_stat_activity"
+                                 " WHERE datname = current_database() AND wait_event_type = 'Lock'",
+                                 2));
+    postgres_execute(beside, "ROLLBACK");
+    for (int i = 0; i < 2; i++)
+        pthread_join(writers[i].thread, NULL);
+    assert_int_equal(writers[0].inserted + writers[1].inserted, 1);
+    const writer *refused = &writers[writers[0].inserted == 1 ? 1 : 0];
+    assert_string_equal(refused->error.sqlstate, "21000");
+    assert_int_equal(postgres_number(watching, "SELECT count(*) FROM chat_exchanges"), 2);
+    assert_int_equal(postgres_number(watching, "SELECT count(*) FROM usage_logs"), 2);
+    assert_consistent();
+    PQfinish(watching);
+}
+
 static void *save_usage(void *argument)
 {
     writer *self = argument;
@@ -358,6 +403,7 @@ int main(void)
         TEST(batches_of_the_same_exchanges),
         TEST(among_deletions_and_replacements),
         TEST(an_attempt_that_appears_late),
+        TEST(one_usage_record_for_two_exchanges),
         TEST(records_of_the_same_ids),
     };
     return RUN_TESTS_WITH("postgres concurrency", tests, postgres_setup, postgres_teardown);

@@ -11,14 +11,12 @@
 
 enum { INSERT_USERS, SAVE, LOCK_SESSION, REMOVE, STATEMENTS };
 
-/* Of a record that was there the owner must be the exchange itself. For one that another exchange
- * of the session has, the inner question gives two rows, which the server refuses (21000). */
+/* Of a record that was there the owner must be the exchange itself; else the server refuses all of
+ * them (21000). */
 #define ONE_OWNER                                                                                  \
     " CASE WHEN (SELECT count(*) FROM usage) = (SELECT count(*) FROM placed) THEN true"            \
-    " ELSE NOT EXISTS (SELECT FROM placed p WHERE (SELECT true FROM ("                             \
-    "  SELECT log_id, session_id FROM placed"                                                      \
-    "  UNION ALL SELECT log_id, session_id FROM chat_exchanges) AS owner"                          \
-    "  WHERE owner.log_id = p.log_id AND owner.session_id = p.session_id) IS NULL) END"
+    " ELSE (SELECT chat_exchanges_own_usage(array_agg(session_id), array_agg(log_id))"             \
+    "  FROM placed) END"
 
 /* How SAVE keeps its promises.
  * Order of locks: all gates in the order of their keys, then all sessions in theirs. Each phase
