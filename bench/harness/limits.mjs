@@ -18,17 +18,17 @@ export async function createSampleTable(store, pairs) {
         VACUUM ANALYZE bench_sample;`);
 }
 
-// Ids that grow, made of numbers, because pgbench has no others: `n` differs for every exchange of
-// every client, and ten in a row share a session.
+// Ids made of numbers, because pgbench has no others: `n` grows over all clients, and ten exchanges in
+// a row of a client share a session. The texts are chosen as every caller chooses them.
 function exchangeScript(root, samples) {
     const sample = (column) => `(SELECT ${column} FROM bench_sample WHERE n = :k)`;
-    const id = (group) => `('01890a5d-ac96-7${group}-8000-' || :n)`;
+    const id = (group, number) => `('01890a5d-ac96-7${group}-8000-' || :${number})`;
     const statement = replaced(readFileSync(`${root}/bench/sql/exchange.sql`, "utf8"), {
         session_id: "('01890a5d-ac96-7001-8000-0' || :session)",
-        exchange_id: id("002"),
-        question_id: id("003"),
-        answer_id: id("004"),
-        log_id: id("005"),
+        exchange_id: id("002", "n"),
+        question_id: id("003", "asked"),
+        answer_id: id("003", "answered"),
+        log_id: id("005", "n"),
         user_id: "('01890a5d-ac96-7006-8000-000000000' || :customer)",
         request_hash: HASH,
         reply_hash: HASH,
@@ -38,11 +38,13 @@ function exchangeScript(root, samples) {
         output_tokens: "188",
         cost_usd: "0.00199",
     });
-    return `\\set n 100000000000 + :client_id * 1000000000 + :count
-\\set session :n / 10
+    return `\\set n 100000000000 + :count * :clients + :client_id
+\\set asked 2 * :n
+\\set answered 2 * :n + 1
+\\set session 10000000000 + :client_id * 10000000 + :count / 10
+\\set customer 100 + :client_id
+\\set k (:client_id * 7 + :count) % ${samples} + 1
 \\set count :count + 1
-\\set customer random(100, 999)
-\\set k random(1, ${samples})
 ${statement};
 `;
 }
@@ -84,7 +86,7 @@ export async function pgbench(store, script, { callers, seconds, warmup, define 
 // Hundreds of clients need longer until each of them has its plan.
 export function pgbenchExchanges(root, store, samples, settings) {
     return pgbench(store, exchangeScript(root, samples), {
-        ...settings, warmup: settings.warmup + Math.floor(settings.callers / 128), define: { count: 0 },
+        ...settings, warmup: settings.warmup + Math.floor(settings.callers / 128), define: { count: 0, clients: settings.callers },
         env: { PGOPTIONS: "-c plan_cache_mode=force_generic_plan" },
     });
 }

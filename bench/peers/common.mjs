@@ -26,7 +26,16 @@ export function uuidOf(group, caller, number) {
     return `01890a5d-ac96-7${hex(group, 3)}-8${hex(caller, 3)}-${hex(number, 12)}`;
 }
 
-// Runs `callers` loops of save({caller, number, session, first, user, question, answer}) and prints
+// What an application calls an exchange and its rows: ids that grow with time over all callers, as
+// those do that the library makes. `ordinal` numbers the exchanges of all callers.
+export const idsOf = (ordinal) => ({
+    exchange_id: uuidOf(3, 0, ordinal),
+    question_id: uuidOf(4, 0, 2 * ordinal),
+    answer_id: uuidOf(4, 0, 2 * ordinal + 1),
+    log_id: uuidOf(6, 0, ordinal),
+});
+
+// Runs `callers` loops of save({caller, ordinal, session, first, user, question, answer}) and prints
 // what they saw. A session has ten exchanges; `first` says that one begins.
 export async function run({ callers, seconds, warmup, samples }, save) {
     const latencies = [];
@@ -39,7 +48,7 @@ export async function run({ callers, seconds, warmup, samples }, save) {
             const began = performance.now();
             await save({
                 caller,
-                number,
+                ordinal: number * callers + caller,
                 session: uuidOf(1, caller, Math.floor(number / SESSION_EXCHANGES)),
                 first: number % SESSION_EXCHANGES === 0,
                 user: uuidOf(2, 0, caller),

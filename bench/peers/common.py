@@ -34,18 +34,20 @@ def uuid_of(group, caller, number):
     return f"01890a5d-ac96-7{group:03x}-8{caller:03x}-{number:012x}"
 
 
-def values_of(caller, number, sample):
+def values_of(caller, callers, number, sample):
     question, answer = sample
     input_tokens = len(question.encode()) // 4 + 1
     output_tokens = len(answer.encode()) // 4 + 1
+    # Ids that grow with time over all callers, as those do that the library makes.
+    ordinal = number * callers + caller
     digest = bytes.fromhex("00112233445566778899aabbccddeeff")
     return {
         "session_id": uuid_of(1, caller, number // SESSION_EXCHANGES),
         "user_id": uuid_of(2, 0, caller),
-        "exchange_id": uuid_of(3, caller, number),
-        "question_id": uuid_of(4, caller, number),
-        "answer_id": uuid_of(5, caller, number),
-        "log_id": uuid_of(6, caller, number),
+        "exchange_id": uuid_of(3, 0, ordinal),
+        "question_id": uuid_of(4, 0, 2 * ordinal),
+        "answer_id": uuid_of(4, 0, 2 * ordinal + 1),
+        "log_id": uuid_of(6, 0, ordinal),
         "request_hash": digest,
         "reply_hash": digest,
         "question": question,
@@ -79,7 +81,7 @@ async def run(settings, save):
         while time.perf_counter() < end:
             sample = settings.samples[(caller * 7 + number) % len(settings.samples)]
             began = time.perf_counter()
-            await save(values_of(caller, number, sample))
+            await save(values_of(caller, settings.callers, number, sample))
             ended = time.perf_counter()
             number += 1
             saved += 1

@@ -4,14 +4,14 @@ import { AIMessage, HumanMessage } from "@langchain/core/messages";
 import { emptyCheckpoint } from "@langchain/langgraph-checkpoint";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import pg from "pg";
-import { options, run, uuidOf } from "./common.mjs";
+import { idsOf, options, run } from "./common.mjs";
 
 const settings = options();
 const pool = new pg.Pool({ connectionString: settings.store, max: settings.pool });
 const saver = new PostgresSaver(pool);
 await saver.setup();
 const threads = [];
-await run(settings, async ({ caller, number, first, session, question, answer }) => {
+await run(settings, async ({ caller, ordinal, first, session, question, answer }) => {
     if (first)
         threads[caller] = {
             config: { configurable: { thread_id: session, checkpoint_ns: "" } },
@@ -24,7 +24,7 @@ await run(settings, async ({ caller, number, first, session, question, answer })
     const versions = { messages: thread.step };
     const checkpoint = {
         ...emptyCheckpoint(),
-        id: uuidOf(3, caller, number),
+        id: idsOf(ordinal).exchange_id,
         channel_values: { messages: thread.messages },
         channel_versions: versions,
     };

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import postgres from "postgres";
 import { numbered } from "../harness/statement.mjs";
-import { options, run, uuidOf } from "./common.mjs";
+import { idsOf, options, run } from "./common.mjs";
 
 const settings = options();
 const { sql: statement, names } = numbered(
@@ -16,18 +16,15 @@ const sql = postgres({
     max: settings.pool,
 });
 const hash = Buffer.from("00112233445566778899aabbccddeeff", "hex");
-await run(settings, async ({ caller, number, session, user, question, answer }) => {
+await run(settings, async ({ ordinal, session, user, question, answer }) => {
     const input_tokens = (Buffer.byteLength(question) >> 2) + 1;
     const output_tokens = (Buffer.byteLength(answer) >> 2) + 1;
     const values = {
         session_id: session,
         user_id: user,
-        exchange_id: uuidOf(3, caller, number),
+        ...idsOf(ordinal),
         request_hash: hash,
         reply_hash: hash,
-        question_id: uuidOf(4, caller, number),
-        answer_id: uuidOf(5, caller, number),
-        log_id: uuidOf(6, caller, number),
         question,
         answer,
         input_tokens,

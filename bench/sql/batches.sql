@@ -8,8 +8,8 @@ CREATE UNLOGGED TABLE bench_input (
 );
 ALTER TABLE bench_input ALTER question SET STORAGE PLAIN, ALTER answer SET STORAGE PLAIN;
 
--- Of 640 neighbours, every 64th belongs to the same session: ten exchanges each, and 64 different
--- sessions in a batch.
+-- As of 64 callers, one exchange of each in a batch: of 640 neighbours, every 64th belongs to the same
+-- session, and a caller has one user and the texts that any caller of that number has.
 CREATE PROCEDURE bench_fill_input(exchanges integer) LANGUAGE sql AS $$
     INSERT INTO bench_input
     SELECT i.n,
@@ -19,12 +19,12 @@ CREATE PROCEDURE bench_fill_input(exchanges integer) LANGUAGE sql AS $$
         ('01890a5d-ac96-7003-8000-' || lpad(to_hex(2 * i.n), 12, '0'))::uuid,
         ('01890a5d-ac96-7003-8000-' || lpad(to_hex(2 * i.n + 1), 12, '0'))::uuid,
         ('01890a5d-ac96-7004-8000-' || lpad(to_hex(i.n), 12, '0'))::uuid,
-        ('01890a5d-ac96-7005-8000-' || lpad(to_hex(i.n % 900), 12, '0'))::uuid,
+        ('01890a5d-ac96-7005-8000-' || lpad(to_hex(i.n % 64), 12, '0'))::uuid,
         i.n % 640 / 64 * 2 + 1, s.question, s.answer, octet_length(s.question) / 4 + 1,
         octet_length(s.answer) / 4 + 1,
         (octet_length(s.question) / 4 + 1) * 0.0000025 + (octet_length(s.answer) / 4 + 1) * 0.00001
     FROM generate_series(0, exchanges - 1) AS i (n)
-    JOIN bench_sample s ON s.n = i.n % (SELECT count(*) FROM bench_sample) + 1
+    JOIN bench_sample s ON s.n = (i.n % 64 * 7 + i.n / 64) % (SELECT count(*) FROM bench_sample) + 1
 $$;
 
 -- Inserts from `first` on until the time is over or `last` is reached; counts what was committed

@@ -72,7 +72,9 @@ func uuidOf(group, caller, number int) string {
 
 var digest = []byte{0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff}
 
-func valueOf(name string, caller, number int, one sample) interface{} {
+func valueOf(name string, caller, callers, number int, one sample) interface{} {
+	// Ids grow with time over all callers, as those do that the library makes.
+	ordinal := number*callers + caller
 	input, output := len(one.question)/4+1, len(one.answer)/4+1
 	switch name {
 	case "session_id":
@@ -80,13 +82,13 @@ func valueOf(name string, caller, number int, one sample) interface{} {
 	case "user_id":
 		return uuidOf(2, 0, caller)
 	case "exchange_id":
-		return uuidOf(3, caller, number)
+		return uuidOf(3, 0, ordinal)
 	case "question_id":
-		return uuidOf(4, caller, number)
+		return uuidOf(4, 0, 2*ordinal)
 	case "answer_id":
-		return uuidOf(5, caller, number)
+		return uuidOf(4, 0, 2*ordinal+1)
 	case "log_id":
-		return uuidOf(6, caller, number)
+		return uuidOf(6, 0, ordinal)
 	case "question":
 		return one.question
 	case "answer":
@@ -150,7 +152,7 @@ func main() {
 			for ; time.Now().Before(end); number++ {
 				values := make([]interface{}, len(names))
 				for i, name := range names {
-					values[i] = valueOf(name, caller, number, samples[(caller*7+number)%len(samples)])
+					values[i] = valueOf(name, caller, *callers, number, samples[(caller*7+number)%len(samples)])
 				}
 				began := time.Now()
 				if _, err := pool.Exec(context.Background(), sql, values...); err != nil {
