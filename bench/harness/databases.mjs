@@ -1,4 +1,4 @@
-// The databases on the disposable server: one for each competitor, emptied before each run.
+// The databases on the disposable server: one for each competitor, emptied after each run.
 import { run, query } from "./process.mjs";
 
 export class Databases {
@@ -31,15 +31,23 @@ export class Databases {
         return url;
     }
 
-    // Every table but those that hold the schema's version or the input is emptied, and what was
-    // written before is brought to the disk, so that nobody pays for the one before.
-    async empty(name) {
+    // Every table is emptied but those that hold the schema's version or the input.
+    async clear(name) {
         const url = this.url(name);
         const tables = await query(url, `SELECT string_agg(quote_ident(relname), ', ')
             FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
             AND relname NOT IN ('conversation_schema', 'checkpoint_migrations')
             AND relname NOT LIKE 'bench%';`);
         if (tables !== "") await query(url, `TRUNCATE ${tables};`);
+    }
+
+    // What was written before is brought to the disk, so that whoever comes next does not pay for it.
+    async settle() {
         await query(this.server, "CHECKPOINT;");
+    }
+
+    async empty(name) {
+        await this.clear(name);
+        await this.settle();
     }
 }

@@ -1,4 +1,4 @@
-// Runs competitors in turns, A B C A B C …, so that whatever the machine does meanwhile meets all of
+// Runs competitors in turns, A B C, B C A …, so that whatever the machine does meanwhile meets all of
 // them; checks after each run that what was acknowledged is there.
 import { setTimeout as sleep } from "node:timers/promises";
 import { query } from "./process.mjs";
@@ -40,7 +40,7 @@ export async function prepareDatabases(databases, all, say) {
 async function runOnce(databases, one, settings) {
     const name = databaseOf(one);
     const store = databases.url(name);
-    await databases.empty(name);
+    await databases.settle();
     const before = serverMicroseconds(databases.folder);
     const result = await one.run({ store, ...settings });
     // The backends of a client that is gone end a moment later, and are in nobody's sum meanwhile.
@@ -54,24 +54,44 @@ async function runOnce(databases, one, settings) {
     return result;
 }
 
-// Gives {group, callers, competitor, kind, median, runs} for each competitor.
+// Nothing stays behind that the server would tidy up in somebody else's time.
+async function runAndClear(databases, one, settings) {
+    try {
+        return await runOnce(databases, one, settings);
+    } finally {
+        await databases.clear(databaseOf(one));
+    }
+}
+
+// Everybody follows everybody else: each round begins with the next competitor.
+function orderOf(all, round) {
+    const first = (round - 1) % all.length;
+    return [...all.slice(first), ...all.slice(0, first)];
+}
+
+// Gives {group, callers, competitor, kind, rounds, median, runs} for each competitor; for one that failed
+// in each round {group: "missing", of, callers, competitor, kind, error}.
 export async function interleave(databases, all, group, { rounds, ...settings }, say) {
     const runs = new Map(all.map((one) => [one.name, []]));
+    const errors = new Map();
     for (let round = 1; round <= rounds; round++)
-        for (const one of all) {
+        for (const one of orderOf(all, round)) {
             const about = `${group}, ${settings.callers} callers, round ${round}: ${one.name}`;
             try {
-                const result = { round, ...(await runOnce(databases, one, settings)) };
+                const result = { round, ...(await runAndClear(databases, one, settings)) };
                 runs.get(one.name).push(result);
                 say(`${about} ${told(result)}`);
             } catch (error) {
                 // Ours must not fail; somebody else's failure is told, and costs him that run.
                 if (["ours", "variant"].includes(one.kind)) throw error;
                 say(`${about} failed and is left out: ${error.message}`);
+                errors.set(one.name, error.message);
             }
         }
-    return all.filter((one) => runs.get(one.name).length > 0).map((one) => ({
-        group, callers: settings.callers, competitor: one.name, kind: one.kind,
-        median: summary(runs.get(one.name)), runs: runs.get(one.name),
-    }));
+    return all.map(({ name: competitor, kind }) => {
+        const about = { callers: settings.callers, competitor, kind };
+        const made = runs.get(competitor);
+        return made.length > 0 ? { group, ...about, rounds, median: summary(made), runs: made }
+            : { group: "missing", of: group, ...about, error: errors.get(competitor) };
+    });
 }
