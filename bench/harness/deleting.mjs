@@ -2,13 +2,31 @@
 // statements did, by the server's own log.
 import { readFileSync, statSync } from "node:fs";
 import { median } from "./interleave.mjs";
-import { measured, run } from "./process.mjs";
+import { measured, query, run } from "./process.mjs";
 
 const FIRST = 900000000;
 const EXCHANGES = 5000;
 
-// Of each kind one that is not counted, one for every round, and one that is explained.
-export const sessionsToDelete = (rounds) => ({ first: FIRST, count: 2 * (rounds + 2), exchanges: EXCHANGES });
+// A deletion takes a twentieth of a second and moves by as much again: many rounds cost little.
+export const deletionRounds = ({ rounds }) => 3 * rounds;
+
+// Of each kind one that is not counted, one for every round, and one that is explained. They come after
+// what is read from the table, whose size they would change.
+async function fill(store, rounds) {
+    const count = 2 * (rounds + 2);
+    await query(store, `CALL bench_grow(${FIRST}, ${count}, ${EXCHANGES}); CALL bench_grow_usage(${FIRST});`);
+    await query(store, "VACUUM ANALYZE;");
+    const there = Number(await query(store,
+        `SELECT count(*) FROM chat_messages WHERE session_id >= bench_id('001', ${FIRST});`));
+    if (there !== count * 2 * EXCHANGES) throw new Error(`${there} messages are there to be deleted`);
+}
+
+// Whoever deleted: nothing of the session is left.
+async function checkGone(store, who, id) {
+    const left = await query(store, ["sessions", "messages", "exchanges"].map((name) =>
+        `SELECT count(*) FROM chat_${name} WHERE session_id = '${id}'`).join(" UNION ALL ") + ";");
+    if (left !== "0\n0\n0") throw new Error(`${who} deleted session ${id}, of which there are still ${left}`);
+}
 
 const session = (number) => `01890a5d-ac96-7001-8000-${String(FIRST + number).padStart(12, "0")}`;
 
@@ -60,11 +78,21 @@ function explainedIn(text) {
 
 // The first deletion of each kind warms up; then each kind goes first in every other round.
 export async function measureDeletions(databases, bench, store, rounds) {
+    await fill(store, rounds);
+    await databases.settle();
     let next = 0;
-    const kinds = {
-        ours: (env) => measured(bench, ["--store", store, "--delete", session(next++)], { env }),
-        plain: (env) => plainDelete(store, session(next++), env),
+    const ways = {
+        ours: (id, env) => measured(bench, ["--store", store, "--delete", id], { env }),
+        plain: (id, env) => plainDelete(store, id, env),
     };
+    const kinds = Object.fromEntries(Object.entries(ways).map(([kind, way]) => [kind, async (env) => {
+        const id = session(next++);
+        const result = await way(id, env);
+        if (kind === "ours" && result.messages !== 2 * EXCHANGES)
+            throw new Error(`the receipt of a deletion says ${result.messages} messages`);
+        await checkGone(store, kind, id);
+        return result;
+    }]));
     const made = { ours: [], plain: [], statements: [], explained: {} };
     const logs = [];
     for (const work of Object.values(kinds)) await work({});
