@@ -73,8 +73,9 @@ function legend(entries, y) {
     }).join("\n");
 }
 
-// Horizontal bars. bars: [{label, parts: [{kind, value}], low, high, text}]; low and high draw the spread.
-export function bars({ title, about, unit, bars: all, kinds }) {
+// Horizontal bars. bars: [{label, parts: [{kind, value}], low, high, text}]; low and high draw the spread,
+// and a note stands below.
+export function bars({ title, about, note = "", unit, bars: all, kinds }) {
     const top = 64;
     const bottom = top + all.length * 28;
     const highest = Math.max(...all.map(({ parts, high }) =>
@@ -93,7 +94,9 @@ export function bars({ title, about, unit, bars: all, kinds }) {
             made += `<path class="whisker" d="M${x(low)} ${y + 9}H${x(high)}M${x(low)} ${y + 5}v8M${x(high)} ${y + 5}v8"/>`;
         return `${made}<text x="${x(Math.max(from, high ?? 0)) + 8}" y="${y + 13}">${escaped(text)}</text>`;
     }).join("\n");
-    return svg(bottom + 70, title, about, `${grid}${drawn}\n${legend(kinds, bottom + 58)}`);
+    const below = note === "" ? "" : `\n<text class="small" x="20" y="${bottom + 80}">${escaped(note)}</text>`;
+    return svg(bottom + (note === "" ? 70 : 92), title, about,
+        `${grid}${drawn}\n${legend(kinds, bottom + 58)}${below}`);
 }
 
 // Lines over a logarithmic number of rows. lines: [{label, kind, points: [[rows, value]]}].

@@ -108,9 +108,8 @@ export function everybody(context) {
         {
             name: "pgbench", kind: "limit", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
             saves: "likewise, from C, prepared, without a program's own work. It has no variables for texts and " +
-                "ids: it reads the texts from a small table, which saves it their bytes on the connection and costs " +
-                "it two look-ups in its statement, as it costs it to put its ids together. Tokens and cost are the " +
-                "same in each",
+                "ids: it reads the texts from a small table, which saves their bytes on the connection and costs two " +
+                "look-ups in the statement, and it puts the ids together there. Tokens and cost are always the same",
             lacks: "likewise",
             prepare: (store) => createSampleTable(store, context.pairs),
             run: ({ store, ...settings }) =>

@@ -30,36 +30,56 @@ export const serverLimit = (find, callers) =>
     best(find.all({ group: "exchanges", callers, kind: "limit" }).filter(({ competitor }) =>
         competitor.startsWith("server")), "per_second");
 
+// The limit has no callers, so that what it did beside another width is the same thing measured once more.
+function otherLimit(find, one, callers) {
+    const limit = serverLimit(find, callers);
+    return limit ? ` (beside the ${callers} callers ${count(limit.median.per_second)}/s: ` +
+        `${percent(one.median.per_second / limit.median.per_second)})` : "";
+}
+
+const ONE_RUN = "one run";
+
 // Every ratio of the page is made here and in one way: the median of the one, divided by the median of
-// the other. Beside it stand the ratios of the single rounds, where both took turns in them.
+// the other. Beside it stand the ratios of the single rounds, where both took turns in them, or why not.
 function ratio(one, other, key, otherKey = key) {
     const inTurns = one.runs.length > 1 && one.messages === other.messages && one.callers === other.callers;
+    const alone = one.runs.length === 1 ? ONE_RUN : inTurns ? "" : "not in turns";
     const rounds = inTurns ? one.runs.flatMap((run, i) => {
         const beside = run.round === undefined ? other.runs[i] : other.runs.find(({ round }) => round === run.round);
         return beside ? [run[key] / beside[otherKey]] : [];
     }) : [];
-    return { value: one.median[key] / other.median[otherKey], rounds };
+    return { value: one.median[key] / other.median[otherKey], rounds, alone };
 }
 
-const absolute = (one, key) => ({ value: one.median[key],
-    rounds: one.runs.length > 1 ? one.runs.map((run) => run[key]) : [] });
+const absolute = (one, key) => (one.runs.length > 1
+    ? { value: one.median[key], rounds: one.runs.map((run) => run[key]) } : constant(one.median[key], ONE_RUN));
 
-const constant = (value) => ({ value, rounds: [] });
+const constant = (value, alone = "") => ({ value, rounds: [], alone });
 
-const spread = (rounds, text) =>
-    (rounds.length > 1 ? `${text(Math.min(...rounds))} – ${text(Math.max(...rounds))}` : "");
+// How much memory grew after the first tenth of a run.
+const growth = ({ median, runs }) => constant(Math.max(0, median.rss_kib - median.rss_early_kib),
+    runs.length === 1 ? ONE_RUN : "");
 
-function atLeast(id, what, { value, rounds }, bound, text, measured) {
-    return { id, what, target: `≥ ${text(bound)}`, value: text(value), spread: spread(rounds, text), measured,
+const spread = ({ rounds, alone }, text) =>
+    (rounds.length > 1 ? `${text(Math.min(...rounds))} – ${text(Math.max(...rounds))}` : alone);
+
+function atLeast(id, what, found, bound, text, measured) {
+    const { value } = found;
+    return { id, what, target: `≥ ${text(bound)}`, value: text(value), spread: spread(found, text), measured,
         reached: value >= bound, missed: value >= bound ? 0 : 1 - value / bound };
 }
 
-function atMost(id, what, { value, rounds }, bound, text, measured) {
-    return { id, what, target: `≤ ${text(bound)}`, value: text(value), spread: spread(rounds, text), measured,
+function atMost(id, what, found, bound, text, measured) {
+    const { value } = found;
+    return { id, what, target: `≤ ${text(bound)}`, value: text(value), spread: spread(found, text), measured,
         reached: value <= bound, missed: value <= bound ? 0 : value / bound - 1 };
 }
 
-const rate = ({ competitor, median }) => `${competitor} ${count(median.per_second)}/s`;
+// A competitor's name, with how many of his runs there are where some failed.
+export const named = ({ competitor, rounds, runs }) =>
+    (rounds > runs.length ? `${competitor} (${runs.length} of ${rounds} runs)` : competitor);
+
+const rate = (one) => `${named(one)} ${count(one.median.per_second)}/s`;
 const ownRate = ({ median }) => `${count(median.per_second)}/s`;
 
 function againstPeers(find, callers, bound) {
@@ -108,9 +128,10 @@ function exchanges(find) {
     if (ours512 && limit512)
         made.push(atLeast("exchanges_512_limit",
             "committed exchanges/s, 512 callers, of the server's own batched limit",
-            ratio(ours512, limit512, "per_second"), 0.75, percent, `${ownRate(ours512)}; ${rate(limit512)}`));
+            ratio(ours512, limit512, "per_second"), 0.75, percent,
+            `${ownRate(ours512)}; ${rate(limit512)}${otherLimit(find, ours512, 32)}`));
     made.push(...journal(find));
-    const waits = ({ competitor, median }, key) => `${competitor} ${micros(median[key])}`;
+    const waits = (one, key) => `${named(one)} ${micros(one.median[key])}`;
     if (ours1 && bench1)
         made.push(atMost("one_caller", "one caller, p50, against pgbench's one statement",
             ratio(ours1, bench1, "p50_us"), 1.2, times, `${micros(ours1.median.p50_us)}; ${waits(bench1, "p50_us")}`));
@@ -145,13 +166,13 @@ function tracking(find) {
 function list(find) {
     const list = find.one({ group: "session list" });
     if (!list) return [];
-    const { sessions, pages, first_p50_us, last_p50_us, message_blocks_read } = list.median;
+    const { sessions, all_pages, first_p50_us, last_p50_us, message_blocks_read } = list.median;
     return [
         atMost("list", `session list, 50 of ${count(sessions)}: last page against first`,
             ratio(list, list, "last_p50_us", "first_p50_us"), 1.3, times,
             `${micros(last_p50_us)}; first ${micros(first_p50_us)}`),
         atMost("list_bodies", "blocks of messages read for the list", constant(message_blocks_read), 0,
-            (blocks) => String(blocks), `in ${count(pages)} pages`),
+            (blocks) => String(blocks), all_pages ? `in ${count(all_pages)} pages of the list` : ""),
     ];
 }
 
@@ -198,12 +219,12 @@ function memory(find) {
     ]) {
         const one = find.one({ group, callers: 512, competitor });
         if (!one) continue;
-        const { saved, rss_kib, rss_early_kib } = one.median;
+        const { saved, rss_early_kib } = one.median;
         made.push(atMost(id, `resident memory with 512 callers${about}`, absolute(one, "rss_kib"), 48 * 1024, mib,
             `after ${count(saved)} ${noun}`));
         if (saved >= LONG)
             made.push(atMost(`${id}_flat`, "the same, its growth after the first tenth",
-                constant(Math.max(0, rss_kib - rss_early_kib)), 2048, mib, `from ${mib(rss_early_kib)}`));
+                growth(one), 2048, mib, `from ${mib(rss_early_kib)}`));
     }
     return made;
 }
@@ -221,11 +242,11 @@ function rest(find) {
     if (imported && limit)
         made.push(atLeast("import", `import of ${count(imported.median.messages)} messages, of the batched limit`,
             ratio(imported, limit, "per_second"), 0.6, percent,
-            `${count(imported.median.per_second)} exchanges/s; ${rate(limit)}`));
+            `${count(imported.median.per_second)} exchanges/s; ${rate(limit)}${otherLimit(find, imported, 512)}`));
     if (imported) {
-        const { rss_kib, rss_early_kib, rss_highest_kib } = imported.median;
+        const { rss_early_kib, rss_highest_kib } = imported.median;
         made.push(atMost("import_memory", "import, growth of memory after the first tenth",
-            constant(Math.max(0, rss_kib - rss_early_kib)), 8192, mib,
+            growth(imported), 8192, mib,
             `from ${mib(rss_early_kib)}, at most ${mib(rss_highest_kib)}`));
     }
     return made;

@@ -7,7 +7,7 @@ import { measureSqlite } from "./embedded.mjs";
 import { measureImport } from "./importing.mjs";
 import { interleave, prepareDatabases } from "./interleave.mjs";
 import { describeMachine } from "./machine.mjs";
-import { printTable, writePage } from "./page.mjs";
+import { complaints, printTable, writePage } from "./page.mjs";
 import { measureProfile } from "./profile.mjs";
 import { measureReading } from "./reading.mjs";
 import { writeSamples } from "./samples.mjs";
@@ -69,14 +69,14 @@ function write(file, measured) {
 const quickFile = `${root}/build/bench/quick.json`;
 const latest = plan.quick ? quickFile : `${root}/build/bench/results.json`;
 
-// With what bench/run did before: installing and building.
+// With what bench/run did before: building.
 const minutes = () => Math.round((Date.now() - (Number(process.env.BENCH_BEGAN) || began)) / 6000) / 10;
 
-// How long the latest quick run took here, for the page.
-function quickMinutes() {
+// How long the latest quick run of the same commit took here, for the page.
+function quickMinutes(commit) {
     if (!existsSync(quickFile)) return null;
     const { machine } = JSON.parse(readFileSync(quickFile, "utf8"));
-    return machine.plan.partial ? null : machine.minutes;
+    return machine.plan.partial || machine.commit !== commit ? null : machine.minutes;
 }
 
 // Each group in its order. What there is so far is written also when a later one fails.
@@ -95,7 +95,7 @@ async function measureGroups(context, databases, samples) {
         if (plan.wants("profile")) measured.profile = await measureProfile(context, databases, say);
     } finally {
         measured.machine.minutes = minutes();
-        measured.machine.quick_minutes = quickMinutes();
+        measured.machine.quick_minutes = quickMinutes(measured.machine.commit);
         write(latest, measured);
     }
     return measured;
@@ -120,9 +120,20 @@ async function measure() {
 }
 
 const published = `${root}/bench/results.json`;
+
+// Said last, so that it is read. A page that lacks something is written, and no success.
+function judge(measured) {
+    for (const text of complaints(measured, root)) {
+        console.error(`bench: ${text}`);
+        if (plan.whole) process.exitCode = 1;
+    }
+}
+
 if (plan.page) {
     if (!existsSync(published)) throw new Error("there is no bench/results.json yet: bench/run makes it");
-    writePage(root, JSON.parse(readFileSync(published, "utf8")));
+    const measured = JSON.parse(readFileSync(published, "utf8"));
+    writePage(root, measured);
+    judge(measured);
 } else {
     const measured = await measure();
     if (plan.whole) {
@@ -131,4 +142,5 @@ if (plan.page) {
     }
     printTable(measured);
     say(`written: ${plan.whole ? published : latest}`);
+    judge(measured);
 }

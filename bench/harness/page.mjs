@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { bars, lines } from "./chart.mjs";
 import { batchCompetitors, everybody } from "./competitors.mjs";
-import { figuresOf, finder, format } from "./figures.mjs";
+import { figuresOf, finder, format, named } from "./figures.mjs";
 import { profileText } from "./page_profile.mjs";
 import { restTables } from "./page_rest.mjs";
 import { table } from "./table.mjs";
@@ -15,8 +15,10 @@ const KINDS = [["ours", "libconversation"], ["peer", "product, saves less"],
 
 // What limits a line that is missed stands in bench/reasons.json, by the line's id, written by hand, with
 // names of numbers in braces; equal texts become one note. "always" has what is said of a line in any case.
+const reasons = (root) => JSON.parse(readFileSync(`${root}/bench/reasons.json`, "utf8"));
+
 function figuresTable(measured, root) {
-    const { always, missed } = JSON.parse(readFileSync(`${root}/bench/reasons.json`, "utf8"));
+    const { always, missed } = reasons(root);
     const filled = filler(measured);
     const notes = [];
     const noteOf = (text) => {
@@ -26,11 +28,24 @@ function figuresTable(measured, root) {
     const rows = figuresOf(measured).map((one) => {
         const texts = [one.reached ? undefined : missed[one.id], always[one.id]].filter(Boolean);
         return [one.what, one.target, `**${one.value}**`, one.spread, one.measured,
-            [one.reached ? "reached" : `missed by ${Math.round(one.missed * 100)} %`,
-                ...texts.map((text) => `[${noteOf(text)}]`)].join(" ")];
+            [one.reached ? "reached" : `missed by ${Math.round(one.missed * 100)} %` +
+                (missed[one.id] ? "" : ", not explained"), ...texts.map((text) => `[${noteOf(text)}]`)].join(" ")];
     });
     return `${table(["what", "to reach", "reached", "single rounds", "measured", ""], rows)}\n\n` +
         notes.map((text, i) => `${i + 1}. ${filled(text)}`).join("\n");
+}
+
+const missing = (results) => results.filter(({ group }) => group === "missing");
+
+// What is wrong with the page: a line that is missed without a reason, a competitor without a run.
+export function complaints(measured, root) {
+    const { missed } = reasons(root);
+    return [
+        ...figuresOf(measured).filter(({ id, reached }) => !reached && !missed[id]).map(({ id, what }) =>
+            `"${what}" is missed, and bench/reasons.json says nothing of ${id}`),
+        ...missing(measured.results).map(({ competitor, of, callers, error }) =>
+            `${competitor} failed in each round of ${of} with ${callers} callers: ${error}`),
+    ];
 }
 
 const spread = (runs, key) => {
@@ -39,6 +54,13 @@ const spread = (runs, key) => {
 };
 
 const ordered = (list) => [...list].sort((a, b) => b.median.per_second - a.median.per_second);
+
+// Who should be in a group, and failed in each round.
+function failed(results, callers) {
+    const names = missing(results).filter((one) => one.of === "exchanges" && one.callers === callers)
+        .map(({ competitor }) => competitor);
+    return names.length > 0 ? ` Failed in each round and not here: ${names.join(", ")}.` : "";
+}
 
 // Who saves more than the library, and by how much.
 function faster(all) {
@@ -56,11 +78,11 @@ function exchangesTables({ results }) {
     return [1, 32, 512].map((callers) => {
         const all = ordered(find.all({ group: "exchanges", callers }));
         if (all.length === 0) return "";
-        return `${callers === 1 ? "One caller" : `${callers} callers`}:${faster(all)}\n\n${table(
+        return `${callers === 1 ? "One caller" : `${callers} callers`}:${faster(all)}${failed(results, callers)}\n\n${table(
             ["", "exchanges/s", "lowest – highest run", "p50", "p99", "CPU of the server", "CPU of the client",
                 "memory of the client"],
-            all.map(({ competitor, median, runs }) => [competitor, count(median.per_second),
-                spread(runs, "per_second"), median.p50_us ? micros(median.p50_us) : "",
+            all.map((one) => [one, one.median]).map(([one, median]) => [named(one), count(median.per_second),
+                spread(one.runs, "per_second"), median.p50_us ? micros(median.p50_us) : "",
                 median.p99_us ? micros(median.p99_us) : "", `${Math.round(median.server_cpu_us)} µs`,
                 median.client_cpu_us ? `${Math.round(median.client_cpu_us)} µs` : "",
                 median.rss_kib ? mib(median.rss_kib) : ""]))}`;
@@ -73,16 +95,29 @@ function savesTable(root) {
         all.map(({ name, about, saves, lacks }) => [about ?? name, saves, lacks]));
 }
 
+// Products and drivers that are measured with 32 callers, but not with so many.
+function elsewhere(results, all, width) {
+    const here = all.map(({ competitor }) => competitor);
+    const names = finder(results).all({ group: "exchanges", callers: 32 })
+        .filter(({ kind, competitor }) => ["peer", "driver"].includes(kind) && !here.includes(competitor))
+        .map(({ competitor }) => competitor);
+    return names.length > 0 ? `Not measured with ${width}: ${names.join(", ")}.` : "";
+}
+
 function rateChart(results, callers) {
-    const all = ordered(finder(results).all({ group: "exchanges", callers }));
+    const all = ordered(finder(results).all({ group: "exchanges", callers }))
+        .filter(({ kind }) => kind !== "variant");
     if (all.length === 0) return null;
+    const width = callers === 1 ? "one caller" : `${callers} callers`;
     return bars({
-        title: `Exchanges committed in a second, ${callers} callers`,
+        title: `Exchanges committed in a second, ${width}`,
         about: "Median of the runs; the thin line goes from the lowest run to the highest. More is better.",
+        note: elsewhere(results, all, width),
         unit: "exchanges/s", kinds: KINDS,
-        bars: all.map(({ competitor, kind, median, runs }) => {
+        bars: all.map((one) => {
+            const { kind, median, runs } = one;
             const rates = runs.map((run) => run.per_second);
-            return { label: competitor, parts: [{ kind, value: median.per_second }], low: Math.min(...rates),
+            return { label: named(one), parts: [{ kind, value: median.per_second }], low: Math.min(...rates),
                 high: Math.max(...rates), text: count(median.per_second) };
         }),
     });
@@ -99,7 +134,7 @@ function costChart(results) {
         unit: "µs of one processor for each exchange",
         kinds: [["server", "PostgreSQL"], ["client", "the program"]],
         bars: all.sort((a, b) => total(a) - total(b)).map((one) => ({
-            label: one.competitor, text: `${Math.round(total(one))} µs`,
+            label: named(one), text: `${Math.round(total(one))} µs`,
             parts: [{ kind: "server", value: one.median.server_cpu_us },
                 ...(one.median.client_cpu_us ? [{ kind: "client", value: one.median.client_cpu_us }] : [])],
         })),
@@ -121,6 +156,7 @@ function growthChart(results) {
 }
 
 const CHARTS = [
+    ["exchanges-1", ({ results }) => rateChart(results, 1)],
     ["exchanges-32", ({ results }) => rateChart(results, 32)],
     ["exchanges-512", ({ results }) => rateChart(results, 512)],
     ["processor-time", ({ results }) => costChart(results)],
@@ -143,9 +179,9 @@ function machineText({ machine }) {
             ["Go", machine.go]].map(([name, version]) => `${name} ${version ?? "not installed"}`).join(", ")],
         ["texts", `${machine.samples.count} pairs, ${machine.samples.source}; question ` +
             `${machine.samples.question_bytes} bytes and answer ${machine.samples.answer_bytes} bytes in the mean`],
-        ["runs", `${machine.plan.rounds} of each, in turns; ${machine.plan.warmup} s not counted, then ` +
+        ["runs", `${machine.plan.rounds} of each, in turns; of exchanges ${machine.plan.warmup} s not counted, then ` +
             `${machine.plan.seconds} s; ${machine.minutes} minutes in all` + (machine.quick_minutes
-            ? `, ${machine.quick_minutes} with --quick (what is to be installed and built included)` : "")],
+            ? `, ${machine.quick_minutes} with --quick` : "") + ", building included and installing not"],
     ];
     return table(["", ""], rows);
 }
@@ -172,7 +208,7 @@ export function writePage(root, measured) {
     let page = readFileSync(file, "utf8");
     page = put(page, "figures", figuresTable(measured, root));
     page = put(page, "saves", savesTable(root));
-    page = put(page, "exchanges", ["exchanges-32", "exchanges-512", "processor-time"].map(image)
+    page = put(page, "exchanges", ["exchanges-1", "exchanges-32", "exchanges-512", "processor-time"].map(image)
         .filter(Boolean).join("\n\n") + `\n\n${exchangesTables(measured)}`);
     page = put(page, "rest", `${image("growth")}\n\n${restTables(measured)}`);
     page = put(page, "machine", machineText(measured));

@@ -1,5 +1,5 @@
 // The tables of BENCHMARKS.md for all groups but the exchanges: medians, and the lowest and highest run.
-import { format } from "./figures.mjs";
+import { format, named } from "./figures.mjs";
 import { table } from "./table.mjs";
 
 const { count, micros, mib, nanos } = format;
@@ -40,7 +40,7 @@ export function restTables({ results }) {
         const columns = COLUMNS.filter(([key]) => all.some(({ median }) => Number.isFinite(median[key])));
         const sizes = all.some(({ messages }) => messages);
         return `${title}:\n\n${table(["", "callers", ...(sizes ? ["messages in the table"] : []),
-            ...columns.map(([, name]) => name)], all.map((one) => [one.competitor, String(one.callers),
+            ...columns.map(([, name]) => name)], all.map((one) => [named(one), String(one.callers),
             ...(sizes ? [count(one.messages)] : []), ...columns.map(([key, , text]) => shown(one, key, text))]))}`;
     }).filter(Boolean).join("\n\n");
 }
