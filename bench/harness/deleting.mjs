@@ -16,16 +16,16 @@ async function fill(store, rounds) {
     const count = 2 * (rounds + 2);
     await query(store, `CALL bench_grow(${FIRST}, ${count}, ${EXCHANGES}); CALL bench_grow_usage(${FIRST});`);
     await query(store, "VACUUM ANALYZE;");
-    const there = Number(await query(store,
-        `SELECT count(*) FROM chat_messages WHERE session_id >= bench_id('001', ${FIRST});`));
-    if (there !== count * 2 * EXCHANGES) throw new Error(`${there} messages are there to be deleted`);
+    await checkRows(store, count);
 }
 
-// Whoever deleted: nothing of the session is left.
-async function checkGone(store, who, id) {
-    const left = await query(store, ["sessions", "messages", "exchanges"].map((name) =>
-        `SELECT count(*) FROM chat_${name} WHERE session_id = '${id}'`).join(" UNION ALL ") + ";");
-    if (left !== "0\n0\n0") throw new Error(`${who} deleted session ${id}, of which there are still ${left}`);
+// That there is all of so many sessions: at first of all, and at the end of none.
+async function checkRows(store, sessions) {
+    const counts = ["sessions", "exchanges", "messages"].map((name) =>
+        `(SELECT count(*) FROM chat_${name} WHERE session_id >= bench_id('001', ${FIRST}))`);
+    const found = await query(store, `SELECT ${counts.join(", ")};`);
+    if (found !== [sessions, sessions * EXCHANGES, sessions * 2 * EXCHANGES].join("|"))
+        throw new Error(`${sessions} sessions to delete should be there, but the rows say ${found}`);
 }
 
 const session = (number) => `01890a5d-ac96-7001-8000-${String(FIRST + number).padStart(12, "0")}`;
@@ -86,11 +86,9 @@ export async function measureDeletions(databases, bench, store, rounds) {
         plain: (id, env) => plainDelete(store, id, env),
     };
     const kinds = Object.fromEntries(Object.entries(ways).map(([kind, way]) => [kind, async (env) => {
-        const id = session(next++);
-        const result = await way(id, env);
+        const result = await way(session(next++), env);
         if (kind === "ours" && result.messages !== 2 * EXCHANGES)
             throw new Error(`the receipt of a deletion says ${result.messages} messages`);
-        await checkGone(store, kind, id);
         return result;
     }]));
     const made = { ours: [], plain: [], statements: [], explained: {} };
@@ -106,5 +104,6 @@ export async function measureDeletions(databases, bench, store, rounds) {
         ({ name, ms: median(logs.map((spent) => spent[name] ?? 0)) }));
     for (const [kind, work] of Object.entries(kinds))
         made.explained[kind] = explainedIn((await logged(databases, EXPLAIN, work)).text);
+    await checkRows(store, 0);
     return made;
 }
