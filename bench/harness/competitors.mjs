@@ -51,7 +51,8 @@ export function everybody(context) {
     return [
         {
             name: "libconversation", kind: "ours", schema: true, rows: OUR_ROWS, whole: oursAreWhole,
-            saves: `${TRANSACTION}; in one transaction, for several callers together`, lacks: "–",
+            saves: `${TRANSACTION}; in one transaction, for several callers together`,
+            lacks: "words are put into the index later, by whoever searches first",
             transactions: OUR_TRANSACTIONS, run: ours(context),
         },
         {

@@ -1,10 +1,15 @@
 // Counts that do not depend on the machine's mood: instructions and allocations for each exchange; and
 // where the time goes, by perf. Each count is the difference of a long and a short run.
 import { execFileSync } from "node:child_process";
-import { run } from "./process.mjs";
+import { readFileSync } from "node:fs";
+import { measured, run } from "./process.mjs";
 import { measureHeap } from "./profile_memory.mjs";
+import { measureIndexing } from "./profile_search.mjs";
 import { measureServerProfile } from "./profile_server.mjs";
 import { measureWaiting } from "./profile_waiting.mjs";
+
+// What results hold has this form; tests/bench/page.sh compares the page with results of no other.
+export const FORM = 2;
 
 const SHORT = 256;
 const LONG = 1280;
@@ -73,21 +78,34 @@ async function perf(context, store, callers) {
         .map(([, share, where, name]) => ({ share: Number(share), where, name }));
 }
 
-// What one call of conv_track_usage is made of, without what carries the records to the store.
+// Cycles and cache misses of the program for each call at the same pace; null where the processor's
+// counters can't be read, as in many virtual machines.
+async function counters(context, store) {
+    if (!has("perf")) return null;
+    const file = `${context.scratch}/perf.stat`;
+    const { calls } = await measured("perf", ["stat", "--field-separator=;", `--output=${file}`,
+        "--event=cycles,cache-misses", "--", `${context.programs}/bench_track`, "--store", store, "--seconds", "2"]);
+    const [cycles, cache_misses] = ["cycles", "cache-misses"].map((event) =>
+        Number(new RegExp(`^(\\d+);[^;]*;${event}`, "m").exec(readFileSync(file, "utf8"))?.[1]) / calls);
+    return Number.isFinite(cycles) && Number.isFinite(cache_misses) ? { cycles, cache_misses } : null;
+}
+
+// What one call of conv_track_usage is made of, at the pace of the figures, without what carries the
+// records to the store.
 async function tracking(context, store) {
-    const records = 20000;
     const file = `${context.scratch}/callgrind.out`;
-    await run("valgrind", ["--tool=callgrind", `--callgrind-out-file=${file}`,
+    const { calls } = await measured("valgrind", ["--tool=callgrind", `--callgrind-out-file=${file}`,
         "--toggle-collect=conv_track_usage", `${context.programs}/bench_track`, "--store", store,
-        "--records", String(records)]);
+        "--seconds", "3"]);
     const { all, text } = await annotated(file);
-    return { instructions: Math.round(all / records), top: topOfCallgrind(text) };
+    return { instructions: Math.round(all / calls), top: topOfCallgrind(text),
+        counters: await counters(context, store).catch(() => null) };
 }
 
 export async function measureProfile(context, databases, say) {
     const name = "profile";
     const store = await databases.createWithSchema(name);
-    const result = { callers: {} };
+    const result = { form: FORM, callers: {} };
     if (has("valgrind"))
         for (const callers of [1, 32]) {
             const file = `${context.scratch}/callgrind.out`;
@@ -110,6 +128,7 @@ export async function measureProfile(context, databases, say) {
         say(`profile, tracking: ${result.tracking.instructions} instructions for each call`);
         result.heap = await measureHeap(context, databases, name, store, say);
     }
+    result.words = await measureIndexing(context, databases, name, store, say);
     result.waiting = await measureWaiting(context, databases, name, store, say);
     try {
         if (!has("perf")) throw new Error("perf is not installed");

@@ -1,12 +1,14 @@
 // Where the server's time goes: what a transaction costs by the exchanges in it, and the share of each
 // part of the server in that (perf, by the call stacks).
 import { setTimeout as sleep } from "node:timers/promises";
-import { createSampleTable, pgbenchExchanges } from "./limits.mjs";
+import { createBatchInput, createSampleTable, pgbenchExchanges, serverBatches } from "./limits.mjs";
 import { measured, query, run } from "./process.mjs";
 import { serverMicroseconds } from "./server_time.mjs";
 
 const SIZES = [1, 2, 4, 8, 16, 32, 64, 128];
 const PERF_SECONDS = 4;
+// More than the server inserts in a second.
+const LIMIT_RATE = 60000;
 
 // Functions of PostgreSQL that other programs may call have names in every build. Each sample counts for
 // one part: the first here that has a function in the sample's call stack. So the parts are apart from
@@ -86,6 +88,10 @@ export async function measureServerProfile(context, databases, say, withPerf) {
         await createSampleTable(store, context.pairs);
         await share("pgbench, 1 client", "pgbench", () => pgbenchExchanges(context.root, store,
             context.pairs.length, { callers: 1, warmup: 1, seconds }));
+        const exchanges = seconds * LIMIT_RATE;
+        await createBatchInput(context.root, store, exchanges);
+        await share("server by itself, 2 sessions", "psql", () =>
+            serverBatches(store, exchanges, 2, { warmup: 0, seconds }));
     }
     await databases.drop(name);
     return result;
