@@ -1,7 +1,7 @@
 // Numbers that bench/reasons.json names in braces, made of the results: what is written by hand never
 // repeats a figure that the next run changes.
 import { finder, format, serverLimit } from "./figures.mjs";
-import { fit } from "./page_profile.mjs";
+import { fit, middleRun } from "./page_profile.mjs";
 
 const { count, micros, nanos, mib, percent, times } = format;
 
@@ -20,6 +20,16 @@ function exchanges({ machine, results }) {
         limit_product_512: () => times(serverLimit(find, 512).median.per_second / best(512, "peer").median.per_second),
         limit_driver_512: () => times(serverLimit(find, 512).median.per_second / best(512, "driver").median.per_second),
     };
+    // With one caller the time of an exchange is that of its parts, in the mean.
+    for (const [end, competitor] of [["", "libconversation"], ["_pgbench", "pgbench"]]) {
+        const one = () => at(1, competitor);
+        Object.assign(made, {
+            [`mean_1${end}`]: () => micros(1e6 / one().per_second),
+            [`server_1${end}`]: () => micros(one().server_cpu_us),
+            [`client_1${end}`]: () => micros(one().client_cpu_us),
+            [`neither_1${end}`]: () => micros(1e6 / one().per_second - all(one())),
+        });
+    }
     for (const callers of [1, 32, 512]) {
         const ours = () => at(callers, "libconversation");
         Object.assign(made, {
@@ -29,7 +39,6 @@ function exchanges({ machine, results }) {
             [`busy_${callers}`]: () => percent(busy(ours())),
             [`together_${callers}`]: () => ours().together.toFixed(1),
             [`p50_${callers}`]: () => micros(ours().p50_us),
-            [`server_${callers}_pgbench`]: () => micros(at(callers, "pgbench").server_cpu_us),
         });
         for (const kind of ["peer", "driver"])
             Object.assign(made, {
@@ -49,6 +58,12 @@ function profiled({ profile, results }) {
         track_instructions: () => count(profile.tracking.instructions),
         heap: () => mib(profile.heap.bytes / 1024),
         waiting_together: () => profile.waiting.together.toFixed(1),
+        words: () => micros(profile.words.server_us),
+        track_counters: () => (profile.tracking.counters
+            ? `The program takes ${count(profile.tracking.counters.cycles)} cycles and ` +
+                `${profile.tracking.counters.cache_misses.toFixed(1)} cache misses for each call at this pace.`
+            : "Cycles and cache misses can't be counted on this machine, so what makes a call slow after a " +
+                "pause was not measured."),
     };
     for (const i of [0, 1, 2])
         made[`track_top_${i + 1}`] = () => {
@@ -63,6 +78,7 @@ function profiled({ profile, results }) {
     for (const [who, name, callers, competitor] of [
         ["1", "1 caller", 1, "libconversation"], ["32", "32 callers", 32, "libconversation"],
         ["512", "512 callers", 512, "libconversation"], ["pgbench", "pgbench, 1 client", 1, "pgbench"],
+        ["limit", "server by itself, 2 sessions", 512, "server by itself, 2 sessions"],
     ])
         for (const [i, [id]] of (profile?.server?.parts ?? []).entries()) {
             const share = () => profile.server.shares[name][i];
@@ -94,29 +110,83 @@ function others({ results }) {
         ["saving_bare", "memory", "the same, glibc keeps nothing for a thread"], ["turns", "journal", "turn"],
         ["turns_journal", "journal", "turn, journal"], ["long_turns", "memory", "turn, journal"],
         ["long_turns_bare", "memory", "turn, journal, glibc keeps nothing for a thread"]]) {
-        const one = () => find.one({ group, callers: 512, competitor }).median;
+        const one = () => middleRun(find.one({ group, callers: 512, competitor }));
         Object.assign(made, {
+            [`${id}_calls`]: () => count(one().saved),
             [`${id}_rss`]: () => mib(one().rss_kib),
-            [`${id}_growth`]: () => mib(one().rss_kib - one().rss_early_kib),
             [`${id}_held`]: () => mib(one().heap_used_kib),
             [`${id}_free`]: () => mib(one().heap_free_kib),
             [`${id}_rest`]: () => mib(one().rss_kib - one().heap_used_kib - one().heap_free_kib),
+            [`${id}_grown`]: () => grown(one()),
+            [`${id}_says`]: () => mostGrown(one()),
         });
     }
-    for (const { messages, explained } of results.filter(({ group }) => group === "delete statements")) {
-        const sum = (kind, key) => explained[kind].reduce((total, one) => total + one[key], 0);
-        for (const kind of ["ours", "plain"])
-            Object.assign(made, {
-                [`pages_${kind}_${messages}`]: () => count(sum(kind, "pages")),
-                [`log_${kind}_${messages}`]: () => mib(sum(kind, "wal_bytes") / 1024),
-            });
-    }
+    for (const all of results.filter(({ group }) => group === "delete statements")) Object.assign(made, deletion(all));
     return made;
+}
+
+// How each part of the resident memory changed. A single look meets callers in the midst of something,
+// so three at each end are taken together.
+function growthOf({ rss_steps_kib: rss, heap_used_steps_kib: held, heap_free_steps_kib: free }) {
+    const mean = (steps) => steps.reduce((sum, step) => sum + step, 0) / steps.length;
+    const change = (steps) => mean(steps.slice(-3)) - mean(steps.slice(0, 3));
+    return [["blocks in use", change(held)], ["free blocks of the heap", change(free)],
+        ["what is no heap", change(rss.map((kib, i) => kib - held[i] - free[i]))]];
+}
+
+const grown = (run) => growthOf(run)
+    .map(([name, kib]) => `${name} ${kib < 0 ? "−" : "+"}${mib(Math.abs(kib))}`).join(", ");
+
+// What its numbers say about a run in which glibc keeps nothing for a thread: memory that nobody gives
+// back is in use.
+function mostGrown(run) {
+    const parts = growthOf(run);
+    if (parts.reduce((sum, [, kib]) => sum + kib, 0) <= 0) return "So without that cache nothing grows.";
+    const [name] = parts.reduce((most, part) => (part[1] > most[1] ? part : most));
+    return {
+        "blocks in use": "So most of what grows without that cache is in use; by whom is not measured.",
+        "free blocks of the heap": "So most of what grows without that cache are free blocks between those in " +
+            "use, and not memory that nobody gives back.",
+        "what is no heap": "So most of what grows without that cache is no heap.",
+    }[name];
+}
+
+// Of a deletion that the server explained, by the library and by plain SQL.
+function deletion({ messages, explained, statements }) {
+    const sum = (all, key) => all.reduce((total, one) => total + one[key], 0);
+    const millis = (ms) => `${ms.toFixed(1)} ms`;
+    const made = { [`statements_${messages}`]: () => millis(sum(statements, "ms")) };
+    for (const kind of ["ours", "plain"])
+        Object.assign(made, {
+            [`ran_${kind}_${messages}`]: () => millis(sum(explained[kind], "ms")),
+            [`pages_${kind}_${messages}`]: () => count(sum(explained[kind], "pages")),
+            [`log_${kind}_${messages}`]: () => mib(sum(explained[kind], "wal_bytes") / 1024),
+        });
+    // One statement of the library's may do what several of plain SQL do.
+    made[`differs_${messages}`] = () => {
+        const pairs = explained.ours.map((one) => {
+            const same = explained.plain.filter(({ changes }) => changes.some((name) => one.changes.includes(name)));
+            return { name: same.flatMap(({ changes }) => changes).join(", ") || one.changes[0], ours: one.ms,
+                plain: sum(same, "ms") };
+        });
+        const { name, ours, plain } = pairs.reduce((most, pair) =>
+            (Math.abs(pair.ours - pair.plain) > Math.abs(most.ours - most.plain) ? pair : most));
+        return `\`${name}\` (${millis(ours)} and ${millis(plain)})`;
+    };
+    return made;
+}
+
+const makersOf = (measured) => ({ ...exchanges(measured), ...profiled(measured), ...others(measured) });
+
+// The names that a text asks for and nothing here makes.
+export function unknownNames(measured, text) {
+    const makers = makersOf(measured);
+    return [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).filter((name) => !(name in makers));
 }
 
 // Gives filled(text): each {name} replaced, and what the results lack told on standard error.
 export function filler(measured) {
-    const makers = { ...exchanges(measured), ...profiled(measured), ...others(measured) };
+    const makers = makersOf(measured);
     return (text) => text.replaceAll(/\{(\w+)\}/g, (_, name) => {
         try {
             const value = makers[name]();

@@ -24,6 +24,7 @@ typedef enum way { WAY_SAVE, WAY_ALONE, WAY_TURN } way;
 
 typedef struct workload {
     conv_client *client;
+    conv_provider *provider;
     sample_set samples;
     way way;
     int64_t exchanges_each; /* 0: until `end_ns` */
@@ -158,8 +159,9 @@ static void open_client(int count, char **words, workload *run)
     params.prices = &bench_price;
     params.price_count = 1;
     params.model = BENCH_MODEL;
-    if (conv_provider_callback("bench", answer, &run->samples, &params.provider, &error) != CONV_OK)
+    if (conv_provider_callback("bench", answer, &run->samples, &run->provider, &error) != CONV_OK)
         give_up("provider", &error);
+    params.provider = run->provider;
     if (conv_client_open(&params, &run->client, &error) != CONV_OK) give_up("open", &error);
 }
 
@@ -193,8 +195,24 @@ static void print(const workload *run, const caller *sum, size_t callers, int64_
                (double)histogram_at(&run->latency, marks[i].share) / 1e3);
 }
 
-/* Resident memory while the callers are at work, at equal steps of their calls or of the time. */
-static void watch_memory(workload *run, int64_t exchanges, long seen_kib[MEMORY_LOOKS])
+/* What is resident, and what the heap has handed out and has free. What glibc keeps for a thread
+ * counts as handed out. */
+typedef struct memory_look {
+    long resident_kib;
+    size_t held_kib;
+    size_t free_kib;
+} memory_look;
+
+static memory_look look_at_memory(void)
+{
+    struct mallinfo2 heap = mallinfo2();
+    return (memory_look){.resident_kib = memory_kib("VmRSS:"),
+                         .held_kib = (heap.uordblks + heap.hblkhd) / 1024,
+                         .free_kib = heap.fordblks / 1024};
+}
+
+/* While the callers are at work, at equal steps of their calls or of the time. */
+static void watch_memory(workload *run, int64_t exchanges, memory_look seen[MEMORY_LOOKS])
 {
     const struct timespec pause = {0, 10000000};
     int64_t last_ns = run->end_ns - 50000000;
@@ -203,18 +221,25 @@ static void watch_memory(workload *run, int64_t exchanges, long seen_kib[MEMORY_
         int64_t time_ns = run->begin_ns + (last_ns - run->begin_ns) * i / (MEMORY_LOOKS - 1);
         while (exchanges > 0 ? atomic_load(&run->done) < calls_done : clock_ns() < time_ns)
             nanosleep(&pause, NULL);
-        seen_kib[i] = memory_kib("VmRSS:");
+        seen[i] = look_at_memory();
     }
 }
 
-static void print_memory(const long seen_kib[MEMORY_LOOKS], const struct mallinfo2 *heap)
+static void print_memory(const memory_look seen[MEMORY_LOOKS])
 {
+    const memory_look *last = &seen[MEMORY_LOOKS - 1];
     printf(", \"rss_early_kib\": %ld, \"rss_kib\": %ld, \"heap_used_kib\": %zu, "
-           "\"heap_free_kib\": %zu, \"rss_steps_kib\": [",
-           seen_kib[0], seen_kib[MEMORY_LOOKS - 1], (heap->uordblks + heap->hblkhd) / 1024,
-           heap->fordblks / 1024);
+           "\"heap_free_kib\": %zu",
+           seen[0].resident_kib, last->resident_kib, last->held_kib, last->free_kib);
+    printf(", \"rss_steps_kib\": [");
     for (int i = 0; i < MEMORY_LOOKS; i++)
-        printf("%s%ld", i > 0 ? ", " : "", seen_kib[i]);
+        printf("%s%ld", i > 0 ? ", " : "", seen[i].resident_kib);
+    printf("], \"heap_used_steps_kib\": [");
+    for (int i = 0; i < MEMORY_LOOKS; i++)
+        printf("%s%zu", i > 0 ? ", " : "", seen[i].held_kib);
+    printf("], \"heap_free_steps_kib\": [");
+    for (int i = 0; i < MEMORY_LOOKS; i++)
+        printf("%s%zu", i > 0 ? ", " : "", seen[i].free_kib);
     printf("]");
 }
 
@@ -243,9 +268,8 @@ int main(int count, char **words)
         all[i].number = (unsigned)i;
     }
     start(all, callers);
-    long seen_kib[MEMORY_LOOKS];
-    watch_memory(&run, exchanges, seen_kib);
-    struct mallinfo2 heap = mallinfo2();
+    memory_look seen[MEMORY_LOOKS];
+    watch_memory(&run, exchanges, seen);
     for (size_t i = 0; i < callers; i++)
         pthread_join(all[i].thread, NULL);
     int64_t ended = clock_ns();
@@ -258,10 +282,11 @@ int main(int count, char **words)
         sum.failed += all[i].failed;
     }
     print(&run, &sum, callers, began, ended);
-    print_memory(seen_kib, &heap);
+    print_memory(seen);
     printf(", \"client_cpu_us\": %.2f}\n", sum.saved > 0 ? used_us / (double)sum.saved : 0.0);
     if (sum.failed > 0) give_up("some exchanges failed, the first one", &sum.first_error);
     if (conv_client_close(run.client, 10000, &error) != CONV_OK) give_up("close", &error);
+    conv_provider_free(run.provider);
     samples_free(&run.samples);
     free(all);
     return 0;
