@@ -5,7 +5,7 @@ import { measured, query } from "./process.mjs";
 import { serverMicroseconds } from "./server_time.mjs";
 
 const CALLERS = 32;
-const EXCHANGES = 6400;
+const EXCHANGES = 3200;
 
 export async function measureIndexing(context, databases, name, store, say) {
     await databases.empty(name);
