@@ -122,6 +122,9 @@ function others({ results }) {
         });
     }
     for (const all of results.filter(({ group }) => group === "delete statements")) Object.assign(made, deletion(all));
+    const reads = results.filter(({ group, competitor }) => group === "last 50 messages" && competitor === "pgbench")
+        .sort((a, b) => a.messages - b.messages);
+    made.last_50_growth_pgbench = () => times(reads.at(-1).median.p50_us / reads[0].median.p50_us);
     return made;
 }
 
