@@ -61,6 +61,8 @@ static conv_status check_params(const conv_client_params *params, conv_error *er
         return invalid(error, "tracker_records is not 1 to 100000");
     if (params->context_tokens < 0 || params->summary_tokens < 0)
         return invalid(error, "context_tokens or summary_tokens is negative");
+    if (params->summary_tokens > 0 && params->provider == NULL && !params->read_only)
+        return invalid(error, "summary_tokens is set, but no provider to ask for summaries");
     if (params->tracker_interval_ms < 0 || params->journal_bytes < 0)
         return invalid(error, "tracker_interval_ms or journal_bytes is negative");
     if (params->journal_age_ms < 0) return invalid(error, "journal_age_ms is negative");

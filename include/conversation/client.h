@@ -99,7 +99,7 @@ typedef struct conv_client_params {
      * from a queue of 64, so that no turn waits for it. One summary covers no more than
      * context_tokens (at least 4,000, at most 60,000); while as many as summary_tokens are left
      * uncovered, the next one follows without another turn. More than context_tokens would leave
-     * messages that neither summary nor context has. 0: never. */
+     * messages that neither summary nor context has. It wants `provider`. 0: never. */
     int64_t summary_tokens;
     const char *summary_model; /* NULL: `model` */
 } conv_client_params;

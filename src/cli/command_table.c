@@ -84,11 +84,13 @@ const cli_command cli_commands[] = {
      cli_sessions},
     {"summaries", "[list] | show SESSION | make SESSION", 0, 2,
      BIT(SESSION) | BIT(LIMIT) | BIT(PROVIDER) | BIT(MODEL) | BIT(BASE_URL) | BIT(CONTEXT_TOKENS) |
-         SAVES | BIT(JSON) | BIT(JSONL),
+         BIT(REDACT) | SAVES | BIT(JSON) | BIT(JSONL),
      "list, show and make summaries of sessions",
      "list shows the newest 50, or --limit N, of all sessions or of --session; show the latest "
      "one of a session with its key points. make asks the provider for a new one now, which "
-     "covers what the latest does not; its usage record is saved with it (service summary).\n"
+     "covers what the latest does not; its usage record is saved with it (service summary). With "
+     "--redact what looks like an e-mail address, a card number or a key is neither told to the "
+     "provider nor kept, also of sessions that were saved without it.\n"
      "\n"
      "With --journal what waits there is saved, too, and the usage record is not lost when the "
      "store goes away after the provider has answered; a summary itself is stored or not, and "

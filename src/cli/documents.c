@@ -341,7 +341,6 @@ static cli_exit delete_document(const cli_arguments *arguments, bool json)
     return cli_store_drain(arguments, client, code);
 }
 
-/* What is wrong about the words and options, or NULL. */
 static bool has_control_characters(const char *text)
 {
     for (size_t i = 0; text[i] != '\0'; i++)
@@ -357,6 +356,7 @@ static const char *problem_of_texts(const char *media_type)
     return NULL;
 }
 
+/* What is wrong about the words and options, or NULL. */
 static const char *problem_of(const cli_arguments *arguments, const char *what, cli_form form)
 {
     bool is_list = strcmp(what, "list") == 0;

@@ -162,6 +162,7 @@ static const char *problem_of(const cli_arguments *arguments, const char *what)
     if (asks && !makes) return "--provider, --model and --base-url are for make";
     if (cli_given(arguments, CLI_OPTION_CONTEXT_TOKENS) && !makes)
         return "--context-tokens is for make";
+    if (cli_given(arguments, CLI_OPTION_REDACT) && !makes) return "--redact is for make";
     if (cli_given(arguments, CLI_OPTION_JOURNAL) && !makes) return "--journal is for make";
     if (cli_notify_given(arguments) && !makes) return "--notify is for make";
     if (cli_given(arguments, CLI_OPTION_SESSION) && (makes || shows))

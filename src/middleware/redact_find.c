@@ -57,12 +57,50 @@ static bool is_domain(unsigned char byte)
     return is_word(byte) || byte >= 0x80 || byte == '.' || byte == '-';
 }
 
+static bool has(conv_bytes line, size_t place, const char *word)
+{
+    size_t size = strlen(word);
+    return line.size - place >= size && memcmp(line.data + place, word, size) == 0;
+}
+
+/* Bytes of the sign at `place`, which JSON may have escaped; 0: it is none. */
+static size_t at_sign(conv_bytes line, size_t place)
+{
+    if (at(line, place) == '@') return 1;
+    return has(line, place, "\\u0040") ? strlen("\\u0040") : 0;
+}
+
+/* Where the local part that ends at `end` begins, not before `from`, or `end` if there is none. In
+ * quotation marks it may hold anything (RFC 5321). */
+static size_t local_begin(conv_bytes line, size_t from, size_t end)
+{
+    enum { MOST_QUOTED = 66 };
+    size_t begin = end;
+    while (begin > from && is_local_part(at(line, begin - 1)))
+        begin--;
+    if (begin < end || end == from || at(line, end - 1) != '"') return begin;
+    size_t least = end - from > MOST_QUOTED ? end - MOST_QUOTED : from;
+    for (size_t i = end - 1; i-- > least;)
+        if (at(line, i) == '"') return i;
+    return end;
+}
+
+/* Behind an address of the network in brackets, or `begin`. */
+static size_t literal_end(conv_bytes line, size_t begin)
+{
+    size_t end = begin + 1;
+    while (end < line.size && (is_word(at(line, end)) || at(line, end) == '.' || at(line, end) == ':'))
+        end++;
+    return end < line.size && at(line, end) == ']' && end > begin + 1 ? end + 1 : begin;
+}
+
 /* Where the domain that begins at `begin` ends, or `begin` if it is none: it has a dot, and at
  * least two characters behind the last one. */
 static size_t domain_end(conv_bytes line, size_t begin)
 {
     size_t end = begin;
     size_t dot = begin;
+    if (begin < line.size && at(line, begin) == '[') return literal_end(line, begin);
     while (end < line.size && is_domain(at(line, end)))
         end++;
     while (end > begin && (at(line, end - 1) == '.' || at(line, end - 1) == '-'))
@@ -76,12 +114,11 @@ void conv__find_emails(conv_bytes line, conv__marks *marks)
 {
     size_t from = 0;
     for (size_t i = 0; i < line.size; i++) {
-        if (at(line, i) != '@') continue;
-        size_t begin = i;
-        while (begin > from && is_local_part(at(line, begin - 1)))
-            begin--;
-        size_t end = domain_end(line, i + 1);
-        if (begin == i || end == i + 1) continue;
+        size_t sign = at_sign(line, i);
+        if (sign == 0) continue;
+        size_t begin = local_begin(line, from, i);
+        size_t end = domain_end(line, i + sign);
+        if (begin == i || end == i + sign) continue;
         conv__marks_add(marks, begin, end, "email");
         from = end;
         i = end - 1;
@@ -99,11 +136,15 @@ static bool passes_luhn(const unsigned char *digits, size_t count)
     return sum % 10 == 0;
 }
 
-/* A dot behind fewer digits is one of a decimal, a date, a version or thousands. */
-static bool parts_card(unsigned char byte, size_t group)
+/* Bytes of what may part groups of digits; 0: it does not. A dot behind fewer digits is one of a
+ * decimal, a date, a version or thousands. */
+static size_t parts_card(conv_bytes line, size_t place, size_t group)
 {
     enum { LEAST_GROUP = 4 };
-    return byte == ' ' || byte == '-' || (byte == '.' && group >= LEAST_GROUP);
+    static const char *const spaces[] = {" ", "-", "\u00a0", "\u202f"}; /* that break no line, too */
+    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
+        if (has(line, place, spaces[i])) return strlen(spaces[i]);
+    return at(line, place) == '.' && group >= LEAST_GROUP ? 1 : 0;
 }
 
 /* What payment cards begin with, and from how many digits on; 0: with this none does. 1 are times
@@ -127,10 +168,11 @@ static size_t card_end(conv_bytes line, size_t begin)
     size_t dots = 0;
     size_t end = begin;
     for (size_t i = begin; least > 0 && i < line.size && count < MOST; i++) {
-        bool between = group > 0 && parts_card(at(line, i), group);
-        if (between && i + 1 < line.size && is_digit(at(line, i + 1))) {
+        size_t between = group > 0 ? parts_card(line, i, group) : 0;
+        if (between > 0 && i + between < line.size && is_digit(at(line, i + between))) {
             if (at(line, i) == '.') dots++;
             group = 0;
+            i += between - 1;
             continue;
         }
         if (!is_digit(at(line, i))) break;

@@ -13,6 +13,8 @@ conv__metrics *conv__metrics_create(void)
         return NULL;
     }
     pthread_mutex_init(&made->lock, NULL);
+    for (size_t i = 0; i < CONV__COUNTER_ROWS; i++)
+        pthread_mutex_init(&made->costs[i].lock, NULL);
     return made;
 }
 
@@ -26,6 +28,8 @@ void conv__metrics_free(conv__metrics *metrics)
         conv__release(one);
     }
     pthread_mutex_destroy(&metrics->lock);
+    for (size_t i = 0; i < CONV__COUNTER_ROWS; i++)
+        pthread_mutex_destroy(&metrics->costs[i].lock);
     conv__counters_free(&metrics->counters);
     conv__release(metrics);
 }
@@ -61,6 +65,15 @@ static void count_series(conv__metrics *metrics, const conv_event *event)
                               latency_us(event));
 }
 
+static void count_cost(conv__metrics *metrics, conv_decimal cost_usd)
+{
+    conv__cost *own = &metrics->costs[conv__counter_row()];
+    pthread_mutex_lock(&own->lock);
+    /* 38 digits do not overflow before the money in the world does. */
+    (void)!conv_decimal_add(own->usd, cost_usd, &own->usd);
+    pthread_mutex_unlock(&own->lock);
+}
+
 /* Of a usage record that is in the store, alone or with its exchange. */
 static void count_usage(conv__metrics *metrics, const conv_event *event)
 {
@@ -71,11 +84,7 @@ static void count_usage(conv__metrics *metrics, const conv_event *event)
         count(metrics, CONV__CELL_TOKENS + i, tokens[i]);
     count(metrics, event->priced ? CONV__CELL_PRICED : CONV__CELL_UNPRICED, 1);
     count_series(metrics, event);
-    if (!event->priced) return;
-    pthread_mutex_lock(&metrics->lock);
-    /* 38 digits do not overflow before the money in the world does. */
-    (void)!conv_decimal_add(metrics->cost_usd, event->cost_usd, &metrics->cost_usd);
-    pthread_mutex_unlock(&metrics->lock);
+    if (event->priced) count_cost(metrics, event->cost_usd);
 }
 
 static void count_failure(conv__metrics *metrics, const conv_event *event,

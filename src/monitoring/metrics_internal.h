@@ -60,13 +60,21 @@ typedef struct conv__series {
     conv__counters counters;
 } conv__series;
 
+/* An exact sum has more bits than a cell. Each row of counters has one, on cache lines of its own, so
+ * that the lock is hardly ever another thread's. */
+typedef struct conv__cost {
+    pthread_mutex_t lock;
+    conv_decimal usd;
+    char apart[CONV__CACHE_LINE];
+} conv__cost;
+
 enum { CONV__SERIES = 64 }; /* and one for all others */
 
 struct conv__metrics {
     conv__counters counters;
     conv__series *_Atomic series[CONV__SERIES + 1]; /* filled from the front; the last: others */
-    pthread_mutex_t lock;                           /* of making a series, and of the cost */
-    conv_decimal cost_usd;
+    pthread_mutex_t lock;                           /* of making a series */
+    conv__cost costs[CONV__COUNTER_ROWS];
 };
 
 /* The series of an event's names, made if need be; NULL when out of memory. */

@@ -227,9 +227,12 @@ static void append_counted(writer *out, conv__metrics *metrics)
 static void append_cost(writer *out, conv__metrics *metrics)
 {
     char text[CONV_DECIMAL_TEXT_SIZE];
-    pthread_mutex_lock(&metrics->lock);
-    conv_decimal cost = metrics->cost_usd;
-    pthread_mutex_unlock(&metrics->lock);
+    conv_decimal cost = {0};
+    for (size_t i = 0; i < CONV__COUNTER_ROWS; i++) {
+        pthread_mutex_lock(&metrics->costs[i].lock);
+        (void)!conv_decimal_add(cost, metrics->costs[i].usd, &cost);
+        pthread_mutex_unlock(&metrics->costs[i].lock);
+    }
     conv_decimal_format(cost, text);
     begin(out, CONV__FAMILY_COST);
     append_name(out, "_total", NULL, 0, NULL);

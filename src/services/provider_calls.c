@@ -102,7 +102,9 @@ conv_status conv__provider_calls_ask(conv__provider_calls *calls, conv_provider 
     if (status == CONV_OK && is_silence(response))
         status =
             conv__fail(&why, CONV_PROVIDER, ACTION, "the provider answered without any message");
-    /* A provider of the application's own may have left the details empty. */
+    /* A provider of the application's own may have left the details empty, or without an end. */
+    why.message[sizeof why.message - 1] = '\0';
+    why.action[sizeof why.action - 1] = '\0';
     if (status != CONV_OK && why.message[0] == '\0')
         conv__fail(&why, status, ACTION, "%s", conv_status_text(status));
     why.status = status;

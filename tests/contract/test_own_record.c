@@ -227,6 +227,53 @@ static void that_of_another_exchange_is_refused(void **state)
     contract_client_close(&client);
 }
 
+/* Whoever tracked it before, an erasure finds the user's words by the record. */
+static void it_is_the_users_who_spoke(void **state)
+{
+    (void)state;
+    static const char *const trackers[] = {NULL, "a service"};
+    conv_error error;
+    conv_client *client = open_client(false);
+    conv_exchange first = exchange_of("s1", "t0", conv_uuid_v7());
+    first.user_id = "the owner";
+    save(client, &first, CONV_SAVED_COMMITTED, ALONE);
+    for (size_t i = 0; i < 2; i++) {
+        conv_erase_receipt receipt;
+        conv_exchange exchange = exchange_of("s1", i == 0 ? "t1" : "t2", conv_uuid_v7());
+        conv_usage usage = exchange.usage;
+        usage.session_id = conv_text("s1");
+        usage.user_id = conv_text(trackers[i]);
+        track(client, &usage, true);
+        exchange.user_id = "a guest";
+        save(client, &exchange, CONV_SAVED_COMMITTED, ALONE);
+        assert_stored(client, 2, (long)i + 2, 14 + 7 * (long)i);
+        assert_ok(conv_user_erase(client, "a guest", &receipt, &error), error);
+        assert_int_equal(receipt.removed.messages, 2);
+        assert_int_equal(receipt.removed.usage_kept, 1);
+        assert_int_equal(rows("chat_exchanges"), 1);
+    }
+    contract_client_close(&client);
+}
+
+static void without_a_user_it_stays_the_trackers(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_erase_receipt receipt;
+    conv_client *client = open_client(false);
+    conv_exchange exchange = exchange_of("s1", "t1", conv_uuid_v7());
+    conv_usage usage = exchange.usage;
+    usage.session_id = conv_text("s1");
+    usage.user_id = conv_text("a service");
+    track(client, &usage, true);
+    save(client, &exchange, CONV_SAVED_COMMITTED, ALONE);
+    assert_ok(conv_user_erase(client, "a service", &receipt, &error), error);
+    assert_int_equal(receipt.removed.messages, 0);
+    assert_int_equal(receipt.removed.usage_kept, 1);
+    assert_stored(client, 1, 1, 7);
+    contract_client_close(&client);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, contract_client_teardown)
 
 int main(void)
@@ -238,6 +285,8 @@ int main(void)
         TEST(all_may_wait_for_the_next_process),
         TEST(in_another_session_the_log_id_is_another_record),
         TEST(that_of_another_exchange_is_refused),
+        TEST(it_is_the_users_who_spoke),
+        TEST(without_a_user_it_stays_the_trackers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -480,6 +480,18 @@ static void a_branch_has_a_summary_of_its_own(void **state)
     contract_client_close(&client);
 }
 
+static void they_want_a_provider(void **state)
+{
+    (void)state;
+    conv_error error;
+    conv_client *client = NULL;
+    conv_client_params params = contract_client_params();
+    params.summary_tokens = 1000;
+    assert_status(conv_client_open(&params, &client, &error), CONV_INVALID_ARGUMENT, error);
+    assert_null(client);
+    assert_non_null(strstr(error.message, "no provider"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +507,7 @@ int main(void)
         cmocka_unit_test(all_rest_when_several_have_failed),
         cmocka_unit_test(no_turn_waits_and_no_close_does),
         cmocka_unit_test(a_branch_has_a_summary_of_its_own),
+        cmocka_unit_test(they_want_a_provider),
     };
     return RUN_TESTS_WITH("summaries", tests, setup, teardown);
 }

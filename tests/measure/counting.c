@@ -39,13 +39,15 @@ static void *observe_events(void *context)
     event.output_tokens = 100;
     event.latency_ms = 700;
     event.store_us = 500;
+    event.priced = context != NULL;
+    (void)!conv_decimal_parse(conv_text("0.0123"), &event.cost_usd);
     for (int i = 0; i < EVENTS; i++)
         conv__metrics_observe(metrics, &event);
     return context;
 }
 
 /* Nanoseconds of processor time of each: threads beyond the processors wait their turn. */
-static void measure(const char *what, void *(*work)(void *), int threads, int times)
+static void measure(const char *what, void *(*work)(void *), void *context, int threads, int times)
 {
     pthread_t running[MOST_THREADS];
     struct timespec before;
@@ -53,7 +55,7 @@ static void measure(const char *what, void *(*work)(void *), int threads, int ti
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
     int64_t begun = conv__monotonic_ns();
     for (int i = 0; i < threads; i++)
-        if (pthread_create(&running[i], NULL, work, NULL) != 0) exit(1);
+        if (pthread_create(&running[i], NULL, work, context) != 0) exit(1);
     for (int i = 0; i < threads; i++)
         pthread_join(running[i], NULL);
     double wall = (double)(conv__monotonic_ns() - begun);
@@ -73,9 +75,10 @@ int main(int count, char **arguments)
         !conv__counters_create(&counters, 8))
         return 1;
     for (int at = 1; at <= threads; at = at == 1 && threads > 1 ? threads : threads + 1) {
-        measure("a count", count_in_rows, at, COUNTS);
-        measure("a counter that all share", count_in_one, at, COUNTS);
-        measure("all counts of an exchange", observe_events, at, EVENTS);
+        measure("a count", count_in_rows, NULL, at, COUNTS);
+        measure("a counter that all share", count_in_one, NULL, at, COUNTS);
+        measure("an exchange without a price", observe_events, NULL, at, EVENTS);
+        measure("an exchange with a price", observe_events, metrics, at, EVENTS);
     }
     conv__metrics_free(metrics);
     conv__counters_free(&counters);

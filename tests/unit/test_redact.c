@@ -56,6 +56,10 @@ static void addresses_are_found(void **state)
         {"j\xc3\xb6rg@m\xc3\xbcller.de", "[redacted:email]"},
         {"a@b.org\nc@d.org", "[redacted:email]\n[redacted:email]"},
         {"a@b.org@c.org", "[redacted:email]@c.org"},
+        {"to \"ann lee\"@b.org!", "to [redacted:email]!"},
+        {"a@[192.168.0.1], b@[IPv6:::1]", "[redacted:email], [redacted:email]"},
+        {"```{\"to\": \"a\\u0040b.org\"}```", "```{\"to\": \"[redacted:email]\"}```"},
+        {"\"@b.org, \"\"@[], a@[b c], \\u0040, a\\u0040b", NULL},
         {"an @ alone, @name, a@b, a@b.c, a@.com., @", NULL},
         {"", NULL},
     };
@@ -68,6 +72,7 @@ static void card_numbers_are_found(void **state)
     const example examples[] = {
         {"pay 4111111111111111 now", "pay [redacted:card] now"},
         {"4111 1111 1111 1111", "[redacted:card]"},
+        {"4111\u00a01111\u202f1111\u00a01111\u00a0", "[redacted:card]\u00a0"},
         {"5500-0055-5555-5559.", "[redacted:card]."},
         {"3782 822463 10005", "[redacted:card]"},
         {"order 12 4111 1111 1111 1111", "order 12 [redacted:card]"},

@@ -11,12 +11,12 @@
 
 enum { INSERT_USERS, SAVE, LOCK_SESSION, REMOVE, STATEMENTS };
 
-/* Of a record that was there the owner must be the exchange itself; else the server refuses all of
- * them (21000). */
+/* Of a record that was there the owner must be the exchange itself, whose user it gets; else the
+ * server refuses all of them (21000). */
 #define ONE_OWNER                                                                                  \
     " CASE WHEN (SELECT count(*) FROM usage) = (SELECT count(*) FROM placed) THEN true"            \
-    " ELSE (SELECT chat_exchanges_own_usage(array_agg(session_id), array_agg(log_id))"             \
-    "  FROM placed) END"
+    " ELSE (SELECT chat_exchanges_own_usage(array_agg(session_id), array_agg(log_id),"             \
+    "  array_agg(user_id)) FROM placed) END"
 
 /* How SAVE keeps its promises.
  * Order of locks: all gates in the order of their keys, then all sessions in theirs. Each phase
@@ -25,7 +25,7 @@ enum { INSERT_USERS, SAVE, LOCK_SESSION, REMOVE, STATEMENTS };
  * overlooked. Positions: the session's row is locked by then; its last_position is what others have
  * committed. FULL JOIN: every row has its partner; but the planner, which believes that an array
  * has ten elements, is kept from looping over all pairs. Usage: the record may be there, tracked
- * under its key before, and stays as it came first (see ONE_OWNER). */
+ * under its key before, and stays as it came first but for its user (see ONE_OWNER). */
 const conv__statement conv__postgres_save_statements[] = {
     [INSERT_USERS] = {"conv_save_users", ACTION_SAVE, 3, false, CONV__POSTGRES_INSERT_USERS},
     [SAVE] =

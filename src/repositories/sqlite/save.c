@@ -14,6 +14,7 @@ enum {
     INSERT_MESSAGE,
     INSERT_USAGE,
     COUNT_OWNERS,
+    TAKE_USAGE,
     QUEUE_WORDS,
     SELECT_FAILED,
     DELETE_MESSAGES,
@@ -43,6 +44,8 @@ const conv__sqlite_statement conv__sqlite_save_statements[] = {
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
     [INSERT_USAGE] = {CONV__SQLITE_INSERT_USAGE " ON CONFLICT (log_id, session_id) DO NOTHING"},
     [COUNT_OWNERS] = {"SELECT count(*) FROM chat_exchanges WHERE session_id = ? AND log_id = ?"},
+    [TAKE_USAGE] = {"UPDATE usage_logs SET user_id = ?3 WHERE session_id = ?1 AND log_id = ?2"
+                    " AND ?3 IS NOT NULL AND user_id IS NOT ?3"},
     [QUEUE_WORDS] = {"INSERT INTO chat_search_queue (session_id, first_position, message_count)"
                      " VALUES (?, ?, ?)"},
     [SELECT_FAILED] = {"SELECT e.log_id, e.message_count, m.position FROM chat_exchanges e"
@@ -141,8 +144,9 @@ static conv_status insert_message(conv__sqlite *connection, const conv__exchange
 }
 
 /* The record was there, tracked under its key before, and stays as it came first; unless another
- * exchange of the session has it. */
-static conv_status check_owner(conv__sqlite *connection, const conv__exchange *exchange,
+ * exchange of the session has it. It gets the user who spoke: an erasure looks for that in the
+ * ledger. */
+static conv_status take_usage(conv__sqlite *connection, const conv__exchange *exchange,
                                conv_error *error)
 {
     conv__sqlite_query query;
@@ -151,7 +155,14 @@ static conv_status check_owner(conv__sqlite *connection, const conv__exchange *e
     conv__sqlite_bind_uuid(&query, exchange->usage.usage.log_id);
     bool shared = conv__sqlite_step(&query) && conv__sqlite_integer(&query, 0) > 1;
     conv_status status = conv__sqlite_finish(&query, error);
-    if (status != CONV_OK || !shared) return status;
+    if (status != CONV_OK) return status;
+    if (!shared) {
+        prepare(&query, connection, TAKE_USAGE, ACTION_SAVE);
+        conv__sqlite_bind_uuid(&query, exchange->session.session_id);
+        conv__sqlite_bind_uuid(&query, exchange->usage.usage.log_id);
+        conv__sqlite_bind_uuid(&query, exchange->session.user.id);
+        return conv__sqlite_execute(&query, NULL, error);
+    }
     status = conv__fail(error, CONV_BAD_DATA, ACTION_SAVE,
                         "the log id of its usage record is that of another exchange of the "
                         "session; give it a new one");
@@ -168,7 +179,7 @@ static conv_status insert_usage(conv__sqlite *connection, const conv__exchange *
     conv__sqlite_bind_usage(&query, &exchange->usage);
     conv_status status = conv__sqlite_execute(&query, &changes, error);
     if (status != CONV_OK || changes == 1) return status;
-    return check_owner(connection, exchange, error);
+    return take_usage(connection, exchange, error);
 }
 
 static conv_status save_one(conv__sqlite *connection, const conv__exchange *exchange,
