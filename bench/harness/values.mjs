@@ -62,8 +62,7 @@ function profiled({ profile, results }) {
         track_counters: () => (profile.tracking.counters
             ? `The program takes ${count(profile.tracking.counters.cycles)} cycles and ` +
                 `${profile.tracking.counters.cache_misses.toFixed(1)} cache misses for each call at this pace.`
-            : "Cycles and cache misses can't be counted on this machine, so what makes a call slow after a " +
-                "pause was not measured."),
+            : "Cycles and cache misses can't be counted on this machine."),
     };
     for (const i of [0, 1, 2])
         made[`track_top_${i + 1}`] = () => {
@@ -93,7 +92,8 @@ function profiled({ profile, results }) {
 function others({ results }) {
     const find = finder(results);
     const atWork = ({ median }) => percent((median.per_second * median.client_cpu_us) / 1e6);
-    const tracked = () => find.one({ group: "tracking calls", competitor: "track, journal off" }).median;
+    const [SEVEN, RARE] = ["track, 7 calls in a millisecond", "track, a flush for 1 000 records"];
+    const tracked = (competitor = "track, journal off") => find.one({ group: "tracking calls", competitor }).median;
     const made = {
         copies: () => percent(find.one({ group: "tracking rate", kind: "ours" }).median.per_second /
             find.one({ group: "tracking rate", competitor: "raw COPY, 2 sessions" }).median.per_second),
@@ -105,6 +105,12 @@ function others({ results }) {
         others_p50: () => nanos(tracked().others_p50_ns),
         first_p50: () => nanos(tracked().first_p50_ns),
         first_p90: () => nanos(tracked().first_p90_ns),
+        first_p50_7: () => nanos(tracked(SEVEN).first_p50_ns),
+        first_p90_7: () => nanos(tracked(SEVEN).first_p90_ns),
+        first_p50_1000: () => nanos(tracked(RARE).first_p50_ns),
+        first_p90_1000: () => nanos(tracked(RARE).first_p90_ns),
+        first_p50_says: () => slowBy(tracked(), tracked(RARE), "first_p50_ns"),
+        first_p90_says: () => slowBy(tracked(), tracked(RARE), "first_p90_ns"),
     };
     for (const [id, group, competitor] of [["saving", "memory", "libconversation"],
         ["saving_bare", "memory", "the same, glibc keeps nothing for a thread"], ["turns", "journal", "turn"],
@@ -126,6 +132,15 @@ function others({ results }) {
         .sort((a, b) => a.messages - b.messages);
     made.last_50_growth_pgbench = () => times(reads.at(-1).median.p50_us / reads[0].median.p50_us);
     return made;
+}
+
+// Of what the first call after a pause takes more than the others, how much is left where a flush follows
+// hardly any pause.
+function slowBy(usual, rare, key) {
+    const left = (rare[key] - rare.others_p50_ns) / (usual[key] - usual.others_p50_ns);
+    const by = left >= 0.75 ? "the pause makes it slow, and hardly the flush"
+        : left <= 0.25 ? "the flush makes it slow, and hardly the pause" : "both the pause and the flush make it slow";
+    return `${percent(Math.max(0, left))} of what it takes more than the others is left there, so ${by}`;
 }
 
 // How each part of the resident memory changed. A single look meets callers in the midst of something,

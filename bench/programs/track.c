@@ -1,7 +1,7 @@
 /* Usage records tracked one by one: what a call costs its caller, and how many reach the store in a
  * second. Prints one line of JSON.
  *
- *   bench_track --store STORE [--journal FILE]
+ *   bench_track --store STORE [--journal FILE] [--tracker-records N]
  *               --seconds N [--calls-per-ms N]   the cost of a call, at a steady pace
  *               --records N [--callers N]        or so many as fast as possible, until all are
  * saved */
@@ -143,6 +143,8 @@ int main(int count, char **words)
     params.journal = option_text(count, words, "journal", NULL);
     params.prices = &bench_price;
     params.price_count = 1;
+    params.tracker_records =
+        (int)option_number(count, words, "tracker-records", params.tracker_records);
     if (conv_client_open(&params, &self.client, &error) != CONV_OK) give_up("open", &error);
     int64_t records = option_number(count, words, "records", 0);
     if (records > 0) {
