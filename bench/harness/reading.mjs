@@ -10,6 +10,8 @@ const SESSION_EXCHANGES = 50; // 100 messages, of which the last 50 are read
 const LAST = 50;
 const LISTED = 100000;
 
+const sessionsOf = (messages) => Math.max(1, Math.round(messages / (2 * SESSION_EXCHANGES)));
+
 async function createGrown(context, databases, name, sessions, exchanges) {
     const store = await databases.createWithSchema(name);
     await createSampleTable(store, context.pairs);
@@ -45,7 +47,7 @@ export async function measureReading(context, databases, plan, say) {
     const ends = plan.quick ? [] : [...new Set([plan.growth[0], plan.growth.at(-1)])];
     const nameOf = (messages) => `growth_${messages}`;
     for (const messages of plan.growth) {
-        const sessions = Math.max(1, Math.round(messages / (2 * SESSION_EXCHANGES)));
+        const sessions = sessionsOf(messages);
         const store = await createGrown(context, databases, nameOf(messages), sessions, SESSION_EXCHANGES);
         say(`filled ${messages} messages`);
         const [ours, plain] = [[], []];
@@ -67,7 +69,7 @@ export async function measureReading(context, databases, plan, say) {
         if (!ends.includes(messages)) await databases.drop(nameOf(messages));
     }
     results.push(...(await measureSaving(context, databases, plan,
-        ends.map((messages) => ({ messages, store: databases.url(nameOf(messages)) })), say)));
+        ends.map((messages) => ({ messages, name: nameOf(messages), runs: [] })), say)));
     for (const messages of ends) await databases.drop(nameOf(messages));
     results.push(await measureList(context, databases, bench, plan, say));
     return results;
@@ -90,16 +92,19 @@ async function saveOnce(context, databases, plan, store) {
     return result;
 }
 
-// Saving into the smallest and the largest table, in turns.
+// Saving into the smallest and the largest table, in turns. A run adds several times what is in the
+// smallest, so that it is filled anew for each; in the largest that is little, and filling takes minutes.
 async function measureSaving(context, databases, plan, ends, say) {
-    const runs = ends.map(() => []);
     for (let round = 1; round <= plan.rounds; round++)
-        for (const [i, { store }] of ends.entries())
-            runs[i].push({ round, ...(await saveOnce(context, databases, plan, store)) });
-    return ends.map(({ messages }, i) => {
-        say(`saving at ${messages}: ${Math.round(summary(runs[i]).per_second)}/s`);
+        for (const one of round % 2 ? ends : [...ends].reverse()) {
+            if (one !== ends.at(-1))
+                await createGrown(context, databases, one.name, sessionsOf(one.messages), SESSION_EXCHANGES);
+            one.runs.push({ round, ...(await saveOnce(context, databases, plan, databases.url(one.name))) });
+        }
+    return ends.map(({ messages, runs }) => {
+        say(`saving at ${messages}: ${Math.round(summary(runs).per_second)}/s`);
         return { group: "saving while the table grows", competitor: "libconversation", kind: "ours", callers: 32,
-            messages, median: summary(runs[i]), runs: runs[i] };
+            messages, median: summary(runs), runs };
     });
 }
 
