@@ -9,11 +9,13 @@ CREATE UNLOGGED TABLE bench_input (
 ALTER TABLE bench_input ALTER question SET STORAGE PLAIN, ALTER answer SET STORAGE PLAIN;
 
 -- As of 64 callers, one exchange of each in a batch: of 640 neighbours, every 64th belongs to the same
--- session, and a caller has one user and the texts that any caller of that number has.
+-- session, whose id begins with the caller as everybody's does, so that callers write to places of an
+-- index that lie apart; a caller has one user and the texts that any caller of that number has.
 CREATE PROCEDURE bench_fill_input(exchanges integer) LANGUAGE sql AS $$
     INSERT INTO bench_input
     SELECT i.n,
-        ('01890a5d-ac96-7001-8000-' || lpad(to_hex(i.n / 640 * 64 + i.n % 64), 12, '0'))::uuid,
+        ('01890a5d-ac96-7001-8' || lpad(to_hex(i.n % 64), 3, '0') || '-'
+            || lpad(to_hex(i.n / 640), 12, '0'))::uuid,
         ('01890a5d-ac96-7002-8000-' || lpad(to_hex(i.n), 12, '0'))::uuid,
         '\x00112233445566778899aabbccddeeff', '\x00112233445566778899aabbccddeeff',
         ('01890a5d-ac96-7003-8000-' || lpad(to_hex(2 * i.n), 12, '0'))::uuid,
