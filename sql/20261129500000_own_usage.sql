@@ -12,7 +12,9 @@ BEGIN
                       AND e.log_id = own.log_id) > 1) THEN
         RAISE cardinality_violation USING MESSAGE = 'one usage record for more than one exchange';
     END IF;
-    UPDATE usage_logs l SET user_id = own.user_id
+    UPDATE usage_logs l SET user_id = own.user_id,
+        user_email = CASE WHEN l.user_id IS NULL THEN l.user_email END,
+        originals = CASE WHEN l.user_id IS NULL THEN l.originals END
     FROM unnest(session_ids, log_ids, user_ids) AS own (session_id, log_id, user_id)
     WHERE l.session_id = own.session_id AND l.log_id = own.log_id
       AND own.user_id IS NOT NULL AND l.user_id IS DISTINCT FROM own.user_id;

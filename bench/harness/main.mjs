@@ -25,9 +25,9 @@ function longRuns(context, saving, turns, quick) {
     const bare = { GLIBC_TUNABLES: "glibc.malloc.tcache_count=0" };
     const all = [
         ["libconversation", saving, 1024000, {}],
-        ["the same, glibc keeps nothing for a thread", saving, 128000, bare],
+        ["the same, glibc keeps nothing for a thread", saving, 1024000, bare],
         ["turn, journal", turns, 512000, {}],
-        ["turn, journal, glibc keeps nothing for a thread", turns, 64000, bare],
+        ["turn, journal, glibc keeps nothing for a thread", turns, 512000, bare],
     ].map(([name, one, exchanges, env]) => ({ ...one, name, kind: "ours", database: "memory",
         run: ({ store, callers }) => one.run({ store, callers, exchanges: quick ? 51200 : exchanges, env }) }));
     return quick ? all.slice(0, 1) : all;

@@ -33,25 +33,11 @@ function client({ perf, perf_missing }) {
             measured.map(([, top]) => (top[i] ? `${shared(top[i].share)} \`${top[i].name}\` in ${top[i].where}` : ""))))];
 }
 
-// The straight line that fits best: what a transaction costs whatever is in it, and each exchange.
-export function fit(sizes) {
-    const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-    // Weighted so that each size counts for its own cost.
-    const weights = sizes.map(({ server_us }) => 1 / server_us ** 2);
-    const total = mean(weights);
-    const x = mean(sizes.map(({ together }, i) => together * weights[i])) / total;
-    const y = mean(sizes.map(({ server_us }, i) => server_us * weights[i])) / total;
-    const each = mean(sizes.map(({ together, server_us }, i) => weights[i] * (together - x) * (server_us - y))) /
-        mean(sizes.map(({ together }, i) => weights[i] * (together - x) ** 2));
-    return { each, fixed: y - each * x };
-}
-
 function server({ server: measured }) {
     if (!measured) return [];
-    const { each, fixed } = fit(measured.sizes);
     const made = [
-        "What a transaction costs the server by the exchanges in it (one caller of `conv_save_exchanges`): about " +
-            `${micros(fixed)} whatever is in it, and ${micros(each)} for each exchange.`,
+        "What a transaction costs the server by the exchanges in it (one caller of `conv_save_exchanges`; each size " +
+            "measured once):",
         table(["exchanges in a transaction", "the server's time for it", "for each exchange", "the caller waits, p50"],
             measured.sizes.map(({ together, server_us, p50_us }) => [together, micros(server_us),
                 micros(server_us / together), micros(p50_us)])),

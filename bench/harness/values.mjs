@@ -1,7 +1,7 @@
 // Numbers that bench/reasons.json names in braces, made of the results: what is written by hand never
 // repeats a figure that the next run changes.
 import { finder, format, serverLimit } from "./figures.mjs";
-import { fit, middleRun } from "./page_profile.mjs";
+import { middleRun } from "./page_profile.mjs";
 
 const { count, micros, nanos, mib, percent, times } = format;
 
@@ -53,8 +53,8 @@ function exchanges({ machine, results }) {
 
 function profiled({ profile, results }) {
     const made = {
-        transaction: () => micros(fit(profile.server.sizes).fixed),
-        further: () => micros(fit(profile.server.sizes).each),
+        ...Object.fromEntries([1, 8, 16].map((size) => [`size_${size}`, () =>
+            micros(profile.server.sizes.find(({ together }) => together === size).server_us)])),
         track_instructions: () => count(profile.tracking.instructions),
         heap: () => mib(profile.heap.bytes / 1024),
         waiting_together: () => profile.waiting.together.toFixed(1),

@@ -41,13 +41,12 @@ conv_uuid conv_uuid_v5(conv_uuid name_space, conv_bytes name)
 /* RFC 9562 section 6.2, method 1: a counter of 16 bits behind the milliseconds. It starts at a
  * random place in its lower half each millisecond; where it overflows, or the clock steps back, the
  * time runs ahead of the clock instead of repeating an id. */
-conv_uuid conv__uuid_source_next(conv__uuid_source *source)
+static conv_uuid next_at(conv__uuid_source *source, int64_t now_us)
 {
     conv_uuid uuid;
     conv__random_bytes(uuid.bytes, sizeof uuid.bytes);
 
-    const conv__clock *clock = source->clock == NULL ? conv__clock_system() : source->clock;
-    int64_t now_ms = clock->functions->now_us(clock) / 1000;
+    int64_t now_ms = now_us / 1000;
     uint64_t fresh = (now_ms < 0 ? 0 : (uint64_t)now_ms) << 16;
     fresh |= (uint64_t)(uuid.bytes[0] & 0x7F) << 8 | uuid.bytes[1];
 
@@ -67,10 +66,21 @@ conv_uuid conv__uuid_source_next(conv__uuid_source *source)
     return uuid;
 }
 
-conv_uuid conv_uuid_v7(void)
+conv_uuid conv__uuid_source_next(conv__uuid_source *source)
+{
+    const conv__clock *clock = source->clock == NULL ? conv__clock_system() : source->clock;
+    return next_at(source, clock->functions->now_us(clock));
+}
+
+conv_uuid conv__uuid_v7_at(int64_t now_us)
 {
     static conv__uuid_source process_source;
-    return conv__uuid_source_next(&process_source);
+    return next_at(&process_source, now_us);
+}
+
+conv_uuid conv_uuid_v7(void)
+{
+    return conv__uuid_v7_at(conv__now_us());
 }
 
 conv_uuid conv_uuid_namespace_dns(void)

@@ -18,4 +18,7 @@ typedef struct conv__uuid_source {
 /* Each is greater than the one before, whatever the clock does. Thread: any. */
 conv_uuid conv__uuid_source_next(conv__uuid_source *source);
 
+/* conv_uuid_v7 for whoever has read the clock already. Thread: any. */
+conv_uuid conv__uuid_v7_at(int64_t now_us);
+
 #endif

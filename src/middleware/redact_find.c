@@ -63,11 +63,25 @@ static bool has(conv_bytes line, size_t place, const char *word)
     return line.size - place >= size && memcmp(line.data + place, word, size) == 0;
 }
 
-/* Bytes of the sign at `place`, which JSON may have escaped; 0: it is none. */
+/* Bytes of the sign at `place`, which JSON may have escaped, also JSON within it; 0: it is none. */
 static size_t at_sign(conv_bytes line, size_t place)
 {
+    enum { MOST_ESCAPES = 8 };
+    size_t end = place;
     if (at(line, place) == '@') return 1;
-    return has(line, place, "\\u0040") ? strlen("\\u0040") : 0;
+    while (end < line.size && at(line, end) == '\\' && end - place < MOST_ESCAPES)
+        end++;
+    return end > place && end < line.size && has(line, end, "u0040") ? end + 5 - place : 0;
+}
+
+/* Whether the quotation mark at `place` may be one that opens a local part, and none that closes
+ * something before it. */
+static bool opens_quoted(conv_bytes line, size_t place)
+{
+    unsigned char before = place == 0 ? ' ' : at(line, place - 1);
+    unsigned char behind = at(line, place + 1);
+    return strchr(" \t<(,;:=[", before) != NULL && before != '\0' &&
+           (is_word(behind) || behind >= 0x80);
 }
 
 /* Where the local part that ends at `end` begins, not before `from`, or `end` if there is none. In
@@ -81,7 +95,8 @@ static size_t local_begin(conv_bytes line, size_t from, size_t end)
     if (begin < end || end == from || at(line, end - 1) != '"') return begin;
     size_t least = end - from > MOST_QUOTED ? end - MOST_QUOTED : from;
     for (size_t i = end - 1; i-- > least;)
-        if (at(line, i) == '"') return i;
+        if (at(line, i) == '"' && (i == 0 || at(line, i - 1) != '\\'))
+            return opens_quoted(line, i) ? i : end;
     return end;
 }
 
@@ -89,9 +104,13 @@ static size_t local_begin(conv_bytes line, size_t from, size_t end)
 static size_t literal_end(conv_bytes line, size_t begin)
 {
     size_t end = begin + 1;
-    while (end < line.size && (is_word(at(line, end)) || at(line, end) == '.' || at(line, end) == ':'))
-        end++;
-    return end < line.size && at(line, end) == ']' && end > begin + 1 ? end + 1 : begin;
+    bool parted = false;
+    for (; end < line.size; end++) {
+        bool parts = at(line, end) == '.' || at(line, end) == ':';
+        if (!parts && !is_word(at(line, end))) break;
+        parted = parted || parts;
+    }
+    return parted && end < line.size && at(line, end) == ']' ? end + 1 : begin;
 }
 
 /* Where the domain that begins at `begin` ends, or `begin` if it is none: it has a dot, and at

@@ -3,14 +3,18 @@
 
 #include "core/error.h"
 #include "core/time.h"
+#include "core/uuid.h"
 
 #define ACTION "track usage"
 
 /* What must be set before the first try, so that a repeated one is the same record. */
 static void begin(conv_usage *usage)
 {
-    if (conv_uuid_is_nil(usage->log_id)) usage->log_id = conv_uuid_v7();
-    if (usage->created_us == 0) usage->created_us = conv__now_us();
+    bool unnamed = conv_uuid_is_nil(usage->log_id);
+    if (!unnamed && usage->created_us != 0) return;
+    int64_t now_us = conv__now_us();
+    if (unnamed) usage->log_id = conv__uuid_v7_at(now_us);
+    if (usage->created_us == 0) usage->created_us = now_us;
 }
 
 void conv__usage_finish(const void *prices, conv_usage *usage)

@@ -243,10 +243,12 @@ static void it_is_the_users_who_spoke(void **state)
         conv_usage usage = exchange.usage;
         usage.session_id = conv_text("s1");
         usage.user_id = conv_text(trackers[i]);
+        usage.user_email = conv_text("tracker@example.com");
         track(client, &usage, true);
         exchange.user_id = "a guest";
         save(client, &exchange, CONV_SAVED_COMMITTED, ALONE);
         assert_stored(client, 2, (long)i + 2, 14 + 7 * (long)i);
+        assert_int_equal(rows("usage_logs WHERE user_email IS NOT NULL"), i == 0 ? 1 : 0);
         assert_ok(conv_user_erase(client, "a guest", &receipt, &error), error);
         assert_int_equal(receipt.removed.messages, 2);
         assert_int_equal(receipt.removed.usage_kept, 1);

@@ -295,6 +295,11 @@ static void summaries_are_made_and_shown(void **state)
     assert_int_equal(test_run("conversation usage --by service --csv"), 0);
     has("summary,");
     assert_int_equal(test_run("conversation summaries show 'no such'"), 4);
+    assert_int_equal(test_run(CHAT "--session open 'mail ann@example.com'"), 0);
+    assert_int_equal(test_run("conversation summaries make open --provider echo --redact"), 0);
+    has("mail [redacted:email]");
+    lacks("ann@example.com");
+    assert_int_equal(test_run("conversation summaries list --redact"), 2);
     assert_int_equal(test_run("conversation summaries make 'no such' --provider echo"), 4);
     assert_int_equal(test_run("conversation summaries make s2 --provider recorded:/dev/null"), 5);
     assert_int_equal(test_run("conversation summaries frob"), 2);

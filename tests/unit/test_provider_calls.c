@@ -14,6 +14,7 @@ typedef struct fake_provider {
     conv_provider_functions functions;
     conv_status status;
     const char *why;    /* NULL: it leaves the error empty */
+    bool endless;       /* it fills the error to the last byte */
     const char *answer; /* NULL: it says nothing */
     const char *finish;
 } fake_provider;
@@ -34,6 +35,10 @@ static conv_status complete(conv_provider *provider, const conv_provider_request
             CONV_OK);
     if (self->status != CONV_OK && self->why != NULL)
         snprintf(error->message, sizeof error->message, "%s", self->why);
+    if (self->endless) {
+        memset(error->message, 'x', sizeof error->message);
+        memset(error->action, 'y', sizeof error->action);
+    }
     return self->status;
 }
 
@@ -268,6 +273,17 @@ static void a_long_story_fits(void **state)
     assert_non_null(strstr(message, "n: 2 calls, 2 failed, the last 2 in a row; "));
 }
 
+static void an_error_without_an_end_gets_one(void **state)
+{
+    (void)state;
+    conv_error error;
+    fake.status = CONV_PROVIDER;
+    fake.endless = true;
+    assert_int_equal(ask_with(calls, &error), CONV_PROVIDER);
+    assert_int_equal(strnlen(error.message, sizeof error.message), sizeof error.message - 1);
+    assert_int_equal(strnlen(error.action, sizeof error.action), sizeof error.action - 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -282,6 +298,7 @@ int main(void)
         TEST(a_failed_check_is_enough_until_the_next_answer),
         TEST(more_than_can_be_told_apart_share_a_record),
         TEST(a_long_story_fits),
+        TEST(an_error_without_an_end_gets_one),
     };
     return RUN_TESTS("provider calls", tests);
 }

@@ -59,7 +59,12 @@ static void addresses_are_found(void **state)
         {"to \"ann lee\"@b.org!", "to [redacted:email]!"},
         {"a@[192.168.0.1], b@[IPv6:::1]", "[redacted:email], [redacted:email]"},
         {"```{\"to\": \"a\\u0040b.org\"}```", "```{\"to\": \"[redacted:email]\"}```"},
-        {"\"@b.org, \"\"@[], a@[b c], \\u0040, a\\u0040b", NULL},
+        {"1 {\"to\": \"{\\\"a\\\": \\\"ann\\\\u0040b.org\\\"}\"}\n",
+         "1 {\"to\": \"{\\\"a\\\": \\\"[redacted:email]\\\"}\"}\n"},
+        {"<\"o\\\"brien\"@b.org>", "<[redacted:email]>"},
+        {"\"@b.org, \"\"@[], a@[b c], xs@[x], \\u0040, a\\u0040b", NULL},
+        {"\"hello\" from \"@alice.bsky.social\", \"\" \"@b.org\"", NULL},
+        {"```{\"a\":\"hello\",\"b\":\"@b.org\"}```", NULL},
         {"an @ alone, @name, a@b, a@b.c, a@.com., @", NULL},
         {"", NULL},
     };

@@ -44,7 +44,10 @@ const conv__sqlite_statement conv__sqlite_save_statements[] = {
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
     [INSERT_USAGE] = {CONV__SQLITE_INSERT_USAGE " ON CONFLICT (log_id, session_id) DO NOTHING"},
     [COUNT_OWNERS] = {"SELECT count(*) FROM chat_exchanges WHERE session_id = ? AND log_id = ?"},
-    [TAKE_USAGE] = {"UPDATE usage_logs SET user_id = ?3 WHERE session_id = ?1 AND log_id = ?2"
+    [TAKE_USAGE] = {"UPDATE usage_logs SET user_id = ?3,"
+                    " user_email = CASE WHEN user_id IS NULL THEN user_email END,"
+                    " originals = CASE WHEN user_id IS NULL THEN originals END"
+                    " WHERE session_id = ?1 AND log_id = ?2"
                     " AND ?3 IS NOT NULL AND user_id IS NOT ?3"},
     [QUEUE_WORDS] = {"INSERT INTO chat_search_queue (session_id, first_position, message_count)"
                      " VALUES (?, ?, ?)"},
