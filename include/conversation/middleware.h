@@ -152,8 +152,9 @@ typedef struct conv_redact_params {
  * the reply before that is saved: nothing behind it, the journal, the store and events included,
  * sees the text. What asks the client's provider outside of a turn is redacted likewise: summaries
  * (conv_summary_make), conv_health_check_provider, and what health remembers of a failure. Of an
- * address the part before the sign may be quoted and the domain an address of the network in
- * brackets; the sign may be escaped as in JSON. A card
+ * address the domain may be an address of the network in brackets, and the sign may be escaped as
+ * in JSON; one whose part before the sign is in quotation marks is not found, because in most texts
+ * they belong to something else. A card
  * number is 13 to 19 digits that begin with 2 to 6, or 16 to 19 that begin with 8 or 9, and pass
  * Luhn's check, no part of a word, whole or in groups with one space, hyphen or dot between. A dot
  * counts behind four digits or more, and not as the only one, so that dates, versions and decimals

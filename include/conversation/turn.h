@@ -140,9 +140,10 @@ typedef struct conv_exchange {
  * answers CONV_OK and adds nothing. The content is what was said: roles, texts, parts, tool calls
  * and names of the messages; status, usage record, user and metadata stay as they came first, so
  * one that was saved as interrupted is not completed by a repeat.
- * A usage record that was tracked before under its log_id and session stays, too, is this exchange's
- * and gets its user (of another one's record the address goes); one that another exchange of the session has is CONV_BAD_DATA, and nothing is
- * saved.
+ * A usage record that was tracked before under its log_id and session stays, too, is this
+ * exchange's and gets its user; if it named another one, that one's e-mail address and the original
+ * bytes of fields go from it. One that another exchange of the session has is CONV_BAD_DATA, and
+ * nothing is saved.
  * Parameters, ownership and statuses as conv_process_message without those of the provider; `reply`
  * may be NULL if not wanted. Thread: any. Round trips: 1; 2 when the turn id exists already. */
 CONV_WARN_UNUSED conv_status conv_save_exchange(conv_client *client, const conv_exchange *exchange,

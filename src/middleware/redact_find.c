@@ -74,43 +74,24 @@ static size_t at_sign(conv_bytes line, size_t place)
     return end > place && end < line.size && has(line, end, "u0040") ? end + 5 - place : 0;
 }
 
-/* Whether the quotation mark at `place` may be one that opens a local part, and none that closes
- * something before it. */
-static bool opens_quoted(conv_bytes line, size_t place)
-{
-    unsigned char before = place == 0 ? ' ' : at(line, place - 1);
-    unsigned char behind = at(line, place + 1);
-    return strchr(" \t<(,;:=[", before) != NULL && before != '\0' &&
-           (is_word(behind) || behind >= 0x80);
-}
-
-/* Where the local part that ends at `end` begins, not before `from`, or `end` if there is none. In
- * quotation marks it may hold anything (RFC 5321). */
-static size_t local_begin(conv_bytes line, size_t from, size_t end)
-{
-    enum { MOST_QUOTED = 66 };
-    size_t begin = end;
-    while (begin > from && is_local_part(at(line, begin - 1)))
-        begin--;
-    if (begin < end || end == from || at(line, end - 1) != '"') return begin;
-    size_t least = end - from > MOST_QUOTED ? end - MOST_QUOTED : from;
-    for (size_t i = end - 1; i-- > least;)
-        if (at(line, i) == '"' && (i == 0 || at(line, i - 1) != '\\'))
-            return opens_quoted(line, i) ? i : end;
-    return end;
-}
-
-/* Behind an address of the network in brackets, or `begin`. */
+/* Behind an address of the network in brackets (RFC 5321), or `begin`. */
 static size_t literal_end(conv_bytes line, size_t begin)
 {
     size_t end = begin + 1;
-    bool parted = false;
+    size_t dots = 0;
+    size_t colons = 0;
+    bool digits = true;
+    if (has(line, end, "IPv6:")) end += strlen("IPv6:");
     for (; end < line.size; end++) {
-        bool parts = at(line, end) == '.' || at(line, end) == ':';
-        if (!parts && !is_word(at(line, end))) break;
-        parted = parted || parts;
+        unsigned char byte = at(line, end);
+        bool hex = is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+        if (!hex && byte != '.' && byte != ':') break;
+        dots += byte == '.';
+        colons += byte == ':';
+        digits = digits && (is_digit(byte) || byte == '.');
     }
-    return parted && end < line.size && at(line, end) == ']' ? end + 1 : begin;
+    bool is_address = (digits && dots == 3) || colons > 1;
+    return is_address && end < line.size && at(line, end) == ']' ? end + 1 : begin;
 }
 
 /* Where the domain that begins at `begin` ends, or `begin` if it is none: it has a dot, and at
@@ -135,7 +116,9 @@ void conv__find_emails(conv_bytes line, conv__marks *marks)
     for (size_t i = 0; i < line.size; i++) {
         size_t sign = at_sign(line, i);
         if (sign == 0) continue;
-        size_t begin = local_begin(line, from, i);
+        size_t begin = i;
+        while (begin > from && is_local_part(at(line, begin - 1)))
+            begin--;
         size_t end = domain_end(line, i + sign);
         if (begin == i || end == i + sign) continue;
         conv__marks_add(marks, begin, end, "email");
@@ -160,7 +143,8 @@ static bool passes_luhn(const unsigned char *digits, size_t count)
 static size_t parts_card(conv_bytes line, size_t place, size_t group)
 {
     enum { LEAST_GROUP = 4 };
-    static const char *const spaces[] = {" ", "-", "\u00a0", "\u202f"}; /* that break no line, too */
+    static const char *const spaces[] = {" ", "-", "\u00a0",
+                                         "\u202f"}; /* that break no line, too */
     for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
         if (has(line, place, spaces[i])) return strlen(spaces[i]);
     return at(line, place) == '.' && group >= LEAST_GROUP ? 1 : 0;

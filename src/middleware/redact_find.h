@@ -25,7 +25,7 @@ typedef struct conv__marks {
 void conv__marks_add(conv__marks *marks, size_t begin, size_t end, const char *name);
 void conv__marks_free(conv__marks *marks);
 
-/* e-mail addresses, as people write them: no comments, no spaces beside the sign. */
+/* e-mail addresses, as people write them: no quoted names, no comments. */
 void conv__find_emails(conv_bytes line, conv__marks *marks);
 
 /* Payment card numbers: 13 to 19 digits that begin with 2 to 6, or 16 to 19 that begin with 8 or 9,

@@ -60,8 +60,8 @@ typedef struct conv__series {
     conv__counters counters;
 } conv__series;
 
-/* An exact sum has more bits than a cell. Each row of counters has one, on cache lines of its own, so
- * that the lock is hardly ever another thread's. */
+/* An exact sum has more bits than a cell. Each row of counters has one, on cache lines of its own,
+ * so that the lock is hardly ever another thread's. */
 typedef struct conv__cost {
     pthread_mutex_t lock;
     conv_decimal usd;

@@ -43,10 +43,10 @@ typedef struct conv__group_params {
     const char *action; /* for errors */
     conv__group_work work;
     void *context;
-    int leaders;        /* batches under way at once; at least 1 */
-    size_t batch_items; /* in one batch at most */
-    size_t batch_bytes; /* likewise, but a single item may be larger */
-    size_t queue_items; /* waiting at most; further callers wait for room */
+    int leaders;         /* batches under way at once; at least 1 */
+    size_t batch_items;  /* in one batch at most */
+    size_t batch_bytes;  /* likewise, but a single item may be larger */
+    size_t queue_items;  /* waiting at most; further callers wait for room */
     int64_t patience_ms; /* so long at most a place stays free while little waits */
 } conv__group_params;
 

@@ -65,8 +65,8 @@ static void open_room(room *self, int64_t patience_ms)
 static void start_callers(room *self, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        assert_int_equal(
-            pthread_create(&self->threads[self->callers++], NULL, call_group, self), 0);
+        assert_int_equal(pthread_create(&self->threads[self->callers++], NULL, call_group, self),
+                         0);
 }
 
 static void await_waiting(room *self, size_t count)

@@ -150,7 +150,7 @@ static conv_status insert_message(conv__sqlite *connection, const conv__exchange
  * exchange of the session has it. It gets the user who spoke: an erasure looks for that in the
  * ledger. */
 static conv_status take_usage(conv__sqlite *connection, const conv__exchange *exchange,
-                               conv_error *error)
+                              conv_error *error)
 {
     conv__sqlite_query query;
     prepare(&query, connection, COUNT_OWNERS, ACTION_SAVE);
