@@ -191,13 +191,13 @@ static conv_status receive_counts(void *context, const conv__result *result, con
     return reader.status;
 }
 
-static conv_status receive_usage(void *context, const conv__result *result, conv_error *error)
+static conv_status receive_count(void *context, const conv__result *result, conv_error *error)
 {
-    conv_delete_receipt *receipt = context;
+    int64_t *count = context;
     (void)error;
     if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
     conv__reader reader = conv__reader_at(result, 0, NULL);
-    receipt->usage_kept = conv__next_int8(&reader);
+    *count = conv__next_int8(&reader);
     return reader.status;
 }
 
@@ -221,7 +221,7 @@ conv_status conv__postgres_erase_user(conv__session_repository *sessions,
     conv__parameter_uuid(&parameters, user_id);
     conv__parameter_uuid(&parameters, pseudonym);
     conv__parameter_columns(&parameters, uuids, 1, found.own, found.own_count);
-    status = queue(transaction, USAGE, &parameters, receive_usage, receipt, error);
+    status = queue(transaction, USAGE, &parameters, receive_count, &receipt->usage_kept, error);
     if (status != CONV_OK) return status;
     conv__parameter_columns(&parameters, uuids, 1, found.own, found.own_count);
     conv__parameter_time(&parameters, erased_us);
@@ -303,15 +303,6 @@ conv_status conv__postgres_find_deleted(conv__session_repository *sessions,
     return conv__postgres_ask(transaction, error);
 }
 
-static conv_status receive_hidden(void *context, const conv__result *result, conv_error *error)
-{
-    (void)error;
-    if (conv__result_rows(result) != 1) return CONV_BAD_DATA;
-    conv__reader reader = conv__reader_at(result, 0, NULL);
-    *(int64_t *)context = conv__next_int8(&reader);
-    return reader.status;
-}
-
 conv_status conv__postgres_erase_unsaved(conv__session_repository *sessions,
                                          conv__transaction *transaction,
                                          const conv__accepted *items, size_t count,
@@ -325,6 +316,6 @@ conv_status conv__postgres_erase_unsaved(conv__session_repository *sessions,
         add_items(&parameters, transaction, items, count, COUNT(item_ids) - 1, error);
     if (status != CONV_OK) return status;
     conv__parameter_uuid(&parameters, pseudonym);
-    status = queue(transaction, ERASE_UNSAVED, &parameters, receive_hidden, hidden, error);
+    status = queue(transaction, ERASE_UNSAVED, &parameters, receive_count, hidden, error);
     return status == CONV_OK ? conv__postgres_ask(transaction, error) : status;
 }

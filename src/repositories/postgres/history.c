@@ -11,25 +11,21 @@ enum { AFTER, BEFORE, BY_ID, STATEMENTS };
 
 /* A page's messages mostly go on after the one before them, which is there; so only where a branch
  * begins something is looked up for a row, and `previous` once, for the first. */
-#define PAGE_OF(previous)                                                                          \
+#define PAGE_OF(previous, rest)                                                                    \
     "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS                                                       \
     ", CASE WHEN (SELECT EXISTS (SELECT FROM chat_branches WHERE session_id = $1::uuid)) THEN"     \
     " " CONV__POSTGRES_BRANCH_PARENT " END, " previous                                             \
-    " FROM chat_messages m WHERE m.session_id = $1::uuid"
+    " FROM chat_messages m WHERE m.session_id = $1::uuid AND m.position " rest " LIMIT $3::int8"
+
+#define MESSAGE_BEFORE_PAGE                                                                        \
+    "(SELECT o.message_id FROM chat_messages o WHERE o.session_id = $1::uuid"                      \
+    " AND o.position <= $2::int8 ORDER BY o.position DESC LIMIT 1)"
 
 const conv__statement conv__postgres_history_statements[] = {
-    [AFTER] =
-        {"conv_history_after", ACTION_HISTORY, 3, false,
-         PAGE_OF(
-             "(SELECT o.message_id FROM chat_messages o WHERE o.session_id = $1::uuid"
-             " AND o.position <= $2::int8 ORDER BY o.position DESC LIMIT 1)") " AND m.position > "
-                                                                              "$2::int8 ORDER BY "
-                                                                              "m.position LIMIT "
-                                                                              "$3::int8"},
-    [BEFORE] =
-        {"conv_history_before", ACTION_HISTORY, 3, false,
-         PAGE_OF(
-             "NULL::uuid") " AND m.position < $2::int8 ORDER BY m.position DESC LIMIT $3::int8"},
+    [AFTER] = {"conv_history_after", ACTION_HISTORY, 3, false,
+               PAGE_OF(MESSAGE_BEFORE_PAGE, "> $2::int8 ORDER BY m.position")},
+    [BEFORE] = {"conv_history_before", ACTION_HISTORY, 3, false,
+                PAGE_OF("NULL::uuid", "< $2::int8 ORDER BY m.position DESC")},
     [BY_ID] = {"conv_history_message", ACTION_MESSAGE, 1, false,
                "SELECT " CONV__POSTGRES_HISTORY_COLUMNS " FROM chat_messages m"
                " WHERE m.message_id = $1::uuid LIMIT 1"},
