@@ -1,5 +1,6 @@
 // The figures to reach, each with what was measured in the same run. A line that was not measured is
 // left out by its `null`.
+import { median } from "./interleave.mjs";
 
 const percent = (share) => `${Math.round(share * 100)} %`;
 const times = (ratio) => `${ratio.toFixed(2)} ×`;
@@ -57,8 +58,10 @@ const absolute = (one, key) => (one.runs.length > 1
 const constant = (value, alone = "") => ({ value, rounds: [], alone });
 
 // How much memory grew after the first tenth of a run.
-const growth = ({ median, runs }) => constant(Math.max(0, median.rss_kib - median.rss_early_kib),
-    runs.length === 1 ? ONE_RUN : "");
+function growth({ runs }) {
+    const rounds = runs.map(({ rss_kib, rss_early_kib }) => Math.max(0, rss_kib - rss_early_kib));
+    return runs.length > 1 ? { value: median(rounds), rounds } : constant(rounds[0], ONE_RUN);
+}
 
 const spread = ({ rounds, alone }, text) =>
     (rounds.length > 1 ? `${text(Math.min(...rounds))} – ${text(Math.max(...rounds))}` : alone);

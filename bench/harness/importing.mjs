@@ -1,6 +1,7 @@
 // `conversation import` of a large file: how fast, and with how much memory.
 import { createWriteStream, readFileSync } from "node:fs";
 import { once } from "node:events";
+import { summary } from "./interleave.mjs";
 import { query, run } from "./process.mjs";
 
 const CONVERSATION_EXCHANGES = 10;
@@ -38,10 +39,7 @@ function watchMemory(child) {
     return seen;
 }
 
-export async function measureImport(context, databases, plan, say) {
-    const messages = plan.quick ? 100000 : 1000000;
-    const file = `${context.scratch}/import.jsonl`;
-    await writeConversations(context, file, messages);
+async function importOnce(context, databases, file, messages) {
     const store = await databases.createWithSchema("imported");
     await query(databases.server, "CHECKPOINT;");
     let memory = [];
@@ -52,11 +50,20 @@ export async function measureImport(context, databases, plan, say) {
     const saved = Number(await query(store, "SELECT count(*) FROM chat_messages;"));
     if (saved !== messages) throw new Error(`import: ${saved} of ${messages} messages are there`);
     await databases.drop("imported");
-    const early = memory[Math.floor(memory.length / 10)] ?? 0;
-    const late = memory[Math.floor(memory.length * 0.95)] ?? 0;
-    const result = { messages, seconds, per_second: messages / 2 / seconds, jobs: JOBS,
-        rss_early_kib: early, rss_kib: late, rss_highest_kib: Math.max(0, ...memory) };
-    say(`import: ${JSON.stringify(result)}`);
+    return { messages, seconds, per_second: messages / 2 / seconds, jobs: JOBS,
+        rss_early_kib: memory[Math.floor(memory.length / 10)] ?? 0,
+        rss_kib: memory[Math.floor(memory.length * 0.95)] ?? 0, rss_highest_kib: Math.max(0, ...memory) };
+}
+
+export async function measureImport(context, databases, plan, say) {
+    const messages = plan.quick ? 100000 : 1000000;
+    const file = `${context.scratch}/import.jsonl`;
+    const runs = [];
+    await writeConversations(context, file, messages);
+    for (let round = 1; round <= plan.rounds; round++) {
+        runs.push({ round, ...(await importOnce(context, databases, file, messages)) });
+        say(`import, round ${round}: ${JSON.stringify(runs.at(-1))}`);
+    }
     return [{ group: "import", competitor: "libconversation", kind: "ours", callers: JOBS,
-        median: result, runs: [result] }];
+        median: summary(runs), runs }];
 }

@@ -7,11 +7,11 @@ const millis = (ms) => `${ms.toFixed(1)} ms`;
 
 const GROUPS = [
     ["journal", "Saving and whole turns, without and with the journal"],
-    ["memory", "The long runs that show how memory develops, one of each"],
+    ["memory", "The long runs that show how memory develops"],
     ["tracking calls", "Calls of `conv_track_usage`"],
     ["tracking rate", "Usage records until they are in the store"],
     ["sqlite", "The SQLite store, and raw SQLite"],
-    ["import", "Import of a file, one run"],
+    ["import", "Import of a file"],
     ["last 50 messages", "The last 50 messages of a session"],
     ["delete", "Deletion of a session of 10 000 messages"],
     ["saving while the table grows", "Saving while the table grows"],
