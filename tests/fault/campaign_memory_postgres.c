@@ -1,5 +1,5 @@
-/* Every allocation fails, those of libpq among them, in scenarios on a store that is PostgreSQL; in
- * the short tier one of each call stack. `--trials N`: each N-th of them. */
+/* Every allocation fails, those of libpq among them, in scenarios on a store that is PostgreSQL.
+ * `--trials N`: each N-th of them. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -10,6 +10,8 @@
 
 static void settle(memory_trial *self)
 {
+    self->params.journal = NULL;
+    self->params.connections = 1;
     self->params.schema = CONV_SCHEMA_MIGRATE;
 }
 
@@ -43,9 +45,12 @@ static const memory_scenario new_store = {
     .state = state,
 };
 
+/* Without memory for ever the client waits in vain for what the server answers. */
+enum { MIGRATION_SHARES = 4 };
+
 /* Each migration by itself, behind those before it, because an allocation in a late one would else
- * make all of them once more. */
-static void run_migrations(campaign *run, memory_store *store)
+ * make all of them once more; what comes before it, with the last one. */
+static void run_migrations(campaign *run, memory_store *store, int share)
 {
     char url[256];
     snprintf(url, sizeof url, "%s options='-c search_path=fresh'", store->url);
@@ -55,21 +60,21 @@ static void run_migrations(campaign *run, memory_store *store)
     memory_store_clear(store);
     memory_store_execute(store, NOTES);
     for (; conv__migrations_postgres[fresh.migrations].version != 0; fresh.migrations++) {
+        if (fresh.migrations % MIGRATION_SHARES != share) continue;
         memory_store_clear(&fresh);
         memory_store_keep(&fresh, run);
-        memory_begin(&tried);
+        size_t asked = memory_begin(&tried);
         if (conv__migrations_postgres[fresh.migrations + 1].version == 0)
             memory_try(&tried, 1, 0);
         else
-            memory_try_step(&tried);
+            memory_try_step(&tried, asked);
         memory_store_forget(&fresh);
     }
     memory_store_disconnect(&fresh);
     memory_report(&tried);
 }
 
-enum { SCENARIOS, WAITING, MIGRATIONS, PARTS };
-
+/* Shares of the migrations, then of the scenarios. */
 static int run_part(int argc, char **argv, int part)
 {
     campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
@@ -81,10 +86,10 @@ static int run_part(int argc, char **argv, int part)
     /* What libpq and the system's libraries make once stays. */
     caller_close(
         caller_open(&(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
-    if (part == SCENARIOS) memory_run(&run, &store, memory_scenarios, memory_scenario_count);
-    if (part == WAITING)
-        memory_run(&run, &store, memory_waiting_scenarios, memory_waiting_scenario_count);
-    if (part == MIGRATIONS) run_migrations(&run, &store);
+    if (part >= MIGRATION_SHARES)
+        memory_run_share(&run, &store, part - MIGRATION_SHARES);
+    else
+        run_migrations(&run, &store, part);
     memory_store_disconnect(&store);
     server_remove(disposable);
     rmdir(base);
@@ -94,5 +99,5 @@ static int run_part(int argc, char **argv, int part)
 
 int main(int argc, char **argv)
 {
-    return campaign_run_parts(argc, argv, PARTS, run_part);
+    return campaign_run_parts(argc, argv, MIGRATION_SHARES + MEMORY_SHARES, run_part);
 }

@@ -16,8 +16,8 @@
 
 enum {
     EXCHANGES = 1000,
-    THREADS = 8,
-    SESSIONS = 40,
+    THREADS = 40,
+    SESSIONS = THREADS,
     TIMEOUT_MS = 20000,
     POISON_VARIANT = 6,
     WAIT_SECONDS = 60

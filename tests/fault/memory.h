@@ -3,15 +3,19 @@
 #ifndef TESTS_FAULT_MEMORY_H
 #define TESTS_FAULT_MEMORY_H
 
+#include <sys/types.h>
+
 #include "conversation/client.h"
-#include "fault/memory_choice.h"
 #include "fault/memory_store.h"
 #include "fault/report.h"
 #include "fault/witness.h"
 
 enum { MEMORY_TIMEOUT_MS = 400, MEMORY_AWAY_MS = 30, MEMORY_HEALTHY_MS = 30000 };
 
-/* What a trial, which is a process of its own, says about itself. */
+/* How a trial ends, added up. */
+enum { MEMORY_WRONG = 1, MEMORY_NOT_MET = 2 };
+
+/* What a trial, which is in another process, says about itself. */
 typedef struct memory_facts {
     unsigned done; /* a bit for each act that was acknowledged */
     long dead;     /* dead letters that are to be */
@@ -26,7 +30,6 @@ typedef struct memory_trial {
     conv_client_params params;
     memory_facts *facts;
     int64_t timeout_ms; /* of the store; calls take no longer than that */
-    uint64_t *stacks;   /* of a healthy trial: which call stack asks for each allocation; or NULL */
     int parent;         /* for memory_take_away and memory_bring_back */
     long refused;       /* answers other than CONV_OK */
     long wrong;         /* answers that memory does not explain */
@@ -81,8 +84,9 @@ typedef struct memory_tried {
     memory_store *store;
     const memory_scenario *scenario;
     memory_facts *facts;
-    memory_choice choice; /* of the allocations that fail */
-    long before;          /* the scenario's state */
+    pid_t process; /* that does the trials, or 0 */
+    int end;       /* of the socket to it */
+    long before;   /* the scenario's state */
     long after;
     long trials[2]; /* once and for ever, of which each met a failure */
     checker_findings findings[2];
@@ -92,13 +96,14 @@ typedef struct memory_tried {
  * many allocations it asked for. `self` has its first three members. */
 size_t memory_begin(memory_tried *self);
 
-/* The allocations from `first` to `last` (0: all) that the choice has, and of these each n-th, n
- * being the campaign's trials, fail once and for ever, in a process of its own for each. */
+/* The allocations from `first` to `last` (0: all), and of these each n-th, n being the campaign's
+ * trials, fail once and for ever, in another process, as far as they are the campaign's share. memory_try_one: that one; false if it was not asked for any more. */
 void memory_try(memory_tried *self, size_t first, size_t last);
+bool memory_try_one(memory_tried *self, size_t number, bool always);
 
-/* The same up to the first allocation that leaves another state when it fails for ever: the step
- * that changes it is done by then. */
-void memory_try_step(memory_tried *self);
+/* The same of the allocations that the first change of the scenario's state is made with, of so many as
+ * a healthy trial asked for: from the one behind which it is done, back to the first that writes. */
+void memory_try_step(memory_tried *self, size_t asked);
 
 /* Prints both, as rows of the table, and ends with the scenario. */
 void memory_report(memory_tried *self);

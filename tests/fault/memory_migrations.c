@@ -3,15 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "db/migration.h"
 #include "db/sqlite/decimal_sum.h"
+#include "fault/memory_forks.h"
 #include "fault/memory_scenarios.h"
-#include "support/failing_memory.h"
 
-/* Allocations up to the end of the first missing migration. */
-static size_t *reached;
+/* Whether all missing migrations are tried in one run, or the first of them. */
+static bool all_in_one;
 static int looks;
 
 static void settle(memory_trial *self)
@@ -39,8 +38,11 @@ static int see_statement(unsigned kind, void *context, void *statement, void *sq
     (void)kind;
     (void)context;
     (void)statement;
-    if (strstr(sql, "FROM sqlite_schema") != NULL && ++looks == 3)
-        *reached = failing_memory_asked();
+    if (sql == NULL) return 0; /* no memory for its text */
+    if (strstr(sql, "FROM sqlite_schema") != NULL) looks++;
+    if (looks == 2 && !all_in_one) memory_forks_start();
+    /* Behind COMMIT the files change, and the client has its threads. */
+    if ((looks == 3 && !all_in_one) || strcmp(sql, "COMMIT") == 0) memory_forks_stop();
     return 0;
 }
 
@@ -75,39 +77,35 @@ static void make_store(memory_store *store, int migrations)
     sqlite3_close(database);
 }
 
-/* Gives how many allocations it takes until the first missing migration is made; 0: until the end,
- * because it is the only one. */
-static size_t measure(memory_tried *tried)
+/* Gives the number of the last allocation that was forked at. */
+static size_t run_and_fork(memory_tried *tried)
 {
-    *reached = 0;
     looks = 0;
+    memory_forks_prepare(tried, all_in_one);
     sqlite3_auto_extension((void (*)(void))see_connection);
-    size_t asked = memory_begin(tried);
+    memory_begin(tried);
     sqlite3_reset_auto_extension();
-    if (*reached == 0 || *reached > asked) exit(99);
-    return *reached;
+    return memory_forks_end(tried);
 }
 
-/* The first missing migration, and with `all` those behind it in the same run. */
-static void try_from(memory_tried *tried, campaign *run, int migrations, bool all)
+/* The first missing migration, or those behind it in the same run too. */
+static void try_from(memory_tried *tried, campaign *run, int migrations)
 {
+    bool is_last = conv__migrations_sqlite[migrations + 1].version == 0;
+    all_in_one = migrations == 0;
     make_store(tried->store, migrations);
     memory_store_keep(tried->store, run);
-    size_t last = measure(tried);
-    bool is_last = conv__migrations_sqlite[migrations + 1].version == 0;
-    memory_try(tried, 1, all || is_last ? 0 : last);
+    size_t last = run_and_fork(tried);
+    if (all_in_one || is_last) memory_try(tried, last + 1, 0);
     memory_store_forget(tried->store);
 }
 
 void memory_run_migrations(campaign *run, memory_store *store)
 {
     memory_tried tried = {.run = run, .store = store, .scenario = &empty_store};
-    reached =
-        mmap(NULL, sizeof *reached, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (reached == MAP_FAILED) exit(99);
     /* That none of them stays without the others takes failures in the later ones. */
     for (int i = 0; conv__migrations_sqlite[i].version != 0; i++) {
-        try_from(&tried, run, i, i == 0);
+        try_from(&tried, run, i);
         tried.scenario = &older_store;
     }
     memory_report(&tried);

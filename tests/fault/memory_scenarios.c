@@ -135,6 +135,7 @@ static void save_later(memory_trial *self)
     static witness_submitted lines[4];
     int taken = 0;
     int descriptor = -1;
+    atomic_store(&collected, 0);
     memory_note(self, conv_async_descriptor(self->client, &descriptor, NULL));
     for (uint64_t i = 0; i < 4; i++) {
         fault_turn turn = {.session = i / 2, .turn = i};
@@ -290,7 +291,7 @@ static void delete_document(memory_trial *self)
 
 #define DOCUMENT_STATE "SELECT " COUNT("chat_documents") " + 10 * " COUNT("usage_logs")
 
-const memory_scenario memory_scenarios[] = {
+static const memory_scenario busy[] = {
     {.name = "turns", .act = take_turns},
     {.name = "same id again, and with other content", .prepare = prepare_repeat, .act = repeat},
     {.name = "several saved together", .act = save_together},
@@ -335,7 +336,7 @@ const memory_scenario memory_scenarios[] = {
      .judge = memory_judge_entries},
 };
 
-const memory_scenario memory_waiting_scenarios[] = {
+static const memory_scenario waiting[] = {
     {.name = "store away, then drain", .away = true, .act = be_away},
     {.name = "journal of another process drained",
      .way = MEMORY_OPENING,
@@ -343,7 +344,13 @@ const memory_scenario memory_waiting_scenarios[] = {
      .act = flush},
 };
 
-const size_t memory_waiting_scenario_count =
-    sizeof memory_waiting_scenarios / sizeof memory_waiting_scenarios[0];
-
-const size_t memory_scenario_count = sizeof memory_scenarios / sizeof memory_scenarios[0];
+void memory_run_share(campaign *run, memory_store *store, int share)
+{
+    bool waits = share >= MEMORY_BUSY_SHARES;
+    run->share = waits ? share - MEMORY_BUSY_SHARES : share;
+    run->shares = waits ? MEMORY_WAITING_SHARES : MEMORY_BUSY_SHARES;
+    if (waits)
+        memory_run(run, store, waiting, sizeof waiting / sizeof waiting[0]);
+    else
+        memory_run(run, store, busy, sizeof busy / sizeof busy[0]);
+}

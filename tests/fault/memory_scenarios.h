@@ -4,16 +4,15 @@
 
 #include "fault/memory.h"
 
-extern const memory_scenario memory_scenarios[];
-extern const size_t memory_scenario_count;
+/* Runs of the scenarios that are to be side by side: of those that mostly wait there are more. */
+enum { MEMORY_BUSY_SHARES = 2, MEMORY_WAITING_SHARES = 4 };
+enum { MEMORY_SHARES = MEMORY_BUSY_SHARES + MEMORY_WAITING_SHARES };
 
-/* Those that mostly wait, which is why they have a process of their own. */
-extern const memory_scenario memory_waiting_scenarios[];
-extern const size_t memory_waiting_scenario_count;
+/* Runs one of them, from 0. */
+void memory_run_share(campaign *run, memory_store *store, int share);
 
-/* A new store of SQLite: each migration by itself, on a store that has those before it, because an
- * allocation in a late one would else make all of them once more. The first time all of them are
- * tried in one. */
+/* A new store of SQLite, with all migrations in one run; and each older store that lacks only what
+ * the next migration makes. */
 void memory_run_migrations(campaign *run, memory_store *store);
 
 #endif

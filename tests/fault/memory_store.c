@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "db/migration.h"
+#include "db/sqlite/log_repair.h"
 
 enum { SQL_SIZE = 512, VACUUM_EACH = 128 };
 
@@ -171,7 +172,8 @@ static bool is_server_as_kept(memory_store *self)
 {
     await_clients(self);
     long written = next_writer(self);
-    if (written == self->written) return true;
+    self->wrote = written != self->written;
+    if (!self->wrote) return true;
     if (self->schema == NULL || memory_store_number(self, self->state) != self->kept) return false;
     self->written = written;
     return true;
@@ -196,8 +198,11 @@ void memory_store_forget(memory_store *self)
     }
 }
 
+/* A log beside a file may hold what the file does not; SQLite also writes into it what it has no memory
+ * for, which counts only with the commit behind it. */
 static bool is_as_kept(const memory_file *file)
 {
+    if (conv__sqlite_log_has_transaction(file->path)) return false;
     size_t size = 0;
     char *bytes = read_whole(file->path, &size);
     bool same = bytes == NULL ? file->bytes == NULL
@@ -207,24 +212,15 @@ static bool is_as_kept(const memory_file *file)
     return same;
 }
 
-/* A log beside a file may hold what the file does not. */
-static bool has_log(const char *path)
-{
-    char log[160];
-    struct stat status;
-    snprintf(log, sizeof log, "%s-wal", path);
-    return stat(log, &status) == 0 && status.st_size > 0;
-}
-
 bool memory_store_has_same_journal(const memory_store *self)
 {
-    return !has_log(self->files[0].path) && is_as_kept(&self->files[0]);
+    return is_as_kept(&self->files[0]);
 }
 
 bool memory_store_is_untouched(memory_store *self)
 {
     for (int i = 0; i < 3; i++)
-        if (has_log(self->files[i].path) || !is_as_kept(&self->files[i])) return false;
+        if (!is_as_kept(&self->files[i])) return false;
     return self->file != NULL || is_server_as_kept(self);
 }
 

@@ -2,14 +2,34 @@
 #include "fault/report.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fault/content.h"
+
+enum { MOST_ROWS = 64 };
+
+typedef struct row {
+    char fault[128];
+    long trials;
+    uint64_t seed;
+    checker_findings findings;
+} row;
+
+/* Rows of parts that run side by side, added up where they have one name. */
+typedef struct row_table {
+    pthread_mutex_t lock;
+    int count;
+    row rows[MOST_ROWS];
+} row_table;
+
+static row_table *together;
 
 static _Noreturn void usage(const char *program)
 {
@@ -52,6 +72,7 @@ campaign campaign_begin(int argc, char **argv, const long trials[3])
     }
     if (self.trials == 0) self.trials = trials[self.tier];
     self.random = self.seed;
+    self.shares = 1;
     if (mkdtemp(self.folder) == NULL) {
         perror(self.folder);
         exit(99);
@@ -61,11 +82,11 @@ campaign campaign_begin(int argc, char **argv, const long trials[3])
     return self;
 }
 
-void campaign_report(campaign *self, const char *fault, long trials,
-                     const checker_findings *findings)
+static long print_row(const row *one)
 {
-    printf("%s | %ld | %ld | %ld | %ld | %ld | %" PRIu64 "\n", fault, trials, findings->lost,
-           findings->doubled, findings->half, findings->late, self->seed);
+    const checker_findings *findings = &one->findings;
+    printf("%s | %ld | %ld | %ld | %ld | %ld | %" PRIu64 "\n", one->fault, one->trials,
+           findings->lost, findings->doubled, findings->half, findings->late, one->seed);
     printf("  %ld calls, %ld acknowledged (%ld by the journal), %ld stored, %ld waiting, %ld dead, "
            "%ld other violations\n",
            findings->calls, findings->acknowledged, findings->journaled, findings->stored,
@@ -73,9 +94,37 @@ void campaign_report(campaign *self, const char *fault, long trials,
     fflush(stdout);
     long found =
         findings->lost + findings->doubled + findings->half + findings->late + findings->wrong;
-    if (found > 0) fprintf(stderr, "violation: %ld in \"%s\"\n", found, fault);
-    self->violations += found;
-    if (trials == 0 || findings->calls == 0) self->violations++;
+    if (found > 0) fprintf(stderr, "violation: %ld in \"%s\"\n", found, one->fault);
+    return found + (one->trials == 0 || findings->calls == 0);
+}
+
+static void add_row(const row *one)
+{
+    pthread_mutex_lock(&together->lock);
+    int i = 0;
+    while (i < together->count && strcmp(together->rows[i].fault, one->fault) != 0)
+        i++;
+    if (i == MOST_ROWS) exit(99);
+    row *sum = &together->rows[i];
+    if (i == together->count) {
+        *sum = (row){.seed = one->seed};
+        memcpy(sum->fault, one->fault, sizeof sum->fault);
+        together->count++;
+    }
+    sum->trials += one->trials;
+    checker_add(&sum->findings, &one->findings);
+    pthread_mutex_unlock(&together->lock);
+}
+
+void campaign_report(campaign *self, const char *fault, long trials,
+                     const checker_findings *findings)
+{
+    row one = {.trials = trials, .seed = self->seed, .findings = *findings};
+    snprintf(one.fault, sizeof one.fault, "%s", fault);
+    if (together != NULL)
+        add_row(&one);
+    else
+        self->violations += print_row(&one);
 }
 
 void campaign_clear(campaign *self)
@@ -92,9 +141,21 @@ int campaign_end(campaign *self)
     return self->violations == 0 ? 0 : 1;
 }
 
+static void share_rows(void)
+{
+    pthread_mutexattr_t shared;
+    together =
+        mmap(NULL, sizeof *together, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (together == MAP_FAILED) exit(99);
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&together->lock, &shared);
+}
+
 int campaign_run_parts(int argc, char **argv, int count, int (*part)(int argc, char **argv, int i))
 {
-    int failed = 0;
+    long failed = 0;
+    share_rows();
     for (int i = 0; i < count; i++) {
         pid_t child = fork();
         if (child == 0) exit(part(argc, argv, i));
@@ -102,5 +163,7 @@ int campaign_run_parts(int argc, char **argv, int count, int (*part)(int argc, c
     }
     for (int status = 0; wait(&status) > 0;)
         if (status != 0) failed++;
-    return failed == 0 ? 0 : 1;
+    for (int i = 0; i < together->count; i++)
+        failed += print_row(&together->rows[i]);
+    return failed == 0 && together->count > 0 ? 0 : 1;
 }

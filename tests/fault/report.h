@@ -16,6 +16,8 @@ typedef struct campaign {
     long trials; /* of the tier, or by --trials */
     uint64_t seed;
     uint64_t random;  /* state for fault_random, begun with the seed */
+    int share;        /* which of the trials are this process's, of so many shares: 0 of 1 */
+    int shares;
     char folder[64];  /* empty and temporary, for the witness and journals; removed at the end */
     char lines[96];   /* the witness's file in it */
     char journal[96]; /* a journal in it */
@@ -39,8 +41,9 @@ void campaign_clear(campaign *self);
 int campaign_end(campaign *self);
 
 /* Runs a campaign in `count` parts side by side, each in a process of its own, because most of the
- * time they wait; `part` gives an exit code. The program's exit code: not 0 if one of them has not.
- */
+ * time they wait; `part` gives an exit code. At the end prints what they have reported, with rows of
+ * one name added up. The program's exit code: not 0 after any violation, if nothing was tried, or if
+ * a part's is not. */
 int campaign_run_parts(int argc, char **argv, int count, int (*part)(int argc, char **argv, int i));
 
 #endif

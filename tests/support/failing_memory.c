@@ -1,6 +1,5 @@
 #include "support/failing_memory.h"
 
-#include <execinfo.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -13,34 +12,17 @@ static atomic_size_t asked;
 static atomic_size_t failed;
 static atomic_size_t live;
 
-enum { DEEPEST = 10 }; /* two of these are here */
+static void (*watcher)(size_t number);
 
-static uint64_t *callers;
-static size_t callers_count;
-
-/* FNV-1a over the return addresses. */
-static uint64_t hash_stack(void)
+void failing_memory_watch(void (*meet)(size_t number))
 {
-    void *stack[DEEPEST];
-    int depth = backtrace(stack, DEEPEST);
-    uint64_t hash = 14695981039346656037U;
-    for (int i = 0; i < depth; i++)
-        hash = (hash ^ (uintptr_t)stack[i]) * 1099511628211U;
-    return hash == 0 ? 1 : hash;
-}
-
-void failing_memory_note_callers(uint64_t *stacks, size_t count)
-{
-    /* The first of all loads what it works with. */
-    if (stacks != NULL) (void)hash_stack();
-    callers_count = count;
-    callers = stacks;
+    watcher = meet;
 }
 
 bool failing_memory_fails(void)
 {
     size_t number = atomic_fetch_add(&asked, 1) + 1;
-    if (callers != NULL && number <= callers_count) callers[number - 1] = hash_stack();
+    if (watcher != NULL) watcher(number);
     size_t first = atomic_load(&first_failure);
     bool fails = first > 0 && (number == first || (number > first && atomic_load(&fail_for_ever)));
     if (fails) atomic_fetch_add(&failed, 1);
@@ -77,13 +59,19 @@ void failing_memory_start(size_t first, bool for_ever)
 }
 
 /* Other threads may ask meanwhile: none of them meets half of an order. */
+void failing_memory_choose(size_t first, bool for_ever)
+{
+    atomic_store(&first_failure, 0);
+    atomic_store(&fail_for_ever, for_ever);
+    atomic_store(&first_failure, first);
+}
+
 void failing_memory_go_on(size_t first, bool for_ever)
 {
     atomic_store(&first_failure, 0);
     atomic_store(&asked, 0);
     atomic_store(&failed, 0);
-    atomic_store(&fail_for_ever, for_ever);
-    atomic_store(&first_failure, first);
+    failing_memory_choose(first, for_ever);
 }
 
 void failing_memory_stop(void)

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "conversation/status.h"
 
@@ -15,9 +14,12 @@ void failing_memory_start(size_t first, bool for_ever);
 /* The same for memory that is in use since an earlier start: the blocks go on being counted. */
 void failing_memory_go_on(size_t first, bool for_ever);
 
-/* Notes of the next so many allocations which call stack asks for each, eight callers deep, as a
- * number of its own for each stack and never 0; NULL: no more. Slow beside allocating. */
-void failing_memory_note_callers(uint64_t *stacks, size_t count);
+/* The same while the counting goes on. */
+void failing_memory_choose(size_t first, bool for_ever);
+
+/* Calls `meet` with the number of each allocation before it is made, which may choose that it fails;
+ * NULL: no more. */
+void failing_memory_watch(void (*meet)(size_t number));
 
 /* Back to malloc. */
 void failing_memory_stop(void);
