@@ -1,5 +1,5 @@
-// Runs competitors in turns, A B C, B C A …, so that whatever the machine does meanwhile meets all of
-// them; checks after each run that what was acknowledged is there.
+// Runs competitors in turns, A B C, A C B, C A B …, so that whatever the machine does meanwhile, or somebody
+// before left behind, meets all of them; checks after each run that what was acknowledged is there.
 import { setTimeout as sleep } from "node:timers/promises";
 import { query } from "./process.mjs";
 import { serverMicroseconds } from "./server_time.mjs";
@@ -63,10 +63,12 @@ async function runAndClear(databases, one, settings) {
     }
 }
 
-// Everybody follows everybody else: each round begins with the next competitor.
+// Each round begins with the next competitor, and every other one goes backwards: so nobody always follows
+// the same one.
 function orderOf(all, round) {
     const first = (round - 1) % all.length;
-    return [...all.slice(first), ...all.slice(0, first)];
+    const order = [...all.slice(first), ...all.slice(0, first)];
+    return round % 2 ? order : order.reverse();
 }
 
 // Gives {group, callers, competitor, kind, rounds, median, runs} for each competitor; for one that failed

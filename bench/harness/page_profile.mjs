@@ -59,7 +59,7 @@ function waiting({ waiting: measured }) {
     const row = (about, values) => [about, ...values.map(micros)];
     return [`What 32 callers wait, and what the transactions take that they wait for (one run at ` +
         `${count(measured.per_second)} exchanges/s, ${measured.together.toFixed(1)} exchanges in a transaction; the ` +
-        "server's own log, which makes it slower; planning and execution):",
+        "server's own log is on, and it is another time than that of the tables above; planning and execution):",
     table(["", ...measured.shares.map((share) => `p${share}`)], [
         row("a caller, from its call to the answer", measured.caller_us),
         row("a transaction on the server, from BEGIN to COMMIT", measured.transaction_us),
@@ -114,8 +114,8 @@ function tail(results) {
     if (calls.length === 0) return [];
     return ["Calls of `conv_track_usage` come ten at a time, once in each millisecond. The first of the ten comes " +
         "right after a sleep; it is every tenth call, so that it decides the p99 of all. Ten records start a flush, so " +
-        "that it is also the first that meets an empty buffer; with seven calls in a millisecond that is so after some " +
-        "of the pauses, with 1 000 records for a flush after one in a hundred:",
+        "that it is also the first that meets an empty buffer; with 1 000 records for a flush that is so after one pause " +
+        "in a hundred. With 60 calls in a millisecond the first is one of 60:",
     table(["", "first after a pause, p50", "p90", "the others, p50", "p99", "all, p99"], calls.map(({ competitor, median }) =>
         [competitor, ...["first_p50_ns", "first_p90_ns", "others_p50_ns", "others_p99_ns", "p99_ns"]
             .map((key) => nanos(median[key]))]))];

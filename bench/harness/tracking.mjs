@@ -13,12 +13,12 @@ function track(context, words, more = []) {
 
 const journal = (context) => ["--journal", `${context.scratch}/track-${Date.now()}.db`];
 
-// The same program where a pause and a flush fall together less often: what makes the first call after a
-// pause slow.
-function otherPauses(context, common) {
-    return [["track, 7 calls in a millisecond", ["--calls-per-ms", 7]],
+// The same program with more calls between two pauses, and where a pause hardly ever meets a flush: what
+// the first call after a pause costs, and what the others.
+function otherPauses(context, common, seconds) {
+    return [["track, 60 calls in a millisecond", ["--calls-per-ms", 60]],
         ["track, a flush for 1 000 records", ["--tracker-records", 1000]]].map(([name, words]) => ({ ...common, name,
-        kind: "variant", database: "track", run: track(context, ["--seconds", 1, ...words]) }));
+        kind: "variant", database: "track", run: track(context, ["--seconds", seconds, ...words]) }));
 }
 
 // Each file by a session of its own, all at once.
@@ -57,7 +57,7 @@ export async function measureTracking(context, databases, plan, say) {
         { ...common, name: "track, journal on", database: "track",
             run: (settings) => track(context, ["--seconds", plan.seconds], journal(context))(settings) },
     ];
-    if (!plan.quick) calls.push(...otherPauses(context, common));
+    if (!plan.quick) calls.push(...otherPauses(context, common, plan.seconds));
     const rates = [
         { ...common, name: "track to the store", database: "track",
             run: track(context, ["--records", records]) },

@@ -52,9 +52,9 @@ function exchanges({ machine, results }) {
 }
 
 function profiled({ profile, results }) {
+    const sizeOf = (size) => profile.server.sizes.find(({ together }) => together === size).server_us;
     const made = {
-        ...Object.fromEntries([1, 8, 16].map((size) => [`size_${size}`, () =>
-            micros(profile.server.sizes.find(({ together }) => together === size).server_us)])),
+        ...Object.fromEntries([8, 16].map((size) => [`size_${size}`, () => times(sizeOf(size) / sizeOf(1))])),
         track_instructions: () => count(profile.tracking.instructions),
         heap: () => mib(profile.heap.bytes / 1024),
         waiting_together: () => profile.waiting.together.toFixed(1),
@@ -92,7 +92,7 @@ function profiled({ profile, results }) {
 function others({ results }) {
     const find = finder(results);
     const atWork = ({ median }) => percent((median.per_second * median.client_cpu_us) / 1e6);
-    const [SEVEN, RARE] = ["track, 7 calls in a millisecond", "track, a flush for 1 000 records"];
+    const [SIXTY, RARE] = ["track, 60 calls in a millisecond", "track, a flush for 1 000 records"];
     const tracked = (competitor = "track, journal off") => find.one({ group: "tracking calls", competitor }).median;
     const made = {
         copies: () => percent(find.one({ group: "tracking rate", kind: "ours" }).median.per_second /
@@ -105,12 +105,10 @@ function others({ results }) {
         others_p50: () => nanos(tracked().others_p50_ns),
         first_p50: () => nanos(tracked().first_p50_ns),
         first_p90: () => nanos(tracked().first_p90_ns),
-        first_p50_7: () => nanos(tracked(SEVEN).first_p50_ns),
-        first_p90_7: () => nanos(tracked(SEVEN).first_p90_ns),
-        first_p50_1000: () => nanos(tracked(RARE).first_p50_ns),
+        p50_60: () => nanos(tracked(SIXTY).p50_ns),
+        p99_60: () => nanos(tracked(SIXTY).p99_ns),
         first_p90_1000: () => nanos(tracked(RARE).first_p90_ns),
-        first_p50_says: () => slowBy(tracked(), tracked(RARE), "first_p50_ns"),
-        first_p90_says: () => slowBy(tracked(), tracked(RARE), "first_p90_ns"),
+        p99_1000: () => nanos(tracked(RARE).p99_ns),
     };
     for (const [id, group, competitor] of [["saving", "memory", "libconversation"],
         ["saving_bare", "memory", "the same, glibc keeps nothing for a thread"], ["turns", "journal", "turn"],
@@ -123,6 +121,7 @@ function others({ results }) {
             [`${id}_held`]: () => mib(one().heap_used_kib),
             [`${id}_free`]: () => mib(one().heap_free_kib),
             [`${id}_rest`]: () => mib(one().rss_kib - one().heap_used_kib - one().heap_free_kib),
+            [`${id}_line`]: () => mib(Math.max(0, one().rss_kib - one().rss_early_kib)),
             [`${id}_grown`]: () => grown(one()),
             [`${id}_says`]: () => mostGrown(one()),
         });
@@ -132,15 +131,6 @@ function others({ results }) {
         .sort((a, b) => a.messages - b.messages);
     made.last_50_growth_pgbench = () => times(reads.at(-1).median.p50_us / reads[0].median.p50_us);
     return made;
-}
-
-// Of what the first call after a pause takes more than the others, how much is left where a flush follows
-// hardly any pause.
-function slowBy(usual, rare, key) {
-    const left = (rare[key] - rare.others_p50_ns) / (usual[key] - usual.others_p50_ns);
-    const by = left >= 0.75 ? "the pause makes it slow, and hardly the flush"
-        : left <= 0.25 ? "the flush makes it slow, and hardly the pause" : "both the pause and the flush make it slow";
-    return `${percent(Math.max(0, left))} of what it takes more than the others is left there, so ${by}`;
 }
 
 // How each part of the resident memory changed. A single look meets callers in the midst of something,
@@ -155,18 +145,13 @@ function growthOf({ rss_steps_kib: rss, heap_used_steps_kib: held, heap_free_ste
 const grown = (run) => growthOf(run)
     .map(([name, kib]) => `${name} ${kib < 0 ? "−" : "+"}${mib(Math.abs(kib))}`).join(", ");
 
-// What its numbers say about a run in which glibc keeps nothing for a thread: memory that nobody gives
-// back is in use.
+// What its numbers say about a run in which glibc keeps nothing for a thread. Blocks that are in use at one
+// look and free at another are the same heap.
 function mostGrown(run) {
-    const parts = growthOf(run);
-    if (parts.reduce((sum, [, kib]) => sum + kib, 0) <= 0) return "So without that cache nothing grows.";
-    const [name] = parts.reduce((most, part) => (part[1] > most[1] ? part : most));
-    return {
-        "blocks in use": "So most of what grows without that cache is in use; by whom is not measured.",
-        "free blocks of the heap": "So most of what grows without that cache are free blocks between those in " +
-            "use, and not memory that nobody gives back.",
-        "what is no heap": "So most of what grows without that cache is no heap.",
-    }[name];
+    const [held, free, rest] = growthOf(run).map(([, kib]) => kib);
+    if (held + free + rest <= 0) return "So without that cache nothing grows.";
+    return held + free > rest ? "So most of what grows without that cache is heap; whose is not measured."
+        : "So most of what grows without that cache is no heap: code, files and the stacks of 512 threads.";
 }
 
 // Of a deletion that the server explained, by the library and by plain SQL.
