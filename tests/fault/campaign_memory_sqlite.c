@@ -1,4 +1,5 @@
-/* Every allocation fails, in scenarios on a store that is SQLite. `--trials N`: each N-th of them. */
+/* Every allocation fails, in scenarios on a store that is SQLite. `--trials N`: each N-th of them.
+ */
 #include <stdio.h>
 #include <unistd.h>
 

@@ -97,12 +97,14 @@ typedef struct memory_tried {
 size_t memory_begin(memory_tried *self);
 
 /* The allocations from `first` to `last` (0: all), and of these each n-th, n being the campaign's
- * trials, fail once and for ever, in another process, as far as they are the campaign's share. memory_try_one: that one; false if it was not asked for any more. */
+ * trials, fail once and for ever, in another process, as far as they are the campaign's share.
+ * memory_try_one: that one; false if it was not asked for any more. */
 void memory_try(memory_tried *self, size_t first, size_t last);
 bool memory_try_one(memory_tried *self, size_t number, bool always);
 
-/* The same of the allocations that the first change of the scenario's state is made with, of so many as
- * a healthy trial asked for: from the one behind which it is done, back to the first that writes. */
+/* The same of the allocations that the first change of the scenario's state is made with, of so
+ * many as a healthy trial asked for: from the one behind which it is done, back to the first that
+ * writes. */
 void memory_try_step(memory_tried *self, size_t asked);
 
 /* Prints both, as rows of the table, and ends with the scenario. */

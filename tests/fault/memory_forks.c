@@ -13,7 +13,7 @@
 /* How a trial ends, beside what memory.h has. */
 enum { CHANGED = 4, SURVIVED = 8 };
 
-enum { MOST_SURVIVORS = 4096 };
+enum { MOST_SURVIVORS = 4096, LONGEST_TRIAL_SECONDS = 60 };
 
 /* What the run tells the process that began it. */
 typedef struct forks {
@@ -88,6 +88,7 @@ static void fork_trials(size_t number)
         pid_t trial = fork();
         if (trial == 0) {
             forked_from = run;
+            alarm(LONGEST_TRIAL_SECONDS);
             failing_memory_watch(NULL);
             failing_memory_choose(number, always);
             return;
@@ -125,6 +126,11 @@ size_t memory_forks_end(memory_tried *self)
 {
     size_t last = shared->last;
     memory_trial_end(self); /* it would fork again */
+    if (last == 0) {
+        fprintf(stderr, "memory: %s, %s: no allocation to fork at\n", self->store->name,
+                self->scenario->name);
+        exit(99);
+    }
     for (int always = 0; always < 2; always++) {
         self->trials[always] += shared->trials[always];
         checker_add(&self->findings[always], &shared->findings[always]);

@@ -104,7 +104,10 @@ static void add_row(const row *one)
     int i = 0;
     while (i < together->count && strcmp(together->rows[i].fault, one->fault) != 0)
         i++;
-    if (i == MOST_ROWS) exit(99);
+    if (i == MOST_ROWS) {
+        pthread_mutex_unlock(&together->lock);
+        exit(99);
+    }
     row *sum = &together->rows[i];
     if (i == together->count) {
         *sum = (row){.seed = one->seed};

@@ -8,15 +8,15 @@
 
 #include "fault/checker.h"
 
-/* How much is tried: `quick` inside the tests, `short` before a release, `long` by hand. */
+/* How much is tried: `quick` inside the tests, `short` in scripts/test, `long` by hand. */
 typedef enum campaign_tier { CAMPAIGN_QUICK, CAMPAIGN_SHORT, CAMPAIGN_LONG } campaign_tier;
 
 typedef struct campaign {
     campaign_tier tier;
     long trials; /* of the tier, or by --trials */
     uint64_t seed;
-    uint64_t random;  /* state for fault_random, begun with the seed */
-    int share;        /* which of the trials are this process's, of so many shares: 0 of 1 */
+    uint64_t random; /* state for fault_random, begun with the seed */
+    int share;       /* which of the trials are this process's, of so many shares: 0 of 1 */
     int shares;
     char folder[64];  /* empty and temporary, for the witness and journals; removed at the end */
     char lines[96];   /* the witness's file in it */
@@ -29,7 +29,8 @@ typedef struct campaign {
 campaign campaign_begin(int argc, char **argv, const long trials[3]);
 
 /* Prints `fault | trials | lost | doubled | half | late calls | seed`, and what the checker found
- * besides. Several lines of one program are fine. Flushed at once. */
+ * besides. Several lines of one program are fine. Flushed at once; in a part, kept until all have
+ * ended. */
 void campaign_report(campaign *self, const char *fault, long trials,
                      const checker_findings *findings);
 
@@ -41,9 +42,9 @@ void campaign_clear(campaign *self);
 int campaign_end(campaign *self);
 
 /* Runs a campaign in `count` parts side by side, each in a process of its own, because most of the
- * time they wait; `part` gives an exit code. At the end prints what they have reported, with rows of
- * one name added up. The program's exit code: not 0 after any violation, if nothing was tried, or if
- * a part's is not. */
+ * time they wait; `part` gives an exit code. At the end prints what they have reported, with rows
+ * of one name added up. The program's exit code: not 0 after any violation, if nothing was tried,
+ * or if a part's is not. */
 int campaign_run_parts(int argc, char **argv, int count, int (*part)(int argc, char **argv, int i));
 
 #endif
