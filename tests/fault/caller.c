@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "conversation/journal.h"
+
 enum { CLOSE_MS = 30000, TOGETHER = 3 };
 
 conv_client *caller_open(const caller_params *params)
@@ -30,6 +32,15 @@ static void require(conv_status status, const conv_error *error)
     if (status == CONV_OK) return;
     fprintf(stderr, "caller: %s: %s\n", error->action, error->message);
     exit(99);
+}
+
+void caller_await_drain(conv_client *client)
+{
+    conv_journal_counts counts = {.exchanges = 1};
+    for (int i = 0; i < 20000 && counts.exchanges > 0; i++) {
+        if (conv_client_journal_count(client, &counts, NULL) != CONV_OK) exit(99);
+        if (counts.exchanges > 0) usleep(2000);
+    }
 }
 
 void caller_close(conv_client *client)

@@ -20,6 +20,10 @@ typedef struct caller_params {
 /* Ends the program on a failure. */
 conv_client *caller_open(const caller_params *params);
 
+/* Until nothing waits in the client's journal, for 40 s at most. A client without one never waits.
+ */
+void caller_await_drain(conv_client *client);
+
 /* Closes the client, which must have nothing left within 30 s; else ends the program. */
 void caller_close(conv_client *client);
 

@@ -2,9 +2,7 @@
  * it, or nothing more comes at all. The exchange must be found to be there, not be saved again. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "conversation/journal.h"
 #include "fault/caller.h"
 #include "fault/proxy.h"
 #include "fault/report.h"
@@ -19,16 +17,6 @@ static proxy_plan plan_of(long trial)
                   : trial % 4 < 2                            ? PROXY_FIN
                                                              : PROXY_RST;
     return plan;
-}
-
-/* While the store is known to be away the journal takes what comes, and nothing would be tried. */
-static void await_drain(conv_client *client)
-{
-    conv_journal_counts counts = {.exchanges = 1};
-    for (int i = 0; i < 20000 && counts.exchanges > 0; i++) {
-        if (conv_client_journal_count(client, &counts, NULL) != CONV_OK) exit(99);
-        if (counts.exchanges > 0) usleep(2000);
-    }
 }
 
 static void run_part(campaign *run, server *store, proxy *between, const char *name, bool journaled)
@@ -49,7 +37,9 @@ static void run_part(campaign *run, server *store, proxy *between, const char *n
         if (!proxy_has_acted(between)) continue;
         swallowed++;
         proxy_set(between, &(proxy_plan){0});
-        await_drain(client);
+        /* While the store is known to be away the journal takes what comes: nothing would be tried.
+         */
+        caller_await_drain(client);
     }
     proxy_set(between, &(proxy_plan){0});
     caller_end(lines, client);
