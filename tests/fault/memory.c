@@ -80,6 +80,7 @@ static void judge(const memory_tried *self, checker_findings *all)
     const memory_scenario *scenario = self->scenario;
     const memory_trial healthy = memory_trial_begin(self, true);
     bool by_lines = scenario->state == NULL && scenario->judge == NULL;
+    all->late += self->facts->late;
     if (!by_lines) {
         all->calls++;
         all->acknowledged += self->facts->done != 0;

@@ -19,6 +19,7 @@ enum { MEMORY_WRONG = 1, MEMORY_NOT_MET = 2 };
 typedef struct memory_facts {
     unsigned done; /* a bit for each act that was acknowledged */
     long dead;     /* dead letters that are to be */
+    long late;     /* openings and closings that took a second too long */
     size_t asked;  /* allocations */
 } memory_facts;
 

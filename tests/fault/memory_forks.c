@@ -70,6 +70,7 @@ static void note(size_t number, bool always, int status)
     }
     shared->trials[always]++;
     findings->calls++;
+    findings->late += tried->facts->late;
     findings->half += (code & CHANGED) != 0;
     findings->wrong += (code & ~CHANGED) != 0;
     if (code != 0)
@@ -85,6 +86,7 @@ static void fork_trials(size_t number)
     for (int always = 0; always < 2; always++) {
         pid_t run = getpid();
         int status = 0;
+        *tried->facts = (memory_facts){0};
         pid_t trial = fork();
         if (trial == 0) {
             forked_from = run;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
@@ -14,6 +15,8 @@
 
 /* Whoever takes longer hangs, and is killed. */
 enum { LONGEST_TRIAL_SECONDS = 120 };
+
+enum { GRACE_MS = 1000 };
 
 /* False with a status that no failed allocation explains. */
 static bool is_allowed(conv_status status)
@@ -96,9 +99,37 @@ memory_trial memory_trial_begin(const memory_tried *tried, bool healthy)
     return self;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Calls that no witness writes down, as strictly as the checker is with those. */
+static void note_time(memory_trial *self, const char *call, int64_t began_ms, int64_t limit_ms)
+{
+    int64_t took_ms = now_ms() - began_ms;
+    if (took_ms <= limit_ms + GRACE_MS) return;
+    fprintf(stderr, "violation: %s took %lld ms of %lld\n", call, (long long)took_ms,
+            (long long)limit_ms);
+    self->facts->late++;
+}
+
 static void open_client(memory_trial *self)
 {
+    int64_t began_ms = now_ms();
     memory_note(self, conv_client_open(&self->params, &self->client, NULL));
+    note_time(self, "opening", began_ms,
+              self->params.connect_timeout_ms + self->params.store_timeout_ms);
+}
+
+static void close_client(memory_trial *self, int64_t limit_ms)
+{
+    int64_t began_ms = now_ms();
+    if (self->client == NULL) return;
+    memory_note(self, conv_client_close(self->client, limit_ms, NULL));
+    note_time(self, "closing", began_ms, limit_ms);
 }
 
 static void use_client(memory_trial *self, const memory_scenario *scenario, int64_t closing_ms)
@@ -106,7 +137,7 @@ static void use_client(memory_trial *self, const memory_scenario *scenario, int6
     if (self->client == NULL && scenario->way != MEMORY_ALONE) return;
     self->lines = witness_open(self->run->lines);
     if (scenario->act != NULL) scenario->act(self);
-    if (self->client != NULL) memory_note(self, conv_client_close(self->client, closing_ms, NULL));
+    close_client(self, closing_ms);
     witness_close(self->lines);
 }
 
