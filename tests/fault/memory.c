@@ -13,8 +13,6 @@
 #include "fault/checker.h"
 #include "fault/memory_trial.h"
 
-enum { UNMET_AT_END = 4 };
-
 static memory_facts *share_facts(void)
 {
     memory_facts *facts =
@@ -80,7 +78,6 @@ static void judge(const memory_tried *self, checker_findings *all)
     const memory_scenario *scenario = self->scenario;
     const memory_trial healthy = memory_trial_begin(self, true);
     bool by_lines = scenario->state == NULL && scenario->judge == NULL;
-    all->late += self->facts->late;
     if (!by_lines) {
         all->calls++;
         all->acknowledged += self->facts->done != 0;
@@ -137,17 +134,13 @@ size_t memory_begin(memory_tried *self)
     return asked;
 }
 
-/* Where threads meet, a run may ask for less than the one before: so the first number that is not
- * asked for is not the end. */
 static void try_way(memory_tried *self, bool always, size_t first, size_t last)
 {
     size_t each = (size_t)self->run->trials;
     size_t number = first + each * (size_t)self->run->share;
-    for (int unmet = 0; unmet < UNMET_AT_END && (last == 0 || number <= last);
-         number += each * (size_t)self->run->shares) {
-        bool met = memory_try_one(self, number, always);
-        unmet = met ? 0 : unmet + 1;
-        self->trials[always] += met;
+    for (; last == 0 || number <= last; number += each * (size_t)self->run->shares) {
+        if (!memory_try_one(self, number, always)) break;
+        self->trials[always]++;
     }
 }
 
@@ -194,7 +187,8 @@ void memory_report(memory_tried *self)
 {
     char which[48] = "";
     memory_trial_end(self);
-    if (self->run->trials > 1) snprintf(which, sizeof which, "each %ldth ", self->run->trials);
+    if (self->run->trials > 1)
+        snprintf(which, sizeof which, "each %ldth ", self->run->trials);
     for (int always = 0; always < 2; always++) {
         char name[128];
         snprintf(name, sizeof name, "%sallocation fails %s, %s, %s", which,
@@ -203,7 +197,7 @@ void memory_report(memory_tried *self)
     }
 }
 
-/* In a process of its own, so that the trials' one begins with what this one has. */
+/* The library is used in a process of its own, because this one never has its threads. */
 static void prepare(const memory_tried *self)
 {
     int status = 0;

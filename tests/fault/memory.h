@@ -19,7 +19,6 @@ enum { MEMORY_WRONG = 1, MEMORY_NOT_MET = 2 };
 typedef struct memory_facts {
     unsigned done; /* a bit for each act that was acknowledged */
     long dead;     /* dead letters that are to be */
-    long late;     /* openings and closings that took a second too long */
     size_t asked;  /* allocations */
 } memory_facts;
 
@@ -98,14 +97,12 @@ typedef struct memory_tried {
 size_t memory_begin(memory_tried *self);
 
 /* The allocations from `first` to `last` (0: all), and of these each n-th, n being the campaign's
- * trials, fail once and for ever, in another process, as far as they are the campaign's share.
- * memory_try_one: that one; false if it was not asked for any more. */
+ * trials, fail once and for ever, in another process, as far as they are the campaign's share. memory_try_one: that one; false if it was not asked for any more. */
 void memory_try(memory_tried *self, size_t first, size_t last);
 bool memory_try_one(memory_tried *self, size_t number, bool always);
 
-/* The same of the allocations that the first change of the scenario's state is made with, of so
- * many as a healthy trial asked for: from the one behind which it is done, back to the first that
- * writes. */
+/* The same of the allocations that the first change of the scenario's state is made with, of so many as
+ * a healthy trial asked for: from the one behind which it is done, back to the first that writes. */
 void memory_try_step(memory_tried *self, size_t asked);
 
 /* Prints both, as rows of the table, and ends with the scenario. */

@@ -198,8 +198,8 @@ void memory_store_forget(memory_store *self)
     }
 }
 
-/* A log beside a file may hold what the file does not; SQLite also writes into it what it has no
- * memory for, which counts only with the commit behind it. */
+/* A log beside a file may hold what the file does not; SQLite also writes into it what it has no memory
+ * for, which counts only with the commit behind it. */
 static bool is_as_kept(const memory_file *file)
 {
     if (conv__sqlite_log_has_transaction(file->path)) return false;

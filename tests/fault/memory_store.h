@@ -1,6 +1,5 @@
 /* The store and the journal that every trial of failing memory begins with: kept once, brought back
- * before each trial, and looked at beside the library (but for what a log holds, which it can
- * tell). */
+ * before each trial, and looked at without the library. */
 #ifndef TESTS_FAULT_MEMORY_STORE_H
 #define TESTS_FAULT_MEMORY_STORE_H
 

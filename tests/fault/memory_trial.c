@@ -1,22 +1,15 @@
 /* See memory_trial.h. */
 #include "fault/memory_trial.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "conversation/conversation.h"
 #include "fault/memory_forks.h"
 #include "support/failing_memory.h"
-
-/* Whoever takes longer hangs, and is killed. */
-enum { LONGEST_TRIAL_SECONDS = 120 };
-
-enum { GRACE_MS = 1000 };
 
 /* False with a status that no failed allocation explains. */
 static bool is_allowed(conv_status status)
@@ -99,37 +92,9 @@ memory_trial memory_trial_begin(const memory_tried *tried, bool healthy)
     return self;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Calls that no witness writes down, as strictly as the checker is with those. */
-static void note_time(memory_trial *self, const char *call, int64_t began_ms, int64_t limit_ms)
-{
-    int64_t took_ms = now_ms() - began_ms;
-    if (took_ms <= limit_ms + GRACE_MS) return;
-    fprintf(stderr, "violation: %s took %lld ms of %lld\n", call, (long long)took_ms,
-            (long long)limit_ms);
-    self->facts->late++;
-}
-
 static void open_client(memory_trial *self)
 {
-    int64_t began_ms = now_ms();
     memory_note(self, conv_client_open(&self->params, &self->client, NULL));
-    note_time(self, "opening", began_ms,
-              self->params.connect_timeout_ms + self->params.store_timeout_ms);
-}
-
-static void close_client(memory_trial *self, int64_t limit_ms)
-{
-    int64_t began_ms = now_ms();
-    if (self->client == NULL) return;
-    memory_note(self, conv_client_close(self->client, limit_ms, NULL));
-    note_time(self, "closing", began_ms, limit_ms);
 }
 
 static void use_client(memory_trial *self, const memory_scenario *scenario, int64_t closing_ms)
@@ -137,64 +102,14 @@ static void use_client(memory_trial *self, const memory_scenario *scenario, int6
     if (self->client == NULL && scenario->way != MEMORY_ALONE) return;
     self->lines = witness_open(self->run->lines);
     if (scenario->act != NULL) scenario->act(self);
-    close_client(self, closing_ms);
+    if (self->client != NULL) memory_note(self, conv_client_close(self->client, closing_ms, NULL));
     witness_close(self->lines);
 }
 
-/* Of this process: what a folder of /proc has, without the folder itself. */
-static long count_own(const char *folder)
-{
-    long count = 0;
-    DIR *open = opendir(folder);
-    if (open == NULL) _exit(99);
-    for (const struct dirent *one = readdir(open); one != NULL; one = readdir(open))
-        count += one->d_name[0] != '.';
-    closedir(open);
-    return count;
-}
-
-/* A thread that was joined may still be on its way out of the system's list. */
-static long count_threads(long expected)
-{
-    long count = count_own("/proc/self/task");
-    for (int ms = 0; count > expected && ms < 1000; ms++) {
-        usleep(1000);
-        count = count_own("/proc/self/task");
-    }
-    return count;
-}
-
-/* What a trial may not leave behind: the process does the next one, too. */
-typedef struct holdings {
-    long blocks; /* of SQLite */
-    long descriptors;
-    long threads;
-} holdings;
-
-static holdings hold(void)
-{
-    return (holdings){memory_sqlite_blocks(), count_own("/proc/self/fd"),
-                      count_own("/proc/self/task")};
-}
-
-static bool has_left(const holdings *before)
-{
-    size_t blocks = failing_memory_live();
-    long kept = memory_sqlite_blocks() - before->blocks;
-    long descriptors = count_own("/proc/self/fd") - before->descriptors;
-    long threads = count_threads(before->threads) - before->threads;
-    if (blocks > 0) fprintf(stderr, "violation: %zu blocks not given back\n", blocks);
-    if (kept > 0) fprintf(stderr, "violation: SQLite holds %ld blocks\n", kept);
-    if (descriptors > 0) fprintf(stderr, "violation: %ld descriptors left open\n", descriptors);
-    if (threads > 0) fprintf(stderr, "violation: %ld threads go on\n", threads);
-    return blocks > 0 || kept > 0 || descriptors > 0 || threads > 0;
-}
-
-/* In the trials' process. `first` 0 is a healthy trial, which succeeds in everything. */
+/* In a process of its own. `first` 0 is a healthy trial, which succeeds in everything. */
 static int bear(memory_trial *self, const memory_scenario *scenario, size_t first, bool always)
 {
-    const holdings before = hold();
-    alarm(LONGEST_TRIAL_SECONDS);
+    long before = memory_sqlite_blocks();
     failing_memory_start(0, false);
     if (scenario->way == MEMORY_CLIENT) {
         open_client(self);
@@ -206,9 +121,12 @@ static int bear(memory_trial *self, const memory_scenario *scenario, size_t firs
     if (first == 0) memory_forks_begin();
     if (scenario->way == MEMORY_OPENING) open_client(self);
     use_client(self, scenario, closing_ms);
-    bool wrong = self->wrong > 0;
+    size_t left = failing_memory_live();
+    long kept = memory_sqlite_blocks() - before;
+    bool wrong = self->wrong > 0 || left > 0 || kept > 0;
     self->facts->asked = failing_memory_asked();
-    if (has_left(&before)) wrong = true;
+    if (left > 0) fprintf(stderr, "violation: %zu blocks not given back\n", left);
+    if (kept > 0) fprintf(stderr, "violation: SQLite holds %ld blocks\n", kept);
     if (first == 0 && failing_memory_failed() == 0 && self->refused > 0) {
         fprintf(stderr, "violation: not even with memory\n");
         wrong = true;
