@@ -174,8 +174,8 @@ function list(find) {
         atMost("list", `session list, 50 of ${count(sessions)}: last page against first`,
             ratio(list, list, "last_p50_us", "first_p50_us"), 1.3, times,
             `${micros(last_p50_us)}; first ${micros(first_p50_us)}`),
-        atMost("list_bodies", "blocks of messages read for the list", constant(message_blocks_read, "all rounds together"), 0,
-            (blocks) => String(blocks), all_pages ? `in ${count(all_pages)} pages of the list` : ""),
+        atMost("list_bodies", "blocks of messages read for the list",
+            constant(message_blocks_read, "all rounds together"), 0, (blocks) => String(blocks), all_pages ? `in ${count(all_pages)} pages of the list` : ""),
     ];
 }
 

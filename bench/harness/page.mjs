@@ -180,7 +180,8 @@ function machineText({ machine }) {
         ["texts", `${machine.samples.count} pairs, ${machine.samples.source}; question ` +
             `${machine.samples.question_bytes} bytes and answer ${machine.samples.answer_bytes} bytes in the mean`],
         ["runs", `${machine.plan.rounds} of each, in turns; of exchanges, but in the long runs, ` +
-            `${machine.plan.warmup} s not counted, then ${machine.plan.seconds} s; ${machine.minutes} minutes in all` + (machine.quick_minutes
+            `${machine.plan.warmup} s not counted, then ${machine.plan.seconds} s; ` +
+            `${machine.minutes} minutes in all` + (machine.quick_minutes
             ? `, ${machine.quick_minutes} with --quick` : "") + ", building included and installing not"],
     ];
     return table(["", ""], rows);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -256,8 +255,7 @@ int main(int argc, char **argv)
     snprintf(store.path, sizeof store.path, "%s/conversation-fault-%d-store.db", folder,
              (int)getpid());
     snprintf(store.empty, sizeof store.empty, "%s/store.db", run.folder);
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) die("mmap");
+    shared = campaign_share(sizeof *shared);
     if (open_client(&store, NULL, HEALTHY_MS, &client) != CONV_OK) die("opening the store");
     if (conv_client_close(client, HEALTHY_MS, NULL) != CONV_OK) die("closing the store");
     copy_file(store.path, store.empty);

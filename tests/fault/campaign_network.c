@@ -22,7 +22,6 @@ typedef struct network {
     uint64_t turns;
     long number; /* of the case; the seed shifts which are taken */
     long tried;
-    bool journaled;
 } network;
 
 static void save(network *self)
@@ -49,9 +48,9 @@ static void save(network *self)
 static void settle(network *self)
 {
     proxy_set(self->between, &(proxy_plan){0});
-    if (self->journaled) caller_await_drain(self->client);
+    caller_await_drain(self->client);
     save(self);
-    if (self->journaled) caller_await_drain(self->client);
+    caller_await_drain(self->client);
 }
 
 static bool is_met(network *self, const proxy_plan *plan)
@@ -148,7 +147,6 @@ static void run_part(network *self, const char *fault, void (*part)(network *), 
                             .drained = true};
     self->number = 0;
     self->tried = 0;
-    self->journaled = journaled;
     self->lines = witness_open(self->run.lines);
     self->client = caller_open(&params);
     part(self);

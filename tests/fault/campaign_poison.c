@@ -119,14 +119,6 @@ static void set_poison(poisoning *self, server *store)
     self->poison = fault_random(&self->run.random) % EXCHANGES;
 }
 
-static void add(checker_findings *sum, const checker_findings *one)
-{
-    const long *from = (const long *)one;
-    long *to = (long *)sum;
-    for (size_t i = 0; i < sizeof *sum / sizeof(long); i++)
-        to[i] += from[i];
-}
-
 typedef enum way {
     DIRECT,
     DIRECT_WITH_JOURNAL,
@@ -220,7 +212,7 @@ static void mend_all(poisoning *self, server *store, proxy *between)
             trials++;
             self->code = to_mend[i];
             checker_findings one = mend_one(self, store, between, drained != 0);
-            add(&sum, &one);
+            checker_add(&sum, &one);
             if (one.wrong > 0) break; /* the others would wait as long as this one */
         }
         campaign_report(&self->run, names[drained], trials, &sum);
@@ -303,7 +295,7 @@ static void track_each(poisoning *self, server *store)
         for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i += (size_t)self->run.trials) {
             self->code = codes[i];
             checker_findings one = track_one(self, store, journaled != 0, false);
-            add(&sum, &one);
+            checker_add(&sum, &one);
             trials++;
         }
         campaign_report(&self->run, names[journaled], trials, &sum);
@@ -313,7 +305,7 @@ static void track_each(poisoning *self, server *store)
     for (size_t i = 0; i < sizeof to_mend / sizeof to_mend[0]; i++, trials++) {
         self->code = to_mend[i];
         checker_findings one = track_one(self, store, false, true);
-        add(&sum, &one);
+        checker_add(&sum, &one);
     }
     campaign_report(&self->run, "one row among 1,000 usage records that a person must mend", trials,
                     &sum);
@@ -333,7 +325,7 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i += (size_t)self.run.trials) {
             self.code = codes[i];
             checker_findings one = try_one(&self, store, between, (way)taken);
-            add(&sum, &one);
+            checker_add(&sum, &one);
             trials++;
         }
         campaign_report(&self.run, names[taken], trials, &sum);

@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,7 +48,8 @@ static conv_client *open_client(const char *store, conv_schema_policy schema)
 /* Shared by the processes: how often a thread has come to the beginning of a window. */
 static atomic_long *arrived;
 
-/* All begin a window together, so that they meet. One that is lost keeps the others for a second. */
+/* All begin a window together, so that they meet. One that is lost keeps the others for a second.
+ */
 static void wait_for_others(long call)
 {
     long wanted = (call / WINDOW + 1) * PROCESSES * THREADS;
@@ -113,8 +113,7 @@ int main(int argc, char **argv)
     const char *store = test_store_create("postgresql");
     conv_client *client = open_client(store, CONV_SCHEMA_MIGRATE);
     if (conv_client_close(client, 0, NULL) != CONV_OK) return 99;
-    arrived = mmap(NULL, sizeof *arrived, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (arrived == MAP_FAILED) return 99;
+    arrived = campaign_share(sizeof *arrived);
     for (int i = 0; i < PROCESSES; i++)
         if (fork() == 0) run_process(&run, store, run.seed + (uint64_t)i * 1000);
     for (int i = 0; i < PROCESSES; i++) {

@@ -258,8 +258,12 @@ void checker_add(checker_findings *sum, const checker_findings *one)
     sum->wrong += one->wrong;
 }
 
+long checker_count_violations(const checker_findings *findings)
+{
+    return findings->lost + findings->doubled + findings->half + findings->late + findings->wrong;
+}
+
 bool checker_is_clean(const checker_findings *findings)
 {
-    return findings->lost == 0 && findings->doubled == 0 && findings->half == 0 &&
-           findings->late == 0 && findings->wrong == 0;
+    return checker_count_violations(findings) == 0;
 }

@@ -41,7 +41,8 @@ checker_findings checker_run(const checker_params *params);
 /* For campaigns whose trials are judged one by one. */
 void checker_add(checker_findings *sum, const checker_findings *one);
 
-/* Whether the findings hold no violation. */
+/* How many violations the findings hold, and whether they hold none. */
+long checker_count_violations(const checker_findings *findings);
 bool checker_is_clean(const checker_findings *findings);
 
 #endif

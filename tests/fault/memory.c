@@ -13,14 +13,6 @@
 #include "fault/checker.h"
 #include "fault/memory_trial.h"
 
-static memory_facts *share_facts(void)
-{
-    memory_facts *facts =
-        mmap(NULL, sizeof *facts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (facts == MAP_FAILED) exit(99);
-    return facts;
-}
-
 static checker_findings check_lines(const campaign *run, const memory_store *store, long dead)
 {
     const char *journals[] = {run->journal};
@@ -97,19 +89,14 @@ static void judge(const memory_tried *self, checker_findings *all)
     checker_add(all, &findings);
 }
 
-static long count_bad(const checker_findings *findings)
-{
-    return findings->lost + findings->doubled + findings->half + findings->late + findings->wrong;
-}
-
 bool memory_try_one(memory_tried *self, size_t first, bool always)
 {
     checker_findings *findings = &self->findings[always];
-    long bad = count_bad(findings);
+    long bad = checker_count_violations(findings);
     int code = memory_trial_run(self, first, always);
     findings->wrong += (code & MEMORY_WRONG) != 0;
     judge(self, findings);
-    if (count_bad(findings) > bad)
+    if (checker_count_violations(findings) > bad)
         fprintf(stderr, "violation: at allocation %zu, %s, %s, %s\n", first,
                 always ? "for ever" : "once", self->store->name, self->scenario->name);
     return (code & MEMORY_NOT_MET) == 0;
@@ -118,7 +105,7 @@ bool memory_try_one(memory_tried *self, size_t first, bool always)
 size_t memory_begin(memory_tried *self)
 {
     const char *state = self->scenario->state;
-    if (self->facts == NULL) self->facts = share_facts();
+    if (self->facts == NULL) self->facts = campaign_share(sizeof(memory_facts));
     memory_trial_end(self);
     memory_store_restore(self->store);
     if (state != NULL) self->before = memory_store_number(self->store, state);
@@ -187,8 +174,7 @@ void memory_report(memory_tried *self)
 {
     char which[48] = "";
     memory_trial_end(self);
-    if (self->run->trials > 1)
-        snprintf(which, sizeof which, "each %ldth ", self->run->trials);
+    if (self->run->trials > 1) snprintf(which, sizeof which, "each %ldth ", self->run->trials);
     for (int always = 0; always < 2; always++) {
         char name[128];
         snprintf(name, sizeof name, "%sallocation fails %s, %s, %s", which,
@@ -218,7 +204,7 @@ static void prepare(const memory_tried *self)
 
 void memory_run(campaign *run, memory_store *store, const memory_scenario *scenarios, size_t count)
 {
-    memory_facts *facts = share_facts();
+    memory_facts *facts = campaign_share(sizeof(memory_facts));
     for (size_t i = 0; i < count; i++) {
         memory_tried self = {.run = run, .store = store, .scenario = &scenarios[i], .facts = facts};
         if (scenarios[i].sqlite_only && store->file == NULL) continue;

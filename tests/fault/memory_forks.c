@@ -45,8 +45,7 @@ void memory_forks_prepare(const memory_tried *self, bool from_beginning)
 {
     tried = self;
     at_once = from_beginning;
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) exit(99);
+    shared = campaign_share(sizeof *shared);
 }
 
 static void note_survivor(size_t number, bool always)

@@ -92,8 +92,7 @@ static long print_row(const row *one)
            findings->calls, findings->acknowledged, findings->journaled, findings->stored,
            findings->waiting, findings->dead, findings->wrong);
     fflush(stdout);
-    long found =
-        findings->lost + findings->doubled + findings->half + findings->late + findings->wrong;
+    long found = checker_count_violations(findings);
     if (found > 0) fprintf(stderr, "violation: %ld in \"%s\"\n", found, one->fault);
     return found + (one->trials == 0 || findings->calls == 0);
 }
@@ -130,6 +129,14 @@ void campaign_report(campaign *self, const char *fault, long trials,
         self->violations += print_row(&one);
 }
 
+void *campaign_share(size_t size)
+{
+    void *made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (made != MAP_FAILED) return made;
+    perror("sharing memory");
+    exit(99);
+}
+
 void campaign_clear(campaign *self)
 {
     char command[128];
@@ -147,9 +154,7 @@ int campaign_end(campaign *self)
 static void share_rows(void)
 {
     pthread_mutexattr_t shared;
-    together =
-        mmap(NULL, sizeof *together, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (together == MAP_FAILED) exit(99);
+    together = campaign_share(sizeof *together);
     pthread_mutexattr_init(&shared);
     pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
     pthread_mutex_init(&together->lock, &shared);

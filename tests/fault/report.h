@@ -34,6 +34,10 @@ campaign campaign_begin(int argc, char **argv, const long trials[3]);
 void campaign_report(campaign *self, const char *fault, long trials,
                      const checker_findings *findings);
 
+/* Memory, all zero, that this process shares with those it forks from now on, until munmap. Ends
+ * the program if there is none. */
+void *campaign_share(size_t size);
+
 /* Empties the folder, for a campaign of several parts. */
 void campaign_clear(campaign *self);
 

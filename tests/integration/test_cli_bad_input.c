@@ -7,28 +7,9 @@
 #include <sqlite3.h>
 
 #include "support/http_server.h"
-#include "support/program.h"
+#include "support/program_one.h"
 #include "support/store.h"
 #include "support/test.h"
-
-static const char one[] =
-    "{\"id\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"1\"}, "
-    "{\"role\": \"assistant\", \"content\": \"2\"}]}\n";
-
-static int setup(void **state)
-{
-    (void)state;
-    test_program_setup(NULL);
-    test_write_file("one.jsonl", one, sizeof one - 1);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_program_teardown();
-    return 0;
-}
 
 /* The first line of standard error begins so, nothing is on standard output, and no more than a
  * hint follows. */
@@ -360,7 +341,8 @@ static void a_schema_that_is_missing_too_old_or_too_new(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_program_one_setup, test_program_one_teardown)
         TEST(a_wrong_command_line),
         TEST(a_file_that_is_not_there),
         TEST(a_store_that_is_not_there),

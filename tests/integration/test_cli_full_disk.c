@@ -2,27 +2,8 @@
  * is whole, what was not is said, and with room again all goes on. */
 #include <string.h>
 
-#include "support/program.h"
+#include "support/program_one.h"
 #include "support/test.h"
-
-static const char one[] =
-    "{\"id\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"1\"}, "
-    "{\"role\": \"assistant\", \"content\": \"2\"}]}\n";
-
-static int setup(void **state)
-{
-    (void)state;
-    test_program_setup(NULL);
-    test_write_file("one.jsonl", one, sizeof one - 1);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_program_teardown();
-    return 0;
-}
 
 /* Runs the script where /mnt is a small file system of its own; gives its exit code. */
 static int run_on_disk_of(const char *size, const char *script)
@@ -154,7 +135,8 @@ static void a_journal_that_is_read_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_program_one_setup, test_program_one_teardown)
         TEST(a_disk_of_a_few_pages),    TEST(a_store_on_a_full_disk),
         TEST(an_export_on_a_full_disk), TEST(a_store_that_is_read_only),
         TEST(a_journal_on_a_full_disk), TEST(a_journal_that_is_read_only),
