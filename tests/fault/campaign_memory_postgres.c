@@ -48,8 +48,8 @@ static const memory_scenario new_store = {
 /* Without memory for ever the client waits in vain for what the server answers. */
 enum { MIGRATION_SHARES = 4 };
 
-/* Each migration by itself, behind those before it, because an allocation in a late one would else
- * make all of them once more; what comes before it, with the last one. */
+/* Each migration by itself, from connecting to its COMMIT, behind those before it: an allocation in
+ * a late one would else make all of them once more. What comes behind all, with the last one. */
 static void run_migrations(campaign *run, memory_store *store, int share)
 {
     char url[256];
@@ -64,10 +64,8 @@ static void run_migrations(campaign *run, memory_store *store, int share)
         memory_store_clear(&fresh);
         memory_store_keep(&fresh, run);
         size_t asked = memory_begin(&tried);
-        if (conv__migrations_postgres[fresh.migrations + 1].version == 0)
-            memory_try(&tried, 1, 0);
-        else
-            memory_try_step(&tried, asked);
+        bool is_last = conv__migrations_postgres[fresh.migrations + 1].version == 0;
+        memory_try(&tried, 1, is_last ? 0 : memory_find_step(&tried, asked));
         memory_store_forget(&fresh);
     }
     memory_store_disconnect(&fresh);

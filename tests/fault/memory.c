@@ -13,6 +13,8 @@
 #include "fault/checker.h"
 #include "fault/memory_trial.h"
 
+enum { UNMET_AT_END = 4 };
+
 static checker_findings check_lines(const campaign *run, const memory_store *store, long dead)
 {
     const char *journals[] = {run->journal};
@@ -70,6 +72,7 @@ static void judge(const memory_tried *self, checker_findings *all)
     const memory_scenario *scenario = self->scenario;
     const memory_trial healthy = memory_trial_begin(self, true);
     bool by_lines = scenario->state == NULL && scenario->judge == NULL;
+    all->late += self->facts->late;
     if (!by_lines) {
         all->calls++;
         all->acknowledged += self->facts->done != 0;
@@ -121,13 +124,17 @@ size_t memory_begin(memory_tried *self)
     return asked;
 }
 
+/* Where threads meet, a run may ask for less than the one before: so the first number that is not
+ * asked for is not the end. */
 static void try_way(memory_tried *self, bool always, size_t first, size_t last)
 {
     size_t each = (size_t)self->run->trials;
     size_t number = first + each * (size_t)self->run->share;
-    for (; last == 0 || number <= last; number += each * (size_t)self->run->shares) {
-        if (!memory_try_one(self, number, always)) break;
-        self->trials[always]++;
+    for (int unmet = 0; unmet < UNMET_AT_END && (last == 0 || number <= last);
+         number += each * (size_t)self->run->shares) {
+        bool met = memory_try_one(self, number, always);
+        unmet = met ? 0 : unmet + 1;
+        self->trials[always] += met;
     }
 }
 
@@ -137,26 +144,17 @@ void memory_try(memory_tried *self, size_t first, size_t last)
     try_way(self, true, first, last);
 }
 
-static bool try_both(memory_tried *self, size_t number)
-{
-    bool wrote = false;
-    for (int always = 0; always < 2; always++) {
-        self->trials[always] += memory_try_one(self, number, always == 1);
-        wrote = wrote || self->store->wrote;
-    }
-    return wrote;
-}
-
-/* Whether the step is done when all fails from that allocation on. */
+/* Whether the step is done when all fails from that allocation on. The trial is made once more with
+ * the others, and counted there. */
 static bool is_done(memory_tried *self, size_t number)
 {
-    self->trials[1] += memory_try_one(self, number, true);
+    (void)memory_try_one(self, number, true);
     return memory_store_number(self->store, self->scenario->state) != self->before;
 }
 
-void memory_try_step(memory_tried *self, size_t asked)
+size_t memory_find_step(memory_tried *self, size_t asked)
 {
-    size_t not_done = 1;
+    size_t not_done = 0;
     size_t done = asked + 1;
     while (done - not_done > 1) {
         size_t middle = not_done + (done - not_done) / 2;
@@ -165,9 +163,7 @@ void memory_try_step(memory_tried *self, size_t asked)
         else
             not_done = middle;
     }
-    /* Up to the one at which nothing is written any more: then the step was not even begun. */
-    for (size_t number = done; number > 0 && try_both(self, number); number--)
-        continue;
+    return done;
 }
 
 void memory_report(memory_tried *self)
@@ -183,7 +179,7 @@ void memory_report(memory_tried *self)
     }
 }
 
-/* The library is used in a process of its own, because this one never has its threads. */
+/* In a process of its own, so that the trials' one begins with what this one has. */
 static void prepare(const memory_tried *self)
 {
     int status = 0;

@@ -10,7 +10,16 @@
 #include "fault/report.h"
 #include "fault/witness.h"
 
-enum { MEMORY_TIMEOUT_MS = 400, MEMORY_AWAY_MS = 30, MEMORY_HEALTHY_MS = 30000 };
+/* A healthy run that forks at each allocation goes on for a minute or two. */
+enum {
+    MEMORY_TIMEOUT_MS = 400,
+    MEMORY_AWAY_MS = 30,
+    MEMORY_HEALTHY_MS = 30000,
+    MEMORY_FORKING_MS = 1200000
+};
+
+/* A trial that takes longer hangs, and is killed. */
+enum { MEMORY_LONGEST_SECONDS = 120 };
 
 /* How a trial ends, added up. */
 enum { MEMORY_WRONG = 1, MEMORY_NOT_MET = 2 };
@@ -19,6 +28,7 @@ enum { MEMORY_WRONG = 1, MEMORY_NOT_MET = 2 };
 typedef struct memory_facts {
     unsigned done; /* a bit for each act that was acknowledged */
     long dead;     /* dead letters that are to be */
+    long late;     /* calls that took a second too long */
     size_t asked;  /* allocations */
 } memory_facts;
 
@@ -64,8 +74,10 @@ void memory_install(void);
 /* What SQLite has not given back. */
 long memory_sqlite_blocks(void);
 
-/* Counts an answer. Of memory are CONV_NO_MEMORY and what follows from it. memory_expect: `wanted`
+/* Counts an answer, and whether it came in time: the call began where the last one ended, or at
+ * memory_begin_call. Of memory are CONV_NO_MEMORY and what follows from it. memory_expect: `wanted`
  * is what a healthy call answers. memory_done: an acknowledged act, numbered from 0. */
+void memory_begin_call(void);
 void memory_note(memory_trial *self, conv_status status);
 void memory_expect(memory_trial *self, conv_status status, conv_status wanted);
 void memory_done(memory_trial *self, int act, conv_status status);
@@ -97,13 +109,15 @@ typedef struct memory_tried {
 size_t memory_begin(memory_tried *self);
 
 /* The allocations from `first` to `last` (0: all), and of these each n-th, n being the campaign's
- * trials, fail once and for ever, in another process, as far as they are the campaign's share. memory_try_one: that one; false if it was not asked for any more. */
+ * trials, fail once and for ever, in another process, as far as they are the campaign's share.
+ * memory_try_one: that one; false if it was not asked for any more. */
 void memory_try(memory_tried *self, size_t first, size_t last);
 bool memory_try_one(memory_tried *self, size_t number, bool always);
 
-/* The same of the allocations that the first change of the scenario's state is made with, of so many as
- * a healthy trial asked for: from the one behind which it is done, back to the first that writes. */
-void memory_try_step(memory_tried *self, size_t asked);
+/* The first allocation behind which the scenario's state has changed, of so many as a healthy trial
+ * asked for, although all fail from there on: what comes before it makes the first of several
+ * changes. */
+size_t memory_find_step(memory_tried *self, size_t asked);
 
 /* Prints both, as rows of the table, and ends with the scenario. */
 void memory_report(memory_tried *self);

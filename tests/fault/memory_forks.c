@@ -48,6 +48,11 @@ void memory_forks_prepare(const memory_tried *self, bool from_beginning)
     shared = campaign_share(sizeof *shared);
 }
 
+bool memory_forks_is_run(void)
+{
+    return shared != NULL && forked_from == 0;
+}
+
 static void note_survivor(size_t number, bool always)
 {
     if (shared->survivor_count == MOST_SURVIVORS) {
@@ -69,6 +74,7 @@ static void note(size_t number, bool always, int status)
     }
     shared->trials[always]++;
     findings->calls++;
+    findings->late += tried->facts->late;
     findings->half += (code & CHANGED) != 0;
     findings->wrong += (code & ~CHANGED) != 0;
     if (code != 0)
@@ -84,9 +90,12 @@ static void fork_trials(size_t number)
     for (int always = 0; always < 2; always++) {
         pid_t run = getpid();
         int status = 0;
+        *tried->facts = (memory_facts){0};
         pid_t trial = fork();
         if (trial == 0) {
             forked_from = run;
+            alarm(MEMORY_LONGEST_SECONDS);
+            memory_begin_call();
             failing_memory_watch(NULL);
             failing_memory_choose(number, always);
             return;
@@ -98,7 +107,7 @@ static void fork_trials(size_t number)
 
 void memory_forks_start(void)
 {
-    if (shared != NULL && forked_from == 0) failing_memory_watch(fork_trials);
+    if (memory_forks_is_run()) failing_memory_watch(fork_trials);
 }
 
 void memory_forks_begin(void)
@@ -124,6 +133,11 @@ size_t memory_forks_end(memory_tried *self)
 {
     size_t last = shared->last;
     memory_trial_end(self); /* it would fork again */
+    if (last == 0) {
+        fprintf(stderr, "memory: %s, %s: no allocation to fork at\n", self->store->name,
+                self->scenario->name);
+        exit(99);
+    }
     for (int always = 0; always < 2; always++) {
         self->trials[always] += shared->trials[always];
         checker_add(&self->findings[always], &shared->findings[always]);

@@ -1,4 +1,5 @@
 /* The migrations of a new store of SQLite, one by one; see memory_scenarios.h. */
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +105,8 @@ void memory_run_migrations(campaign *run, memory_store *store)
 {
     memory_tried tried = {.run = run, .store = store, .scenario = &empty_store};
     /* That none of them stays without the others takes failures in the later ones. */
-    for (int i = 0; conv__migrations_sqlite[i].version != 0; i++) {
+    int stores = run->tier == CAMPAIGN_LONG ? INT_MAX : 1;
+    for (int i = 0; i < stores && conv__migrations_sqlite[i].version != 0; i++) {
         try_from(&tried, run, i);
         tried.scenario = &older_store;
     }

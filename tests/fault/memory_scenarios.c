@@ -118,6 +118,7 @@ static void await_results(memory_trial *self, int taken)
     for (int64_t ms = 0; atomic_load(&collected) < taken && ms < self->timeout_ms + 4000; ms++) {
         conv_status status = conv_async_next(self->client, &result, NULL);
         if (status == CONV_OK) {
+            memory_begin_call(); /* the witness has timed it */
             memory_note(self, result.status);
             collect(NULL, &result);
         } else {

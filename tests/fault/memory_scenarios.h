@@ -11,8 +11,8 @@ enum { MEMORY_SHARES = MEMORY_BUSY_SHARES + MEMORY_WAITING_SHARES };
 /* Runs one of them, from 0. */
 void memory_run_share(campaign *run, memory_store *store, int share);
 
-/* A new store of SQLite, with all migrations in one run; and each older store that lacks only what
- * the next migration makes. */
+/* A new store of SQLite, with all migrations in one run; in the long tier also each older store,
+ * with the next migration. */
 void memory_run_migrations(campaign *run, memory_store *store);
 
 #endif

@@ -172,8 +172,7 @@ static bool is_server_as_kept(memory_store *self)
 {
     await_clients(self);
     long written = next_writer(self);
-    self->wrote = written != self->written;
-    if (!self->wrote) return true;
+    if (written == self->written) return true;
     if (self->schema == NULL || memory_store_number(self, self->state) != self->kept) return false;
     self->written = written;
     return true;
@@ -198,8 +197,8 @@ void memory_store_forget(memory_store *self)
     }
 }
 
-/* A log beside a file may hold what the file does not; SQLite also writes into it what it has no memory
- * for, which counts only with the commit behind it. */
+/* A log beside a file may hold what the file does not; SQLite also writes into it what it has no
+ * memory for, which counts only with the commit behind it. */
 static bool is_as_kept(const memory_file *file)
 {
     if (conv__sqlite_log_has_transaction(file->path)) return false;

@@ -1,5 +1,6 @@
 /* The store and the journal that every trial of failing memory begins with: kept once, brought back
- * before each trial, and looked at without the library. */
+ * before each trial, and looked at beside the library (but for what a log holds, which it can
+ * tell). */
 #ifndef TESTS_FAULT_MEMORY_STORE_H
 #define TESTS_FAULT_MEMORY_STORE_H
 
@@ -29,7 +30,6 @@ typedef struct memory_store {
     int migrations;       /* that it has */
     sqlite3 *lock;        /* of SQLite while it is away, or NULL */
     struct pg_conn *link; /* to PostgreSQL; a child uses it only while its parent waits for it */
-    bool wrote;           /* whether somebody had written when it was last looked at */
     long written;         /* next_writer of PostgreSQL when it had been restored */
     long made;            /* so many times is its schema made anew */
     long kept;            /* the schema's state */

@@ -17,8 +17,8 @@ void failing_memory_go_on(size_t first, bool for_ever);
 /* The same while the counting goes on. */
 void failing_memory_choose(size_t first, bool for_ever);
 
-/* Calls `meet` with the number of each allocation before it is made, which may choose that it fails;
- * NULL: no more. */
+/* Calls `meet` with the number of each allocation before it is made, which may choose that it
+ * fails; NULL: no more. */
 void failing_memory_watch(void (*meet)(size_t number));
 
 /* Back to malloc. */
