@@ -170,8 +170,8 @@ static bool trace(pid_t child, long wanted)
     return true;
 }
 
-/* `step`: each so many stops are tried; a system call has two, before and after. Where threads meet,
- * a run has fewer than the one before: only several that come to their end are the end. */
+/* `step`: each so many stops are tried; a system call has two, before and after. Where threads
+ * meet, a run has fewer than the one before: only several that come to their end are the end. */
 static void kill_at_calls(campaign *run, target *store, const char *name, long step)
 {
     long trials = 0;
