@@ -1,6 +1,7 @@
 /* Every allocation fails, those of libpq among them, in scenarios on a store that is PostgreSQL.
  * `--trials N`: each N-th of them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "db/migration.h"
@@ -46,7 +47,20 @@ static const memory_scenario new_store = {
 };
 
 /* Without memory for ever the client waits in vain for what the server answers. */
-enum { MIGRATION_SHARES = 4 };
+enum { MIGRATION_SHARES = 4, MOST_MIGRATIONS = 63 };
+
+/* What the schema is after none of the migrations, after the first of them, and so on. */
+static size_t look_at_steps(memory_store *fresh, long steps[MOST_MIGRATIONS + 1])
+{
+    size_t count = 0;
+    do {
+        if (count > MOST_MIGRATIONS) exit(99);
+        fresh->migrations = (int)count;
+        memory_store_clear(fresh);
+        steps[count] = memory_store_number(fresh, state);
+    } while (conv__migrations_postgres[count++].version != 0);
+    return count;
+}
 
 /* Each migration by itself, from connecting to its COMMIT, behind those before it: an allocation in
  * a late one would else make all of them once more. What comes behind all, with the last one. */
@@ -56,10 +70,13 @@ static void run_migrations(campaign *run, memory_store *store, int share)
     snprintf(url, sizeof url, "%s options='-c search_path=fresh'", store->url);
     memory_store fresh = {
         .name = store->name, .url = url, .base = store->base, .schema = "fresh", .state = state};
-    memory_tried tried = {.run = run, .store = &fresh, .scenario = &new_store};
+    long steps[MOST_MIGRATIONS + 1];
+    memory_tried tried = {.run = run, .store = &fresh, .scenario = &new_store, .steps = steps};
     memory_store_clear(store);
     memory_store_execute(store, NOTES);
-    for (; conv__migrations_postgres[fresh.migrations].version != 0; fresh.migrations++) {
+    tried.step_count = look_at_steps(&fresh, steps);
+    for (fresh.migrations = 0; conv__migrations_postgres[fresh.migrations].version != 0;
+         fresh.migrations++) {
         if (fresh.migrations % MIGRATION_SHARES != share) continue;
         memory_store_clear(&fresh);
         memory_store_keep(&fresh, run);

@@ -54,6 +54,24 @@ static void judge_state(const memory_tried *self, long before, checker_findings 
         all->half++;
 }
 
+/* A step is done or not: half of it might be completed by the next client, unnoticed. */
+static void judge_steps(const memory_tried *self, checker_findings *all)
+{
+    long state = memory_store_number(self->store, self->scenario->state);
+    for (size_t i = 0; i < self->step_count; i++)
+        if (state == self->steps[i]) return;
+    fprintf(stderr, "violation: the state is %ld, which no step leaves\n", state);
+    all->half++;
+}
+
+static void judge_as_left(const memory_tried *self, checker_findings *all)
+{
+    if (self->steps != NULL)
+        judge_steps(self, all);
+    else
+        judge_state(self, self->before, all);
+}
+
 /* Whether a trial may have left anything to judge. */
 static bool has_acted(const memory_tried *self)
 {
@@ -81,7 +99,7 @@ static void judge(const memory_tried *self, checker_findings *all)
         all->calls += by_lines; /* of what is there as before */
         return;
     }
-    if (scenario->migrates && self->store->file != NULL) judge_state(self, self->before, all);
+    if (scenario->migrates) judge_as_left(self, all);
     if (scenario->judge != NULL && scenario->as_left) scenario->judge(&healthy, all);
     if (needs_healing(self) && !heal(&healthy, all)) return;
     if (scenario->state != NULL)

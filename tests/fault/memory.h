@@ -100,12 +100,14 @@ typedef struct memory_tried {
     int end;       /* of the socket to it */
     long before;   /* the scenario's state */
     long after;
+    const long *steps; /* the states that it may be left in, where it is not one step; or NULL */
+    size_t step_count;
     long trials[2]; /* once and for ever, of which each met a failure */
     checker_findings findings[2];
 } memory_tried;
 
 /* Begins with what the store keeps now: a healthy trial must succeed in everything, and gives how
- * many allocations it asked for. `self` has its first three members. */
+ * many allocations it asked for. `self` has its first three members, and perhaps the steps. */
 size_t memory_begin(memory_tried *self);
 
 /* The allocations from `first` to `last` (0: all), and of these each n-th, n being the campaign's
