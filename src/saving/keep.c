@@ -6,7 +6,6 @@
 #include "core/memory.h"
 #include "core/time.h"
 #include "saving/record.h"
-#include "saving/retry.h"
 #include "saving/saving_internal.h"
 
 #define ACTION         "save exchange"
@@ -408,8 +407,6 @@ conv_status conv__saving_keep_usage(conv__saving *saving, const conv__usage_kept
     for (size_t i = 0; applied && i < count; i++) {
         if (status == CONV_OK) status = settle_usage(saving, &changes[i], deadline_ns, error);
         if (changes[i].entry.kind == CONV__JOURNAL_USAGE && !changes[i].unchanged) more++;
-        if (conv__saving_may_wait(kept[i].cause) && !conv__failure_of_row(kept[i].cause))
-            conv__saving_store_away(saving, kept[i].cause);
     }
     count_waiting_up(saving, more);
     conv__release(changes);

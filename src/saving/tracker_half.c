@@ -137,23 +137,52 @@ static void fill(flush *self, flush_batch *batch)
         batch->saves[i] = (conv__usage_save){.row = &batch->rows[i]};
 }
 
-/* While the store is known to be away nobody waits for it: the journal takes them at once. What was
- * left from before may be of somebody who was erased meanwhile. */
+static void fail_all(flush_batch *batch, const conv_error *error)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->saves[i].status = error->status;
+        batch->saves[i].error = *error;
+    }
+}
+
+/* What was left from before may be of somebody who was erased meanwhile. */
+static void save(const flush *self, flush_batch *batch)
+{
+    conv_error error = CONV_ERROR_INIT;
+    conv__saving *saving = self->params->saving;
+    if (!self->half->tried || conv__saving_hide_erased(saving, batch->rows, NULL, batch->count,
+                                                       self->deadline_ns, &error) == CONV_OK)
+        conv__usage_batch_save(conv__saving_store(saving), batch->saves, batch->count,
+                               self->half->tried, self->deadline_ns);
+    else
+        fail_all(batch, &error);
+}
+
+/* Tells the breaker of a store that did not answer, where there is a journal for what waits. */
+static void tell_breaker(const flush *self, const flush_batch *batch)
+{
+    conv__saving *saving = self->params->saving;
+    for (size_t i = 0; conv__saving_has_journal(saving) && i < batch->count; i++) {
+        const conv__usage_save *one = &batch->saves[i];
+        if (one->status == CONV_OK || !conv__saving_may_wait(&one->error) ||
+            conv__failure_of_row(&one->error))
+            continue;
+        conv__saving_store_away(saving, &one->error);
+        return;
+    }
+}
+
+/* While the store is known to be away nobody waits for it: the journal takes them at once. The
+ * breaker does not hear of that, or its own answer would count as another failure of the store. */
 static void offer(const flush *self, flush_batch *batch)
 {
     conv_error away = CONV_ERROR_INIT;
-    conv__saving *saving = self->params->saving;
-    if (!conv__saving_is_away(saving, ACTION, &away) &&
-        (!self->half->tried || conv__saving_hide_erased(saving, batch->rows, NULL, batch->count,
-                                                        self->deadline_ns, &away) == CONV_OK)) {
-        conv__usage_batch_save(conv__saving_store(saving), batch->saves, batch->count,
-                               self->half->tried, self->deadline_ns);
+    if (conv__saving_is_away(self->params->saving, ACTION, &away)) {
+        fail_all(batch, &away);
         return;
     }
-    for (size_t i = 0; i < batch->count; i++) {
-        batch->saves[i].status = away.status;
-        batch->saves[i].error = away;
-    }
+    save(self, batch);
+    tell_breaker(self, batch);
 }
 
 /* With a journal: what the store did not take goes into it, as waiting or as dead letters. */

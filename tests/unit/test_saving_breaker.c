@@ -5,6 +5,7 @@
 
 #include "core/time.h"
 #include "saving/saving_internal.h"
+#include "saving/tracker.h"
 #include "support/failing_memory.h"
 #include "support/saving_fixture.h"
 
@@ -144,6 +145,59 @@ static void no_memory_is_no_answer_of_the_store(void **state)
     conv__saving_close(saving, conv__deadline_in_ms(20000), NULL, NULL);
 }
 
+static void finish_nothing(const void *prices, conv_usage *usage)
+{
+    (void)prices;
+    (void)usage;
+}
+
+/* Tracks one record and flushes it: into the journal, while the store is away. */
+static void track_one(saving_fixture *test, conv__saving *saving)
+{
+    char spool[96];
+    bool spooled = true;
+    conv_error error;
+    conv__tracker *tracker = NULL;
+    conv_usage usage = CONV_USAGE_INIT;
+    snprintf(spool, sizeof spool, "%s/spool", test->folder);
+    conv__tracker_params params = {.saving = saving,
+                                   .spool = spool,
+                                   .flush_records = 10,
+                                   .flush_interval_ms = 3600000,
+                                   .buffer_bytes = 1 << 20,
+                                   .store_timeout_ms = 5000,
+                                   .flushers = 1,
+                                   .finish = finish_nothing};
+    usage.log_id = conv_uuid_v7();
+    usage.created_us = 1;
+    assert_ok(conv__tracker_create(&params, &tracker, &error), error);
+    assert_ok(conv__tracker_take(tracker, &usage, NULL, &error), error);
+    assert_int_equal(conv__tracker_close(tracker, conv__deadline_in_ms(5000), &spooled), 0);
+    assert_int_equal(saving_count(saving).usage, 1);
+}
+
+/* A record that goes past a store known to be away has not tried it: else each would put the next
+ * try off, and tell the breaker's own words as the reason. */
+static void what_the_breaker_keeps_away_is_no_failure_of_the_store(void **state)
+{
+    saving_fixture *test = *state;
+    conv_error away = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    conv_error cause = CONV_ERROR_INIT;
+    conv__saving *saving = saving_open(test);
+    conv__saving_store_away(saving, &away);
+    assert_true(one_may_try(saving));
+    track_one(test, saving);
+    pthread_mutex_lock(&saving->lock);
+    int failures = saving->failures;
+    bool trying = saving->trying;
+    pthread_mutex_unlock(&saving->lock);
+    assert_int_equal(failures, 1);
+    assert_true(trying);
+    conv__saving_cause(saving, &cause);
+    assert_string_equal(cause.message, away.message);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +207,7 @@ int main(void)
         WITH_SAVING(a_slow_store_is_drained_in_small_batches),
         WITH_SAVING(closing_without_memory_waits_between_its_tries),
         WITH_SAVING(no_memory_is_no_answer_of_the_store),
+        WITH_SAVING(what_the_breaker_keeps_away_is_no_failure_of_the_store),
     };
     return RUN_TESTS("saving breaker", tests);
 }
