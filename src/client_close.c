@@ -16,7 +16,7 @@
 enum { CLOSING = 1, SHUT = 2, ONE_CALL = 4 };
 #define HANDLERS_CALL (UINT64_C(1) << 32)
 enum {
-    DISK_MS = 1000,   /* that the local disk gets beyond a deadline */
+    DISK_MS = 900,    /* that the local disk gets beyond a deadline; the rest of a second is ours */
     STOPPED_MS = 500, /* of a closing, at most: what was stopped goes into the journal */
     LOOK_MS = 50,
     NS_PER_MS = 1000000
@@ -128,9 +128,7 @@ typedef struct unsaved {
 
 static unsaved what_waits(conv_client *client)
 {
-    conv__journal_counts counts;
-    (void)!conv__saving_count(client->saving, conv__deadline_in_ms(DISK_MS), &counts, NULL);
-    return (unsaved){counts.exchanges + counts.usage,
+    return (unsaved){conv__saving_waiting(client->saving),
                      (long long)conv__tracker_buffered(client->tracker)};
 }
 

@@ -94,7 +94,8 @@ typedef struct conv_reply conv_reply;
  * `instead_of` an answer, or nothing `instead_of` a question. CONV_NOT_FOUND: the session has no
  * message with the id of `after` or `instead_of`. CONV_CONFLICT: the turn id was used in this
  * session for other messages, also if these are a turn of the journal that is under way or was
- * interrupted. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply set.
+ * interrupted, or a dead letter. CONV_PROVIDER, CONV_CANCELLED: see conv_provider_functions; reply
+ * set.
  * CONV_UNAVAILABLE, CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved unless
  * error->outcome_unknown; repeat with the same turn id). With a journal a store that is away is no
  * failure of saving: the reply then says CONV_SAVED_JOURNALED; only a turn that sends context along

@@ -38,7 +38,7 @@ typedef struct conv__journal_entry {
  * - PUT replaces a turn, and keeps its entry_id, so that an exchange keeps the place of the turn
  * that it came from, but not its time: what was deleted before it was accepted does not concern it;
  * a dead letter replaces the entry with the same record, and the other way.
- * - REPLACE also replaces an exchange.
+ * - REPLACE replaces nothing but the exchange with the record `replaced`.
  * - ADD replaces nothing.
  * - REMOVE takes out the entry of this kind and, unless `record` is absent, with this record.
  *
@@ -47,6 +47,7 @@ typedef struct conv__journal_entry {
 typedef struct conv__journal_change {
     enum { CONV__JOURNAL_PUT, CONV__JOURNAL_REPLACE, CONV__JOURNAL_ADD, CONV__JOURNAL_REMOVE } what;
     conv__journal_entry entry; /* for REMOVE the two ids, is_usage, kind and record */
+    conv_bytes replaced;       /* for REPLACE */
     bool unchanged;            /* output */
 } conv__journal_change;
 

@@ -150,9 +150,11 @@ static bool is_young(conv__saving *saving, int64_t deadline_ns)
     return limit_ms == 0 || age_ms(saving, deadline_ns) < limit_ms;
 }
 
-/* Which limit, and what fills the journal: dead letters leave it by a person's hand alone. */
+/* Which limit, and what fills the journal: dead letters leave it by a person's hand alone. The time
+ * is up by now, and counting all of a large journal would keep the drain from it. */
 static conv_status fail_full(conv__saving *saving, conv_error *error)
 {
+    enum { COUNT_MS = 200 };
     conv__journal_counts counts;
     char limit[64];
     if (conv__saving_has_room(saving))
@@ -161,8 +163,11 @@ static conv_status fail_full(conv__saving *saving, conv_error *error)
     else
         snprintf(limit, sizeof limit, "it holds %lld bytes",
                  (long long)saving->params.journal_bytes);
-    if (conv__saving_count(saving, conv__deadline_in_ms(1000), &counts, NULL) != CONV_OK)
-        counts = (conv__journal_counts){0};
+    if (conv__saving_count(saving, conv__deadline_in_ms(COUNT_MS), &counts, NULL) != CONV_OK)
+        return conv__fail(error, CONV_LIMIT, ACTION,
+                          "the journal has reached its limit: %s (%lld entries wait): bring the "
+                          "store back, or raise the limit",
+                          limit, (long long)conv__saving_waiting(saving));
     return conv__fail(error, CONV_LIMIT, ACTION,
                       "the journal has reached its limit: %s (%lld exchanges and %lld usage "
                       "records that wait, %lld dead letters): bring the store back%s",

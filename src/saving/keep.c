@@ -71,8 +71,15 @@ static conv_status fail_noted(conv_error *error)
                       "turn");
 }
 
-/* The journal has a note of this turn already, as after an interruption; its text must not go for
- * another one. */
+static conv_status fail_refused_before(conv_error *error)
+{
+    return conv__fail(error, CONV_CONFLICT, ACTION,
+                      "a dead letter in the journal has this id and another message; nothing was "
+                      "saved: use a new turn id, or retry or drop that letter");
+}
+
+/* The journal has something of this turn already, as after an interruption or a refusal; its text
+ * must not go for another one, nor another one be noted nowhere. CONV_NOT_FOUND: it has gone. */
 static conv_status compare_with_note(conv__saving *saving, const conv__exchange *exchange,
                                      int64_t deadline_ns, conv_error *error)
 {
@@ -80,8 +87,9 @@ static conv_status compare_with_note(conv__saving *saving, const conv__exchange 
     conv__journal_entry entry = {0};
     conv__exchange kept = {0};
     conv_status status = find_kept(saving, exchange, deadline_ns, &arena, &entry, &kept, error);
-    if (status == CONV_OK && entry.kind == CONV__JOURNAL_TURN && !asks_the_same(&kept, exchange))
-        status = fail_noted(error);
+    bool other = status == CONV_OK && !asks_the_same(&kept, exchange);
+    if (other && entry.kind == CONV__JOURNAL_TURN) status = fail_noted(error);
+    if (other && entry.kind == CONV__JOURNAL_DEAD) status = fail_refused_before(error);
     conv__arena_reset(&arena);
     return status;
 }
@@ -100,30 +108,49 @@ conv_status conv__saving_note(conv__saving *saving, const conv__exchange *exchan
 {
     if (saving->params.journal == NULL) return CONV_OK;
     conv__journal_change change = {.what = CONV__JOURNAL_ADD, .entry.kind = CONV__JOURNAL_TURN};
-    conv_status status = conv__saving_wait_for_room(saving, deadline_ns, error);
-    if (status == CONV_OK) status = put_note(saving, &change, exchange, deadline_ns, error);
-    if (status != CONV_OK || !change.unchanged) return status;
-    status = compare_with_note(saving, exchange, deadline_ns, error);
-    change.what = CONV__JOURNAL_PUT; /* said anew, which counts if it was deleted meanwhile */
-    return status == CONV_OK ? put_note(saving, &change, exchange, deadline_ns, error) : status;
+    conv_error failure = CONV_ERROR_INIT;
+    conv_status status = conv__saving_wait_for_room(saving, deadline_ns, &failure);
+    for (bool gone = status == CONV_OK; gone;) {
+        status = put_note(saving, &change, exchange, deadline_ns, &failure);
+        if (status != CONV_OK || !change.unchanged) break;
+        status = compare_with_note(saving, exchange, deadline_ns, &failure);
+        gone = status == CONV_NOT_FOUND; /* drained, or swept, meanwhile */
+    }
+    if (status == CONV_OK && change.unchanged) {
+        change.what = CONV__JOURNAL_PUT; /* said anew, which counts if it was deleted meanwhile */
+        status = put_note(saving, &change, exchange, deadline_ns, &failure);
+    }
+    if (status != CONV_OK && error != NULL) *error = failure;
+    return status;
+}
+
+/* Whether the store would take it by now is not known: the refusal was of an earlier try. */
+static conv_status fail_dead(conv__save *save, const conv_error *cause)
+{
+    conv__fail(&save->error, CONV_UNAVAILABLE, ACTION,
+               "the store can't save it now (%s), and has refused it before: the journal has a "
+               "dead letter with its id; try again when the store is back, or retry that letter",
+               cause != NULL ? cause->message : "it is away");
+    save->error.recovery = CONV_RECOVERY_WAIT;
+    save->error.outcome_unknown = cause != NULL && cause->outcome_unknown;
+    return CONV_UNAVAILABLE;
 }
 
 /* The journal holds something under these ids already, which was acknowledged. The same content is
- * as good as kept; `again` when it has to be put once more. */
-static conv_status compare_with_kept(conv__saving *saving, conv__save *save, int64_t deadline_ns,
-                                     conv__journal_change *change, bool *again)
+ * as good as kept; `again` when it has to be put once more. What `change` is to replace lives in
+ * the arena. */
+static conv_status compare_with_kept(conv__saving *saving, conv__save *save,
+                                     const conv_error *cause, int64_t deadline_ns,
+                                     conv__arena *arena, conv__journal_change *change, bool *again)
 {
-    conv__arena arena = {0};
     conv__journal_entry entry = {0};
     conv__exchange kept = {0};
     conv_status status =
-        find_kept(saving, save->exchange, deadline_ns, &arena, &entry, &kept, &save->error);
+        find_kept(saving, save->exchange, deadline_ns, arena, &entry, &kept, &save->error);
     *again = status == CONV_NOT_FOUND; /* drained meanwhile */
     bool same = asks_the_same(&kept, save->exchange);
     if (entry.kind == CONV__JOURNAL_DEAD && status != CONV_NOT_FOUND) {
-        status = conv__fail(&save->error, CONV_BAD_DATA, ACTION,
-                            "the store has refused this exchange before; it is a dead letter in "
-                            "the journal");
+        status = fail_dead(save, cause);
     } else if (status == CONV_OK && entry.kind == CONV__JOURNAL_TURN) {
         if (!same) status = fail_noted(&save->error);
         change->what = CONV__JOURNAL_PUT;
@@ -131,6 +158,7 @@ static conv_status compare_with_kept(conv__saving *saving, conv__save *save, int
     } else if (status == CONV_OK && save->exchange->replaces_failed &&
                kept.status == CONV_OUTCOME_FAILED && same) {
         change->what = CONV__JOURNAL_REPLACE;
+        change->replaced = entry.record;
         *again = true;
     } else if (status == CONV_OK) {
         conv__exchange_state state = {
@@ -140,7 +168,6 @@ static conv_status compare_with_kept(conv__saving *saving, conv__save *save, int
         conv__save_compare(save, &state);
         status = save->status;
     }
-    conv__arena_reset(&arena);
     return save->status = *again ? CONV_OK : status;
 }
 
@@ -188,9 +215,11 @@ static conv_status mark_lost(conv__save *save, const conv_error *cause, const co
 conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv_error *cause)
 {
     conv_error error = CONV_ERROR_INIT;
-    int64_t deadline = disk_deadline(save);
+    conv__arena arena = {0};
     conv__journal_change change = new_change(save);
-    conv_status status = conv__saving_wait_for_room(saving, deadline, &error);
+    conv_status status = conv__saving_wait_for_room(saving, save->deadline_ns, &error);
+    int64_t deadline = disk_deadline(save);
+    bool refused = false;
     for (bool again = true; status == CONV_OK && again;) {
         bool replaces = change.what == CONV__JOURNAL_REPLACE;
         again = false;
@@ -200,10 +229,12 @@ conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv
             mark_first(save);
         } else if (status == CONV_OK) {
             change.what = new_change(save).what;
-            status = compare_with_kept(saving, save, deadline, &change, &again);
-            if (status != CONV_OK) return status;
+            status = compare_with_kept(saving, save, cause, deadline, &arena, &change, &again);
+            refused = status != CONV_OK;
         }
     }
+    conv__arena_reset(&arena);
+    if (refused) return status;
     return status == CONV_OK ? mark_kept(save, cause) : mark_lost(save, cause, &error);
 }
 
@@ -211,9 +242,9 @@ conv_status conv__saving_keep(conv__saving *saving, conv__save *save, const conv
 static conv_status put_many(conv__saving *saving, conv__save *const *saves, size_t count,
                             conv__journal_change *changes, conv__buffer *records, conv_error *error)
 {
-    int64_t deadline = disk_deadline(saves[0]);
     int64_t more = 0;
-    conv_status status = conv__saving_wait_for_room(saving, deadline, error);
+    conv_status status = conv__saving_wait_for_room(saving, saves[0]->deadline_ns, error);
+    int64_t deadline = disk_deadline(saves[0]);
     for (size_t i = 0; status == CONV_OK && i < count; i++) {
         changes[i] = new_change(saves[i]);
         status = describe(&changes[i], saves[i]->exchange, &records[i], error);

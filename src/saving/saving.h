@@ -76,6 +76,9 @@ void conv__saving_store_back(conv__saving *saving);
  * ask. */
 void conv__saving_not_tried(conv__saving *saving);
 
+/* Entries of the journal that wait for the store; without asking the journal. */
+int64_t conv__saving_waiting(conv__saving *saving);
+
 /* Why what waits in the journal is not in the store yet, as far as anything has failed. */
 void conv__saving_cause(conv__saving *saving, conv_error *cause);
 

@@ -109,9 +109,6 @@ void conv__saving_failed(conv__saving *saving, const conv_error *why);
 /* conv__saving_may_try for the thread, to which a store that nobody has seen yet is not away. */
 bool conv__saving_may_drain(conv__saving *saving);
 
-/* Entries of the journal that wait for the store. */
-int64_t conv__saving_waiting(conv__saving *saving);
-
 /* Turns an entry into a dead letter. Borrows the reason. */
 void conv__journal_make_dead(conv__journal_entry *entry, const conv_error *why);
 

@@ -25,7 +25,8 @@ enum { INSERT_USERS, SAVE, LOCK_SESSION, REMOVE, STATEMENTS };
  * overlooked. Positions: the session's row is locked by then; its last_position is what others have
  * committed. FULL JOIN: every row has its partner; but the planner, which believes that an array
  * has ten elements, is kept from looping over all pairs. Usage: the record may be there, tracked
- * under its key before, and stays as it came first but for its user (see ONE_OWNER). */
+ * under its key before, and stays as it came first but for its user (see ONE_OWNER); in the order
+ * of keys, as tracked records are saved in. */
 const conv__statement conv__postgres_save_statements[] = {
     [INSERT_USERS] = {"conv_save_users", ACTION_SAVE, 3, false, CONV__POSTGRES_INSERT_USERS},
     [SAVE] =
@@ -104,7 +105,7 @@ const conv__statement conv__postgres_save_statements[] = {
          "  provider, input_tokens, output_tokens, total_tokens, cache_read_tokens,"
          "  cache_write_tokens, reasoning_tokens, latency_ms, cost_usd, price, status, error, raw,"
          "  metadata, originals, document_id, processed_bytes, ordinal)"
-         " JOIN placed p USING (ordinal)"
+         " JOIN placed p USING (ordinal) ORDER BY p.log_id, p.session_id"
          " ON CONFLICT DO NOTHING RETURNING true"
          ") SELECT ordinal, first_position, created FROM placed WHERE" ONE_OWNER},
     /* The session first, as a deletion does; only if there is something to remove. What appears

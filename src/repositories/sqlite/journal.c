@@ -57,7 +57,9 @@ const conv__sqlite_statement conv__sqlite_journal_statements[] = {
     [PUT] = {UPSERT " WHERE journal.kind = 'turn'"
                     " OR (journal.kind <> excluded.kind AND excluded.kind <> 'turn'"
                     " AND journal.record = excluded.record)"},
-    [REPLACE] = {UPSERT " WHERE journal.kind IN ('turn', 'exchange')"},
+    [REPLACE] = {"UPDATE journal SET kind = ?1, compare_reply = ?4, record = ?5, sqlstate = ?6,"
+                 " reason = ?7, created_at = ?8 WHERE session_id = ?2 AND item_id = ?3"
+                 " AND is_usage = ?9 AND kind = 'exchange' AND record = ?10"},
     [ADD] = {INSERT " ON CONFLICT (item_id, session_id, is_usage) DO NOTHING"},
     [REMOVE] = {"DELETE FROM journal WHERE item_id = ?1 AND session_id = ?2 AND kind = ?3"
                 " AND (?4 IS NULL OR record = ?4) AND is_usage = ?5"},
@@ -137,6 +139,7 @@ static conv_status put(conv__journal *journal, conv__journal_change *change, con
     conv__sqlite_query query;
     prepare(&query, journal, statements[change->what], ACTION_WRITE);
     bind_entry(&query, &change->entry);
+    if (change->what == CONV__JOURNAL_REPLACE) conv__sqlite_bind_blob(&query, change->replaced);
     conv_status status = conv__sqlite_execute(&query, &changed, error);
     change->unchanged = changed == 0;
     return status;
