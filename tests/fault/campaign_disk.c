@@ -1,6 +1,7 @@
-/* Every write, sync, truncation and renaming of the journal's files fails, once and for ever: what
- * is acknowledged all the same must be in the image that a power cut leaves right afterwards, and
- * the next process brings all that the files hold to the store, whole and once. */
+/* Every write, sync, truncation and renaming of the journal's files fails, once and for ever, while
+ * it takes in, while it is drained, and while a damaged one is rescued. What is acknowledged all
+ * the same must be in the image that a power cut leaves right afterwards, and the next process
+ * brings all that the files hold to the store, whole and once. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +13,27 @@
 #include "fault/checker.h"
 #include "fault/disk.h"
 #include "fault/image.h"
+#include "fault/journal_file.h"
 #include "fault/report.h"
 #include "fault/witness.h"
+#include "support/folder.h"
 
 enum { TURNS = 12, TIMEOUT_MS = 20, TURN_MS = 1000, HEALTHY_MS = 10000, PATH_SIZE = 128 };
+enum { DRAIN_MS = 100 };
 
-/* A store, and what it was before anything was saved. */
+/* What the process does with the journal that meets the fault. */
+typedef struct part {
+    const char *name;
+    bool drains; /* what an earlier one has left, instead of taking in */
+    bool damaged;
+} part;
+
+/* A store, and what there was before the first trial. */
 typedef struct target {
     char path[PATH_SIZE];
     char empty[PATH_SIZE];
+    char kept[PATH_SIZE]; /* how a journal begins that is to be drained, and its witness's lines */
+    char kept_lines[PATH_SIZE];
 } target;
 
 /* What the process that meets the fault says, in memory that outlives it. */
@@ -123,40 +136,72 @@ static void judge(const char *journal, const char *copy)
         if (shared->tracked[i] && !as_is.tracked[i]) shared->lost++;
     }
     shared->wrong += after_cut.wrong + as_is.wrong + behind_failed_sync(operations, count);
-    image_remove(copy);
+    files_remove(copy);
     image_free(&all);
 }
 
-static void meet_fault(campaign *run, const target *store, const char *copy, long first,
-                       bool for_ever, disk_fault fault)
+static void take_in(const campaign *run, const target *store)
 {
     conv_client *client = NULL;
+    if (open_client(store, run->journal, TIMEOUT_MS, &client) != CONV_OK) return;
+    witness *lines = witness_open(run->lines);
+    hold_store(store->path);
+    use_client(lines, client);
+    (void)!witness_shut(lines, client, 0, NULL);
+    witness_close(lines);
+}
+
+static void drain_what_waits(const campaign *run, const target *store)
+{
+    conv_client *client = NULL;
+    if (open_client(store, run->journal, HEALTHY_MS, &client) != CONV_OK) return;
+    witness *lines = witness_open(run->lines);
+    (void)!witness_flush(lines, client, NULL, DRAIN_MS, NULL);
+    (void)!witness_shut(lines, client, DRAIN_MS, NULL);
+    witness_close(lines);
+}
+
+static void meet_fault(const campaign *run, const target *store, const part *what, const char *copy,
+                       long first, bool for_ever, disk_fault fault)
+{
     disk_record(run->journal);
     disk_fail(run->journal, first, for_ever, fault);
-    conv_status status = open_client(store, run->journal, TIMEOUT_MS, &client);
-    if (status == CONV_OK) {
-        witness *lines = witness_open(run->lines);
-        hold_store(store->path);
-        use_client(lines, client);
-        (void)!witness_shut(lines, client, 0, NULL);
-        witness_close(lines);
-    }
+    if (what->drains)
+        drain_what_waits(run, store);
+    else
+        take_in(run, store);
     shared->failures = disk_failures();
     disk_fail(run->journal, 0, false, fault);
-    judge(run->journal, copy);
+    if (!what->drains) judge(run->journal, copy);
     shared->finished = true;
 }
 
-static void copy_file(const char *from, const char *to)
+/* What the part begins with, made once, on a disk that is healthy still. */
+static void prepare(const campaign *run, const target *store, const part *what)
 {
-    static char bytes[1 << 16];
-    FILE *in = fopen(from, "rb");
-    FILE *out = fopen(to, "wb");
-    if (in == NULL || out == NULL) die(to);
-    for (size_t size; (size = fread(bytes, 1, sizeof bytes, in)) > 0;)
-        if (fwrite(bytes, 1, size, out) != size) die(to);
-    fclose(in);
-    if (fclose(out) != 0) die(to);
+    int status = 0;
+    pid_t child = fork();
+    if (child < 0) die("fork");
+    if (child == 0) {
+        take_in(run, store);
+        _exit(0);
+    }
+    if (waitpid(child, &status, 0) != child || status != 0) die("preparing");
+    if (what->damaged) journal_file_damage(run->journal);
+    if (!files_copy(run->journal, store->kept) || !files_copy(run->lines, store->kept_lines))
+        die(store->kept);
+}
+
+/* Everything is as it was before the first trial. */
+static void restore(const campaign *run, const target *store, const char *copy)
+{
+    unlink(run->lines);
+    files_remove(run->journal);
+    files_remove(copy);
+    files_remove(store->path);
+    if (!files_copy(store->empty, store->path) || !files_copy(store->kept, run->journal) ||
+        !files_copy(store->kept_lines, run->lines))
+        die(store->path);
 }
 
 /* A disk that writes half and then nothing, not even a truncation, leaves a part of a record in the
@@ -178,7 +223,7 @@ static long count_torn(const campaign *run, const checker_findings *drained)
 }
 
 /* A process whose disk is healthy drains what the files hold, and the whole is judged. */
-static checker_findings drain(campaign *run, const target *store)
+static checker_findings drain(campaign *run, const target *store, const part *what)
 {
     conv_client *client = NULL;
     witness *lines = witness_open(run->lines);
@@ -190,7 +235,9 @@ static checker_findings drain(campaign *run, const target *store)
                              .file = store->path,
                              .journals = journals,
                              .journal_count = 1,
-                             .drained = true};
+                             .drained = true,
+                             /* of the damage itself; what an exchange became is looked for */
+                             .dead = what->damaged ? journal_file_count_dead(run->journal) : 0};
     checker_findings findings = checker_run(&params);
     if (status != CONV_OK) {
         fprintf(stderr, "violation: the next process ended with %s\n", conv_status_name(status));
@@ -199,25 +246,17 @@ static checker_findings drain(campaign *run, const target *store)
     return findings;
 }
 
-static void clean_up(campaign *run, const target *store, const char *copy)
-{
-    unlink(run->lines);
-    image_remove(run->journal);
-    image_remove(copy);
-    image_remove(store->path);
-    copy_file(store->empty, store->path);
-}
-
 /* False when the fault was not met any more. */
-static bool try_one(campaign *run, const target *store, const char *copy, long first, bool for_ever,
-                    disk_fault fault, checker_findings *findings)
+static bool try_one(campaign *run, const target *store, const part *what, const char *copy,
+                    long first, bool for_ever, disk_fault fault, checker_findings *findings)
 {
     int status = 0;
+    restore(run, store, copy);
     memset(shared, 0, sizeof *shared);
     pid_t child = fork();
     if (child < 0) die("fork");
     if (child == 0) {
-        meet_fault(run, store, copy, first, for_ever, fault);
+        meet_fault(run, store, what, copy, first, for_ever, fault);
         _exit(0);
     }
     waitpid(child, &status, 0);
@@ -225,7 +264,7 @@ static bool try_one(campaign *run, const target *store, const char *copy, long f
         fprintf(stderr, "violation: the process ended with %d at call %ld\n", status, first);
         findings->wrong++;
     }
-    checker_findings drained = drain(run, store);
+    checker_findings drained = drain(run, store, what);
     if (fault == DISK_SHORT && for_ever && drained.dead > 0)
         drained.wrong -= count_torn(run, &drained);
     if (shared->lost + shared->wrong > 0 || !checker_is_clean(&drained))
@@ -237,14 +276,40 @@ static bool try_one(campaign *run, const target *store, const char *copy, long f
     checker_add(findings, &drained);
     findings->lost += shared->lost;
     findings->wrong += shared->wrong;
-    clean_up(run, store, copy);
     return shared->failures > 0;
+}
+
+/* How many of the calls are tried: each n-th. The first call of each is always tried. */
+static void run_part(campaign *run, const target *store, const part *what, const char *copy)
+{
+    static const char *const names[] = {"EIO", "ENOSPC", "short write"};
+    files_remove(store->kept);
+    files_remove(store->kept_lines);
+    restore(run, store, copy);
+    if (what->drains) prepare(run, store, what);
+    for (int fault = DISK_EIO; fault <= DISK_SHORT; fault++) {
+        for (int for_ever = 0; for_ever < 2; for_ever++) {
+            checker_findings findings = {0};
+            char name[96];
+            long trials = 0;
+            for (long first = 1; try_one(run, store, what, copy, first, for_ever == 1,
+                                         (disk_fault)fault, &findings);
+                 first += run->trials)
+                trials++;
+            snprintf(name, sizeof name, "%s: %s, %s", what->name, names[fault],
+                     for_ever == 1 ? "for ever" : "once");
+            campaign_report(run, name, trials, &findings);
+        }
+    }
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = {"EIO", "ENOSPC", "short write"};
-    /* How many of the calls are tried: each n-th. The first call of each is always tried. */
+    static const part parts[] = {
+        {.name = "journal I/O fails"},
+        {.name = "journal I/O fails in the drain", .drains = true},
+        {.name = "journal I/O fails in a rescue", .drains = true, .damaged = true},
+    };
     campaign run = campaign_begin(argc, argv, (long[]){12, 1, 1});
     conv_client *client = NULL;
     target store;
@@ -255,27 +320,16 @@ int main(int argc, char **argv)
     snprintf(store.path, sizeof store.path, "%s/conversation-fault-%d-store.db", folder,
              (int)getpid());
     snprintf(store.empty, sizeof store.empty, "%s/store.db", run.folder);
+    snprintf(store.kept, sizeof store.kept, "%s/kept-journal", run.folder);
+    snprintf(store.kept_lines, sizeof store.kept_lines, "%s/kept-lines", run.folder);
     shared = campaign_share(sizeof *shared);
     if (open_client(&store, NULL, HEALTHY_MS, &client) != CONV_OK) die("opening the store");
     if (conv_client_close(client, HEALTHY_MS, NULL) != CONV_OK) die("closing the store");
-    copy_file(store.path, store.empty);
-    for (int fault = DISK_EIO; fault <= DISK_SHORT; fault++) {
-        for (int for_ever = 0; for_ever < 2; for_ever++) {
-            checker_findings findings = {0};
-            char name[96];
-            long trials = 0;
-            for (long first = 1;; first += run.trials) {
-                if (!try_one(&run, &store, copy, first, for_ever == 1, (disk_fault)fault,
-                             &findings))
-                    break;
-                trials++;
-            }
-            snprintf(name, sizeof name, "journal I/O fails: %s, %s", names[fault],
-                     for_ever == 1 ? "for ever" : "once");
-            campaign_report(&run, name, trials, &findings);
-        }
-    }
-    image_remove(store.path);
+    if (!files_copy(store.path, store.empty)) die(store.path);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        run_part(&run, &store, &parts[i], copy);
+    files_remove(run.journal);
+    files_remove(store.path);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

@@ -14,6 +14,7 @@
 #include "fault/image.h"
 #include "fault/report.h"
 #include "fault/witness.h"
+#include "support/folder.h"
 
 enum { EXCHANGES = 90, TIMEOUT_MS = 100 };
 
@@ -85,7 +86,7 @@ static void cut_power(campaign *run, const disk_operation *operations, size_t co
             if (!result.there[i]) findings.lost++;
         take(&findings, &result);
         findings.acknowledged += acknowledged;
-        image_remove(path);
+        files_remove(path);
         image_free(&all);
     }
     campaign_report(run, "journal crash images", run->trials, &findings);
@@ -122,7 +123,7 @@ static void flip_bits(campaign *run, const disk_operation *operations, size_t co
         missing += lost;
         if (lost > 0 && !result.set_aside && result.unreadable == 0) findings.lost += lost;
         take(&findings, &result);
-        image_remove(path);
+        files_remove(path);
         image_free(&all);
     }
     campaign_report(run, "journal bit flips at rest", flips(run), &findings);
@@ -164,7 +165,7 @@ static void flip_log_bits(campaign *run, const disk_operation *operations, size_
             if (!seen && lost == 0) last += !result.there[acknowledged - 1];
             take(&findings, &result);
             findings.acknowledged += acknowledged;
-            image_remove(path);
+            files_remove(path);
             tried++;
         }
         image_free(&all);

@@ -178,13 +178,6 @@ void image_read(const char *path, image_found *result)
     conv_journal_close(journal);
 }
 
-void image_remove(const char *path)
-{
-    char command[192];
-    snprintf(command, sizeof command, "rm -f '%s'*", path);
-    if (system(command) != 0) die(command);
-}
-
 file_image *image_file(image *all, const char *ending)
 {
     return find_file(all, ending);

@@ -51,6 +51,5 @@ typedef struct image_found {
 } image_found;
 
 void image_read(const char *path, image_found *result);
-void image_remove(const char *path);
 
 #endif

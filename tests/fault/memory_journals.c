@@ -10,9 +10,10 @@
 
 #include "conversation/conversation.h"
 #include "core/memory.h"
+#include "fault/journal_file.h"
 #include "repositories/sqlite/journal.h"
 
-enum { PAGE = 4096, WAITING = 3 };
+enum { WAITING = 3 };
 
 /* The turns of the journal whose entries are decided about, and the acts. */
 enum { DEAD, INTERRUPTED, WAITS, DROPPED };
@@ -74,15 +75,8 @@ void memory_judge_journal(const memory_trial *self, checker_findings *all)
 
 void memory_damage_journal(memory_trial *self)
 {
-    char rubbish[PAGE];
     memory_leave_waiting(self);
-    long page = memory_file_number(self->params.journal, "SELECT rootpage FROM sqlite_schema WHERE"
-                                                         " name = 'idx_journal_item'");
-    FILE *file = fopen(self->params.journal, "r+be");
-    memset(rubbish, 0xAA, sizeof rubbish);
-    if (page < 2 || file == NULL || fseek(file, (page - 1) * PAGE, SEEK_SET) != 0 ||
-        fwrite(rubbish, 1, sizeof rubbish, file) != sizeof rubbish || fclose(file) != 0)
-        _exit(99);
+    journal_file_damage(self->params.journal);
 }
 
 static long count_turn(const memory_trial *self, uint64_t number)

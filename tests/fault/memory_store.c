@@ -1,7 +1,6 @@
 /* See memory_store.h. */
 #include "fault/memory_store.h"
 
-#include <glob.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "db/migration.h"
 #include "db/sqlite/log_repair.h"
+#include "support/folder.h"
 
 enum { SQL_SIZE = 512, VACUUM_EACH = 128 };
 
@@ -51,13 +51,9 @@ void memory_store_name(campaign *run, char base[MEMORY_PATH_SIZE])
 
 static void remove_files(const memory_store *self)
 {
-    char pattern[192];
-    glob_t files = {0};
-    snprintf(pattern, sizeof pattern, "%s/*", self->base);
-    if (glob(pattern, GLOB_NOSORT, NULL, &files) == 0)
-        for (size_t i = 0; i < files.gl_pathc; i++)
-            unlink(files.gl_pathv[i]);
-    globfree(&files);
+    char prefix[128];
+    snprintf(prefix, sizeof prefix, "%s/", self->base);
+    files_remove(prefix);
 }
 
 static void connect_to(memory_store *self)

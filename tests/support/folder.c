@@ -1,9 +1,11 @@
 #include "support/folder.h"
 
 #include <dirent.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool file_holds(const char *path, const char *text)
 {
@@ -44,4 +46,47 @@ int folder_count(const char *path, const char *part)
         count += entry->d_name[0] != '.' && strstr(entry->d_name, part) != NULL;
     closedir(directory);
     return count;
+}
+
+static glob_t find_all(const char *prefix)
+{
+    char pattern[256];
+    glob_t files = {0};
+    snprintf(pattern, sizeof pattern, "%s*", prefix);
+    (void)glob(pattern, GLOB_NOSORT, NULL, &files); /* else there are none */
+    return files;
+}
+
+void files_remove(const char *prefix)
+{
+    glob_t files = find_all(prefix);
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        unlink(files.gl_pathv[i]);
+    globfree(&files);
+}
+
+static bool copy_file(const char *from, const char *to)
+{
+    static char bytes[1 << 16];
+    FILE *in = fopen(from, "rb");
+    FILE *out = fopen(to, "wb");
+    bool copied = in != NULL && out != NULL;
+    for (size_t size; copied && (size = fread(bytes, 1, sizeof bytes, in)) > 0;)
+        copied = fwrite(bytes, 1, size, out) == size;
+    if (in != NULL) fclose(in);
+    if (out != NULL && fclose(out) != 0) copied = false;
+    return copied;
+}
+
+bool files_copy(const char *prefix, const char *to)
+{
+    glob_t files = find_all(prefix);
+    bool copied = true;
+    for (size_t i = 0; copied && i < files.gl_pathc; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s%s", to, files.gl_pathv[i] + strlen(prefix));
+        copied = copy_file(files.gl_pathv[i], path);
+    }
+    globfree(&files);
+    return copied;
 }

@@ -1,4 +1,5 @@
-/* Looking for files of a folder, and for a text in them, whatever they are. Makes no assertions. */
+/* Looking for files of a folder, and for a text in them, whatever they are; removing and copying
+ * several that belong together. Makes no assertions. */
 #ifndef TESTS_SUPPORT_FOLDER_H
 #define TESTS_SUPPORT_FOLDER_H
 
@@ -13,5 +14,11 @@ bool folder_holds(const char *path, const char *text);
 /* How many files it has with `part` in their names; hidden ones do not count. -1: there is no
  * folder. */
 int folder_count(const char *path, const char *part);
+
+/* All whose path begins so; there may be none. */
+void files_remove(const char *prefix);
+
+/* The same, to paths that begin with `to` instead. False when one can't be read or written. */
+bool files_copy(const char *prefix, const char *to);
 
 #endif
