@@ -1,6 +1,7 @@
 /* What a power cut or a failing disk leaves of the journal's files: each image must open and give
- * every exchange that had been acknowledged by then, whole and once, and nothing else under its
- * name. The images are of one run: what was late in it is late in each row. */
+ * every exchange that had been acknowledged by then, noted before or not, and every usage record
+ * that had been flushed, whole and once, and nothing else under its name. The images are of one
+ * run: what was late in it is late in each row. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #include "fault/witness.h"
 #include "support/folder.h"
 
-enum { EXCHANGES = 90, TIMEOUT_MS = 100 };
+enum { EXCHANGES = 90, TIMEOUT_MS = 100, TURN_MS = 1000, TRACKED_EACH = 7 };
 
 static void die(const char *what)
 {
@@ -29,6 +30,20 @@ static fault_turn turn_of(long number)
     return (fault_turn){.session = (uint64_t)(number % 5),
                         .turn = (uint64_t)number,
                         .bytes = number % 3 == 0 ? 30000 : 200};
+}
+
+/* A usage record tracked and flushed, and an exchange; what a turn asks is noted first. */
+static conv_status accept(witness *lines, conv_client *client, long number, conv_error *error)
+{
+    fault_turn turn = turn_of(number);
+    conv_status status = CONV_OK;
+    if (number % TRACKED_EACH == 0) {
+        status = witness_track(lines, client, &turn, true, error);
+        if (status == CONV_OK) status = witness_flush(lines, client, &turn, TIMEOUT_MS, error);
+    }
+    if (status != CONV_OK) return status;
+    return number % 2 == 0 ? witness_save(lines, client, &turn, TIMEOUT_MS, error)
+                           : witness_process(lines, client, &turn, TURN_MS, error);
 }
 
 /* Saves while the store is held by somebody else, so that everything is in the journal alone. */
@@ -51,8 +66,7 @@ static void record_run(campaign *run, const char *store)
     if (descriptor < 0 || fcntl(descriptor, F_OFD_SETLK, &range) != 0) die(lock_name);
     witness *lines = witness_open(run->lines);
     for (long i = 0; i < EXCHANGES; i++) {
-        fault_turn turn = turn_of(i);
-        if (witness_save(lines, client, &turn, TIMEOUT_MS, &error) != CONV_OK) die(error.message);
+        if (accept(lines, client, i, &error) != CONV_OK) die(error.message);
         disk_mark();
     }
     (void)!witness_shut(lines, client, 0, NULL);
@@ -83,7 +97,7 @@ static void cut_power(campaign *run, const disk_operation *operations, size_t co
         image_write(&all, path);
         image_read(path, &result);
         for (long i = 0; i < acknowledged; i++)
-            if (!result.there[i]) findings.lost++;
+            findings.lost += !result.there[i] + (i % TRACKED_EACH == 0 && !result.tracked[i]);
         take(&findings, &result);
         findings.acknowledged += acknowledged;
         files_remove(path);
@@ -193,5 +207,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count; i++)
         free(operations[i].data);
     free((void *)operations);
+    conv_provider_free(fault_provider());
     return campaign_end(&run);
 }
