@@ -1,19 +1,20 @@
 /* The store is away when a program starts, and comes back while it runs or only for the next one;
- * and a program ends while the server is frozen: closing keeps its deadline, the journal the rest,
- * also of calls and submissions under way.
- */
+ * and a program ends while the server is frozen, or a provider answers: closing keeps its deadline,
+ * the journal the rest, also of calls and submissions under way. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "conversation/journal.h"
 #include "fault/caller.h"
 #include "fault/proxy.h"
 #include "fault/report.h"
 #include "fault/server.h"
 
 enum { TIMEOUT_MS = 20000, CLOSE_MS = 300, TURNS = 6, CALLERS = 6, SUBMITTED = 40, ENTER_MS = 400 };
+enum { ASKING = 1 }; /* a turn that caller_way processes */
 
 typedef struct away {
     campaign run;
@@ -156,10 +157,40 @@ static void end_with_calls_under_way(away *self, long trial)
     caller_end(self->lines, open_client(self));
 }
 
-static void run_part(away *self, const char *name, void (*part)(away *, long))
+/* The client goes on a thread of its own when its last call has left. */
+static void await_journal(const away *self)
+{
+    conv_journal *journal = NULL;
+    while (conv_journal_open(self->run.journal, &journal, NULL) == CONV_STATE)
+        usleep(1000);
+    if (journal == NULL) exit(99);
+    conv_journal_close(journal);
+}
+
+/* Closing can't end that call, and does not wait for it; the call itself saves what it paid for. */
+static void end_beside_a_provider(away *self, long trial)
+{
+    conv_client *client = open_client(self);
+    calling caller = {
+        .owner = self, .client = client, .turn = {.session = self->session, .turn = ASKING}};
+    atomic_store(&not_kept, 0);
+    fault_hold_answers(true);
+    if (pthread_create(&caller.thread, NULL, call_once, &caller) != 0) abort();
+    fault_await_question();
+    if (trial % 2 == 0) server_freeze(self->store);
+    self->run.violations += witness_shut(self->lines, client, CLOSE_MS, NULL) != CONV_TIMEOUT;
+    fault_hold_answers(false);
+    pthread_join(caller.thread, NULL);
+    if (trial % 2 == 0) server_thaw(self->store);
+    self->run.violations += atomic_load(&not_kept);
+    await_journal(self);
+    caller_end(self->lines, open_client(self));
+}
+
+static void run_part(away *self, const char *name, long trials, void (*part)(away *, long))
 {
     self->lines = witness_open(self->run.lines);
-    for (long trial = 0; trial < self->run.trials; trial++, self->session++)
+    for (long trial = 0; trial < trials; trial++, self->session++)
         part(self, trial);
     witness_close(self->lines);
     const char *journals[] = {self->run.journal};
@@ -169,7 +200,7 @@ static void run_part(away *self, const char *name, void (*part)(away *, long))
                             .journal_count = 1,
                             .drained = true};
     checker_findings findings = checker_run(&check);
-    campaign_report(&self->run, name, self->run.trials, &findings);
+    campaign_report(&self->run, name, trials, &findings);
     server_empty(server_url(self->store));
     campaign_clear(&self->run);
 }
@@ -177,12 +208,15 @@ static void run_part(away *self, const char *name, void (*part)(away *, long))
 int main(int argc, char **argv)
 {
     away self = {.run = campaign_begin(argc, argv, (long[]){4, 20, 500})};
+    const long trials = self.run.trials;
     self.store = server_start();
     self.between = proxy_start(server_folder(self.store));
-    run_part(&self, "store away when the program starts", start_without_store);
-    run_part(&self, "program ends while the server is frozen", end_with_frozen_server);
-    run_part(&self, "program ends with calls under way while the server is frozen",
+    run_part(&self, "store away when the program starts", trials, start_without_store);
+    run_part(&self, "program ends while the server is frozen", trials, end_with_frozen_server);
+    run_part(&self, "program ends with calls under way while the server is frozen", trials,
              end_with_calls_under_way);
+    run_part(&self, "program ends while a provider answers", (trials + 3) / 4,
+             end_beside_a_provider);
     proxy_stop(self.between);
     server_remove(self.store);
     conv_provider_free(fault_provider());

@@ -2,9 +2,11 @@
 #include "fault/content.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { HEAD_SIZE = 96 };
 
@@ -78,6 +80,29 @@ conv_usage fault_usage(const fault_turn *turn)
     return usage;
 }
 
+static atomic_bool held;
+static atomic_int questions; /* asked while answers are held */
+
+void fault_hold_answers(bool hold)
+{
+    atomic_store(&questions, 0);
+    atomic_store(&held, hold);
+}
+
+void fault_await_question(void)
+{
+    while (atomic_load(&questions) == 0)
+        usleep(1000);
+}
+
+static void wait_while_held(void)
+{
+    if (!atomic_load(&held)) return;
+    atomic_fetch_add(&questions, 1);
+    while (atomic_load(&held))
+        usleep(1000);
+}
+
 static conv_status answer(void *context, const conv_provider_request *request,
                           conv_provider_response *response, conv_error *error)
 {
@@ -86,6 +111,7 @@ static conv_status answer(void *context, const conv_provider_request *request,
     fault_turn turn;
     bool reply = false;
     const conv_message *last = &request->messages[request->message_count - 1];
+    wait_while_held();
     if (!fault_read_text(last->content.data, &turn, &reply) || reply) return CONV_PROVIDER;
     char *text = fault_text(&turn, true);
     conv_message message = {.role = CONV_ROLE_ASSISTANT, .content = conv_text(text)};

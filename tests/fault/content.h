@@ -36,6 +36,10 @@ conv_usage fault_usage(const fault_turn *turn);
 /* A provider that answers each text of fault_text with its reply; never freed. */
 conv_provider *fault_provider(void);
 
+/* Its answers wait from now on, or go on; and waits until it is asked while they wait. */
+void fault_hold_answers(bool hold);
+void fault_await_question(void);
+
 /* A pseudo-random number; splitmix64. */
 uint64_t fault_random(uint64_t *state);
 
