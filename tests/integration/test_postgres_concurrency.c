@@ -295,8 +295,8 @@ static void an_attempt_that_appears_late(void **state)
                                  " WHERE wait_event_type = 'Lock'",
                                  1));
     assert_int_equal(save(&saving, unanswered, 1, false), CONV_OK);
-    snprintf(sql, sizeof sql,
-             "BEGIN; SELECT FROM chat_sessions WHERE session_id = '%s' FOR UPDATE", session);
+    snprintf(sql, sizeof sql, "BEGIN; SELECT FROM chat_sessions WHERE session_id = '%s' FOR UPDATE",
+             session);
     postgres_execute(deleting, sql);
     postgres_execute(beside, "ROLLBACK");
     /* It is through, or waits for the session. */
@@ -337,8 +337,8 @@ static void one_usage_record_for_two_exchanges(void **state)
     assert_int_equal(save(&writers[0], first, 1, false), CONV_OK);
     exchanges[SESSIONS]->usage.usage.log_id = exchanges[0]->usage.usage.log_id;
     conv_uuid_format(exchanges[0]->session.session_id, session);
-    snprintf(sql, sizeof sql,
-             "BEGIN; SELECT FROM chat_sessions WHERE session_id = '%s' FOR UPDATE", session);
+    snprintf(sql, sizeof sql, "BEGIN; SELECT FROM chat_sessions WHERE session_id = '%s' FOR UPDATE",
+             session);
     postgres_execute(beside, sql);
     for (int i = 0; i < 2; i++) {
         writers[i] = (writer){.number = i * SESSIONS};
@@ -358,6 +358,59 @@ static void one_usage_record_for_two_exchanges(void **state)
     assert_int_equal(postgres_number(watching, "SELECT count(*) FROM chat_exchanges"), 2);
     assert_int_equal(postgres_number(watching, "SELECT count(*) FROM usage_logs"), 2);
     assert_consistent();
+    PQfinish(watching);
+}
+
+static void *save_two(void *argument)
+{
+    writer *self = argument;
+    const conv__exchange *batch[] = {exchanges[0], exchanges[SESSIONS]};
+    (void)save(self, batch, 2, false);
+    return NULL;
+}
+
+/* The SQLSTATE, if it is refused. */
+static const char *insert_record(PGconn *link, const conv__exchange *exchange, char sqlstate[6])
+{
+    char log_id[CONV_UUID_TEXT_SIZE];
+    char session[CONV_UUID_TEXT_SIZE];
+    char sql[320];
+    conv_uuid_format(exchange->usage.usage.log_id, log_id);
+    conv_uuid_format(exchange->session.session_id, session);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO usage_logs (log_id, session_id, created_at, service, operation, status)"
+             " VALUES ('%s', '%s', now(), 'chat', 'chat', 'complete')",
+             log_id, session);
+    PGresult *result = PQexec(link, sql);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    snprintf(sqlstate, 6, "%s", state == NULL ? "" : state);
+    PQclear(result);
+    return sqlstate;
+}
+
+/* Somebody tracks the record of the later log id, and so do two exchanges, of which the first
+ * brings it: they must have taken the earlier one by then, as a flush of both would. */
+static void exchanges_bring_their_records_in_the_order_of_keys(void **state)
+{
+    (void)state;
+    static writer saving;
+    char sqlstate[6];
+    PGconn *watching = postgres_link();
+    exchanges[SESSIONS]->usage.usage.log_id = conv_uuid_v7();
+    exchanges[0]->usage.usage.log_id = conv_uuid_v7();
+    postgres_execute(beside, "BEGIN");
+    assert_string_equal(insert_record(beside, exchanges[0], sqlstate), "");
+    assert_int_equal(pthread_create(&saving.thread, NULL, save_two, &saving), 0);
+    assert_true(postgres_becomes(watching,
+                                 "SELECT count(*) FROM pg_stat_activity"
+                                 " WHERE datname = current_database() AND wait_event_type = 'Lock'",
+                                 1));
+    postgres_execute(watching, "SET lock_timeout = 100");
+    assert_string_equal(insert_record(watching, exchanges[SESSIONS], sqlstate), "55P03");
+    postgres_execute(beside, "ROLLBACK");
+    pthread_join(saving.thread, NULL);
+    assert_ok(saving.error.status, saving.error);
+    assert_int_equal(saving.inserted, 2);
     PQfinish(watching);
 }
 
@@ -404,6 +457,7 @@ int main(void)
         TEST(among_deletions_and_replacements),
         TEST(an_attempt_that_appears_late),
         TEST(one_usage_record_for_two_exchanges),
+        TEST(exchanges_bring_their_records_in_the_order_of_keys),
         TEST(records_of_the_same_ids),
     };
     return RUN_TESTS_WITH("postgres concurrency", tests, postgres_setup, postgres_teardown);
