@@ -62,8 +62,19 @@ static size_t look_at_steps(memory_store *fresh, long steps[MOST_MIGRATIONS + 1]
     return count;
 }
 
-/* Each migration by itself, from connecting to its COMMIT, behind those before it: an allocation in
- * a late one would else make all of them once more. What comes behind all, with the last one. */
+/* Each migration by itself, behind those before it: an allocation in a late one would else make all
+ * of them once more. What comes before its first write is the same for each, so but for the long
+ * tier it is tried with the last one, as is what comes behind all. */
+static void try_migration(memory_tried *tried, bool is_last)
+{
+    size_t first = 1;
+    size_t last = 0;
+    size_t asked = memory_begin(tried);
+    if (!is_last && tried->run->tier != CAMPAIGN_LONG) first = memory_find_begin(tried, asked) - 1;
+    if (!is_last) last = memory_find_end(tried, asked);
+    memory_try(tried, first, last);
+}
+
 static void run_migrations(campaign *run, memory_store *store, int share)
 {
     char url[256];
@@ -80,9 +91,7 @@ static void run_migrations(campaign *run, memory_store *store, int share)
         if (fresh.migrations % MIGRATION_SHARES != share) continue;
         memory_store_clear(&fresh);
         memory_store_keep(&fresh, run);
-        size_t asked = memory_begin(&tried);
-        bool is_last = conv__migrations_postgres[fresh.migrations + 1].version == 0;
-        memory_try(&tried, 1, is_last ? 0 : memory_find_step(&tried, asked));
+        try_migration(&tried, conv__migrations_postgres[fresh.migrations + 1].version == 0);
         memory_store_forget(&fresh);
     }
     memory_store_disconnect(&fresh);

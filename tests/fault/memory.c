@@ -162,26 +162,34 @@ void memory_try(memory_tried *self, size_t first, size_t last)
     try_way(self, true, first, last);
 }
 
-/* Whether the step is done when all fails from that allocation on. The trial is made once more with
- * the others, and counted there. */
-static bool is_done(memory_tried *self, size_t number)
+/* Where the step is begun, or done, although all fails from that allocation on. The trials are made
+ * once more with the others, and counted there. */
+static size_t find(memory_tried *self, size_t asked, bool done)
 {
-    (void)memory_try_one(self, number, true);
-    return memory_store_number(self->store, self->scenario->state) != self->before;
+    size_t before = 0;
+    size_t behind = asked + 1;
+    while (behind - before > 1) {
+        size_t middle = before + (behind - before) / 2;
+        (void)memory_try_one(self, middle, true);
+        bool reached = done
+                           ? memory_store_number(self->store, self->scenario->state) != self->before
+                           : self->store->wrote;
+        if (reached)
+            behind = middle;
+        else
+            before = middle;
+    }
+    return behind;
 }
 
-size_t memory_find_step(memory_tried *self, size_t asked)
+size_t memory_find_begin(memory_tried *self, size_t asked)
 {
-    size_t not_done = 0;
-    size_t done = asked + 1;
-    while (done - not_done > 1) {
-        size_t middle = not_done + (done - not_done) / 2;
-        if (is_done(self, middle))
-            done = middle;
-        else
-            not_done = middle;
-    }
-    return done;
+    return find(self, asked, false);
+}
+
+size_t memory_find_end(memory_tried *self, size_t asked)
+{
+    return find(self, asked, true);
 }
 
 void memory_report(memory_tried *self)

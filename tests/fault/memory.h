@@ -116,10 +116,11 @@ size_t memory_begin(memory_tried *self);
 void memory_try(memory_tried *self, size_t first, size_t last);
 bool memory_try_one(memory_tried *self, size_t number, bool always);
 
-/* The first allocation behind which the scenario's state has changed, of so many as a healthy trial
- * asked for, although all fail from there on: what comes before it makes the first of several
- * changes. */
-size_t memory_find_step(memory_tried *self, size_t asked);
+/* The first allocation behind which something is written to PostgreSQL, and the first behind which
+ * the scenario's state has changed, of so many as a healthy trial asked for, although all fail from
+ * there on: between them is the first of several changes. */
+size_t memory_find_begin(memory_tried *self, size_t asked);
+size_t memory_find_end(memory_tried *self, size_t asked);
 
 /* Prints both, as rows of the table, and ends with the scenario. */
 void memory_report(memory_tried *self);

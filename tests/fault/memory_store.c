@@ -168,7 +168,8 @@ static bool is_server_as_kept(memory_store *self)
 {
     await_clients(self);
     long written = next_writer(self);
-    if (written == self->written) return true;
+    self->wrote = written != self->written;
+    if (!self->wrote) return true;
     if (self->schema == NULL || memory_store_number(self, self->state) != self->kept) return false;
     self->written = written;
     return true;

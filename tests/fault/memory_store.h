@@ -30,6 +30,7 @@ typedef struct memory_store {
     int migrations;       /* that it has */
     sqlite3 *lock;        /* of SQLite while it is away, or NULL */
     struct pg_conn *link; /* to PostgreSQL; a child uses it only while its parent waits for it */
+    bool wrote;           /* whether somebody had written when PostgreSQL was last looked at */
     long written;         /* next_writer of PostgreSQL when it had been restored */
     long made;            /* so many times is its schema made anew */
     long kept;            /* the schema's state */
