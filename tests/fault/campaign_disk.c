@@ -13,8 +13,8 @@
 #include "fault/checker.h"
 #include "fault/disk.h"
 #include "fault/image.h"
-#include "fault/journal_file.h"
 #include "fault/report.h"
+#include "fault/sqlite_file.h"
 #include "fault/witness.h"
 #include "support/folder.h"
 
@@ -187,7 +187,7 @@ static void prepare(const campaign *run, const target *store, const part *what)
         _exit(0);
     }
     if (waitpid(child, &status, 0) != child || status != 0) die("preparing");
-    if (what->damaged) journal_file_damage(run->journal);
+    if (what->damaged) sqlite_file_damage_journal(run->journal);
     if (!files_copy(run->journal, store->kept) || !files_copy(run->lines, store->kept_lines))
         die(store->kept);
 }
@@ -222,6 +222,11 @@ static long count_torn(const campaign *run, const checker_findings *drained)
     return torn < refused ? torn : refused;
 }
 
+static long count_letters(const campaign *run)
+{
+    return sqlite_file_number(run->journal, "SELECT count(*) FROM journal WHERE kind = 'dead'");
+}
+
 /* A process whose disk is healthy drains what the files hold, and the whole is judged. */
 static checker_findings drain(campaign *run, const target *store, const part *what)
 {
@@ -237,7 +242,7 @@ static checker_findings drain(campaign *run, const target *store, const part *wh
                              .journal_count = 1,
                              .drained = true,
                              /* of the damage itself; what an exchange became is looked for */
-                             .dead = what->damaged ? journal_file_count_dead(run->journal) : 0};
+                             .dead = what->damaged ? count_letters(run) : 0};
     checker_findings findings = checker_run(&params);
     if (status != CONV_OK) {
         fprintf(stderr, "violation: the next process ended with %s\n", conv_status_name(status));

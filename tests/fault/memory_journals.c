@@ -10,7 +10,7 @@
 
 #include "conversation/conversation.h"
 #include "core/memory.h"
-#include "fault/journal_file.h"
+#include "fault/sqlite_file.h"
 #include "repositories/sqlite/journal.h"
 
 enum { WAITING = 3 };
@@ -65,9 +65,9 @@ void memory_open_journal(memory_trial *self)
 void memory_judge_journal(const memory_trial *self, checker_findings *all)
 {
     const char *path = self->params.journal;
-    long versions = memory_file_number(path, "SELECT count(*) FROM sqlite_schema") == 0
+    long versions = sqlite_file_number(path, "SELECT count(*) FROM sqlite_schema") == 0
                         ? 0
-                        : memory_file_number(path, "SELECT count(*) FROM conversation_schema");
+                        : sqlite_file_number(path, "SELECT count(*) FROM conversation_schema");
     if (versions == 2 || (versions == 0 && self->facts->done == 0)) return;
     fprintf(stderr, "violation: the new journal has %ld of 2 migrations\n", versions);
     all->half++;
@@ -76,7 +76,7 @@ void memory_judge_journal(const memory_trial *self, checker_findings *all)
 void memory_damage_journal(memory_trial *self)
 {
     memory_leave_waiting(self);
-    journal_file_damage(self->params.journal);
+    sqlite_file_damage_journal(self->params.journal);
 }
 
 static long count_turn(const memory_trial *self, uint64_t number)
@@ -109,7 +109,7 @@ void memory_judge_rescue(const memory_trial *self, checker_findings *all)
     }
     if (memory_store_number(self->store, "SELECT count(*) FROM usage_logs") != WAITING + 1)
         violate(&all->lost, "a usage record is missing or there twice");
-    if (memory_file_number(self->params.journal,
+    if (sqlite_file_number(self->params.journal,
                            "SELECT count(*) FROM journal WHERE kind <> 'dead'") != 0)
         violate(&all->wrong, "something still waits in the rescued journal");
 }
@@ -215,7 +215,7 @@ static long count_entries(const memory_trial *self, const char *kind)
 {
     char sql[96];
     snprintf(sql, sizeof sql, "SELECT count(*) FROM journal WHERE kind = '%s'", kind);
-    return memory_file_number(self->params.journal, sql);
+    return sqlite_file_number(self->params.journal, sql);
 }
 
 /* What was to be tried again is in the store; what was not is where it was. */

@@ -10,6 +10,7 @@
 
 #include "db/migration.h"
 #include "db/sqlite/log_repair.h"
+#include "fault/sqlite_file.h"
 #include "support/folder.h"
 
 enum { SQL_SIZE = 512, VACUUM_EACH = 128 };
@@ -220,29 +221,6 @@ bool memory_store_is_untouched(memory_store *self)
     return self->file != NULL || is_server_as_kept(self);
 }
 
-static sqlite3 *open_file(const char *path)
-{
-    sqlite3 *database = NULL;
-    if (sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-        die(path, sqlite3_errmsg(database));
-    sqlite3_busy_timeout(database, 10000);
-    return database;
-}
-
-long memory_file_number(const char *path, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    if (access(path, F_OK) != 0) return 0;
-    sqlite3 *database = open_file(path);
-    if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK ||
-        sqlite3_step(statement) != SQLITE_ROW)
-        die(sql, sqlite3_errmsg(database));
-    long value = (long)sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(database);
-    return value;
-}
-
 static PGresult *ask_server(const memory_store *self, const char *sql)
 {
     PGresult *result = PQexec(self->link, sql);
@@ -254,7 +232,7 @@ static PGresult *ask_server(const memory_store *self, const char *sql)
 
 long memory_store_number(const memory_store *self, const char *sql)
 {
-    if (self->file != NULL) return memory_file_number(self->file, sql);
+    if (self->file != NULL) return sqlite_file_number(self->file, sql);
     PGresult *row = ask_server(self, sql);
     if (PQntuples(row) == 0) die(sql, "no row");
     long value = strtol(PQgetvalue(row, 0, 0), NULL, 10);
@@ -268,7 +246,7 @@ void memory_store_execute(const memory_store *self, const char *sql)
         PQclear(ask_server(self, sql));
         return;
     }
-    sqlite3 *database = open_file(self->file);
+    sqlite3 *database = sqlite_file_open(self->file);
     if (sqlite3_exec(database, sql, NULL, NULL, NULL) != SQLITE_OK)
         die(sql, sqlite3_errmsg(database));
     sqlite3_close(database);
@@ -281,7 +259,7 @@ void memory_store_take_away(memory_store *self)
                                    " ALTER TABLE usage_logs RENAME TO usage_away");
         return;
     }
-    self->lock = open_file(self->file);
+    self->lock = sqlite_file_open(self->file);
     if (sqlite3_exec(self->lock, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
         die("locking", sqlite3_errmsg(self->lock));
 }

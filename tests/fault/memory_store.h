@@ -65,7 +65,4 @@ void memory_store_put_back(memory_store *self);
 void memory_store_execute(const memory_store *self, const char *sql);
 long memory_store_number(const memory_store *self, const char *sql);
 
-/* The same for any SQLite file; 0 where there is none. */
-long memory_file_number(const char *path, const char *sql);
-
 #endif

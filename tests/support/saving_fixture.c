@@ -2,6 +2,7 @@
 #include "support/saving_fixture.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/time.h"
@@ -85,6 +86,25 @@ conv_status saving_save(conv__saving *saving, const conv__exchange *exchange, bo
     conv_status status = conv__saving_save(saving, &one, noted);
     if (journaled != NULL) *journaled = one.journaled;
     return status;
+}
+
+conv__exchange saving_with_request(conv__exchange exchange, uint8_t hash)
+{
+    memset(exchange.request_hash, hash, sizeof exchange.request_hash);
+    exchange.usage.usage.log_id = conv_uuid_v7();
+    return exchange;
+}
+
+conv__exchange saving_answer_after_failure(saving_fixture *test, conv__saving *saving)
+{
+    conv__exchange failed = saving_with_request(saving_exchange(conv_uuid_v7()), 1);
+    conv__exchange answered = saving_with_request(failed, 1);
+    failed.status = CONV_OUTCOME_FAILED;
+    answered.replaces_failed = true;
+    mock_store_set_away(&test->mock, true);
+    assert_int_equal(saving_save(saving, &failed, false, NULL), CONV_OK);
+    assert_int_equal(saving_save(saving, &answered, false, NULL), CONV_OK);
+    return answered;
 }
 
 conv__journal_counts saving_count(conv__saving *saving)

@@ -28,9 +28,17 @@ conv__saving *saving_open(saving_fixture *test);
 /* A new exchange of one message, "hi", of the year 1970. */
 conv__exchange saving_exchange(conv_uuid session);
 
+/* The same exchange as another try brings it: with a log id of its own, and the hash of what it
+ * asks. */
+conv__exchange saving_with_request(conv__exchange exchange, uint8_t hash);
+
 /* Saves within five seconds; `journaled` may be NULL. */
 conv_status saving_save(conv__saving *saving, const conv__exchange *exchange, bool noted,
                         bool *journaled);
+
+/* While the store is away, which it is from now on: a failed attempt, and the repetition that
+ * replaces it, which is given back. Both are accepted. */
+conv__exchange saving_answer_after_failure(saving_fixture *test, conv__saving *saving);
 
 /* What is in the journal. */
 conv__journal_counts saving_count(conv__saving *saving);

@@ -111,21 +111,14 @@ static void closing_waits_for_the_store(void **state)
     assert_int_equal(test->mock.saved_count, 1);
 }
 
-static conv__exchange with_request(conv__exchange exchange, uint8_t hash)
-{
-    memset(exchange.request_hash, hash, sizeof exchange.request_hash);
-    exchange.usage.usage.log_id = conv_uuid_v7();
-    return exchange;
-}
-
 static void what_waits_is_not_replaced_by_what_comes_later(void **state)
 {
     saving_fixture *test = *state;
     conv_error error;
     conv__saving *saving = saving_open(test);
-    conv__exchange first = with_request(saving_exchange(conv_uuid_v7()), 1);
-    conv__exchange same = with_request(first, 1);
-    conv__exchange other = with_request(first, 2);
+    conv__exchange first = saving_with_request(saving_exchange(conv_uuid_v7()), 1);
+    conv__exchange same = saving_with_request(first, 1);
+    conv__exchange other = saving_with_request(first, 2);
     bool journaled = false;
     mock_store_set_away(&test->mock, true);
     assert_int_equal(saving_save(saving, &first, false, NULL), CONV_OK);
@@ -148,13 +141,7 @@ static void a_failed_turn_that_waits_is_replaced_by_its_repetition(void **state)
 {
     saving_fixture *test = *state;
     conv__saving *saving = saving_open(test);
-    conv__exchange failed = with_request(saving_exchange(conv_uuid_v7()), 1);
-    conv__exchange answered = with_request(failed, 1);
-    failed.status = CONV_OUTCOME_FAILED;
-    answered.replaces_failed = true;
-    mock_store_set_away(&test->mock, true);
-    assert_int_equal(saving_save(saving, &failed, false, NULL), CONV_OK);
-    assert_int_equal(saving_save(saving, &answered, false, NULL), CONV_OK);
+    conv__exchange answered = saving_answer_after_failure(test, saving);
     assert_int_equal(saving_count(saving).exchanges, 1);
     mock_store_set_away(&test->mock, false);
     saving_wait_for_saved(test, 1);

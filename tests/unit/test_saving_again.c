@@ -74,25 +74,13 @@ static conv__saving *open_hooked(saving_fixture *test, conv__journal_functions w
     return hooked.saving;
 }
 
-static conv__exchange with_request(conv__exchange exchange, uint8_t first)
-{
-    exchange.request_hash[0] = first;
-    return exchange;
-}
-
 /* Counted as waiting it is drained; else it would be there until the next start, and be overtaken.
  */
 static void a_repetition_whose_failed_attempt_was_drained_meanwhile_is_drained(void **state)
 {
     saving_fixture *test = *state;
     conv__saving *saving = open_hooked(test, (conv__journal_functions){.find = find_drained}, 0);
-    conv__exchange failed = with_request(saving_exchange(conv_uuid_v7()), 1);
-    conv__exchange answered = failed;
-    failed.status = CONV_OUTCOME_FAILED;
-    answered.replaces_failed = true;
-    mock_store_set_away(&test->mock, true);
-    assert_int_equal(saving_save(saving, &failed, false, NULL), CONV_OK);
-    assert_int_equal(saving_save(saving, &answered, false, NULL), CONV_OK);
+    (void)saving_answer_after_failure(test, saving);
     assert_int_equal(saving_count(saving).exchanges, 1);
     assert_int_equal(conv__saving_waiting(saving), 1);
     mock_store_set_away(&test->mock, false);
@@ -130,8 +118,8 @@ static void a_note_beside_a_dead_letter_must_say_the_same(void **state)
 {
     saving_fixture *test = *state;
     conv_error error;
-    conv__exchange exchange = with_request(saving_exchange(conv_uuid_v7()), 1);
-    conv__exchange other = with_request(exchange, 2);
+    conv__exchange exchange = saving_with_request(saving_exchange(conv_uuid_v7()), 1);
+    conv__exchange other = saving_with_request(exchange, 2);
     conv__saving *saving = open_with_letter(test, &exchange);
     int64_t deadline = conv__deadline_in_ms(5000);
     assert_ok(conv__saving_note(saving, &exchange, deadline, &error), error);
@@ -144,7 +132,7 @@ static void a_note_beside_a_dead_letter_must_say_the_same(void **state)
 static void a_dead_letter_answers_no_open_question(void **state)
 {
     saving_fixture *test = *state;
-    conv__exchange exchange = with_request(saving_exchange(conv_uuid_v7()), 1);
+    conv__exchange exchange = saving_with_request(saving_exchange(conv_uuid_v7()), 1);
     conv__saving *saving = open_with_letter(test, &exchange);
     for (int unknown = 0; unknown < 2; unknown++) {
         conv_error cause = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");

@@ -1,0 +1,16 @@
+/* A file of SQLite beside the library. What fails ends the program. */
+#ifndef TESTS_FAULT_SQLITE_FILE_H
+#define TESTS_FAULT_SQLITE_FILE_H
+
+#include <sqlite3.h>
+
+sqlite3 *sqlite_file_open(const char *path);
+
+/* The first column of the first row; 0 where there is no file. */
+long sqlite_file_number(const char *path, const char *sql);
+
+/* Overwrites a page of an index of a journal that no process has open, so that the next one that
+ * opens it has to rescue what it holds. */
+void sqlite_file_damage_journal(const char *path);
+
+#endif
