@@ -124,11 +124,34 @@ static void test_no_statement_looks_through_a_table(void **state)
     sqlite3_close(database);
 }
 
+/* Asked before each save while anything waits. */
+static void test_what_waits_of_a_session_is_found_by_an_index(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_migrated(conv__migrations_journal);
+    int asked = 0;
+    for (const conv__sqlite_statement *next = conv__sqlite_journal_statements; next->sql != NULL;
+         next++) {
+        if (strstr(next->sql, "WHERE session_id = ?1 AND kind = 'exchange'") == NULL) continue;
+        sqlite3_stmt *plan = NULL;
+        char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", next->sql);
+        assert_int_equal(sqlite3_prepare_v2(database, explain, -1, &plan, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_step(plan), SQLITE_ROW);
+        assert_non_null(strstr((const char *)sqlite3_column_text(plan, 3), "idx_journal_session"));
+        sqlite3_finalize(plan);
+        sqlite3_free(explain);
+        asked++;
+    }
+    assert_int_equal(asked, 1);
+    sqlite3_close(database);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_statement_can_be_prepared),
         cmocka_unit_test(test_no_statement_looks_through_a_table),
+        cmocka_unit_test(test_what_waits_of_a_session_is_found_by_an_index),
     };
     return RUN_TESTS("sqlite statements", tests);
 }
