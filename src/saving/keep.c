@@ -311,22 +311,42 @@ static void tell_dead(conv__save *save, const conv_error *refusal, const char *w
     memcpy(save->error.sqlstate, refusal->sqlstate, sizeof save->error.sqlstate);
 }
 
-bool conv__saving_keep_dead(conv__saving *saving, conv__save *save)
+static conv_status put_letters(conv__saving *saving, conv__save *const *saves, size_t count,
+                               conv__journal_change *changes, conv__buffer *records,
+                               int64_t deadline_ns)
 {
-    conv_error refusal = save->error;
-    conv__journal_change change = new_change(save);
-    conv__journal_make_dead(&change.entry, &refusal);
-    int64_t deadline = conv__deadline_in_ms(KEEP_MS);
-    /* The caller hears of the refusal, so letters must not fill the disk. */
-    if (!conv__saving_has_room(saving)) {
-        tell_dead(save, &refusal, "no dead letter of it is kept, because the journal is full");
-        return false;
+    conv_status status = CONV_OK;
+    for (size_t i = 0; status == CONV_OK && i < count; i++) {
+        changes[i] = new_change(saves[i]);
+        status = describe(&changes[i], saves[i]->exchange, &records[i], NULL);
+        conv__journal_make_dead(&changes[i].entry, &saves[i]->error);
     }
-    if (put(saving, &change, save->exchange, deadline, NULL) != CONV_OK) return false;
-    if (change.unchanged && !is_dead_already(saving, save->exchange, deadline)) return false;
-    tell_dead(save, &refusal, "it is kept as a dead letter in the journal");
-    save->dead = true;
-    return true;
+    return status == CONV_OK ? conv__saving_apply(saving, changes, count, deadline_ns, NULL)
+                             : status;
+}
+
+void conv__saving_keep_dead(conv__saving *saving, conv__save *const *saves, size_t count)
+{
+    static const char kept[] = "it is kept as a dead letter in the journal";
+    /* The caller hears of the refusal, so letters must not fill the disk. */
+    static const char full[] = "no dead letter of it is kept, because the journal is full";
+    if (count == 0) return;
+    int64_t deadline = conv__deadline_in_ms(KEEP_MS);
+    bool has_room = conv__saving_has_room(saving);
+    conv__journal_change *changes = conv__allocate(count * sizeof *changes);
+    conv__buffer *records = conv__allocate(count * sizeof *records);
+    bool put = has_room && changes != NULL && records != NULL &&
+               put_letters(saving, saves, count, changes, records, deadline) == CONV_OK;
+    for (size_t i = 0; i < count; i++) {
+        conv_error refusal = saves[i]->error;
+        saves[i]->dead =
+            put && (!changes[i].unchanged || is_dead_already(saving, saves[i]->exchange, deadline));
+        if (saves[i]->dead || !has_room) tell_dead(saves[i], &refusal, has_room ? kept : full);
+    }
+    for (size_t i = 0; records != NULL && i < count; i++)
+        conv__buffer_free(&records[i]);
+    conv__release(records);
+    conv__release(changes);
 }
 
 conv_status conv__saving_find(conv__saving *saving, conv_uuid session_id, conv_uuid exchange_id,

@@ -70,14 +70,19 @@ static bool hear(conv__saving *saving, const conv__save *save)
 }
 
 /* What need not wait: nothing of what was accepted may be gone. */
-static conv_status settle(conv__saving *saving, conv__save *save)
+static void settle(conv__saving *saving, conv__save *const *saves, size_t count)
 {
-    bool refused = save->status != CONV_OK && save->error.recovery == CONV_RECOVERY_REJECT;
-    if (refused) (void)conv__saving_keep_dead(saving, save); /* else its note is all there is */
-    conv__journal_key key = {save->exchange->session.session_id, save->exchange->exchange_id};
-    if (save->noted && !refused)
-        (void)conv__saving_forget_note(saving, key); /* or at the next start */
-    return save->status;
+    conv__save *refused[CONV__SAVE_MANY];
+    size_t refusals = 0;
+    for (size_t i = 0; i < count; i++) {
+        conv__save *save = saves[i];
+        conv__journal_key key = {save->exchange->session.session_id, save->exchange->exchange_id};
+        if (save->status != CONV_OK && save->error.recovery == CONV_RECOVERY_REJECT)
+            refused[refusals++] = save; /* else its note is all there is */
+        else if (save->noted)
+            (void)conv__saving_forget_note(saving, key); /* or at the next start */
+    }
+    conv__saving_keep_dead(saving, refused, refusals);
 }
 
 static conv_status save_or_keep(conv__saving *saving, conv__save *save)
@@ -85,9 +90,12 @@ static conv_status save_or_keep(conv__saving *saving, conv__save *save)
     if (saving->params.journal == NULL) return conv__writer_save(saving->writer, save);
     if (must_wait(saving, save)) return conv__saving_keep(saving, save, NULL);
     save->status = conv__writer_save(saving->writer, save);
-    if (!hear(saving, save)) return settle(saving, save);
-    conv_error cause = save->error;
-    return conv__saving_keep(saving, save, &cause);
+    if (hear(saving, save)) {
+        conv_error cause = save->error;
+        return conv__saving_keep(saving, save, &cause);
+    }
+    settle(saving, &save, 1);
+    return save->status;
 }
 
 conv_status conv__saving_save(conv__saving *saving, conv__save *save, bool noted)
@@ -131,16 +139,18 @@ static size_t part(conv__saving *saving, conv__save *const *saves, size_t count,
     return together;
 }
 
-/* Those that the store did not take for now, in the order in which they came. */
+/* Those that the store did not take for now, in the order in which they came; then the rest. */
 static void settle_many(conv__saving *saving, conv__save *const *saves, size_t count)
 {
     conv__save *waiting[CONV__SAVE_MANY];
     const conv_error *causes[CONV__SAVE_MANY];
+    conv__save *over[CONV__SAVE_MANY];
     bool unknown[CONV__SAVE_MANY];
     size_t waits = 0;
+    size_t ended = 0;
     for (size_t i = 0; i < count; i++) {
         if (!hear(saving, saves[i])) {
-            (void)settle(saving, saves[i]);
+            over[ended++] = saves[i];
             continue;
         }
         unknown[waits] = saves[i]->error.outcome_unknown;
@@ -156,6 +166,7 @@ static void settle_many(conv__saving *saving, conv__save *const *saves, size_t c
     for (size_t i = 0; copies == NULL && i < waits; i++)
         if (waiting[i]->status != CONV_OK && unknown[i]) waiting[i]->error.outcome_unknown = true;
     conv__release(copies);
+    settle(saving, over, ended);
 }
 
 void conv__saving_save_many(conv__saving *saving, conv__save *const *saves, size_t count, bool here)

@@ -96,9 +96,9 @@ CONV_WARN_UNUSED conv_status conv__saving_keep(conv__saving *saving, conv__save 
 void conv__saving_keep_many(conv__saving *saving, conv__save *const *saves,
                             const conv_error *const *causes, size_t count);
 
-/* Keeps an exchange that the store refused as a dead letter; says so in save->error. False when
- * that failed, too. */
-bool conv__saving_keep_dead(conv__saving *saving, conv__save *save);
+/* Keeps exchanges that the store refused as dead letters, in one write; each says so in its error,
+ * unless that failed, too. */
+void conv__saving_keep_dead(conv__saving *saving, conv__save *const *saves, size_t count);
 
 /* Whether the store may be used: it was seen, or is seen now. */
 bool conv__saving_prove(conv__saving *saving);

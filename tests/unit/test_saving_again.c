@@ -15,6 +15,7 @@ static struct {
     conv__saving *saving;
     int finds;
     int looks; /* how large it is */
+    int writes;
 } hooked;
 
 /* What was found has gone when it is looked for: it was drained. */
@@ -52,12 +53,20 @@ static int64_t count_looks(conv__journal *journal)
     return hooked.own->bytes(journal);
 }
 
+static conv_status count_writes(conv__journal *journal, conv__journal_change *changes, size_t count,
+                                int64_t deadline_ns, conv_error *error)
+{
+    hooked.writes++;
+    return hooked.own->apply(journal, changes, count, deadline_ns, error);
+}
+
 static void hook(conv__journal *journal)
 {
     hooked.own = journal->functions;
     conv__journal_functions wanted = hooked.functions;
     hooked.functions = *hooked.own;
     if (wanted.find != NULL) hooked.functions.find = wanted.find;
+    if (wanted.apply != NULL) hooked.functions.apply = wanted.apply;
     if (wanted.bytes != NULL) hooked.functions.bytes = wanted.bytes;
     journal->functions = &hooked.functions;
 }
@@ -163,6 +172,34 @@ static void nobody_waits_for_room_beyond_the_deadline(void **state)
     conv__saving_close(saving, 0, NULL, NULL);
 }
 
+/* Each by itself would sync for itself, and take longer than a call may. */
+static void letters_of_one_call_are_one_write(void **state)
+{
+    enum { COUNT = 3 };
+    saving_fixture *test = *state;
+    conv__saving *saving = open_hooked(test, (conv__journal_functions){.apply = count_writes}, 0);
+    conv__exchange exchanges[COUNT];
+    conv__save saves[COUNT];
+    conv__save *all[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        exchanges[i] = saving_exchange(conv_uuid_v7());
+        saves[i] = (conv__save){.exchange = &exchanges[i],
+                                .status = CONV_BAD_DATA,
+                                .error = mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05")};
+        all[i] = &saves[i];
+    }
+    hooked.writes = 0;
+    conv__saving_keep_dead(saving, all, COUNT);
+    assert_int_equal(hooked.writes, 1);
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(saves[i].dead);
+        assert_string_equal(saves[i].error.sqlstate, "22P05");
+        assert_non_null(strstr(saves[i].error.message, "kept as a dead letter"));
+    }
+    assert_int_equal(saving_count(saving).dead, COUNT);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +208,7 @@ int main(void)
         WITH_SAVING(a_note_beside_a_dead_letter_must_say_the_same),
         WITH_SAVING(a_dead_letter_answers_no_open_question),
         WITH_SAVING(nobody_waits_for_room_beyond_the_deadline),
+        WITH_SAVING(letters_of_one_call_are_one_write),
     };
     return RUN_TESTS("saving again", tests);
 }
