@@ -99,11 +99,12 @@ typedef struct conv_reply conv_reply;
  * CONV_UNAVAILABLE, CONV_TIMEOUT: provider (reply set) or store (reply NULL, nothing saved unless
  * error->outcome_unknown; repeat with the same turn id). With a journal a store that is away is no
  * failure of saving: the reply then says CONV_SAVED_JOURNALED; only a turn that sends context along
- * needs the store before, and fails without it. CONV_UNAVAILABLE, CONV_PERMISSION also: the journal
- * can't note the turn before the provider is asked, for one because its disk is full, however well
- * the store is; reply NULL, nobody was asked and nothing is saved. CONV_LIMIT: no connection became
- * free, the journal is full, or the message is over the store's bound. CONV_PERMISSION, CONV_STATE,
- * CONV_BAD_DATA: the store refuses. CONV_NO_MEMORY. Thread: any. Round trips to the store: 1 for
+ * needs the store before, and fails without it, and so does one whose id is a dead letter of the
+ * journal. CONV_UNAVAILABLE, CONV_PERMISSION also: the journal can't note the turn before the
+ * provider is asked, for one because its disk is full, however well the store is; reply NULL,
+ * nobody was asked and nothing is saved. CONV_LIMIT: no connection became free, the journal is
+ * full, or the message is over the store's bound. CONV_PERMISSION, CONV_STATE, CONV_BAD_DATA: the
+ * store refuses. CONV_NO_MEMORY. Thread: any. Round trips to the store: 1 for
  * context and turn id (0 without either), 1 to save. */
 CONV_WARN_UNUSED conv_status conv_process_message(conv_client *client, const conv_turn *turn,
                                                   conv_reply **reply, conv_error *error);
