@@ -137,14 +137,6 @@ static void fill(flush *self, flush_batch *batch)
         batch->saves[i] = (conv__usage_save){.row = &batch->rows[i]};
 }
 
-static void fail_all(flush_batch *batch, const conv_error *error)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        batch->saves[i].status = error->status;
-        batch->saves[i].error = *error;
-    }
-}
-
 /* What was left from before may be of somebody who was erased meanwhile. */
 static void save(const flush *self, flush_batch *batch)
 {
@@ -155,7 +147,7 @@ static void save(const flush *self, flush_batch *batch)
         conv__usage_batch_save(conv__saving_store(saving), batch->saves, batch->count,
                                self->half->tried, self->deadline_ns);
     else
-        fail_all(batch, &error);
+        conv__usage_batch_fail(batch->saves, batch->count, &error);
 }
 
 /* Tells the breaker of a store that did not answer, where there is a journal for what waits. */
@@ -178,7 +170,7 @@ static void offer(const flush *self, flush_batch *batch)
 {
     conv_error away = CONV_ERROR_INIT;
     if (conv__saving_is_away(self->params->saving, ACTION, &away)) {
-        fail_all(batch, &away);
+        conv__usage_batch_fail(batch->saves, batch->count, &away);
         return;
     }
     save(self, batch);

@@ -7,7 +7,7 @@
 
 #define ACTION "save usage"
 
-static void fail_all(conv__usage_save *saves, size_t count, const conv_error *error)
+void conv__usage_batch_fail(conv__usage_save *saves, size_t count, const conv_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         saves[i].status = error->status;
@@ -56,7 +56,7 @@ static void save_rows(conv__store *store, conv__usage_save *saves, const conv__u
             save_rows(store, saves, rows, inserted, half, true, deadline_ns);
             const conv__usage_save *away = find_away(saves, half);
             if (away != NULL)
-                fail_all(saves + half, count - half, &away->error);
+                conv__usage_batch_fail(saves + half, count - half, &away->error);
             else
                 save_rows(store, saves + half, rows + half, inserted, count - half, true,
                           deadline_ns);
@@ -66,7 +66,7 @@ static void save_rows(conv__store *store, conv__usage_save *saves, const conv__u
             !conv__retry_sleep(pause_ms, deadline_ns, &store->latest))
             break;
     }
-    fail_all(saves, count, &error);
+    conv__usage_batch_fail(saves, count, &error);
     /* After a COMMIT without answer nobody knows whose insertion it was; most likely this one. */
     for (size_t i = 0; error.status == CONV_OK && i < count; i++)
         saves[i].fresh = inserted[i] || unknown;
@@ -84,7 +84,7 @@ void conv__usage_batch_save(conv__store *store, conv__usage_save *saves, size_t 
     } else {
         conv_error error;
         conv__fail_memory(&error, ACTION);
-        fail_all(saves, count, &error);
+        conv__usage_batch_fail(saves, count, &error);
     }
     conv__release(rows);
     conv__release(inserted);

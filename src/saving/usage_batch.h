@@ -25,4 +25,7 @@ typedef struct conv__usage_save {
 void conv__usage_batch_save(conv__store *store, conv__usage_save *saves, size_t count, bool tried,
                             int64_t deadline_ns);
 
+/* Ends all of them with that failure. */
+void conv__usage_batch_fail(conv__usage_save *saves, size_t count, const conv_error *error);
+
 #endif
