@@ -271,7 +271,7 @@ static void a_handler_that_stands_keeps_no_record_out(void **state)
     (void)state;
     enum { LARGE = 60000, MANY = 100, HOURS_MS = 36000000 }; /* six times what the buffer holds */
     static char text[LARGE];
-    gate held = GATE_INIT;
+    static gate held = GATE_INIT; /* the last events pass it until the bus is closed */
     uint64_t number = 0;
     conv_error error;
     conv_subscription_counts counts;
