@@ -1,6 +1,7 @@
 /* The connection is cut before the first byte and behind each byte of a save and of a turn, in both
  * directions, by FIN and by RST: over a connection in use, and where it has to connect and prepare
- * first. `--trials N` means every N-th byte here.
+ * first. `--trials N` means every N-th byte here; but for the long tier fewer of those where it has
+ * to connect, of which there are more.
  *
  * For that every save has as many bytes as its like: its numbers are as wide, its cost has as many
  * digits, and nothing else passes meanwhile. */
@@ -19,6 +20,7 @@ enum {
     TRIES = 10,
     TURNS_PER_SESSION = 50,
     FIRST_TURN = 1000000, /* up to five times as many all numbers are equally wide */
+    EACH_CONNECTING = 4,
     ALONE_TRIES = 30000,
     ALONE_PAUSE_US = 1000
 };
@@ -38,6 +40,7 @@ typedef struct cutting {
     witness *lines;
     conv_client *client;
     bool cold;           /* what is cut has to connect first */
+    long each;           /* so many bytes are one trial */
     uint64_t turns;      /* the number of the latest */
     length warm[KINDS];  /* over a connection in use, with nothing cut */
     length whole[KINDS]; /* of what is cut */
@@ -117,7 +120,7 @@ static long cut_all(cutting *self)
         kind what = (kind)(i / 4);
         for (; plan.byte <= self->whole[what].bytes[plan.direction]; trials++) {
             cut(self, what, &plan);
-            plan.byte += self->run.trials;
+            plan.byte += self->each;
         }
     }
     return trials;
@@ -129,7 +132,7 @@ static void print_places(const cutting *self)
     for (kind what = SAVE; what < KINDS; what++)
         for (int i = 0; i < 2; i++)
             printf("  %s, %s: %ld places, tried in steps of %ld\n", names[what], directions[i],
-                   self->whole[what].bytes[i] + 1, self->run.trials);
+                   self->whole[what].bytes[i] + 1, self->each);
 }
 
 /* Each has a server and a proxy of its own. */
@@ -152,6 +155,8 @@ static void run(cutting *self, const server *store, const part *what)
                             .timeout_ms = TIMEOUT_MS};
     self->lines = witness_open(self->run.lines);
     self->cold = what->cold;
+    self->each = self->run.trials;
+    if (self->cold && self->run.tier != CAMPAIGN_LONG) self->each *= EACH_CONNECTING;
     self->client = caller_open(&params);
     measure(self);
     long trials = cut_all(self);
@@ -166,10 +171,10 @@ static void run(cutting *self, const server *store, const part *what)
                             .journal_count = what->journaled ? 1 : 0,
                             .drained = true};
     checker_findings findings = checker_run(&check);
-    if (self->run.trials == 1)
+    if (self->each == 1)
         snprintf(name, sizeof name, "cut at each byte%s", what->about);
     else
-        snprintf(name, sizeof name, "cut at each %ldth byte%s", self->run.trials, what->about);
+        snprintf(name, sizeof name, "cut at each %ldth byte%s", self->each, what->about);
     campaign_report(&self->run, name, trials, &findings);
     print_places(self);
     if (self->missed > 0) printf("  %ld cuts did not happen\n", self->missed);

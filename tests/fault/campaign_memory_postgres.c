@@ -1,5 +1,6 @@
 /* Every allocation fails, those of libpq among them, in scenarios on a store that is PostgreSQL.
- * `--trials N`: each N-th of them. */
+ * Those of SQLite, for the journal, only in the long tier: in the others they fail in the same
+ * scenarios on a store that is SQLite. `--trials N`: each N-th of them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "fault/caller.h"
 #include "fault/memory_scenarios.h"
 #include "fault/server.h"
+#include "support/pooler.h"
 
 static void settle(memory_trial *self)
 {
@@ -47,31 +49,37 @@ static const memory_scenario new_store = {
 };
 
 /* Without memory for ever the client waits in vain for what the server answers. */
-enum { MIGRATION_SHARES = 4, MOST_MIGRATIONS = 63 };
+enum { MIGRATION_SHARES = 4, MOST_MIGRATIONS = 63, NEAR = 8, POOLED = 4 };
 
 /* What the schema is after none of the migrations, after the first of them, and so on. */
 static size_t look_at_steps(memory_store *fresh, long steps[MOST_MIGRATIONS + 1])
 {
-    size_t count = 0;
-    do {
-        if (count > MOST_MIGRATIONS) exit(99);
-        fresh->migrations = (int)count;
-        memory_store_clear(fresh);
-        steps[count] = memory_store_number(fresh, state);
-    } while (conv__migrations_postgres[count++].version != 0);
-    return count;
+    fresh->migrations = 0;
+    memory_store_clear(fresh);
+    steps[0] = memory_store_number(fresh, state);
+    while (conv__migrations_postgres[fresh->migrations].version != 0) {
+        if (fresh->migrations == MOST_MIGRATIONS) exit(99);
+        memory_store_migrate(fresh);
+        steps[fresh->migrations] = memory_store_number(fresh, state);
+    }
+    return (size_t)fresh->migrations + 1;
 }
 
 /* Each migration by itself, behind those before it: an allocation in a late one would else make all
  * of them once more. What comes before its first write is the same for each, so but for the long
  * tier it is tried with the last one, as is what comes behind all. */
-static void try_migration(memory_tried *tried, bool is_last)
+static void try_migration(memory_tried *tried, bool is_last, size_t *begin)
 {
     size_t first = 1;
     size_t last = 0;
     size_t asked = memory_begin(tried);
-    if (!is_last && tried->run->tier != CAMPAIGN_LONG) first = memory_find_begin(tried, asked) - 1;
-    if (!is_last) last = memory_find_end(tried, asked);
+    if (!is_last) {
+        /* With each migration that is there the client has more to read before it writes. */
+        size_t before = *begin < NEAR ? 0 : *begin - NEAR;
+        *begin = memory_find_begin(tried, before, asked);
+        last = memory_find_end(tried, *begin - 1, asked);
+    }
+    if (!is_last && tried->run->tier != CAMPAIGN_LONG) first = *begin - 1;
     memory_try(tried, first, last);
 }
 
@@ -82,6 +90,7 @@ static void run_migrations(campaign *run, memory_store *store, int share)
     memory_store fresh = {
         .name = store->name, .url = url, .base = store->base, .schema = "fresh", .state = state};
     long steps[MOST_MIGRATIONS + 1];
+    size_t begin = 0;
     memory_tried tried = {.run = run, .store = &fresh, .scenario = &new_store, .steps = steps};
     memory_store_clear(store);
     memory_store_execute(store, NOTES);
@@ -91,11 +100,20 @@ static void run_migrations(campaign *run, memory_store *store, int share)
         if (fresh.migrations % MIGRATION_SHARES != share) continue;
         memory_store_clear(&fresh);
         memory_store_keep(&fresh, run);
-        try_migration(&tried, conv__migrations_postgres[fresh.migrations + 1].version == 0);
+        try_migration(&tried, conv__migrations_postgres[fresh.migrations + 1].version == 0, &begin);
         memory_store_forget(&fresh);
     }
     memory_store_disconnect(&fresh);
     memory_report(&tried);
+}
+
+/* Two clients, each with two connections, one after the other: what a new connection costs the
+ * server would else be most of a trial. */
+static void run_scenarios(campaign *run, memory_store *store, int share)
+{
+    store->pooled = pooler_start(store->url, "session", POOLED);
+    memory_run_share(run, store, share);
+    pooler_stop();
 }
 
 /* Shares of the migrations, then of the scenarios. */
@@ -104,6 +122,7 @@ static int run_part(int argc, char **argv, int part)
     campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
     char base[MEMORY_PATH_SIZE];
     memory_install();
+    if (run.tier != CAMPAIGN_LONG) memory_spare_sqlite();
     memory_store_name(&run, base);
     server *disposable = server_start();
     memory_store store = {.name = "PostgreSQL", .url = server_url(disposable), .base = base};
@@ -111,7 +130,7 @@ static int run_part(int argc, char **argv, int part)
     caller_close(
         caller_open(&(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
     if (part >= MIGRATION_SHARES)
-        memory_run_share(&run, &store, part - MIGRATION_SHARES);
+        run_scenarios(&run, &store, part - MIGRATION_SHARES);
     else
         run_migrations(&run, &store, part);
     memory_store_disconnect(&store);

@@ -17,10 +17,10 @@ static int run_part(int argc, char **argv, int part)
     snprintf(file, sizeof file, "%s/store", base);
     snprintf(url, sizeof url, "sqlite:%s", file);
     memory_store store = {.name = "SQLite", .url = url, .file = file, .base = base};
-    if (part > 0)
-        memory_run_share(&run, &store, part - 1);
+    if (part >= MEMORY_MIGRATION_SHARES)
+        memory_run_share(&run, &store, part - MEMORY_MIGRATION_SHARES);
     else
-        memory_run_migrations(&run, &store);
+        memory_run_migrations(&run, &store, part);
     rmdir(base);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
@@ -28,5 +28,5 @@ static int run_part(int argc, char **argv, int part)
 
 int main(int argc, char **argv)
 {
-    return campaign_run_parts(argc, argv, 1 + MEMORY_SHARES, run_part);
+    return campaign_run_parts(argc, argv, MEMORY_MIGRATION_SHARES + MEMORY_SHARES, run_part);
 }

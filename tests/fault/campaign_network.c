@@ -1,6 +1,7 @@
 /* Between the bytes: nothing more comes from some message on (also while the server waits on with
  * its transaction open), an error in place of each message that the server sends, and a network
- * that passes one byte at a time. `--trials N`: every N-th case of each kind. */
+ * that passes one byte at a time. `--trials N`: every N-th case of each kind; but for the long tier
+ * of the errors some, which the seed shifts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "fault/report.h"
 #include "fault/server.h"
 
-enum { TIMEOUT_MS = 300, TRIES = 20, TRIES_TO_MEET = 3, TURNS_PER_SESSION = 20, SLOW_TURNS = 6 };
+enum { EACH_FORGED = 4, TIMEOUT_MS = 300, TRIES = 20, TRIES_TO_MEET = 3, TURNS_PER_SESSION = 20, SLOW_TURNS = 6 };
 
 typedef struct network {
     campaign run;
@@ -21,6 +22,7 @@ typedef struct network {
     conv_client *client;
     uint64_t turns;
     long number; /* of the case; the seed shifts which are taken */
+    long each;   /* so many are one trial */
     long tried;
 } network;
 
@@ -69,7 +71,7 @@ static bool is_met(network *self, const proxy_plan *plan)
 
 static void try_one(network *self, const proxy_plan *plan)
 {
-    if ((self->number++ + (long)(self->run.seed % 1000)) % self->run.trials != 0) return;
+    if ((self->number++ + (long)(self->run.seed % 1000)) % self->each != 0) return;
     for (int i = 0; i < TRIES_TO_MEET; i++) {
         if (!is_met(self, plan)) continue;
         self->tried++;
@@ -135,6 +137,7 @@ static void slow_down(network *self)
 static void run_part(network *self, const char *fault, void (*part)(network *), bool journaled)
 {
     char name[96];
+    bool some = part == forge && self->run.tier != CAMPAIGN_LONG;
     caller_params params = {.store = proxy_url(self->between),
                             .journal = journaled ? self->run.journal : NULL,
                             .connections = 2,
@@ -146,6 +149,7 @@ static void run_part(network *self, const char *fault, void (*part)(network *), 
                             .journal_count = journaled ? 1 : 0,
                             .drained = true};
     self->number = 0;
+    self->each = self->run.trials * (some ? EACH_FORGED : 1);
     self->tried = 0;
     self->lines = witness_open(self->run.lines);
     self->client = caller_open(&params);
@@ -155,7 +159,8 @@ static void run_part(network *self, const char *fault, void (*part)(network *), 
     caller_end(self->lines, self->client);
     witness_close(self->lines);
     checker_findings findings = checker_run(&check);
-    snprintf(name, sizeof name, "%s%s", fault, journaled ? ", journal" : "");
+    int size = snprintf(name, sizeof name, "%s%s", fault, journaled ? ", journal" : "");
+    if (some) snprintf(name + size, sizeof name - (size_t)size, ", each %ldth case", self->each);
     campaign_report(&self->run, name, self->tried, &findings);
     server_empty(server_url(self->store));
     campaign_clear(&self->run);

@@ -13,7 +13,7 @@
 #include "fault/checker.h"
 #include "fault/memory_trial.h"
 
-enum { UNMET_AT_END = 4 };
+enum { UNMET_AT_END = 4, FIRST_STRIDE = 8 };
 
 static checker_findings check_lines(const campaign *run, const memory_store *store, long dead)
 {
@@ -110,15 +110,14 @@ static void judge(const memory_tried *self, checker_findings *all)
     checker_add(all, &findings);
 }
 
-bool memory_try_one(memory_tried *self, size_t first, bool always)
+/* False if that allocation was not asked for any more. */
+static bool try_one(memory_tried *self, size_t number, bool always, checker_findings *found)
 {
-    checker_findings *findings = &self->findings[always];
-    long bad = checker_count_violations(findings);
-    int code = memory_trial_run(self, first, always);
-    findings->wrong += (code & MEMORY_WRONG) != 0;
-    judge(self, findings);
-    if (checker_count_violations(findings) > bad)
-        fprintf(stderr, "violation: at allocation %zu, %s, %s, %s\n", first,
+    int code = memory_trial_run(self, number, always);
+    found->wrong += (code & MEMORY_WRONG) != 0;
+    judge(self, found);
+    if (!checker_is_clean(found))
+        fprintf(stderr, "violation: at allocation %zu, %s, %s, %s\n", number,
                 always ? "for ever" : "once", self->store->name, self->scenario->name);
     return (code & MEMORY_NOT_MET) == 0;
 }
@@ -142,39 +141,68 @@ size_t memory_begin(memory_tried *self)
     return asked;
 }
 
-/* Where threads meet, a run may ask for less than the one before: so the first number that is not
- * asked for is not the end. */
-static void try_way(memory_tried *self, bool always, size_t first, size_t last)
+/* Whether the allocation that failed once was the last one: then all behind it might as well have
+ * failed. Closing a client is another thing without memory for ever. */
+static bool failed_at_last(const memory_tried *self, size_t number)
 {
-    size_t each = (size_t)self->run->trials;
-    size_t number = first + each * (size_t)self->run->share;
-    for (int unmet = 0; unmet < UNMET_AT_END && (last == 0 || number <= last);
-         number += each * (size_t)self->run->shares) {
-        bool met = memory_try_one(self, number, always);
-        unmet = met ? 0 : unmet + 1;
-        self->trials[always] += met;
+    bool closes = self->scenario->way != MEMORY_ALONE && !self->scenario->migrates;
+    return !closes && self->facts->asked == number;
+}
+
+/* Once and for ever, as far as it is not known yet that there are no more. */
+static void try_number(memory_tried *self, size_t number, int unmet[2])
+{
+    int ways = 1;
+    for (int always = 0; always < 2; always += ways) {
+        checker_findings found = {0};
+        if (unmet[always] == UNMET_AT_END) continue;
+        bool met = try_one(self, number, always == 1, &found);
+        if (always == 0 && met && failed_at_last(self, number)) ways = 2;
+        for (int way = always; way < always + ways; way++) {
+            unmet[way] = met ? 0 : unmet[way] + 1;
+            self->trials[way] += met;
+            checker_add(&self->findings[way], &found);
+        }
     }
 }
 
+/* Where threads meet, a run may ask for less than the one before: so the first number that is not
+ * asked for is not the end. */
 void memory_try(memory_tried *self, size_t first, size_t last)
 {
-    try_way(self, false, first, last);
-    try_way(self, true, first, last);
+    int unmet[2] = {0};
+    size_t each = (size_t)self->run->trials;
+    size_t number = first + each * (size_t)self->run->share;
+    for (; last == 0 || number <= last; number += each * (size_t)self->run->shares) {
+        try_number(self, number, unmet);
+        if (unmet[0] == UNMET_AT_END && unmet[1] == UNMET_AT_END) break;
+    }
 }
 
-/* Where the step is begun, or done, although all fails from that allocation on. The trials are made
- * once more with the others, and counted there. */
-static size_t find(memory_tried *self, size_t asked, bool done)
+/* Whether the step is begun, or done, although all fails from that allocation on. The trial is made
+ * once more with the others, and judged there. */
+static bool reaches(memory_tried *self, size_t number, bool done)
 {
-    size_t before = 0;
-    size_t behind = asked + 1;
+    (void)memory_trial_run(self, number, true);
+    if (done) return memory_store_number(self->store, self->scenario->state) != self->before;
+    (void)memory_store_is_untouched(self->store);
+    return self->store->wrote;
+}
+
+/* In ever wider strides, because what comes behind the step costs most. */
+static size_t find(memory_tried *self, size_t before, size_t asked, bool done)
+{
+    size_t stride = FIRST_STRIDE;
+    size_t behind = before + stride;
+    while (behind <= asked && !reaches(self, behind, done)) {
+        before = behind;
+        stride *= 2;
+        behind += stride;
+    }
+    if (behind > asked) behind = asked + 1;
     while (behind - before > 1) {
         size_t middle = before + (behind - before) / 2;
-        (void)memory_try_one(self, middle, true);
-        bool reached = done
-                           ? memory_store_number(self->store, self->scenario->state) != self->before
-                           : self->store->wrote;
-        if (reached)
+        if (reaches(self, middle, done))
             behind = middle;
         else
             before = middle;
@@ -182,14 +210,14 @@ static size_t find(memory_tried *self, size_t asked, bool done)
     return behind;
 }
 
-size_t memory_find_begin(memory_tried *self, size_t asked)
+size_t memory_find_begin(memory_tried *self, size_t before, size_t asked)
 {
-    return find(self, asked, false);
+    return find(self, before, asked, false);
 }
 
-size_t memory_find_end(memory_tried *self, size_t asked)
+size_t memory_find_end(memory_tried *self, size_t before, size_t asked)
 {
-    return find(self, asked, true);
+    return find(self, before, asked, true);
 }
 
 void memory_report(memory_tried *self)

@@ -10,13 +10,7 @@
 #include "fault/report.h"
 #include "fault/witness.h"
 
-/* A healthy run that forks at each allocation goes on for a minute or two. */
-enum {
-    MEMORY_TIMEOUT_MS = 400,
-    MEMORY_AWAY_MS = 30,
-    MEMORY_HEALTHY_MS = 30000,
-    MEMORY_FORKING_MS = 1200000
-};
+enum { MEMORY_TIMEOUT_MS = 400, MEMORY_AWAY_MS = 30, MEMORY_HEALTHY_MS = 30000 };
 
 /* A trial that takes longer hangs, and is killed. */
 enum { MEMORY_LONGEST_SECONDS = 120 };
@@ -71,6 +65,9 @@ typedef struct memory_scenario {
 /* Puts memory that can fail under all libraries. Before anything else is used. */
 void memory_install(void);
 
+/* The journal's allocations are the same ones whatever the store is. */
+void memory_spare_sqlite(void);
+
 /* What SQLite has not given back. */
 long memory_sqlite_blocks(void);
 
@@ -111,16 +108,14 @@ typedef struct memory_tried {
 size_t memory_begin(memory_tried *self);
 
 /* The allocations from `first` to `last` (0: all), and of these each n-th, n being the campaign's
- * trials, fail once and for ever, in another process, as far as they are the campaign's share.
- * memory_try_one: that one; false if it was not asked for any more. */
+ * trials, fail once and for ever, in another process, as far as they are the campaign's share. */
 void memory_try(memory_tried *self, size_t first, size_t last);
-bool memory_try_one(memory_tried *self, size_t number, bool always);
 
 /* The first allocation behind which something is written to PostgreSQL, and the first behind which
- * the scenario's state has changed, of so many as a healthy trial asked for, although all fail from
- * there on: between them is the first of several changes. */
-size_t memory_find_begin(memory_tried *self, size_t asked);
-size_t memory_find_end(memory_tried *self, size_t asked);
+ * the scenario's state has changed, although all fail from there on: between them is the first of
+ * several changes. Of so many as a healthy trial asked for; `before` is known to come before it. */
+size_t memory_find_begin(memory_tried *self, size_t before, size_t asked);
+size_t memory_find_end(memory_tried *self, size_t before, size_t asked);
 
 /* Prints both, as rows of the table, and ends with the scenario. */
 void memory_report(memory_tried *self);

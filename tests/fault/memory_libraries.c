@@ -1,5 +1,6 @@
 /* Memory that can fail, under all libraries; see memory.h. */
 #include <jansson.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,14 +11,23 @@
 #include "support/failing_memory.h"
 #include "support/library_memory.h"
 
+enum { MOST_KEPT = 1 << 30, LARGEST_KEPT = 16 << 20 };
+
 static sqlite3_mem_methods plain;
 
 /* Blocks that SQLite has. Its own statistics would cost a lock for each. */
 static atomic_long held;
 
+static bool spared;
+
+static bool fails_for_sqlite(void)
+{
+    return !spared && failing_memory_fails();
+}
+
 static void *take_for_sqlite(int size)
 {
-    void *block = failing_memory_fails() ? NULL : plain.xMalloc(size);
+    void *block = fails_for_sqlite() ? NULL : plain.xMalloc(size);
     if (block != NULL) atomic_fetch_add(&held, 1);
     return block;
 }
@@ -30,7 +40,12 @@ static void release_for_sqlite(void *block)
 
 static void *resize_for_sqlite(void *block, int size)
 {
-    return failing_memory_fails() ? NULL : plain.xRealloc(block, size);
+    return fails_for_sqlite() ? NULL : plain.xRealloc(block, size);
+}
+
+void memory_spare_sqlite(void)
+{
+    spared = true;
 }
 
 void memory_install(void)
@@ -44,6 +59,9 @@ void memory_install(void)
     methods.xFree = release_for_sqlite;
     if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK ||
         sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
+        exit(99);
+    /* One trial after the other takes and gives back the same: the system need not know. */
+    if (mallopt(M_TRIM_THRESHOLD, MOST_KEPT) != 1 || mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) != 1)
         exit(99);
     failing_memory_start(0, false);
     json_set_alloc_funcs(failing_memory_allocate, failing_memory_release);

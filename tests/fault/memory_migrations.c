@@ -1,18 +1,27 @@
-/* The migrations of a new store of SQLite, one by one; see memory_scenarios.h. */
-#include <limits.h>
+/* The migrations of a new store of SQLite; see memory_scenarios.h. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "db/migration.h"
 #include "db/sqlite/decimal_sum.h"
-#include "fault/memory_forks.h"
 #include "fault/memory_scenarios.h"
+#include "fault/memory_trial.h"
+#include "support/failing_memory.h"
 
-/* Whether all missing migrations are tried in one run, or the first of them. */
-static bool all_in_one;
-static int looks;
+/* But for the long tier, each so many allocations of a run of all migrations fail. */
+enum { EACH_AT_ONCE = 61 };
+
+/* Which allocations of a healthy run the first missing migration asks for. */
+typedef struct stretch {
+    int looks;
+    size_t first;
+    size_t last;
+} stretch;
+
+static stretch *shared;
 
 static void settle(memory_trial *self)
 {
@@ -22,28 +31,28 @@ static void settle(memory_trial *self)
 }
 
 /* All that a migration makes, and, where there is a place for it, its note. */
-#define NEW_STORE(note)                                                                            \
+#define NEW_STORE(called, note)                                                                    \
     {                                                                                              \
-        .name = "new store", .way = MEMORY_OPENING, .migrates = true, .settle = settle,            \
+        .name = called, .way = MEMORY_OPENING, .migrates = true, .settle = settle,                 \
         .state =                                                                                   \
             "SELECT count(*) + 1000 * coalesce(sum(length(sql)), 0)" note " FROM sqlite_master"    \
     }
 
-static const memory_scenario empty_store = NEW_STORE("");
+static const memory_scenario empty_store = NEW_STORE("new store", "");
 static const memory_scenario older_store =
-    NEW_STORE(" + (SELECT count(*) FROM conversation_schema)");
+    NEW_STORE("new store", " + (SELECT count(*) FROM conversation_schema)");
+static const memory_scenario at_once = NEW_STORE("new store, all migrations in one run", "");
 
-/* The library looks what is there when it opens a store, and before each migration. */
+/* The library looks what is there when it opens a store, and before each migration. What is seen of
+ * a later run, which judges, changes nothing. */
 static int see_statement(unsigned kind, void *context, void *statement, void *sql)
 {
     (void)kind;
     (void)context;
     (void)statement;
-    if (sql == NULL) return 0; /* no memory for its text */
-    if (strstr(sql, "FROM sqlite_schema") != NULL) looks++;
-    if (looks == 2 && !all_in_one) memory_forks_start();
-    /* Behind COMMIT the files change, and the client has its threads. */
-    if ((looks == 3 && !all_in_one) || strcmp(sql, "COMMIT") == 0) memory_forks_stop();
+    if (strstr(sql, "FROM sqlite_schema") != NULL) shared->looks++;
+    if (shared->looks == 2 && shared->first == 0) shared->first = failing_memory_asked() + 1;
+    if (shared->looks == 3 && shared->last == 0) shared->last = failing_memory_asked();
     return 0;
 }
 
@@ -78,38 +87,53 @@ static void make_store(memory_store *store, int migrations)
     sqlite3_close(database);
 }
 
-/* Gives the number of the last allocation that was forked at. */
-static size_t run_and_fork(memory_tried *tried)
+/* A healthy run, in which the first missing migration is found. */
+static void begin(memory_tried *tried)
 {
-    looks = 0;
-    memory_forks_prepare(tried, all_in_one);
+    *shared = (stretch){0};
     sqlite3_auto_extension((void (*)(void))see_connection);
     memory_begin(tried);
     sqlite3_reset_auto_extension();
-    return memory_forks_end(tried);
+    memory_trial_end(tried);
 }
 
-/* The first missing migration, or those behind it in the same run too. */
-static void try_from(memory_tried *tried, campaign *run, int migrations)
+/* What comes before the first migration is tried with it, what comes behind the last one with that.
+ */
+static void try_migration(memory_tried *tried, campaign *run, int number)
 {
-    bool is_last = conv__migrations_sqlite[migrations + 1].version == 0;
-    all_in_one = migrations == 0;
-    make_store(tried->store, migrations);
+    bool is_last = conv__migrations_sqlite[number + 1].version == 0;
+    make_store(tried->store, number);
     memory_store_keep(tried->store, run);
-    size_t last = run_and_fork(tried);
-    if (all_in_one || is_last) memory_try(tried, last + 1, 0);
+    tried->scenario = number == 0 ? &empty_store : &older_store;
+    begin(tried);
+    memory_try(tried, number == 0 ? 1 : shared->first, is_last ? 0 : shared->last);
     memory_store_forget(tried->store);
 }
 
-void memory_run_migrations(campaign *run, memory_store *store)
+/* That none of them stays without the others takes failures in the later ones. */
+static void try_at_once(campaign *run, memory_store *store)
 {
-    memory_tried tried = {.run = run, .store = store, .scenario = &empty_store};
-    /* That none of them stays without the others takes failures in the later ones. */
-    int stores = run->tier == CAMPAIGN_LONG ? INT_MAX : 1;
-    for (int i = 0; i < stores && conv__migrations_sqlite[i].version != 0; i++) {
-        try_from(&tried, run, i);
-        tried.scenario = &older_store;
-    }
+    campaign some = *run;
+    memory_tried tried = {.run = &some, .store = store, .scenario = &at_once};
+    if (run->tier != CAMPAIGN_LONG) some.trials *= EACH_AT_ONCE;
+    make_store(store, 0);
+    memory_store_keep(store, run);
+    memory_begin(&tried);
+    memory_try(&tried, 1, 0);
+    memory_store_forget(store);
     memory_report(&tried);
+}
+
+void memory_run_migrations(campaign *run, memory_store *store, int share)
+{
+    memory_tried tried = {.run = run, .store = store};
+    shared = campaign_share(sizeof *shared);
+    for (int i = 0; conv__migrations_sqlite[i].version != 0; i++)
+        if (i % MEMORY_MIGRATION_SHARES == share) try_migration(&tried, run, i);
+    memory_report(&tried);
+    munmap(shared, sizeof *shared);
+    run->share = share;
+    run->shares = MEMORY_MIGRATION_SHARES;
+    try_at_once(run, store);
     memory_store_clear(store);
 }

@@ -11,8 +11,9 @@ enum { MEMORY_SHARES = MEMORY_BUSY_SHARES + MEMORY_WAITING_SHARES };
 /* Runs one of them, from 0. */
 void memory_run_share(campaign *run, memory_store *store, int share);
 
-/* A new store of SQLite, with all migrations in one run; in the long tier also each older store,
- * with the next migration. */
-void memory_run_migrations(campaign *run, memory_store *store);
+/* A new store of SQLite: each migration by itself, and all of them in one run, of which but for the
+ * long tier not each allocation fails once more. One of so many shares, from 0. */
+enum { MEMORY_MIGRATION_SHARES = 2 };
+void memory_run_migrations(campaign *run, memory_store *store, int share);
 
 #endif

@@ -71,17 +71,20 @@ void memory_store_disconnect(memory_store *self)
     self->link = NULL;
 }
 
-static void migrate(const memory_store *self)
+static void migrate(const memory_store *self, int number)
 {
     char sql[SQL_SIZE];
-    for (int i = 0; i < self->migrations; i++) {
-        const conv__migration *one = &conv__migrations_postgres[i];
-        memory_store_execute(self, one->sql);
-        snprintf(sql, sizeof sql,
-                 "UPDATE conversation_schema SET checksum = '%s' WHERE version = %lld",
-                 one->checksum, (long long)one->version);
-        memory_store_execute(self, sql);
-    }
+    const conv__migration *one = &conv__migrations_postgres[number];
+    memory_store_execute(self, one->sql);
+    snprintf(sql, sizeof sql,
+             "UPDATE conversation_schema SET checksum = '%s' WHERE version = %lld", one->checksum,
+             (long long)one->version);
+    memory_store_execute(self, sql);
+}
+
+void memory_store_migrate(memory_store *self)
+{
+    migrate(self, self->migrations++);
 }
 
 /* The catalogue would grow, and what looks at all of it get slower and slower. */
@@ -91,7 +94,8 @@ static void make_schema_anew(memory_store *self)
     snprintf(sql, sizeof sql, "DROP SCHEMA IF EXISTS %1$s CASCADE; CREATE SCHEMA %1$s",
              self->schema);
     memory_store_execute(self, sql);
-    migrate(self);
+    for (int i = 0; i < self->migrations; i++)
+        migrate(self, i);
     if (++self->made % VACUUM_EACH == 0) memory_store_execute(self, "VACUUM");
 }
 
@@ -156,11 +160,16 @@ static void restore_files(const memory_store *self)
     }
 }
 
-/* The server may still commit for a client that is gone. */
+/* The server may still commit for a client that is gone. A pooler keeps what is idle. */
 static void await_clients(const memory_store *self)
 {
-    while (memory_store_number(self, "SELECT count(*) FROM pg_stat_activity WHERE backend_type ="
-                                     " 'client backend' AND application_name <> 'campaign'") > 0)
+    const char *sql = self->pooled == NULL
+                          ? "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client"
+                            " backend' AND application_name <> 'campaign'"
+                          : "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client"
+                            " backend' AND application_name <> 'campaign' AND state IS DISTINCT"
+                            " FROM 'idle'";
+    while (memory_store_number(self, sql) > 0)
         usleep(1000);
 }
 

@@ -22,6 +22,7 @@ typedef struct memory_file {
 typedef struct memory_store {
     const char *name;
     const char *url;
+    const char *pooled;   /* of PostgreSQL: the way to it that clients take, or NULL */
     const char *file;     /* of SQLite, or NULL */
     const char *base;     /* the folder of all that a trial leaves */
     const char *schema;   /* of PostgreSQL, or NULL: one that is made before each trial, instead of
@@ -44,6 +45,9 @@ void memory_store_name(campaign *run, char base[MEMORY_PATH_SIZE]);
  * is not yet, until memory_store_disconnect. */
 void memory_store_clear(memory_store *self);
 void memory_store_disconnect(memory_store *self);
+
+/* The next migration of a schema of PostgreSQL. */
+void memory_store_migrate(memory_store *self);
 
 /* Keeps what is there now, for memory_store_restore. */
 void memory_store_keep(memory_store *self, const campaign *run);

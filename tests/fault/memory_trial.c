@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "conversation/conversation.h"
-#include "fault/memory_forks.h"
 #include "support/failing_memory.h"
 
 enum { GRACE_MS = 1000 };
@@ -42,7 +41,7 @@ static void note_time(memory_trial *self, int64_t limit_ms)
 {
     int64_t took_ms = now_ms() - call_began_ms;
     memory_begin_call();
-    if (took_ms <= limit_ms + GRACE_MS || memory_forks_is_run()) return;
+    if (took_ms <= limit_ms + GRACE_MS) return;
     fprintf(stderr, "violation: a call took %lld ms of %lld\n", (long long)took_ms,
             (long long)limit_ms);
     self->facts->late++;
@@ -109,15 +108,15 @@ void memory_close(memory_trial *self, conv_client *client, int64_t timeout_ms)
 
 memory_trial memory_trial_begin(const memory_tried *tried, bool healthy)
 {
-    int64_t healthy_ms = memory_forks_is_run() ? MEMORY_FORKING_MS : MEMORY_HEALTHY_MS;
     memory_trial self = {.store = tried->store,
                          .run = tried->run,
                          .facts = tried->facts,
                          .params = CONV_CLIENT_PARAMS_INIT,
-                         .timeout_ms = healthy ? healthy_ms : MEMORY_TIMEOUT_MS};
+                         .timeout_ms = healthy ? MEMORY_HEALTHY_MS : MEMORY_TIMEOUT_MS};
     /* To be locked out takes as long as the client has patience; an error comes at once. */
     bool soon_away = tried->scenario->away && tried->store->file != NULL;
-    self.params.store = tried->store->url;
+    self.params.store =
+        tried->store->pooled != NULL ? tried->store->pooled : tried->store->url;
     self.params.connections = 2;
     self.params.journal = tried->run->journal;
     self.params.store_timeout_ms = soon_away ? MEMORY_AWAY_MS : self.timeout_ms;
@@ -202,7 +201,7 @@ static bool has_left(const holdings *before)
 static int bear(memory_trial *self, const memory_scenario *scenario, size_t first, bool always)
 {
     const holdings before = hold();
-    if (!memory_forks_is_run()) alarm(MEMORY_LONGEST_SECONDS);
+    alarm(MEMORY_LONGEST_SECONDS);
     failing_memory_start(0, false);
     if (scenario->way == MEMORY_CLIENT) {
         open_client(self);
@@ -211,7 +210,6 @@ static int bear(memory_trial *self, const memory_scenario *scenario, size_t firs
     /* Without memory for ever nothing that waits can be saved any more, so nothing waits for it. */
     int64_t closing_ms = always ? 0 : self->timeout_ms;
     failing_memory_go_on(first, always);
-    if (first == 0) memory_forks_begin();
     if (scenario->way == MEMORY_OPENING) open_client(self);
     use_client(self, scenario, closing_ms);
     bool wrong = self->wrong > 0;
@@ -237,8 +235,7 @@ static _Noreturn void do_trials(const memory_tried *self, int end)
     while (read(end, &next, sizeof next) == sizeof next) {
         memory_trial trial = memory_trial_begin(self, next.first == 0);
         trial.parent = end;
-        int code = memory_forks_judge(bear(&trial, self->scenario, next.first, next.always));
-        char answer = (char)('0' + code);
+        char answer = (char)('0' + bear(&trial, self->scenario, next.first, next.always));
         if (write(end, &answer, 1) != 1) break;
     }
     _exit(0);

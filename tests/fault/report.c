@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fault/content.h"
+#include "support/folder.h"
 
 enum { MOST_ROWS = 64 };
 
@@ -139,9 +140,9 @@ void *campaign_share(size_t size)
 
 void campaign_clear(campaign *self)
 {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'/*", self->folder);
-    if (system(command) != 0) exit(99);
+    char prefix[sizeof self->folder + 1];
+    snprintf(prefix, sizeof prefix, "%s/", self->folder);
+    files_remove(prefix);
 }
 
 int campaign_end(campaign *self)

@@ -315,40 +315,57 @@ void server_thaw(server *self)
     signal_all(self, SIGCONT);
 }
 
+/* The last connection beside the library, which stays: to make one costs the server more than most
+ * of what is asked over it. A child that was forked makes its own. */
+static PGconn *beside;
+static char beside_url[160];
+static pid_t beside_of;
+
+static void connect_beside(const char *url)
+{
+    if (beside_of == getpid()) PQfinish(beside);
+    beside = PQconnectdb(url);
+    beside_of = getpid();
+    snprintf(beside_url, sizeof beside_url, "%s", url);
+}
+
+/* The server may have been restarted since it was last asked. */
+static PGresult *ask(const char *url, const char *sql)
+{
+    bool kept = beside_of == getpid() && strcmp(beside_url, url) == 0;
+    if (!kept) connect_beside(url);
+    PGresult *result = PQexec(beside, sql);
+    if (!kept || PQstatus(beside) == CONNECTION_OK) return result;
+    PQclear(result);
+    connect_beside(url);
+    return PQexec(beside, sql);
+}
+
 void server_kill_backend(server *self)
 {
-    PGconn *link = PQconnectdb(self->url);
-    PGresult *row = PQexec(link, "SELECT pid FROM pg_stat_activity WHERE application_name ="
+    long process = server_number(self->url,
+                                 "SELECT pid FROM pg_stat_activity WHERE application_name ="
                                  " 'conversation' ORDER BY random() LIMIT 1");
-    if (PQntuples(row) == 1) kill((pid_t)strtol(PQgetvalue(row, 0, 0), NULL, 10), SIGKILL);
-    PQclear(row);
-    PQfinish(link);
+    if (process > 0) kill((pid_t)process, SIGKILL);
 }
 
 bool server_execute(const char *url, const char *sql)
 {
-    PGconn *link = PQconnectdb(url);
-    bool done = false;
-    if (PQstatus(link) == CONNECTION_OK) {
-        PGresult *result = PQexec(link, sql);
-        ExecStatusType status = PQresultStatus(result);
-        done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-        PQclear(result);
-    }
-    if (!done) fprintf(stderr, "%s: %s", sql, PQerrorMessage(link));
-    PQfinish(link);
+    PGresult *result = ask(url, sql);
+    ExecStatusType status = PQresultStatus(result);
+    bool done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (!done) fprintf(stderr, "%s: %s", sql, PQerrorMessage(beside));
+    PQclear(result);
     return done;
 }
 
 long server_number(const char *url, const char *sql)
 {
-    PGconn *link = PQconnectdb(url);
-    PGresult *row = PQexec(link, sql);
+    PGresult *row = ask(url, sql);
     long value = PQresultStatus(row) == PGRES_TUPLES_OK && PQntuples(row) > 0
                      ? strtol(PQgetvalue(row, 0, 0), NULL, 10)
                      : -1;
     PQclear(row);
-    PQfinish(link);
     return value;
 }
 

@@ -40,7 +40,8 @@ void server_kill_backend(server *self);
  * not. */
 void server_await(const server *self);
 
-/* Runs SQL beside the library, in the campaign's database. False if it failed. */
+/* Runs SQL beside the library, in the campaign's database, over a connection that stays: one thread
+ * at a time. False if it failed. */
 bool server_execute(const char *url, const char *sql);
 
 /* The first column of the first row; -1 if it failed. */

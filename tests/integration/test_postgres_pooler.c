@@ -27,7 +27,7 @@ typedef struct writer {
 static int setup(void **state)
 {
     if (postgres_setup(state) != 0) return -1;
-    pooler = pooler_start(SERVER_CONNECTIONS);
+    pooler = pooler_start(postgres_url(), "transaction", SERVER_CONNECTIONS);
     beside = postgres_link();
     return 0;
 }

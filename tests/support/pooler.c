@@ -1,13 +1,13 @@
 #include "support/pooler.h"
 
-#include "support/postgres.h"
-
 #include <errno.h>
+#include <libpq-fe.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -34,7 +34,7 @@ static const char *account(const char *socket_folder)
     return owner == NULL ? "nobody" : owner->pw_name;
 }
 
-static void write_configuration(const char *path, PGconn *link, int connections)
+static void write_configuration(const char *path, PGconn *link, const char *mode, int connections)
 {
     FILE *file = fopen(path, "w");
     if (file == NULL) die(path);
@@ -43,9 +43,9 @@ static void write_configuration(const char *path, PGconn *link, int connections)
     if (PQpass(link)[0] != '\0') fprintf(file, " password=%s", PQpass(link));
     fprintf(file,
             "\n[pgbouncer]\nunix_socket_dir = %s\nlisten_port = 6432\nauth_type = any\n"
-            "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 100\n"
+            "pool_mode = %s\ndefault_pool_size = %d\nmax_client_conn = 100\n"
             "logfile = %s/log\npidfile = %s/pid\n",
-            folder, connections, folder, folder);
+            folder, mode, connections, folder, folder);
     fclose(file);
 }
 
@@ -53,6 +53,7 @@ static void run(const char *configuration, const char *user)
 {
     process = fork();
     if (process != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     const char *arguments[6] = {"pgbouncer", "-q"};
     int count = 2;
     if (user != NULL) {
@@ -76,14 +77,15 @@ static void wait_until_it_answers(void)
     die("pgbouncer does not answer");
 }
 
-const char *pooler_start(int connections)
+const char *pooler_start(const char *store, const char *mode, int connections)
 {
     char configuration[64];
-    PGconn *link = postgres_link();
+    PGconn *link = PQconnectdb(store);
+    if (PQstatus(link) != CONNECTION_OK) die(PQerrorMessage(link));
     if (mkdtemp(folder) == NULL) die(folder);
     if (chmod(folder, 0777) != 0) die(folder);
     snprintf(configuration, sizeof configuration, "%s/ini", folder);
-    write_configuration(configuration, link, connections);
+    write_configuration(configuration, link, mode, connections);
     if (chmod(configuration, 0644) != 0) die(configuration);
     snprintf(url, sizeof url, "host=%s port=6432 user=%s dbname=%s", folder, PQuser(link),
              PQdb(link));
