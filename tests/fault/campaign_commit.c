@@ -59,7 +59,7 @@ static void run_part(campaign *run, server *store, proxy *between, const char *n
 
 int main(int argc, char **argv)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){60, 500, 10000});
+    campaign run = campaign_begin(argc, argv, (long[]){60, 250, 10000});
     server *store = server_start();
     proxy *between = proxy_start(server_folder(store));
     run_part(&run, store, between, "COMMIT done, reply swallowed", false);

@@ -1,7 +1,7 @@
 /* The connection is cut before the first byte and behind each byte of a save and of a turn, in both
  * directions, by FIN and by RST: over a connection in use, and where it has to connect and prepare
- * first. `--trials N` means every N-th byte here; but for the long tier fewer of those where it has
- * to connect, of which there are more.
+ * first. `--trials N` means every N-th byte here; but for the long tier each fourth
+ * of these where it has to connect or there is a journal.
  *
  * For that every save has as many bytes as its like: its numbers are as wide, its cost has as many
  * digits, and nothing else passes meanwhile. */
@@ -20,7 +20,6 @@ enum {
     TRIES = 10,
     TURNS_PER_SESSION = 50,
     FIRST_TURN = 1000000, /* up to five times as many all numbers are equally wide */
-    EACH_CONNECTING = 4,
     ALONE_TRIES = 30000,
     ALONE_PAUSE_US = 1000
 };
@@ -140,12 +139,13 @@ typedef struct part {
     const char *about;
     bool cold;
     bool journaled;
+    long rarer; /* so many bytes are one trial of the shorter tiers */
 } part;
 
-static const part parts[] = {{"", false, false},
-                             {", connecting", true, false},
-                             {", journal", false, true},
-                             {", connecting, journal", true, true}};
+static const part parts[] = {{"", false, false, 1},
+                             {", connecting", true, false, 4},
+                             {", journal", false, true, 4},
+                             {", connecting, journal", true, true, 4}};
 
 static void run(cutting *self, const server *store, const part *what)
 {
@@ -155,8 +155,7 @@ static void run(cutting *self, const server *store, const part *what)
                             .timeout_ms = TIMEOUT_MS};
     self->lines = witness_open(self->run.lines);
     self->cold = what->cold;
-    self->each = self->run.trials;
-    if (self->cold && self->run.tier != CAMPAIGN_LONG) self->each *= EACH_CONNECTING;
+    self->each = campaign_each(&self->run, what->rarer);
     self->client = caller_open(&params);
     measure(self);
     long trials = cut_all(self);

@@ -172,11 +172,12 @@ static bool trace(pid_t child, long wanted)
 
 /* `step`: each so many stops are tried; a system call has two, before and after. Where threads
  * meet, a run has fewer than the one before: only several that come to their end are the end. */
-static void kill_at_calls(campaign *run, target *store, const char *name, long step)
+static void kill_at_calls(campaign *run, target *store, long step)
 {
     long trials = 0;
     int ended = 0;
-    for (long wanted = 1; ended < ENDED_AT_LAST; wanted += step) {
+    long wanted = 1 + (long)(run->seed % (uint64_t)step);
+    for (; ended < ENDED_AT_LAST; wanted += step) {
         pid_t child = fork();
         if (child < 0) die("fork");
         if (child == 0) act(run, store, (uint64_t)wanted);
@@ -186,7 +187,8 @@ static void kill_at_calls(campaign *run, target *store, const char *name, long s
         if (killed && ++trials % TIDY_EVERY == 0) drain(run, store);
     }
     checker_findings findings = judge(run, store);
-    campaign_report(run, name, trials, &findings);
+    campaign_report_some(run, "client killed at each system call, SQLite", step, "stop", trials,
+                         &findings);
 }
 
 static void make_store(const char *url)
@@ -203,7 +205,7 @@ int main(int argc, char **argv)
     campaign run = campaign_begin(argc, argv, (long[]){12, 150, 5000});
     char file[96];
     char url[128];
-    long step = run.tier == CAMPAIGN_QUICK ? 23 : 1;
+    const long steps[] = {[CAMPAIGN_QUICK] = 23, [CAMPAIGN_SHORT] = 5, [CAMPAIGN_LONG] = 1};
     snprintf(file, sizeof file, "%s/store.db", run.folder);
     snprintf(url, sizeof url, "sqlite:%s", file);
     target embedded = {.url = url, .file = file, .descriptor = -1};
@@ -211,7 +213,7 @@ int main(int argc, char **argv)
     kill_at_random(&run, &embedded, "client killed at a random instant, SQLite");
     campaign_clear(&run);
     make_store(url);
-    kill_at_calls(&run, &embedded, "client killed at each system call, SQLite", step);
+    kill_at_calls(&run, &embedded, steps[run.tier]);
     campaign_clear(&run);
     /* The server is a child too, and would be waited for: the traced part comes first. */
     server *remote = server_start();

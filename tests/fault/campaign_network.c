@@ -12,7 +12,14 @@
 #include "fault/report.h"
 #include "fault/server.h"
 
-enum { EACH_FORGED = 4, TIMEOUT_MS = 300, TRIES = 20, TRIES_TO_MEET = 3, TURNS_PER_SESSION = 20, SLOW_TURNS = 6 };
+enum {
+    RARER = 4,
+    TIMEOUT_MS = 300,
+    TRIES = 20,
+    TRIES_TO_MEET = 3,
+    TURNS_PER_SESSION = 20,
+    SLOW_TURNS = 6
+};
 
 typedef struct network {
     campaign run;
@@ -137,7 +144,6 @@ static void slow_down(network *self)
 static void run_part(network *self, const char *fault, void (*part)(network *), bool journaled)
 {
     char name[96];
-    bool some = part == forge && self->run.tier != CAMPAIGN_LONG;
     caller_params params = {.store = proxy_url(self->between),
                             .journal = journaled ? self->run.journal : NULL,
                             .connections = 2,
@@ -149,7 +155,7 @@ static void run_part(network *self, const char *fault, void (*part)(network *), 
                             .journal_count = journaled ? 1 : 0,
                             .drained = true};
     self->number = 0;
-    self->each = self->run.trials * (some ? EACH_FORGED : 1);
+    self->each = campaign_each(&self->run, part == forge ? RARER : 1);
     self->tried = 0;
     self->lines = witness_open(self->run.lines);
     self->client = caller_open(&params);
@@ -159,9 +165,8 @@ static void run_part(network *self, const char *fault, void (*part)(network *), 
     caller_end(self->lines, self->client);
     witness_close(self->lines);
     checker_findings findings = checker_run(&check);
-    int size = snprintf(name, sizeof name, "%s%s", fault, journaled ? ", journal" : "");
-    if (some) snprintf(name + size, sizeof name - (size_t)size, ", each %ldth case", self->each);
-    campaign_report(&self->run, name, self->tried, &findings);
+    snprintf(name, sizeof name, "%s%s", fault, journaled ? ", journal" : "");
+    campaign_report_some(&self->run, name, self->each, "case", self->tried, &findings);
     server_empty(server_url(self->store));
     campaign_clear(&self->run);
 }

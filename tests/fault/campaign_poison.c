@@ -21,7 +21,7 @@ enum {
     SESSIONS = THREADS,
     TIMEOUT_MS = 20000,
     POISON_VARIANT = 6,
-    EACH_OF_OTHERS = 4,
+    RARER = 4,
     WAIT_SECONDS = 60
 };
 
@@ -300,19 +300,16 @@ static void try_codes(poisoning *self, server *store, proxy *between, way taken,
         [TRACKED] = "one poison row among 1,000 usage records",
         [TRACKED_WITH_JOURNAL] = "one poison row among 1,000 usage records, journal"};
     checker_findings sum = {0};
-    char name[96];
     long trials = 0;
     size_t first = (size_t)(self->run.seed % (uint64_t)each);
     for (size_t i = first; i < sizeof codes / sizeof codes[0]; i += (size_t)each, trials++) {
         self->code = codes[i];
-        checker_findings one =
-            taken < TRACKED ? try_one(self, store, between, taken)
-                            : track_one(self, store, taken == TRACKED_WITH_JOURNAL, false);
+        checker_findings one = taken < TRACKED
+                                   ? try_one(self, store, between, taken)
+                                   : track_one(self, store, taken == TRACKED_WITH_JOURNAL, false);
         checker_add(&sum, &one);
     }
-    int size = snprintf(name, sizeof name, "%s", names[taken]);
-    if (each > 1) snprintf(name + size, sizeof name - (size_t)size, ", each %ldth code", each);
-    campaign_report(&self->run, name, trials, &sum);
+    campaign_report_some(&self->run, names[taken], each, "code", trials, &sum);
 }
 
 static void mend_records(poisoning *self, server *store)
@@ -334,8 +331,8 @@ int main(int argc, char **argv)
     server *store = server_start();
     proxy *between = proxy_start(server_folder(store));
     for (way taken = DIRECT; taken < WAYS; taken++) {
-        bool all = taken == DIRECT_WITH_JOURNAL || self.run.tier == CAMPAIGN_LONG;
-        try_codes(&self, store, between, taken, self.run.trials * (all ? 1 : EACH_OF_OTHERS));
+        long rarer = taken == DIRECT_WITH_JOURNAL ? 1 : RARER;
+        try_codes(&self, store, between, taken, campaign_each(&self.run, rarer));
     }
     mend_all(&self, store, between);
     mend_records(&self, store);

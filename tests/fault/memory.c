@@ -78,11 +78,14 @@ static bool has_acted(const memory_tried *self)
     return self->facts->done != 0 || !memory_store_is_untouched(self->store);
 }
 
-/* Where nothing was accepted there is nothing to drain, unless something waited before. */
+/* Where nothing was accepted there is nothing to drain, unless something waited before; nor where
+ * nothing waits any more, though in the long tier a next client has to get along with that, too. */
 static bool needs_healing(const memory_tried *self)
 {
-    return self->scenario->judge != NULL || self->scenario->way == MEMORY_OPENING ||
-           !memory_store_has_same_journal(self->store);
+    if (self->scenario->judge != NULL || self->scenario->migrates) return true;
+    if (self->scenario->way != MEMORY_OPENING && memory_store_has_same_journal(self->store))
+        return false;
+    return self->run->tier == CAMPAIGN_LONG || !memory_store_has_drained(self->store);
 }
 
 static void judge(const memory_tried *self, checker_findings *all)

@@ -11,6 +11,7 @@
 #include "db/migration.h"
 #include "db/sqlite/log_repair.h"
 #include "fault/sqlite_file.h"
+#include "saving/spool.h"
 #include "support/folder.h"
 
 enum { SQL_SIZE = 512, VACUUM_EACH = 128 };
@@ -76,9 +77,8 @@ static void migrate(const memory_store *self, int number)
     char sql[SQL_SIZE];
     const conv__migration *one = &conv__migrations_postgres[number];
     memory_store_execute(self, one->sql);
-    snprintf(sql, sizeof sql,
-             "UPDATE conversation_schema SET checksum = '%s' WHERE version = %lld", one->checksum,
-             (long long)one->version);
+    snprintf(sql, sizeof sql, "UPDATE conversation_schema SET checksum = '%s' WHERE version = %lld",
+             one->checksum, (long long)one->version);
     memory_store_execute(self, sql);
 }
 
@@ -221,6 +221,18 @@ static bool is_as_kept(const memory_file *file)
 bool memory_store_has_same_journal(const memory_store *self)
 {
     return is_as_kept(&self->files[0]);
+}
+
+bool memory_store_has_drained(const memory_store *self)
+{
+    const char *journal = self->files[0].path;
+    for (int i = 1; i <= CONV__SPOOLS; i++) {
+        char spool[sizeof self->files[0].path + 16];
+        struct stat status;
+        snprintf(spool, sizeof spool, "%s-usage-%d", journal, i);
+        if (stat(spool, &status) == 0 && status.st_size > 0) return false;
+    }
+    return sqlite_file_number(journal, "SELECT count(*) FROM journal") == 0;
 }
 
 bool memory_store_is_untouched(memory_store *self)

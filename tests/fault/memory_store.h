@@ -59,6 +59,9 @@ void memory_store_forget(memory_store *self);
 bool memory_store_is_untouched(memory_store *self);
 bool memory_store_has_same_journal(const memory_store *self);
 
+/* Whether nothing is in the journal, and no record in the files beside it. */
+bool memory_store_has_drained(const memory_store *self);
+
 /* Nothing can be saved until it is put back. SQLite is locked, because to change its schema would
  * make the library read it anew, again and again; PostgreSQL has tables renamed, as an operator's
  * mistake would have it. */

@@ -115,8 +115,7 @@ memory_trial memory_trial_begin(const memory_tried *tried, bool healthy)
                          .timeout_ms = healthy ? MEMORY_HEALTHY_MS : MEMORY_TIMEOUT_MS};
     /* To be locked out takes as long as the client has patience; an error comes at once. */
     bool soon_away = tried->scenario->away && tried->store->file != NULL;
-    self.params.store =
-        tried->store->pooled != NULL ? tried->store->pooled : tried->store->url;
+    self.params.store = tried->store->pooled != NULL ? tried->store->pooled : tried->store->url;
     self.params.connections = 2;
     self.params.journal = tried->run->journal;
     self.params.store_timeout_ms = soon_away ? MEMORY_AWAY_MS : self.timeout_ms;

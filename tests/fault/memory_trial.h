@@ -13,8 +13,8 @@ memory_trial memory_trial_begin(const memory_tried *tried, bool healthy);
  * memory.h has it. */
 int memory_trial_run(memory_tried *tried, size_t first, bool always);
 
-/* Ends the process, if there is one: before the scenario is another one, or what SQLite calls. Gives
- * its status as waitpid has it. */
+/* Ends the process, if there is one: before the scenario is another one, or what SQLite calls.
+ * Gives its status as waitpid has it. */
 int memory_trial_end(memory_tried *tried);
 
 #endif

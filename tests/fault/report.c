@@ -130,6 +130,21 @@ void campaign_report(campaign *self, const char *fault, long trials,
         self->violations += print_row(&one);
 }
 
+long campaign_each(const campaign *self, long rarer)
+{
+    return self->tier == CAMPAIGN_LONG ? self->trials : self->trials * rarer;
+}
+
+void campaign_report_some(campaign *self, const char *fault, long each, const char *what,
+                          long trials, const checker_findings *findings)
+{
+    char name[sizeof(row){0}.fault];
+    int size = snprintf(name, sizeof name, "%s", fault);
+    if (each > 1 && size < (int)sizeof name)
+        snprintf(name + size, sizeof name - (size_t)size, ", each %ldth %s", each, what);
+    campaign_report(self, name, trials, findings);
+}
+
 void *campaign_share(size_t size)
 {
     void *made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -34,6 +34,12 @@ campaign campaign_begin(int argc, char **argv, const long trials[3]);
 void campaign_report(campaign *self, const char *fault, long trials,
                      const checker_findings *findings);
 
+/* A kind of case of which but for the long tier only every `rarer`-th of the campaign's is tried:
+ * every how many-th that is; and its row, in which `what` is such a case. */
+long campaign_each(const campaign *self, long rarer);
+void campaign_report_some(campaign *self, const char *fault, long each, const char *what,
+                          long trials, const checker_findings *findings);
+
 /* Memory, all zero, that this process shares with those it forks from now on, until munmap. Ends
  * the program if there is none. */
 void *campaign_share(size_t size);

@@ -343,8 +343,8 @@ static PGresult *ask(const char *url, const char *sql)
 
 void server_kill_backend(server *self)
 {
-    long process = server_number(self->url,
-                                 "SELECT pid FROM pg_stat_activity WHERE application_name ="
+    long process =
+        server_number(self->url, "SELECT pid FROM pg_stat_activity WHERE application_name ="
                                  " 'conversation' ORDER BY random() LIMIT 1");
     if (process > 0) kill((pid_t)process, SIGKILL);
 }
