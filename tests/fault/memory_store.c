@@ -227,7 +227,7 @@ bool memory_store_has_drained(const memory_store *self)
 {
     const char *journal = self->files[0].path;
     for (int i = 1; i <= CONV__SPOOLS; i++) {
-        char spool[sizeof self->files[0].path + 16];
+        char spool[sizeof self->files[0].path + 32];
         struct stat status;
         snprintf(spool, sizeof spool, "%s-usage-%d", journal, i);
         if (stat(spool, &status) == 0 && status.st_size > 0) return false;
