@@ -105,8 +105,8 @@ static void save_batch(conv__async *async, submission **batch, size_t count)
     int64_t least = conv__deadline_in_ms(LEAST_MS);
     int64_t asked = batch[0]->save.deadline_ns;
     int64_t deadline = asked < least ? least : asked;
-    if (deadline > asked + LEAST_MS * INT64_C(1000000))
-        deadline = asked + LEAST_MS * INT64_C(1000000);
+    int64_t most = conv__deadline_later(asked, LEAST_MS);
+    if (deadline > most) deadline = most;
     for (size_t i = 0; i < count; i++) {
         saves[i] = &batch[i]->save;
         saves[i]->deadline_ns = deadline;

@@ -98,12 +98,6 @@ void conv_client_hurry(conv_client *client, int64_t timeout_ms)
     stop_by(client, deadline);
 }
 
-static int64_t with_disk(int64_t deadline_ns)
-{
-    const int64_t disk_ns = (int64_t)DISK_MS * NS_PER_MS;
-    return deadline_ns < CONV__NO_DEADLINE - disk_ns ? deadline_ns + disk_ns : CONV__NO_DEADLINE;
-}
-
 /* From here on `kept_out`; gives which calls are still under way after the deadline. When only
  * handlers' are left it is theirs that counts. */
 static uint64_t await_calls(conv_client *client, uint64_t kept_out, int64_t deadline_ns,
@@ -215,11 +209,11 @@ conv_status conv_client_close(conv_client *client, int64_t timeout_ms, conv_erro
     conv__bus_stop_waiting(client->bus); /* nor for handlers */
     /* Before calls are waited for, which may take all of the time. */
     conv__tracker_flush_before_close(client->tracker, deadline);
-    const int64_t end_ns = with_disk(deadline);
+    const int64_t end_ns = conv__deadline_later(deadline, DISK_MS);
     uint64_t calls = await_calls(client, CLOSING, end_ns, 0);
     int64_t half_ns = conv__deadline_in_ms(conv__deadline_left_ms(deadline) / 2);
     if (are_handlers_alone(calls)) deliver(client, half_ns);
-    calls = await_calls(client, SHUT, end_ns, with_disk(half_ns));
+    calls = await_calls(client, SHUT, end_ns, conv__deadline_later(half_ns, DISK_MS));
     calls = await_drain(client, calls, deadline);
     if (all_calls(calls) > 0) return leave_to_calls(client, calls, timeout_ms, error);
     /* Draining has what is left. */

@@ -18,8 +18,8 @@ extern "C" {
  * comes first. With a journal it outlives the process from here on, and a power cut once it is
  * flushed; without one a crash loses what is buffered. A record's key is its log_id together with
  * its session_id: tracked twice under the same two it counts once, as what came first, whatever
- * the second says (while both wait in the journal, one that says something else is kept there as a
- * dead letter); so does the record of a turn or an exchange, which is saved with it anyway, when
+ * the second says (while both wait in the journal, one that says something else, the time apart, is
+ * kept there as a dead letter); so does the record of a turn or an exchange, which is saved with it anyway, when
  * it is tracked with that session_id, before or afterwards; it has the exchange's user then. The same log_id with another
  * session_id, or without one, is another record. A document_id makes it findable by that document,
  * which is not changed by it: see operation.h for that, and for measuring. `usage` see conv_usage;

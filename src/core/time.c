@@ -42,12 +42,16 @@ int64_t conv__now_us(void)
     return system_now_us(NULL);
 }
 
+int64_t conv__deadline_later(int64_t deadline_ns, int64_t more_ms)
+{
+    if (more_ms <= 0) return deadline_ns;
+    if (more_ms > (CONV__NO_DEADLINE - deadline_ns) / NS_PER_MS) return CONV__NO_DEADLINE;
+    return deadline_ns + more_ms * NS_PER_MS;
+}
+
 int64_t conv__deadline_in_ms(int64_t timeout_ms)
 {
-    int64_t now_ns = conv__monotonic_ns();
-    if (timeout_ms <= 0) return now_ns;
-    if (timeout_ms > (CONV__NO_DEADLINE - now_ns) / NS_PER_MS) return CONV__NO_DEADLINE;
-    return now_ns + timeout_ms * NS_PER_MS;
+    return conv__deadline_later(conv__monotonic_ns(), timeout_ms);
 }
 
 int conv__deadline_left_ms(int64_t deadline_ns)

@@ -27,6 +27,7 @@ const conv__clock *conv__clock_system(void);
 int64_t conv__monotonic_ns(void);
 int64_t conv__now_us(void);
 int64_t conv__deadline_in_ms(int64_t timeout_ms); /* now + timeout, without overflow */
+int64_t conv__deadline_later(int64_t deadline_ns, int64_t more_ms); /* without overflow */
 
 /* Milliseconds left, rounded up; 0 when it has passed; INT32_MAX at most, fit for poll(2). */
 int conv__deadline_left_ms(int64_t deadline_ns);

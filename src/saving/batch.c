@@ -233,9 +233,8 @@ static const conv__save *find_away(conv__save *const *saves, size_t count)
     return NULL;
 }
 
-/* One of the same session that a person must mend first, or that failed otherwise where the order
- * counts; or NULL. A conflict keeps nobody back: what stands there stays there. */
-static const conv__save *find_before(conv__save *const *saves, size_t count, const conv__save *save)
+const conv__save *conv__save_find_before(conv__save *const *saves, size_t count,
+                                         const conv__save *save)
 {
     for (size_t i = 0; i < count; i++) {
         const conv__save *one = saves[i];
@@ -273,7 +272,7 @@ static size_t fail_behind(conv__save **saves, size_t done, size_t count)
     size_t behind = 0;
     for (size_t i = done; i < count; i++) {
         conv__save *save = saves[i];
-        const conv__save *before = find_before(saves, done, save);
+        const conv__save *before = conv__save_find_before(saves, done, save);
         if (before == NULL) continue;
         conv__save_fail_behind(save, &before->error);
         /* The others keep their order. */

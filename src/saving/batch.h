@@ -61,6 +61,12 @@ void conv__batch_save(conv__store *store, conv__save **saves, size_t count);
 /* Whether it may be stored although nobody was told so. */
 bool conv__save_in_doubt(const conv__save *save);
 
+/* Of `count` that are settled, one of the same session that a person must mend first, or that
+ * failed otherwise where the order counts; or NULL. A conflict keeps nobody back: what stands there
+ * stays there. */
+const conv__save *conv__save_find_before(conv__save *const *saves, size_t count,
+                                         const conv__save *save);
+
 /* `save` must not overtake one of its session that failed with `before`: it fails with the same
  * status and says so. What waits for a person, or has an unknown outcome, lets it share that;
  * otherwise it is no refusal of its own, so that it makes no dead letter. */

@@ -256,11 +256,46 @@ static conv_status put_many(conv__saving *saving, conv__save *const *saves, size
     return status;
 }
 
+/* Something in the journal may refuse one of them, as a dead letter does, and so keep back those
+ * behind it. */
+static bool is_one_known(conv__saving *saving, conv__save *const *saves, size_t count)
+{
+    bool known = false;
+    for (size_t i = 0; !known && i < count; i++) {
+        conv__arena arena = {0};
+        conv__journal_entry entry = {0};
+        conv__exchange kept = {0};
+        conv_status status = find_kept(saving, saves[i]->exchange, disk_deadline(saves[i]), &arena,
+                                       &entry, &kept, NULL);
+        known = status != CONV_NOT_FOUND;
+        conv__arena_reset(&arena);
+    }
+    return known;
+}
+
+static void keep_in_order(conv__saving *saving, conv__save *const *saves,
+                          const conv_error *const *causes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const conv__save *before = conv__save_find_before(saves, i, saves[i]);
+        if (before == NULL) {
+            saves[i]->status = conv__saving_keep(saving, saves[i], causes[i]);
+            continue;
+        }
+        conv__save_fail_behind(saves[i], &before->error);
+        if (causes[i] != NULL && causes[i]->outcome_unknown) saves[i]->error.outcome_unknown = true;
+    }
+}
+
 void conv__saving_keep_many(conv__saving *saving, conv__save *const *saves,
                             const conv_error *const *causes, size_t count)
 {
     conv_error error = CONV_ERROR_INIT;
     if (count == 0) return;
+    if (count > 1 && saves[0]->in_order && is_one_known(saving, saves, count)) {
+        keep_in_order(saving, saves, causes, count);
+        return;
+    }
     conv__journal_change *changes = conv__allocate(count * sizeof *changes);
     conv__buffer *records = conv__allocate(count * sizeof *records);
     conv_status status = changes == NULL || records == NULL

@@ -191,11 +191,10 @@ static conv_status keep(const flush *self, flush_batch *batch, conv_error *error
             batch->kept[count++] = (conv__usage_kept){save->row, batch->records[i], &save->error};
     }
     if (count == 0) return CONV_OK;
-    /* The time may have gone by waiting for the store; the disk gets some of its own. */
-    int64_t disk_ns = conv__deadline_in_ms(DISK_MS);
+    /* The time may have gone by waiting for the store; the disk gets some of its own, once for all
+     * batches. */
     return conv__saving_keep_usage(self->params->saving, batch->kept, count,
-                                   disk_ns > self->deadline_ns ? disk_ns : self->deadline_ns,
-                                   error);
+                                   conv__deadline_later(self->deadline_ns, DISK_MS), error);
 }
 
 static void settle(flush *self, size_t place)

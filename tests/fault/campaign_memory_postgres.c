@@ -112,12 +112,12 @@ static void run_migrations(campaign *run, memory_store *store, int share)
 }
 
 /* Two clients, each with two connections, one after the other: what a new connection costs the
- * server would else be most of a trial. */
+ * server would else be most of a trial. The long tier can afford it. */
 static void run_scenarios(campaign *run, memory_store *store, int share)
 {
-    store->pooled = pooler_start(store->url, "session", POOLED);
+    if (run->tier != CAMPAIGN_LONG) store->pooled = pooler_start(store->url, "session", POOLED);
     memory_run_share(run, store, share);
-    pooler_stop();
+    if (store->pooled != NULL) pooler_stop();
 }
 
 /* Shares of the migrations, then of the scenarios. */

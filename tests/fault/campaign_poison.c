@@ -36,6 +36,8 @@ static const char *const codes[] = {
     "22039", "2203A", "2203B", "2203C", "2203D", "2203E", "2203F", "2203G", "21000", "54000",
     "54001", "23000", "23001", "23502", "23503", "23505", "23514", "23P01", "P0001"};
 
+enum { CODES = sizeof codes / sizeof codes[0] };
+
 /* What a person must mend: a right, a state, the server's inside, an extension's own. */
 static const char *const to_mend[] = {"42501", "55000", "XX000", "ZZ001"};
 
@@ -301,8 +303,8 @@ static void try_codes(poisoning *self, server *store, proxy *between, way taken,
         [TRACKED_WITH_JOURNAL] = "one poison row among 1,000 usage records, journal"};
     checker_findings sum = {0};
     long trials = 0;
-    size_t first = (size_t)(self->run.seed % (uint64_t)each);
-    for (size_t i = first; i < sizeof codes / sizeof codes[0]; i += (size_t)each, trials++) {
+    size_t first = (size_t)(self->run.seed % (uint64_t)(each < CODES ? each : CODES));
+    for (size_t i = first; i < CODES; i += (size_t)each, trials++) {
         self->code = codes[i];
         checker_findings one = taken < TRACKED
                                    ? try_one(self, store, between, taken)

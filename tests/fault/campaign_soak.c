@@ -101,8 +101,8 @@ static long greatest(const usage *samples, long count, size_t member)
 }
 
 /* The last half against the first, without its beginning, in which everything is used for the first
- * time; both are rows for RELIABILITY.md. Sanitizers keep freed memory for a while, so there it says
- * nothing. */
+ * time; both are rows for RELIABILITY.md. Sanitizers keep freed memory for a while, so there it
+ * says nothing. */
 static void judge_growth(campaign *run, const usage *samples, long count)
 {
 #if defined(__SANITIZE_ADDRESS__)

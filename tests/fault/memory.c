@@ -196,6 +196,7 @@ static bool reaches(memory_tried *self, size_t number, bool done)
 static size_t find(memory_tried *self, size_t before, size_t asked, bool done)
 {
     size_t stride = FIRST_STRIDE;
+    if (before > 0 && reaches(self, before, done)) before = 0;
     size_t behind = before + stride;
     while (behind <= asked && !reaches(self, behind, done)) {
         before = behind;

@@ -223,9 +223,17 @@ bool memory_store_has_same_journal(const memory_store *self)
     return is_as_kept(&self->files[0]);
 }
 
+static bool has_log(const char *path)
+{
+    char log[144];
+    snprintf(log, sizeof log, "%s-wal", path);
+    return access(log, F_OK) == 0;
+}
+
 bool memory_store_has_drained(const memory_store *self)
 {
     const char *journal = self->files[0].path;
+    if (has_log(journal)) return false; /* to look would change what a next client opens */
     for (int i = 1; i <= CONV__SPOOLS; i++) {
         char spool[sizeof self->files[0].path + 32];
         struct stat status;

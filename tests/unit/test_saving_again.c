@@ -164,6 +164,34 @@ static void a_dead_letter_answers_no_open_question(void **state)
     conv__saving_close(saving, 0, NULL, NULL);
 }
 
+/* Of a session no turn is skipped, nor where the journal and not the store refuses one. */
+static void nothing_goes_past_one_that_a_dead_letter_holds_back(void **state)
+{
+    enum { COUNT = 3 };
+    saving_fixture *test = *state;
+    conv_uuid session = conv_uuid_v7();
+    conv__exchange exchanges[COUNT] = {saving_exchange(session), saving_exchange(session),
+                                       saving_exchange(conv_uuid_v7())};
+    conv__saving *saving = open_with_letter(test, &exchanges[0]);
+    conv_error away = mock_error(CONV_UNAVAILABLE, CONV_RECOVERY_WAIT, "");
+    const conv_error *causes[COUNT] = {&away, &away, &away};
+    conv__save saves[COUNT];
+    conv__save *all[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        saves[i] = (conv__save){
+            .exchange = &exchanges[i], .in_order = true, .deadline_ns = conv__deadline_in_ms(5000)};
+        all[i] = &saves[i];
+    }
+    mock_store_set_away(&test->mock, true);
+    conv__saving_keep_many(saving, all, causes, COUNT);
+    assert_int_equal(saves[0].status, CONV_UNAVAILABLE);
+    assert_int_equal(saves[1].status, CONV_UNAVAILABLE);
+    assert_non_null(strstr(saves[1].error.message, "not tried"));
+    assert_int_equal(saves[2].status, CONV_OK);
+    assert_int_equal(saving_count(saving).exchanges, 1);
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
 /* The disk has its own time beyond the caller's, but for writing, not for waiting. */
 static void nobody_waits_for_room_beyond_the_deadline(void **state)
 {
@@ -216,6 +244,7 @@ int main(void)
         WITH_SAVING(a_note_that_was_swept_meanwhile_is_made_anew),
         WITH_SAVING(a_note_beside_a_dead_letter_must_say_the_same),
         WITH_SAVING(a_dead_letter_answers_no_open_question),
+        WITH_SAVING(nothing_goes_past_one_that_a_dead_letter_holds_back),
         WITH_SAVING(nobody_waits_for_room_beyond_the_deadline),
         WITH_SAVING(letters_of_one_call_are_one_write),
     };
