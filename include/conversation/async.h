@@ -47,11 +47,12 @@ typedef struct conv_async_params {
 /* Takes an exchange as conv_save_exchange does, copies it and returns: it is then in memory only,
  * and saved when its result says so. Ids and times are made here. Each that was taken gets exactly
  * one result, within the client's store_timeout_ms and two seconds (and the wait_ms of event
- * subscriptions that wait for a slow handler, see events.h). Exchanges of a session are saved in the order in which they were submitted; several go into one transaction. At most 4096
- * exchanges, or 64 MiB of them (or a single one), are held: being saved, or with a result that
- * nobody has collected. The first call starts a thread, which has all signals blocked.
- * conv_client_close saves what was submitted, into the journal what the store does not take in time
- * (without one that fails); results that nobody collected before are gone then.
+ * subscriptions that wait for a slow handler, see events.h). Exchanges of a session are saved in
+ * the order in which they were submitted; several go into one transaction. At most 4096 exchanges,
+ * or 64 MiB of them (or a single one), are held: being saved, or with a result that nobody has
+ * collected. The first call starts a thread, which has all signals blocked. conv_client_close saves
+ * what was submitted, into the journal what the store does not take in time (without one that
+ * fails); results that nobody collected before are gone then.
  * `exchange` see conv_exchange, borrowed for the call; `params` NULL for the defaults; `error` may
  * be NULL. CONV_INVALID_ARGUMENT as conv_save_exchange. CONV_LIMIT: there was no room until the
  * timeout; nothing was taken. CONV_STATE: the client is being closed, or the process was forked.

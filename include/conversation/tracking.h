@@ -19,14 +19,15 @@ extern "C" {
  * flushed; without one a crash loses what is buffered. A record's key is its log_id together with
  * its session_id: tracked twice under the same two it counts once, as what came first, whatever
  * the second says (while both wait in the journal, one that says something else, the time apart, is
- * kept there as a dead letter); so does the record of a turn or an exchange, which is saved with it anyway, when
- * it is tracked with that session_id, before or afterwards; it has the exchange's user then. The same log_id with another
- * session_id, or without one, is another record. A document_id makes it findable by that document,
- * which is not changed by it: see operation.h for that, and for measuring. `usage` see conv_usage;
- * borrowed for the call; a nil log_id gets a new one. `error` may be NULL. CONV_INVALID_ARGUMENT: a
- * JSON field is not JSON, a count or time is none (see conv_usage). CONV_LIMIT: the buffer is full
- * because the store takes nothing. CONV_UNAVAILABLE: the journal's disk is full or failed.
- * CONV_STATE, CONV_NO_MEMORY. Thread: any. Round trips: none. */
+ * kept there as a dead letter); so does the record of a turn or an exchange, which is saved with it
+ * anyway, when it is tracked with that session_id, before or afterwards; it has the exchange's user
+ * then. The same log_id with another session_id, or without one, is another record. A document_id
+ * makes it findable by that document, which is not changed by it: see operation.h for that, and for
+ * measuring. `usage` see conv_usage; borrowed for the call; a nil log_id gets a new one. `error`
+ * may be NULL. CONV_INVALID_ARGUMENT: a JSON field is not JSON, a count or time is none (see
+ * conv_usage). CONV_LIMIT: the buffer is full because the store takes nothing. CONV_UNAVAILABLE:
+ * the journal's disk is full or failed. CONV_STATE, CONV_NO_MEMORY. Thread: any. Round trips: none.
+ */
 CONV_WARN_UNUSED conv_status conv_track_usage(conv_client *client, const conv_usage *usage,
                                               conv_error *error);
 
