@@ -212,7 +212,11 @@ static void await(const server *self, const char *sql)
 
 void server_await(const server *self)
 {
-    await(self, "SELECT 1");
+    for (int i = 0; i < START_SECONDS * 50; i++) {
+        if (answers(self)) return;
+        usleep(20000);
+    }
+    die("waiting", "the server takes no connection within a minute");
 }
 
 server *server_start_standby(server *primary)
@@ -329,13 +333,21 @@ static void connect_beside(const char *url)
     snprintf(beside_url, sizeof beside_url, "%s", url);
 }
 
+/* What the server says has a code; without one it is libpq that found it gone. */
+static bool is_gone(const PGresult *result)
+{
+    return PQstatus(beside) != CONNECTION_OK ||
+           (PQresultStatus(result) == PGRES_FATAL_ERROR &&
+            PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL);
+}
+
 /* The server may have been restarted since it was last asked. */
 static PGresult *ask(const char *url, const char *sql)
 {
     bool kept = beside_of == getpid() && strcmp(beside_url, url) == 0;
     if (!kept) connect_beside(url);
     PGresult *result = PQexec(beside, sql);
-    if (!kept || PQstatus(beside) == CONNECTION_OK) return result;
+    if (!kept || !is_gone(result)) return result;
     PQclear(result);
     connect_beside(url);
     return PQexec(beside, sql);

@@ -50,7 +50,8 @@ static void what_has_waited_too_long_pushes_back(void **state)
     mock_store_set_away(&test->mock, true);
     assert_int_equal(saving_save(saving, &first, false, NULL), CONV_OK);
     usleep(40000);
-    conv__save late = {.exchange = &second, .deadline_ns = conv__deadline_in_ms(20)};
+    /* Time to see how old it is; who can't see that is not kept out. */
+    conv__save late = {.exchange = &second, .deadline_ns = conv__deadline_in_ms(500)};
     assert_int_equal(conv__saving_save(saving, &late, false), CONV_LIMIT);
     mock_store_set_away(&test->mock, false);
     /* Waits until what is old has left. */
