@@ -7,10 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fault/caller.h"
 #include "fault/report.h"
 #include "fault/server.h"
 #include "fault/witness.h"
-#include "support/store.h"
 
 enum {
     PROCESSES = 2,
@@ -28,22 +28,6 @@ typedef struct worker {
     int number;
     pthread_t thread;
 } worker;
-
-static conv_client *open_client(const char *store, conv_schema_policy schema)
-{
-    conv_error error;
-    conv_client *client = NULL;
-    conv_client_params params = CONV_CLIENT_PARAMS_INIT;
-    params.store = store;
-    params.schema = schema;
-    params.connections = 4;
-    params.store_timeout_ms = STORE_TIMEOUT_MS;
-    if (conv_client_open(&params, &client, &error) != CONV_OK) {
-        fprintf(stderr, "open: %s\n", error.message);
-        exit(99);
-    }
-    return client;
-}
 
 /* Shared by the processes: how often a thread has come to the beginning of a window. */
 static atomic_long *arrived;
@@ -88,7 +72,8 @@ static void *work(void *context)
 static void run_process(const campaign *run, const char *store, uint64_t seed)
 {
     static worker workers[THREADS];
-    conv_client *client = open_client(store, CONV_SCHEMA_CHECK);
+    conv_client *client = caller_open(
+        &(caller_params){.store = store, .connections = 4, .timeout_ms = STORE_TIMEOUT_MS});
     witness *lines = witness_open(run->lines);
     fault_provider();
     for (int i = 0; i < THREADS; i++) {
@@ -110,15 +95,17 @@ static void run_process(const campaign *run, const char *store, uint64_t seed)
 int main(int argc, char **argv)
 {
     campaign run = campaign_begin(argc, argv, (long[]){3200, 50000, 1000000});
-    const char *store = test_store_create("postgresql");
-    conv_client *client = open_client(store, CONV_SCHEMA_MIGRATE);
-    if (conv_client_close(client, 0, NULL) != CONV_OK) return 99;
+    server *own = server_start();
+    const char *store = server_url(own);
     arrived = campaign_share(sizeof *arrived);
-    for (int i = 0; i < PROCESSES; i++)
-        if (fork() == 0) run_process(&run, store, run.seed + (uint64_t)i * 1000);
+    pid_t processes[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        processes[i] = fork();
+        if (processes[i] == 0) run_process(&run, store, run.seed + (uint64_t)i * 1000);
+    }
     for (int i = 0; i < PROCESSES; i++) {
         int status = 0;
-        if (wait(&status) < 0 || status != 0) run.violations++;
+        if (waitpid(processes[i], &status, 0) != processes[i] || status != 0) run.violations++;
     }
     /* Rows are sorted, so no writer ever waits for one that waits for it. */
     long deadlocks = server_number(
@@ -131,6 +118,6 @@ int main(int argc, char **argv)
         .lines = run.lines, .store = store, .drained = true, .unordered = true};
     checker_findings findings = checker_run(&params);
     campaign_report(&run, "same id, 2 processes of 8 threads", findings.calls, &findings);
-    test_store_drop("postgresql");
+    server_remove(own);
     return campaign_end(&run);
 }
