@@ -1,7 +1,7 @@
 /* The connection is cut before the first byte and behind each byte of a save and of a turn, in both
  * directions, by FIN and by RST: over a connection in use, and where it has to connect and prepare
- * first. `--trials N` means every N-th byte here; but for the long tier each fourth
- * of these where it has to connect or there is a journal.
+ * first. `--trials N` means every N-th byte here; but for the long tier each fourth of these where
+ * it has to connect or there is a journal.
  *
  * For that every save has as many bytes as its like: its numbers are as wide, its cost has as many
  * digits, and nothing else passes meanwhile. */

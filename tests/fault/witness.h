@@ -41,8 +41,8 @@ typedef struct witness_line {
     uint8_t status; /* conv_status */
     char sqlstate[5];
     int32_t process;
-    uint8_t
-        padding[8]; /* a kill cuts a write short where a page ends, so no line lies across one */
+    /* A kill cuts a write short where a page ends, so no line lies across one. */
+    uint8_t padding[8];
 } witness_line;
 
 typedef struct witness witness;
