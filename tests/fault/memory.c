@@ -79,13 +79,16 @@ static bool has_acted(const memory_tried *self)
 }
 
 /* Where nothing was accepted there is nothing to drain, unless something waited before; nor where
- * nothing waits any more, though in the long tier a next client has to get along with that, too. */
+ * nothing waits any more; and what was rolled back is what the healthy run began with. But in the
+ * long tier a next client has to get along with all of that, too. */
 static bool needs_healing(const memory_tried *self)
 {
-    if (self->scenario->judge != NULL || self->scenario->migrates) return true;
-    if (self->scenario->way != MEMORY_OPENING && memory_store_has_same_journal(self->store))
-        return false;
-    return self->run->tier == CAMPAIGN_LONG || !memory_store_has_drained(self->store);
+    const memory_scenario *scenario = self->scenario;
+    if (scenario->judge != NULL || self->run->tier == CAMPAIGN_LONG) return true;
+    if (scenario->migrates)
+        return memory_store_number(self->store, scenario->state) != self->before;
+    if (scenario->way != MEMORY_OPENING && memory_store_has_same_journal(self->store)) return false;
+    return !memory_store_has_drained(self->store);
 }
 
 static void judge(const memory_tried *self, checker_findings *all)
@@ -104,9 +107,10 @@ static void judge(const memory_tried *self, checker_findings *all)
     }
     if (scenario->migrates) judge_as_left(self, all);
     if (scenario->judge != NULL && scenario->as_left) scenario->judge(&healthy, all);
-    if (needs_healing(self) && !heal(&healthy, all)) return;
+    bool heals = needs_healing(self);
+    if (heals && !heal(&healthy, all)) return;
     if (scenario->state != NULL)
-        judge_state(self, scenario->migrates ? self->after : self->before, all);
+        judge_state(self, heals && scenario->migrates ? self->after : self->before, all);
     if (scenario->judge != NULL && !scenario->as_left) scenario->judge(&healthy, all);
     if (!by_lines || access(self->run->lines, F_OK) != 0) return;
     checker_findings findings = check_lines(self->run, self->store, self->facts->dead);

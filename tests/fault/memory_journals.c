@@ -83,13 +83,18 @@ void memory_damage_journal(memory_trial *self)
     sqlite_file_damage_journal(self->params.journal);
 }
 
-static long count_turn(const memory_trial *self, uint64_t number)
+/* How often there are four turns, in four digits. */
+#define TURN(digit, number)                                                                        \
+#digit " * count(*) FILTER (WHERE content LIKE 's0 t" #number " %question%')"
+#define TURNS                                                                                      \
+    "SELECT " TURN(1, 0) " + " TURN(10, 1) " + " TURN(100, 2) " + " TURN(1000, 3) " FROM"          \
+                                                                                  " chat_messages"
+
+static int digit(long number, int place)
 {
-    char sql[192];
-    snprintf(sql, sizeof sql,
-             "SELECT count(*) FROM chat_messages WHERE content LIKE 's0 t%llu %%question%%'",
-             (unsigned long long)number);
-    return memory_store_number(self->store, sql);
+    while (place-- > 0)
+        number /= 10;
+    return (int)(number % 10);
 }
 
 static void violate(long *counter, const char *format, ...)
@@ -105,13 +110,15 @@ static void violate(long *counter, const char *format, ...)
 
 void memory_judge_rescue(const memory_trial *self, checker_findings *all)
 {
-    for (uint64_t i = 0; i < WAITING; i++) {
-        long count = count_turn(self, i);
+    long stored = memory_store_number(self->store, "SELECT (" TURNS
+                                                   ") + 10000 * (SELECT count(*) FROM usage_logs)");
+    for (int turn = 0; turn < WAITING; turn++) {
+        int count = digit(stored, turn);
         if (count != 1)
-            violate(count == 0 ? &all->lost : &all->doubled, "turn %d is there %ld times", (int)i,
+            violate(count == 0 ? &all->lost : &all->doubled, "turn %d is there %d times", turn,
                     count);
     }
-    if (memory_store_number(self->store, "SELECT count(*) FROM usage_logs") != WAITING + 1)
+    if (stored / 10000 != WAITING + 1)
         violate(&all->lost, "a usage record is missing or there twice");
     if (sqlite_file_number(self->params.journal,
                            "SELECT count(*) FROM journal WHERE kind <> 'dead'") != 0)
@@ -215,32 +222,28 @@ void memory_decide_entries(memory_trial *self)
     conv_journal_close(journal);
 }
 
-static long count_entries(const memory_trial *self, const char *kind)
-{
-    char sql[96];
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM journal WHERE kind = '%s'", kind);
-    return sqlite_file_number(self->params.journal, sql);
-}
-
 /* What was to be tried again is in the store; what was not is where it was. */
-static void judge_retry(const memory_trial *self, int turn, const char *kind, checker_findings *all)
+static void judge_retry(const memory_trial *self, int turn, int stored, int kept,
+                        checker_findings *all)
 {
-    long stored = count_turn(self, (uint64_t)turn);
-    long kept = count_entries(self, kind);
     bool done = (self->facts->done & 1u << turn) != 0;
     if (stored + kept != 1)
         violate(stored + kept == 0 ? &all->lost : &all->doubled,
-                "the %s entry is stored %ld times and kept %ld times", kind, stored, kept);
+                "turn %d is stored %d times and kept %d times", turn, stored, kept);
     else if (done && stored == 0)
-        violate(&all->wrong, "the %s entry was not tried again", kind);
+        violate(&all->wrong, "turn %d was not tried again", turn);
 }
 
 void memory_judge_entries(const memory_trial *self, checker_findings *all)
 {
-    judge_retry(self, DEAD, "dead", all);
-    judge_retry(self, INTERRUPTED, "turn", all);
-    if (count_turn(self, WAITS) != 1) violate(&all->lost, "what waits is not there once");
-    long dropped = count_turn(self, DROPPED);
+    long stored = memory_store_number(self->store, TURNS);
+    long kept = sqlite_file_number(self->params.journal,
+                                   "SELECT count(*) FILTER (WHERE kind = 'dead')"
+                                   " + 10 * count(*) FILTER (WHERE kind = 'turn') FROM journal");
+    int dropped = digit(stored, DROPPED);
+    judge_retry(self, DEAD, digit(stored, DEAD), digit(kept, 0), all);
+    judge_retry(self, INTERRUPTED, digit(stored, INTERRUPTED), digit(kept, 1), all);
+    if (digit(stored, WAITS) != 1) violate(&all->lost, "what waits is not there once");
     if (dropped > 1 || (dropped == 1 && (self->facts->done & 1u << DROPPED) != 0))
-        violate(&all->wrong, "what was dropped is there %ld times", dropped);
+        violate(&all->wrong, "what was dropped is there %d times", dropped);
 }

@@ -14,11 +14,12 @@
 
 enum { GRACE_MS = 1000 };
 
-/* False with a status that no failed allocation explains. */
+/* False with a status that neither a failed allocation explains nor a machine that is so slow that
+ * the time runs out, of a call (TIMEOUT) or in waiting for a connection (LIMIT). */
 static bool is_allowed(conv_status status)
 {
     return status == CONV_OK || status == CONV_NO_MEMORY || status == CONV_NOT_FOUND ||
-           status == CONV_TIMEOUT || status == CONV_UNAVAILABLE;
+           status == CONV_TIMEOUT || status == CONV_LIMIT || status == CONV_UNAVAILABLE;
 }
 
 /* When the call began that the next answer is of. */

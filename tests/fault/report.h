@@ -8,7 +8,9 @@
 
 #include "fault/checker.h"
 
-/* How much is tried: `quick` inside the tests, `short` in scripts/test, `long` by hand. */
+/* How much is tried: `quick` inside the tests, `short` in scripts/test, `long` by hand. The quick
+ * one runs under sanitizers and beside other tests, which share the processors with it: how late
+ * calls are is judged in the other two. */
 typedef enum campaign_tier { CAMPAIGN_QUICK, CAMPAIGN_SHORT, CAMPAIGN_LONG } campaign_tier;
 
 typedef struct campaign {

@@ -28,6 +28,7 @@ enum {
     SELECT_COUNTER,
     SELECT_USED,
     SELECT_PAGE,
+    SELECT_PAGE_OF_KIND,
     SELECT_NOT_HELD,
     SELECT_ONE,
     SELECT_WAITS,
@@ -74,8 +75,11 @@ const conv__sqlite_statement conv__sqlite_journal_statements[] = {
     [SELECT_COUNTER] = {"SELECT seq FROM sqlite_sequence WHERE name = 'journal'"},
     [SELECT_USED] = {"SELECT (page_count - freelist_count) * page_size"
                      " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"},
-    [SELECT_PAGE] = {"SELECT " COLUMNS " FROM journal WHERE entry_id > ?1"
-                     " AND kind IN (?2, ?3, ?4, ?5) ORDER BY entry_id LIMIT ?6"},
+    [SELECT_PAGE] = {"SELECT " COLUMNS " FROM journal NOT INDEXED WHERE entry_id > ?1"
+                     " AND (kind = ?2 OR kind = ?3 OR kind = ?4 OR kind = ?5)"
+                     " ORDER BY entry_id LIMIT ?6"},
+    [SELECT_PAGE_OF_KIND] = {"SELECT " COLUMNS " FROM journal WHERE entry_id > ?1 AND kind = ?2"
+                             " ORDER BY entry_id LIMIT ?3"},
     [SELECT_NOT_HELD] = {"SELECT " COLUMNS " FROM journal WHERE kind = ?1 AND"
                          " CASE kind WHEN 'usage' THEN item_id ELSE session_id END"
                          " NOT IN (SELECT value FROM json_each(?2))"
@@ -282,6 +286,7 @@ static void read_list(conv__sqlite_query *query, size_t limit, conv__arena *aren
     }
 }
 
+/* Either statement reads in its order what it gives: a page sorts nothing of what is behind it. */
 static conv_status list(conv__journal *journal, const conv__journal_kind *kinds, size_t kind_count,
                         int64_t after_id, size_t limit, int64_t deadline_ns, conv__arena *arena,
                         conv__journal_list *result, conv_error *error)
@@ -290,9 +295,9 @@ static conv_status list(conv__journal *journal, const conv__journal_kind *kinds,
     *result = (conv__journal_list){0};
     conv_status status = begin_read(journal, deadline_ns, error);
     if (status != CONV_OK) return status;
-    prepare(&query, journal, SELECT_PAGE, ACTION_READ);
+    prepare(&query, journal, kind_count == 1 ? SELECT_PAGE_OF_KIND : SELECT_PAGE, ACTION_READ);
     conv__sqlite_bind_integer(&query, after_id);
-    for (size_t i = 0; i < KINDS; i++)
+    for (size_t i = 0; i < (kind_count == 1 ? 1 : KINDS); i++)
         conv__sqlite_bind_text(&query, conv_text(i < kind_count ? kind_names[kinds[i]] : NULL));
     read_list(&query, limit, arena, result);
     return end_read(journal, &query, error);
