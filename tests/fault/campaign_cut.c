@@ -1,7 +1,7 @@
 /* The connection is cut before the first byte and behind each byte of a save and of a turn, in both
  * directions, by FIN and by RST: over a connection in use, and where it has to connect and prepare
- * first. `--trials N` means every N-th byte here; but for the long tier each fourth of these where
- * it has to connect or there is a journal.
+ * first. `--trials N` means every N-th byte here; but for the long tier fewer than of a save are
+ * tried of a turn, and where it has to connect or there is a journal; the seed shifts which.
  *
  * For that every save has as many bytes as its like: its numbers are as wide, its cost has as many
  * digits, and nothing else passes meanwhile. */
@@ -26,6 +26,7 @@ enum {
 
 typedef enum kind { SAVE, TURN, KINDS } kind;
 
+static const char *const kinds[] = {[SAVE] = "save", [TURN] = "turn"};
 static const char *const directions[] = {"to the server", "to the client"};
 
 /* Bytes of one save. Index: proxy_direction. */
@@ -38,12 +39,13 @@ typedef struct cutting {
     proxy *between;
     witness *lines;
     conv_client *client;
-    bool cold;           /* what is cut has to connect first */
-    long each;           /* so many bytes are one trial */
-    uint64_t turns;      /* the number of the latest */
-    length warm[KINDS];  /* over a connection in use, with nothing cut */
-    length whole[KINDS]; /* of what is cut */
-    long missed;         /* trials whose moment did not come */
+    kind what;
+    bool cold;      /* what is cut has to connect first */
+    long each;      /* so many bytes are one trial */
+    uint64_t turns; /* the number of the latest */
+    length warm;    /* over a connection in use, with nothing cut */
+    length whole;   /* of what is cut */
+    long missed;    /* trials whose moment did not come */
 } cutting;
 
 /* Zeros at the end do not go over the wire. */
@@ -62,24 +64,24 @@ static fault_turn next_turn(cutting *self)
     return turn;
 }
 
-static void save(cutting *self, kind what, bool cold, const proxy_plan *plan)
+static void save(cutting *self, bool cold, const proxy_plan *plan)
 {
     static const witness_call ways[] = {[SAVE] = WITNESS_SAVE, [TURN] = WITNESS_PROCESS};
     fault_turn turn = next_turn(self);
     if (cold) proxy_cut_all(self->between);
     proxy_set(self->between, plan);
-    if (caller_save(self->lines, self->client, ways[what], &turn, TIMEOUT_MS, TRIES) == 0)
+    if (caller_save(self->lines, self->client, ways[self->what], &turn, TIMEOUT_MS, TRIES) == 0)
         self->run.violations++;
 }
 
 /* Saves, with nothing cut, until one passes by itself: it is as long as it is known to be, or else
  * as the one before it. A connection that a cut has left is replaced and prepared meanwhile, and a
  * journal becomes empty. */
-static length save_alone(cutting *self, kind what, bool cold, const length *known)
+static length save_alone(cutting *self, bool cold, const length *known)
 {
     length last = known != NULL ? *known : (length){{0, 0}};
     for (int i = 0; i < ALONE_TRIES; i++) {
-        save(self, what, cold, &(proxy_plan){0});
+        save(self, cold, &(proxy_plan){0});
         length now = {{proxy_bytes(self->between, PROXY_TO_SERVER),
                        proxy_bytes(self->between, PROXY_TO_CLIENT)}};
         if (now.bytes[0] > 0 && now.bytes[0] == last.bytes[0] && now.bytes[1] == last.bytes[1])
@@ -87,24 +89,22 @@ static length save_alone(cutting *self, kind what, bool cold, const length *know
         if (known == NULL) last = now;
         usleep(ALONE_PAUSE_US);
     }
-    fprintf(stderr, "cut: no save passes by itself, of %ld bytes %s and %ld %s\n", last.bytes[0],
-            directions[0], last.bytes[1], directions[1]);
+    fprintf(stderr, "cut: no %s passes by itself, of %ld bytes %s and %ld %s\n", kinds[self->what],
+            last.bytes[0], directions[0], last.bytes[1], directions[1]);
     exit(99);
 }
 
 static void measure(cutting *self)
 {
-    for (kind what = SAVE; what < KINDS; what++)
-        self->warm[what] = save_alone(self, what, false, NULL);
-    for (kind what = SAVE; what < KINDS; what++)
-        self->whole[what] = self->cold ? save_alone(self, what, true, NULL) : self->warm[what];
+    self->warm = save_alone(self, false, NULL);
+    self->whole = self->cold ? save_alone(self, true, NULL) : self->warm;
 }
 
-static void cut(cutting *self, kind what, const proxy_plan *plan)
+static void cut(cutting *self, const proxy_plan *plan)
 {
     for (int i = 0; i < TRIES; i++) {
-        save_alone(self, what, false, &self->warm[what]);
-        save(self, what, self->cold, plan);
+        save_alone(self, false, &self->warm);
+        save(self, self->cold, plan);
         if (proxy_has_acted(self->between)) return;
     }
     self->missed++;
@@ -114,24 +114,16 @@ static long cut_all(cutting *self)
 {
     static const proxy_action actions[] = {PROXY_FIN, PROXY_RST};
     long trials = 0;
-    for (int i = 0; i < 2 * 2 * KINDS; i++) {
-        proxy_plan plan = {.action = actions[i % 2], .direction = (proxy_direction)(i / 2 % 2)};
-        kind what = (kind)(i / 4);
-        for (; plan.byte <= self->whole[what].bytes[plan.direction]; trials++) {
-            cut(self, what, &plan);
+    for (int i = 0; i < 2 * 2; i++) {
+        proxy_plan plan = {.action = actions[i % 2], .direction = (proxy_direction)(i / 2)};
+        long last = self->whole.bytes[plan.direction];
+        plan.byte = (long)(self->run.seed % (uint64_t)(self->each < last ? self->each : last));
+        for (; plan.byte <= last; trials++) {
+            cut(self, &plan);
             plan.byte += self->each;
         }
     }
     return trials;
-}
-
-static void print_places(const cutting *self)
-{
-    static const char *const names[] = {[SAVE] = "save", [TURN] = "turn"};
-    for (kind what = SAVE; what < KINDS; what++)
-        for (int i = 0; i < 2; i++)
-            printf("  %s, %s: %ld places, tried in steps of %ld\n", names[what], directions[i],
-                   self->whole[what].bytes[i] + 1, self->each);
 }
 
 /* Each has a server and a proxy of its own. */
@@ -142,27 +134,47 @@ typedef struct part {
     long rarer; /* so many bytes are one trial of the shorter tiers */
 } part;
 
-static const part parts[] = {{"", false, false, 1},
-                             {", connecting", true, false, 4},
-                             {", journal", false, true, 4},
-                             {", connecting, journal", true, true, 4}};
+enum { TURNS_RARER = 4 };
 
-static void run(cutting *self, const server *store, const part *what)
+static const part parts[] = {{"", false, false, 1},
+                             {", connecting", true, false, 8},
+                             {", journal", false, true, 4},
+                             {", connecting, journal", true, true, 8}};
+
+static void report(cutting *self, const part *what, long trials, const checker_findings *findings)
+{
+    char name[96];
+    char which[32] = "";
+    if (self->each > 1) snprintf(which, sizeof which, "%ldth ", self->each);
+    snprintf(name, sizeof name, "cut at each %sbyte of a %s%s", which, kinds[self->what],
+             what->about);
+    campaign_report(&self->run, name, trials, findings);
+    for (int i = 0; i < 2; i++)
+        printf("  %s: %ld places, tried in steps of %ld\n", directions[i], self->whole.bytes[i] + 1,
+               self->each);
+    if (self->missed == 0) return;
+    printf("  %ld cuts did not happen\n", self->missed);
+    self->run.violations++;
+}
+
+static void run(cutting *self, const server *store, const part *what, kind of)
 {
     caller_params params = {.store = proxy_url(self->between),
                             .journal = what->journaled ? self->run.journal : NULL,
                             .connections = 1,
                             .timeout_ms = TIMEOUT_MS};
+    self->what = of;
+    self->turns = FIRST_TURN;
+    self->missed = 0;
     self->lines = witness_open(self->run.lines);
     self->cold = what->cold;
-    self->each = campaign_each(&self->run, what->rarer);
+    self->each = campaign_each(&self->run, of == TURN ? TURNS_RARER * what->rarer : what->rarer);
     self->client = caller_open(&params);
     measure(self);
     long trials = cut_all(self);
     proxy_set(self->between, &(proxy_plan){0});
     caller_end(self->lines, self->client);
     witness_close(self->lines);
-    char name[64];
     const char *journals[] = {self->run.journal};
     checker_params check = {.lines = self->run.lines,
                             .store = server_url(store),
@@ -170,22 +182,18 @@ static void run(cutting *self, const server *store, const part *what)
                             .journal_count = what->journaled ? 1 : 0,
                             .drained = true};
     checker_findings findings = checker_run(&check);
-    if (self->each == 1)
-        snprintf(name, sizeof name, "cut at each byte%s", what->about);
-    else
-        snprintf(name, sizeof name, "cut at each %ldth byte%s", self->each, what->about);
-    campaign_report(&self->run, name, trials, &findings);
-    print_places(self);
-    if (self->missed > 0) printf("  %ld cuts did not happen\n", self->missed);
-    if (self->missed > 0) self->run.violations++;
+    report(self, what, trials, &findings);
+    server_empty(server_url(store));
+    campaign_clear(&self->run);
 }
 
 static int run_part(int argc, char **argv, int number)
 {
-    cutting self = {.run = campaign_begin(argc, argv, (long[]){301, 16, 1}), .turns = FIRST_TURN};
+    cutting self = {.run = campaign_begin(argc, argv, (long[]){301, 16, 1})};
     server *store = server_start();
     self.between = proxy_start(server_folder(store));
-    run(&self, store, &parts[number]);
+    for (kind what = SAVE; what < KINDS; what++)
+        run(&self, store, &parts[number], what);
     conv_provider_free(fault_provider());
     proxy_stop(self.between);
     server_remove(store);
