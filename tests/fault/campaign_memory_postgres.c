@@ -120,7 +120,7 @@ static void run_scenarios(campaign *run, memory_store *store, int share)
     if (store->pooled != NULL) pooler_stop();
 }
 
-/* Shares of the migrations, then of the scenarios. */
+/* Shares of the scenarios, then of the migrations. */
 static int run_part(int argc, char **argv, int part)
 {
     campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
@@ -133,10 +133,10 @@ static int run_part(int argc, char **argv, int part)
     /* What libpq and the system's libraries make once stays. */
     caller_close(
         caller_open(&(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
-    if (part >= MIGRATION_SHARES)
-        run_scenarios(&run, &store, part - MIGRATION_SHARES);
+    if (part < MEMORY_SHARES)
+        run_scenarios(&run, &store, part);
     else
-        run_migrations(&run, &store, part);
+        run_migrations(&run, &store, part - MEMORY_SHARES);
     memory_store_disconnect(&store);
     server_remove(disposable);
     rmdir(base);
@@ -146,5 +146,6 @@ static int run_part(int argc, char **argv, int part)
 
 int main(int argc, char **argv)
 {
-    return campaign_run_parts(argc, argv, MIGRATION_SHARES + MEMORY_SHARES, run_part);
+    return campaign_run_parts(argc, argv, MEMORY_SHARES + MIGRATION_SHARES, MEMORY_WAITING_SHARES,
+                              run_part);
 }

@@ -5,7 +5,7 @@
 
 #include "fault/memory_scenarios.h"
 
-/* The migrations, and the shares of the scenarios. */
+/* The shares of the scenarios, and those of the migrations. */
 static int run_part(int argc, char **argv, int part)
 {
     campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
@@ -17,10 +17,10 @@ static int run_part(int argc, char **argv, int part)
     snprintf(file, sizeof file, "%s/store", base);
     snprintf(url, sizeof url, "sqlite:%s", file);
     memory_store store = {.name = "SQLite", .url = url, .file = file, .base = base};
-    if (part >= MEMORY_MIGRATION_SHARES)
-        memory_run_share(&run, &store, part - MEMORY_MIGRATION_SHARES);
+    if (part < MEMORY_SHARES)
+        memory_run_share(&run, &store, part);
     else
-        memory_run_migrations(&run, &store, part);
+        memory_run_migrations(&run, &store, part - MEMORY_SHARES);
     rmdir(base);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
@@ -28,5 +28,6 @@ static int run_part(int argc, char **argv, int part)
 
 int main(int argc, char **argv)
 {
-    return campaign_run_parts(argc, argv, MEMORY_MIGRATION_SHARES + MEMORY_SHARES, run_part);
+    return campaign_run_parts(argc, argv, MEMORY_SHARES + MEMORY_MIGRATION_SHARES,
+                              MEMORY_WAITING_SHARES, run_part);
 }

@@ -348,8 +348,8 @@ static const memory_scenario waiting[] = {
 
 void memory_run_share(campaign *run, memory_store *store, int share)
 {
-    bool waits = share >= MEMORY_BUSY_SHARES;
-    run->share = waits ? share - MEMORY_BUSY_SHARES : share;
+    bool waits = share < MEMORY_WAITING_SHARES;
+    run->share = waits ? share : share - MEMORY_WAITING_SHARES;
     run->shares = waits ? MEMORY_WAITING_SHARES : MEMORY_BUSY_SHARES;
     if (waits)
         memory_run(run, store, waiting, sizeof waiting / sizeof waiting[0]);

@@ -198,9 +198,9 @@ static bool has_left(const holdings *before)
 }
 
 /* In the trials' process. `first` 0 is a healthy trial, which succeeds in everything. */
-static int bear(memory_trial *self, const memory_scenario *scenario, size_t first, bool always)
+static int bear(memory_trial *self, const memory_scenario *scenario, const holdings *before,
+                size_t first, bool always)
 {
-    const holdings before = hold();
     alarm(MEMORY_LONGEST_SECONDS);
     failing_memory_start(0, false);
     if (scenario->way == MEMORY_CLIENT) {
@@ -214,7 +214,7 @@ static int bear(memory_trial *self, const memory_scenario *scenario, size_t firs
     use_client(self, scenario, closing_ms);
     bool wrong = self->wrong > 0;
     self->facts->asked = failing_memory_asked();
-    if (has_left(&before)) wrong = true;
+    if (has_left(before)) wrong = true;
     if (first == 0 && failing_memory_failed() == 0 && self->refused > 0) {
         fprintf(stderr, "violation: not even with memory\n");
         wrong = true;
@@ -232,10 +232,11 @@ typedef struct order {
 static _Noreturn void do_trials(const memory_tried *self, int end)
 {
     order next;
+    const holdings before = hold();
     while (read(end, &next, sizeof next) == sizeof next) {
         memory_trial trial = memory_trial_begin(self, next.first == 0);
         trial.parent = end;
-        char answer = (char)('0' + bear(&trial, self->scenario, next.first, next.always));
+        char answer = (char)('0' + bear(&trial, self->scenario, &before, next.first, next.always));
         if (write(end, &answer, 1) != 1) break;
     }
     _exit(0);

@@ -187,9 +187,10 @@ static bool has_succeeded(void)
     return wait(&status) > 0 && status == 0;
 }
 
-int campaign_run_parts(int argc, char **argv, int count, int (*part)(int argc, char **argv, int i))
+int campaign_run_parts(int argc, char **argv, int count, int waiting,
+                       int (*part)(int argc, char **argv, int i))
 {
-    long most = sysconf(_SC_NPROCESSORS_ONLN) + 1; /* one waits */
+    long most = sysconf(_SC_NPROCESSORS_ONLN) + waiting;
     long running = 0;
     long failed = 0;
     share_rows();
