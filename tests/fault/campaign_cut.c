@@ -110,6 +110,7 @@ static void cut(cutting *self, const proxy_plan *plan)
     self->missed++;
 }
 
+/* Before the first byte, and then behind each n-th; the seed says which. */
 static long cut_all(cutting *self)
 {
     static const proxy_action actions[] = {PROXY_FIN, PROXY_RST};
@@ -117,10 +118,10 @@ static long cut_all(cutting *self)
     for (int i = 0; i < 2 * 2; i++) {
         proxy_plan plan = {.action = actions[i % 2], .direction = (proxy_direction)(i / 2)};
         long last = self->whole.bytes[plan.direction];
-        plan.byte = (long)(self->run.seed % (uint64_t)(self->each < last ? self->each : last));
+        long first = 1 + (long)(self->run.seed % (uint64_t)(self->each < last ? self->each : last));
         for (; plan.byte <= last; trials++) {
             cut(self, &plan);
-            plan.byte += self->each;
+            plan.byte = plan.byte == 0 ? first : plan.byte + self->each;
         }
     }
     return trials;
@@ -131,9 +132,10 @@ typedef struct part {
     const char *about;
     bool cold;
     bool journaled;
-    long rarer; /* so many bytes are one trial of the shorter tiers */
+    long rarer; /* than `--trials` says in the shorter tiers */
 } part;
 
+/* Of a turn fewer still: most of its bytes are those of a save. */
 enum { TURNS_RARER = 4 };
 
 static const part parts[] = {{"", false, false, 1},

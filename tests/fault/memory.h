@@ -34,6 +34,7 @@ typedef struct memory_trial {
     conv_client_params params;
     memory_facts *facts;
     int64_t timeout_ms; /* of the store; calls take no longer than that */
+    bool away;          /* the scenario takes the store away for a time */
     int parent;         /* for memory_take_away and memory_bring_back */
     long refused;       /* answers other than CONV_OK */
     long wrong;         /* answers that memory does not explain */

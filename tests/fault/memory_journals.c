@@ -83,12 +83,11 @@ void memory_damage_journal(memory_trial *self)
     sqlite_file_damage_journal(self->params.journal);
 }
 
-/* How often there are four turns, in four digits. */
-#define TURN(digit, number)                                                                        \
-#digit " * count(*) FILTER (WHERE content LIKE 's0 t" #number " %question%')"
+/* How often there are four turns, in four digits: each is below ten. */
+#define TURN(number) "count(*) FILTER (WHERE content LIKE 's0 t" #number " %question%')"
 #define TURNS                                                                                      \
-    "SELECT " TURN(1, 0) " + " TURN(10, 1) " + " TURN(100, 2) " + " TURN(1000, 3) " FROM"          \
-                                                                                  " chat_messages"
+    "SELECT " TURN(0) " + 10 * " TURN(1) " + 100 * " TURN(2) " + 1000 * " TURN(                    \
+        3) " FROM chat_messages"
 
 static int digit(long number, int place)
 {
@@ -223,15 +222,15 @@ void memory_decide_entries(memory_trial *self)
 }
 
 /* What was to be tried again is in the store; what was not is where it was. */
-static void judge_retry(const memory_trial *self, int turn, int stored, int kept,
+static void judge_retry(const memory_trial *self, int turn, const char *kind, int stored, int kept,
                         checker_findings *all)
 {
     bool done = (self->facts->done & 1u << turn) != 0;
     if (stored + kept != 1)
         violate(stored + kept == 0 ? &all->lost : &all->doubled,
-                "turn %d is stored %d times and kept %d times", turn, stored, kept);
+                "the %s entry is stored %d times and kept %d times", kind, stored, kept);
     else if (done && stored == 0)
-        violate(&all->wrong, "turn %d was not tried again", turn);
+        violate(&all->wrong, "the %s entry was not tried again", kind);
 }
 
 void memory_judge_entries(const memory_trial *self, checker_findings *all)
@@ -241,8 +240,8 @@ void memory_judge_entries(const memory_trial *self, checker_findings *all)
                                    "SELECT count(*) FILTER (WHERE kind = 'dead')"
                                    " + 10 * count(*) FILTER (WHERE kind = 'turn') FROM journal");
     int dropped = digit(stored, DROPPED);
-    judge_retry(self, DEAD, digit(stored, DEAD), digit(kept, 0), all);
-    judge_retry(self, INTERRUPTED, digit(stored, INTERRUPTED), digit(kept, 1), all);
+    judge_retry(self, DEAD, "dead", digit(stored, DEAD), digit(kept, 0), all);
+    judge_retry(self, INTERRUPTED, "turn", digit(stored, INTERRUPTED), digit(kept, 1), all);
     if (digit(stored, WAITS) != 1) violate(&all->lost, "what waits is not there once");
     if (dropped > 1 || (dropped == 1 && (self->facts->done & 1u << DROPPED) != 0))
         violate(&all->wrong, "what was dropped is there %d times", dropped);

@@ -12,7 +12,7 @@
 #include "support/failing_memory.h"
 
 /* But for the long tier, each so many allocations of a run of all migrations fail. */
-enum { EACH_AT_ONCE = 121 };
+enum { EACH_AT_ONCE = 61 };
 
 /* Which allocations of a healthy run the first missing migration asks for. */
 typedef struct stretch {

@@ -54,8 +54,8 @@ void memory_store_keep(memory_store *self, const campaign *run);
 void memory_store_restore(memory_store *self);
 void memory_store_forget(memory_store *self);
 
-/* Whether the files are what was kept, byte for byte, and nobody has written to PostgreSQL: then a
- * trial has left nothing to judge. */
+/* Whether the files are what was kept, by the time that restoring gave them or byte for byte, and
+ * nobody has written to PostgreSQL: then a trial has left nothing to judge. */
 bool memory_store_is_untouched(memory_store *self);
 bool memory_store_has_same_journal(const memory_store *self);
 

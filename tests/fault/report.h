@@ -8,9 +8,8 @@
 
 #include "fault/checker.h"
 
-/* How much is tried: `quick` inside the tests, `short` in scripts/test, `long` by hand. The quick
- * one runs under sanitizers and beside other tests, which share the processors with it: how late
- * calls are is judged in the other two. */
+/* How much is tried: `quick` inside the tests, `short` in scripts/test, `long` by hand. Built with
+ * the address sanitizer, what is late is shown, and is no violation. */
 typedef enum campaign_tier { CAMPAIGN_QUICK, CAMPAIGN_SHORT, CAMPAIGN_LONG } campaign_tier;
 
 typedef struct campaign {
@@ -54,8 +53,8 @@ void campaign_clear(campaign *self);
 int campaign_end(campaign *self);
 
 /* Runs a campaign in `count` parts, each in a process of its own. The first `waiting` wait most of
- * their time; of the others as many run beside them as there are processors, because more would
- * only push each other out of their caches. `part` gives an exit code. At the end prints what they
+ * their time; beside so many as many run as there are processors, because more would only push
+ * each other out of their caches. `part` gives an exit code. At the end prints what they
  * have reported, with rows of one name added up. The program's exit code: not 0 after any
  * violation, if nothing was tried, or if a part's is not. */
 int campaign_run_parts(int argc, char **argv, int count, int waiting,

@@ -30,6 +30,7 @@ enum { START_SECONDS = 60 };
 struct server {
     char folder[64];
     char data[80];
+    char preload[96];
     char programs[256];
     char url[160];
     pid_t postmaster;
@@ -65,7 +66,6 @@ static const struct passwd *server_user(void)
 static pid_t run(server *self, const char *program, const char *const *arguments)
 {
     char path[320];
-    char preload[96];
     const struct passwd *user = server_user();
     snprintf(path, sizeof path, "%s/%s", self->programs, program);
     pid_t child = fork();
@@ -81,8 +81,7 @@ static pid_t run(server *self, const char *program, const char *const *arguments
     dup2(log, STDERR_FILENO);
     for (int i = 3; i < 256; i++)
         close(i);
-    snprintf(preload, sizeof preload, "%s/" PRELOAD, self->folder);
-    setenv("LD_PRELOAD", preload, 1);
+    setenv("LD_PRELOAD", self->preload, 1);
     /* By its path also in its own eyes: it looks for its companions beside itself, or in PATH. */
     const char *words[32] = {path};
     for (int i = 1; i < 31 && arguments[i] != NULL; i++)
@@ -181,9 +180,10 @@ static server *create(void)
     const struct passwd *user = server_user();
     if (getuid() == 0 && (user == NULL || chown(self->folder, user->pw_uid, user->pw_gid) != 0))
         die(self->folder, "can't be given away");
-    char preload[96];
-    snprintf(preload, sizeof preload, "%s/" PRELOAD, self->folder);
-    if (!files_copy(TEST_BINARY_DIR "/tests/" PRELOAD, preload)) die(preload, "can't be copied");
+    snprintf(self->preload, sizeof self->preload, "%s/" PRELOAD, self->folder);
+    if (!files_copy(TEST_BINARY_DIR "/tests/" PRELOAD, self->preload) ||
+        chmod(self->preload, 0755) != 0)
+        die(self->preload, "can't be copied");
     snprintf(self->data, sizeof self->data, "%s/data", self->folder);
     snprintf(self->url, sizeof self->url, "host='%s' port=5432 user=conversation dbname=postgres",
              self->folder);

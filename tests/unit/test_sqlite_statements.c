@@ -153,14 +153,21 @@ static void test_what_waits_of_a_session_is_found_by_an_index(void **state)
     sqlite3_close(database);
 }
 
-/* A page, or a single entry, of a large journal must not cost what all that is behind it does. */
+/* A page, or a single entry, of a large journal must not cost what all that is behind it does; nor
+ * a page of one kind what the others do. */
 static void test_no_statement_of_the_journal_sorts(void **state)
 {
     (void)state;
     sqlite3 *database = open_migrated(conv__migrations_journal);
+    int of_kinds = 0;
     for (const conv__sqlite_statement *next = conv__sqlite_journal_statements; next->sql != NULL;
-         next++)
+         next++) {
         if (plan_says(database, next->sql, "TEMP B-TREE")) fail_msg("sorts: %s", next->sql);
+        if (strstr(next->sql, "WHERE kind = ?2 AND entry_id > ?1") == NULL) continue;
+        assert_true(plan_says(database, next->sql, "idx_journal_kind (kind=? AND entry_id>?)"));
+        of_kinds++;
+    }
+    assert_int_equal(of_kinds, 1);
     sqlite3_close(database);
 }
 

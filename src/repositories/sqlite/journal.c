@@ -28,7 +28,7 @@ enum {
     SELECT_COUNTER,
     SELECT_USED,
     SELECT_PAGE,
-    SELECT_PAGE_OF_KIND,
+    SELECT_PAGE_OF_KINDS,
     SELECT_NOT_HELD,
     SELECT_ONE,
     SELECT_WAITS,
@@ -44,6 +44,10 @@ enum {
 /* A damaged file is read as it is, and may be older than the column. */
 #define COLUMNS_OF_ANY                                                                             \
     COLUMNS_OF("kind = 'usage' OR (kind = 'dead' AND substr(record, 1, 1) = x'55')")
+
+/* Each in the index' order, so that SQLite merges them and sorts nothing. */
+#define OF_KIND(kind)     "SELECT " COLUMNS " FROM journal WHERE kind = " kind " AND entry_id > ?1"
+#define AND_OF_KIND(kind) " UNION ALL " OF_KIND(kind)
 
 #define INSERT                                                                                     \
     "INSERT INTO journal (kind, session_id, item_id, compare_reply, record, sqlstate, reason,"     \
@@ -75,11 +79,10 @@ const conv__sqlite_statement conv__sqlite_journal_statements[] = {
     [SELECT_COUNTER] = {"SELECT seq FROM sqlite_sequence WHERE name = 'journal'"},
     [SELECT_USED] = {"SELECT (page_count - freelist_count) * page_size"
                      " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"},
-    [SELECT_PAGE] = {"SELECT " COLUMNS " FROM journal NOT INDEXED WHERE entry_id > ?1"
-                     " AND (kind = ?2 OR kind = ?3 OR kind = ?4 OR kind = ?5)"
-                     " ORDER BY entry_id LIMIT ?6"},
-    [SELECT_PAGE_OF_KIND] = {"SELECT " COLUMNS " FROM journal WHERE entry_id > ?1 AND kind = ?2"
-                             " ORDER BY entry_id LIMIT ?3"},
+    [SELECT_PAGE] = {"SELECT " COLUMNS " FROM journal WHERE entry_id > ?1"
+                     " ORDER BY entry_id LIMIT ?2"},
+    [SELECT_PAGE_OF_KINDS] = {OF_KIND("?2") AND_OF_KIND("?3")
+                                  AND_OF_KIND("?4") " ORDER BY entry_id LIMIT ?5"},
     [SELECT_NOT_HELD] = {"SELECT " COLUMNS " FROM journal WHERE kind = ?1 AND"
                          " CASE kind WHEN 'usage' THEN item_id ELSE session_id END"
                          " NOT IN (SELECT value FROM json_each(?2))"
@@ -292,12 +295,13 @@ static conv_status list(conv__journal *journal, const conv__journal_kind *kinds,
                         conv__journal_list *result, conv_error *error)
 {
     conv__sqlite_query query;
+    bool any = kind_count == KINDS;
     *result = (conv__journal_list){0};
     conv_status status = begin_read(journal, deadline_ns, error);
     if (status != CONV_OK) return status;
-    prepare(&query, journal, kind_count == 1 ? SELECT_PAGE_OF_KIND : SELECT_PAGE, ACTION_READ);
+    prepare(&query, journal, any ? SELECT_PAGE : SELECT_PAGE_OF_KINDS, ACTION_READ);
     conv__sqlite_bind_integer(&query, after_id);
-    for (size_t i = 0; i < (kind_count == 1 ? 1 : KINDS); i++)
+    for (size_t i = 0; !any && i < KINDS - 1; i++)
         conv__sqlite_bind_text(&query, conv_text(i < kind_count ? kind_names[kinds[i]] : NULL));
     read_list(&query, limit, arena, result);
     return end_read(journal, &query, error);
