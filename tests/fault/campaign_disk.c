@@ -19,8 +19,8 @@
 #include "support/folder.h"
 
 /* In twelve turns each kind of call meets each kind of message; in the four of the shorter tiers
- * there is one of each kind. */
-enum { TURNS = 12, FEWER_TURNS = 4 };
+ * there is one of each kind, and in the two that are drained or rescued there. */
+enum { TURNS = 12, FEWER_TURNS = 4, FEWEST_TURNS = 2 };
 enum { TIMEOUT_MS = 20, TURN_MS = 1000, HEALTHY_MS = 10000, PATH_SIZE = 128 };
 enum { DRAIN_MS = 100 };
 
@@ -80,9 +80,8 @@ static conv_status open_client(const target *store, const char *journal, int64_t
     return conv_client_open(&params, client, NULL);
 }
 
-static void use_client(const campaign *run, witness *lines, conv_client *client)
+static void use_client(uint64_t turns, witness *lines, conv_client *client)
 {
-    const uint64_t turns = run->tier == CAMPAIGN_LONG ? TURNS : FEWER_TURNS;
     for (uint64_t i = 0; i < turns; i++) {
         fault_turn turn = {.turn = i, .bytes = i % 4 == 0 ? 9000 : 100};
         conv_status status = CONV_OK;
@@ -144,13 +143,13 @@ static void judge(const char *journal, const char *copy)
     image_free(&all);
 }
 
-static void take_in(const campaign *run, const target *store)
+static void take_in(const campaign *run, const target *store, uint64_t turns)
 {
     conv_client *client = NULL;
     if (open_client(store, run->journal, TIMEOUT_MS, &client) != CONV_OK) return;
     witness *lines = witness_open(run->lines);
     hold_store(store->path);
-    use_client(run, lines, client);
+    use_client(run->tier == CAMPAIGN_LONG ? TURNS : turns, lines, client);
     (void)!witness_shut(lines, client, 0, NULL);
     witness_close(lines);
 }
@@ -173,7 +172,7 @@ static void meet_fault(const campaign *run, const target *store, const part *wha
     if (what->drains)
         drain_what_waits(run, store);
     else
-        take_in(run, store);
+        take_in(run, store, FEWER_TURNS);
     shared->failures = disk_failures();
     disk_fail(run->journal, 0, false, fault);
     if (!what->drains) judge(run->journal, copy);
@@ -187,7 +186,7 @@ static void prepare(const campaign *run, const target *store, const part *what)
     pid_t child = fork();
     if (child < 0) die("fork");
     if (child == 0) {
-        take_in(run, store);
+        take_in(run, store, FEWEST_TURNS);
         _exit(0);
     }
     if (waitpid(child, &status, 0) != child || status != 0) die("preparing");
@@ -349,5 +348,5 @@ static int run_part(int argc, char **argv, int fault)
 
 int main(int argc, char **argv)
 {
-    return campaign_run_parts(argc, argv, DISK_SHORT + 1, DISK_SHORT + 1, run_part);
+    return campaign_run_parts(argc, argv, DISK_SHORT + 1, 1, run_part);
 }

@@ -49,7 +49,7 @@ static const memory_scenario new_store = {
 };
 
 /* Without memory for ever the client waits in vain for what the server answers. */
-enum { MIGRATION_SHARES = 4, MOST_MIGRATIONS = 63, NEAR = 8, POOLED = 4 };
+enum { MIGRATION_SHARES = 2, MOST_MIGRATIONS = 63, NEAR = 8, POOLED = 4 };
 
 /* What the schema is after none of the migrations, after the first of them, and so on. */
 static size_t look_at_steps(memory_store *fresh, long steps[MOST_MIGRATIONS + 1])

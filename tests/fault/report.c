@@ -194,7 +194,7 @@ static bool has_succeeded(void)
 int campaign_run_parts(int argc, char **argv, int count, int waiting,
                        int (*part)(int argc, char **argv, int i))
 {
-    long most = sysconf(_SC_NPROCESSORS_ONLN) + waiting;
+    long most = (sysconf(_SC_NPROCESSORS_ONLN) + 1) / 2 + waiting;
     long running = 0;
     long failed = 0;
     share_rows();

@@ -53,10 +53,10 @@ void campaign_clear(campaign *self);
 int campaign_end(campaign *self);
 
 /* Runs a campaign in `count` parts, each in a process of its own. The first `waiting` wait most of
- * their time; beside so many as many run as there are processors, because more would only push
- * each other out of their caches. `part` gives an exit code. At the end prints what they
- * have reported, with rows of one name added up. The program's exit code: not 0 after any
- * violation, if nothing was tried, or if a part's is not. */
+ * their time; beside so many run as many as half of the processors, because other campaigns run
+ * too, and more would only push each other out of the caches. `part` gives an exit code. At the end
+ * prints what they have reported, with rows of one name added up. The program's exit code: not 0
+ * after any violation, if nothing was tried, or if a part's is not. */
 int campaign_run_parts(int argc, char **argv, int count, int waiting,
                        int (*part)(int argc, char **argv, int i));
 
