@@ -186,8 +186,7 @@ static holdings hold(void)
                       count_own("/proc/self/task")};
 }
 
-/* The next trial begins with what this one has left. */
-static bool has_left(holdings *before)
+static bool has_left(const holdings *before)
 {
     size_t blocks = failing_memory_live();
     long kept = memory_sqlite_blocks() - before->blocks;
@@ -197,14 +196,12 @@ static bool has_left(holdings *before)
     if (kept > 0) fprintf(stderr, "violation: SQLite holds %ld blocks\n", kept);
     if (descriptors > 0) fprintf(stderr, "violation: %ld descriptors left open\n", descriptors);
     if (threads > 0) fprintf(stderr, "violation: %ld threads go on\n", threads);
-    bool left = blocks > 0 || kept > 0 || descriptors > 0 || threads > 0;
-    if (left) *before = hold();
-    return left;
+    return blocks > 0 || kept > 0 || descriptors > 0 || threads > 0;
 }
 
 /* In the trials' process. `first` 0 is a healthy trial, which succeeds in everything. */
-static int bear(memory_trial *self, const memory_scenario *scenario, holdings *before, size_t first,
-                bool always)
+static int bear(memory_trial *self, const memory_scenario *scenario, const holdings *before,
+                size_t first, bool always)
 {
     alarm(MEMORY_LONGEST_SECONDS);
     failing_memory_start(0, false);
@@ -237,7 +234,7 @@ typedef struct order {
 static _Noreturn void do_trials(const memory_tried *self, int end)
 {
     order next;
-    holdings before = hold();
+    const holdings before = hold();
     while (read(end, &next, sizeof next) == sizeof next) {
         memory_trial trial = memory_trial_begin(self, next.first == 0);
         trial.parent = end;
@@ -301,7 +298,11 @@ int memory_trial_run(memory_tried *self, size_t first, bool always)
     int code = -1;
     if (send(self->end, &next, sizeof next, MSG_NOSIGNAL) == sizeof next)
         code = serve(self->store, self->end);
-    if (code >= 0) return code;
-    fprintf(stderr, "violation: status %d\n", memory_trial_end(self));
-    return MEMORY_WRONG;
+    if (code < 0) {
+        fprintf(stderr, "violation: status %d\n", memory_trial_end(self));
+        return MEMORY_WRONG;
+    }
+    /* What such a trial may have left, a lock or a thread, is no matter of the next one. */
+    if ((code & MEMORY_WRONG) != 0) memory_trial_end(self);
+    return code;
 }
