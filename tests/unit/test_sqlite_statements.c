@@ -96,22 +96,33 @@ static bool is_small(const char *scanned)
            strncmp(scanned, "p VIRTUAL TABLE INDEX", 21) == 0;
 }
 
+static sqlite3_stmt *explain(sqlite3 *database, const char *sql)
+{
+    sqlite3_stmt *plan = NULL;
+    char *question = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
+    assert_int_equal(sqlite3_prepare_v2(database, question, -1, &plan, NULL), SQLITE_OK);
+    sqlite3_free(question);
+    return plan;
+}
+
+/* The next step of a plan in the planner's words; NULL behind the last one. */
+static const char *next_step(sqlite3_stmt *plan)
+{
+    return sqlite3_step(plan) == SQLITE_ROW ? (const char *)sqlite3_column_text(plan, 3) : NULL;
+}
+
 /* In the planner's own words SCAN is a whole table or index, SEARCH a part of it. What a WITH has
  * put together, and what a word has found, has no order of its own. */
 static void check_plan(sqlite3 *database, const char *sql)
 {
-    char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
-    sqlite3_stmt *plan = NULL;
+    sqlite3_stmt *plan = explain(database, sql);
     bool sorts = strncmp(sql, "WITH ", 5) == 0 || strstr(sql, " MATCH ") != NULL;
-    assert_int_equal(sqlite3_prepare_v2(database, explain, -1, &plan, NULL), SQLITE_OK);
-    while (sqlite3_step(plan) == SQLITE_ROW) {
-        const char *step = (const char *)sqlite3_column_text(plan, 3);
+    for (const char *step = next_step(plan); step != NULL; step = next_step(plan)) {
         bool scans = strncmp(step, "SCAN ", 5) == 0 && !is_small(step + 5);
         if (scans || (!sorts && strcmp(step, "USE TEMP B-TREE FOR ORDER BY") == 0))
             fail_msg("%s: %s", sql, step);
     }
     sqlite3_finalize(plan);
-    sqlite3_free(explain);
 }
 
 static void test_no_statement_looks_through_a_table(void **state)
@@ -126,14 +137,11 @@ static void test_no_statement_looks_through_a_table(void **state)
 
 static bool plan_says(sqlite3 *database, const char *sql, const char *words)
 {
-    sqlite3_stmt *plan = NULL;
+    sqlite3_stmt *plan = explain(database, sql);
     bool said = false;
-    char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
-    assert_int_equal(sqlite3_prepare_v2(database, explain, -1, &plan, NULL), SQLITE_OK);
-    while (sqlite3_step(plan) == SQLITE_ROW)
-        if (strstr((const char *)sqlite3_column_text(plan, 3), words) != NULL) said = true;
+    for (const char *step = next_step(plan); step != NULL; step = next_step(plan))
+        if (strstr(step, words) != NULL) said = true;
     sqlite3_finalize(plan);
-    sqlite3_free(explain);
     return said;
 }
 
