@@ -16,6 +16,7 @@
 #include "fault/report.h"
 #include "fault/sqlite_file.h"
 #include "fault/witness.h"
+#include "fault/worker.h"
 #include "support/folder.h"
 
 /* In twelve turns each kind of call meets each kind of message; in the four of the shorter tiers
@@ -31,6 +32,14 @@ typedef struct part {
     bool damaged;
 } part;
 
+enum { PARTS = 3 };
+
+static const part parts[PARTS] = {
+    {.name = "journal I/O fails"},
+    {.name = "journal I/O fails in the drain", .drains = true},
+    {.name = "journal I/O fails in a rescue", .drains = true, .damaged = true},
+};
+
 /* A store, and what there was before the first trial. */
 typedef struct target {
     char path[PATH_SIZE];
@@ -39,11 +48,27 @@ typedef struct target {
     char kept_lines[PATH_SIZE];
 } target;
 
+/* A part, and what it works on. */
+typedef struct tried {
+    campaign *run;
+    const part *part;
+    target store;
+    char copy[PATH_SIZE]; /* of the journal, as a power cut leaves it */
+    worker worker;
+} tried;
+
+/* What the worker is told: which call fails, and how. */
+typedef struct order {
+    long first;
+    bool for_ever;
+    disk_fault fault;
+} order;
+
 /* What the process that meets the fault says, in memory that outlives it. */
 typedef struct outcome {
     bool acknowledged[TURNS];
     bool tracked[TURNS];
-    bool finished;
+    bool failed_write; /* the first call that failed was a write */
     long failures;
     long lost;
     long wrong;
@@ -51,20 +76,25 @@ typedef struct outcome {
 
 static outcome *shared;
 
+/* Of the calls that fail first, as the full disk has met them. */
+enum { MOST_CALLS = 4096 };
+static bool was_no_write[MOST_CALLS];
+
 static void die(const char *what)
 {
     perror(what);
     exit(99);
 }
 
-/* So that the journal alone takes what is saved; until the process ends. */
-static void hold_store(const char *store)
+/* So that the journal alone takes what is saved; until what it gives is closed. */
+static int hold_store(const char *store)
 {
     char name[PATH_SIZE + 8];
     struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     snprintf(name, sizeof name, "%s-lock", store);
     int descriptor = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor < 0 || fcntl(descriptor, F_OFD_SETLK, &range) != 0) die(name);
+    return descriptor;
 }
 
 static conv_status open_client(const target *store, const char *journal, int64_t timeout_ms,
@@ -76,6 +106,7 @@ static conv_status open_client(const target *store, const char *journal, int64_t
     params.store = url;
     params.schema = timeout_ms == TIMEOUT_MS ? CONV_SCHEMA_IGNORE : CONV_SCHEMA_DEFAULT;
     params.journal = journal;
+    params.connections = 1;
     params.store_timeout_ms = timeout_ms;
     return conv_client_open(&params, client, NULL);
 }
@@ -148,10 +179,11 @@ static void take_in(const campaign *run, const target *store, uint64_t turns)
     conv_client *client = NULL;
     if (open_client(store, run->journal, TIMEOUT_MS, &client) != CONV_OK) return;
     witness *lines = witness_open(run->lines);
-    hold_store(store->path);
+    int lock = hold_store(store->path);
     use_client(run->tier == CAMPAIGN_LONG ? TURNS : turns, lines, client);
     (void)!witness_shut(lines, client, 0, NULL);
     witness_close(lines);
+    close(lock);
 }
 
 static void drain_what_waits(const campaign *run, const target *store)
@@ -164,47 +196,61 @@ static void drain_what_waits(const campaign *run, const target *store)
     witness_close(lines);
 }
 
-static void meet_fault(const campaign *run, const target *store, const part *what, const char *copy,
-                       long first, bool for_ever, disk_fault fault)
+static void meet_fault(const tried *self, const order *fails)
 {
-    disk_record(run->journal);
-    disk_fail(run->journal, first, for_ever, fault);
-    if (what->drains)
-        drain_what_waits(run, store);
+    const char *journal = self->run->journal;
+    memset(shared, 0, sizeof *shared);
+    disk_record(journal);
+    disk_fail(journal, fails->first, fails->for_ever, fails->fault);
+    if (self->part->drains)
+        drain_what_waits(self->run, &self->store);
     else
-        take_in(run, store, FEWER_TURNS);
+        take_in(self->run, &self->store, FEWER_TURNS);
     shared->failures = disk_failures();
-    disk_fail(run->journal, 0, false, fault);
-    if (!what->drains) judge(run->journal, copy);
-    shared->finished = true;
+    shared->failed_write = disk_failed_write();
+    disk_fail(journal, 0, false, fails->fault);
+    if (!self->part->drains) judge(journal, self->copy);
+}
+
+/* In the process that meets the faults, one after the other. */
+static void meet_faults(void *context, int end)
+{
+    order next;
+    while (read(end, &next, sizeof next) == sizeof next) {
+        meet_fault(context, &next);
+        if (write(end, "", 1) != 1) break;
+    }
+}
+
+/* Everything is as it was before the first trial. */
+static void restore(const tried *self)
+{
+    const target *store = &self->store;
+    unlink(self->run->lines);
+    files_remove(self->run->journal);
+    files_remove(self->copy);
+    files_remove(store->path);
+    if (!files_copy(store->empty, store->path) || !files_copy(store->kept, self->run->journal) ||
+        !files_copy(store->kept_lines, self->run->lines))
+        die(store->path);
 }
 
 /* What the part begins with, made once, on a disk that is healthy still. */
-static void prepare(const campaign *run, const target *store, const part *what)
+static void prepare(const tried *self)
 {
+    const char *journal = self->run->journal;
     int status = 0;
     pid_t child = fork();
     if (child < 0) die("fork");
     if (child == 0) {
-        take_in(run, store, FEWEST_TURNS);
+        take_in(self->run, &self->store, FEWEST_TURNS);
         _exit(0);
     }
     if (waitpid(child, &status, 0) != child || status != 0) die("preparing");
-    if (what->damaged) sqlite_file_damage_journal(run->journal);
-    if (!files_copy(run->journal, store->kept) || !files_copy(run->lines, store->kept_lines))
-        die(store->kept);
-}
-
-/* Everything is as it was before the first trial. */
-static void restore(const campaign *run, const target *store, const char *copy)
-{
-    unlink(run->lines);
-    files_remove(run->journal);
-    files_remove(copy);
-    files_remove(store->path);
-    if (!files_copy(store->empty, store->path) || !files_copy(store->kept, run->journal) ||
-        !files_copy(store->kept_lines, run->lines))
-        die(store->path);
+    if (self->part->damaged) sqlite_file_damage_journal(journal);
+    if (!files_copy(journal, self->store.kept) ||
+        !files_copy(self->run->lines, self->store.kept_lines))
+        die(self->store.kept);
 }
 
 /* A disk that writes half and then nothing, not even a truncation, leaves a part of a record in the
@@ -231,8 +277,10 @@ static long count_letters(const campaign *run)
 }
 
 /* A process whose disk is healthy drains what the files hold, and the whole is judged. */
-static checker_findings drain(campaign *run, const target *store, const part *what)
+static checker_findings drain(const tried *self)
 {
+    const campaign *run = self->run;
+    const target *store = &self->store;
     conv_client *client = NULL;
     witness *lines = witness_open(run->lines);
     conv_status status = open_client(store, run->journal, HEALTHY_MS, &client);
@@ -245,7 +293,7 @@ static checker_findings drain(campaign *run, const target *store, const part *wh
                              .journal_count = 1,
                              .drained = true,
                              /* of the damage itself; what an exchange became is looked for */
-                             .dead = what->damaged ? count_letters(run) : 0};
+                             .dead = self->part->damaged ? count_letters(run) : 0};
     checker_findings findings = checker_run(&params);
     if (status != CONV_OK) {
         fprintf(stderr, "violation: the next process ended with %s\n", conv_status_name(status));
@@ -254,99 +302,114 @@ static checker_findings drain(campaign *run, const target *store, const part *wh
     return findings;
 }
 
-/* False when the fault was not met any more. */
-static bool try_one(campaign *run, const target *store, const part *what, const char *copy,
-                    long first, bool for_ever, disk_fault fault, checker_findings *findings)
+static void judge_drained(const tried *self, const order *fails, checker_findings *findings)
 {
-    int status = 0;
-    restore(run, store, copy);
-    memset(shared, 0, sizeof *shared);
-    pid_t child = fork();
-    if (child < 0) die("fork");
-    if (child == 0) {
-        meet_fault(run, store, what, copy, first, for_ever, fault);
-        _exit(0);
-    }
-    waitpid(child, &status, 0);
-    if (status != 0 || !shared->finished) {
-        fprintf(stderr, "violation: the process ended with %d at call %ld\n", status, first);
-        findings->wrong++;
-    }
-    checker_findings drained = drain(run, store, what);
-    if (fault == DISK_SHORT && for_ever && drained.dead > 0)
-        drained.wrong -= count_torn(run, &drained);
+    checker_findings drained = drain(self);
+    if (fails->fault == DISK_SHORT && fails->for_ever && drained.dead > 0)
+        drained.wrong -= count_torn(self->run, &drained);
     if (shared->lost + shared->wrong > 0 || !checker_is_clean(&drained))
         fprintf(stderr,
                 "violation: %ld lost, %ld wrong after a cut; %ld lost, %ld doubled, %ld"
                 " half, %ld late, %ld wrong after the drain; at call %ld, fault %d, %s\n",
                 shared->lost, shared->wrong, drained.lost, drained.doubled, drained.half,
-                drained.late, drained.wrong, first, (int)fault, for_ever ? "for ever" : "once");
+                drained.late, drained.wrong, fails->first, (int)fails->fault,
+                fails->for_ever ? "for ever" : "once");
     checker_add(findings, &drained);
     findings->lost += shared->lost;
     findings->wrong += shared->wrong;
+}
+
+/* False when the fault was not met any more. */
+static bool try_one(tried *self, order fails, checker_findings *findings)
+{
+    char done = 0;
+    restore(self);
+    if (!worker_send(&self->worker, meet_faults, self, &fails, sizeof fails) ||
+        read(self->worker.end, &done, 1) != 1) {
+        fprintf(stderr, "violation: the process ended with %d at call %ld\n",
+                worker_end(&self->worker), fails.first);
+        findings->wrong++;
+    }
+    judge_drained(self, &fails, findings);
     return shared->failures > 0;
 }
 
-static void try_all(campaign *run, const target *store, const part *what, const char *copy,
-                    bool for_ever, disk_fault fault)
+/* Half a write differs from a full disk only where the call is a write. */
+static bool is_other_than_full(const order *fails)
+{
+    return fails->fault != DISK_SHORT || fails->first > MOST_CALLS ||
+           !was_no_write[fails->first - 1];
+}
+
+static void try_all(tried *self, bool for_ever, disk_fault fault)
 {
     static const char *const names[] = {"EIO", "ENOSPC", "short write"};
     checker_findings findings = {0};
     char name[96];
     long trials = 0;
+    long each = self->run->trials;
     /* Of the calls each n-th; the seed says which. */
-    for (long first = 1 + (long)(run->seed % (uint64_t)run->trials);
-         try_one(run, store, what, copy, first, for_ever, fault, &findings); first += run->trials)
-        trials++;
-    snprintf(name, sizeof name, "%s: %s, %s", what->name, names[fault],
+    order next = {1 + (long)(self->run->seed % (uint64_t)each), for_ever, fault};
+    for (bool met = true; met; next.first += each) {
+        if (!is_other_than_full(&next)) continue;
+        met = try_one(self, next, &findings);
+        if (met && fault == DISK_ENOSPC && next.first <= MOST_CALLS)
+            was_no_write[next.first - 1] = !shared->failed_write;
+        trials += met;
+    }
+    snprintf(name, sizeof name, "%s: %s, %s", self->part->name, names[fault],
              for_ever ? "for ever" : "once");
-    campaign_report_some(run, name, run->trials, "call", trials, &findings);
+    campaign_report_some(self->run, name, each, "call", trials, &findings);
 }
 
-static void meet(campaign *run, const target *store, const part *what, const char *copy,
-                 disk_fault fault)
+static void meet_all(tried *self)
 {
-    files_remove(store->kept);
-    files_remove(store->kept_lines);
-    restore(run, store, copy);
-    if (what->drains) prepare(run, store, what);
-    try_all(run, store, what, copy, false, fault);
-    try_all(run, store, what, copy, true, fault);
+    if (self->part->drains) prepare(self);
+    for (int fault = DISK_EIO; fault <= DISK_SHORT; fault++) {
+        try_all(self, false, (disk_fault)fault);
+        try_all(self, true, (disk_fault)fault);
+    }
+    worker_end(&self->worker);
 }
 
-/* One kind of fault. */
-static int run_part(int argc, char **argv, int fault)
+static void name_files(tried *self)
 {
-    static const part parts[] = {
-        {.name = "journal I/O fails"},
-        {.name = "journal I/O fails in the drain", .drains = true},
-        {.name = "journal I/O fails in a rescue", .drains = true, .damaged = true},
-    };
-    campaign run = campaign_begin(argc, argv, (long[]){24, 1, 1});
-    conv_client *client = NULL;
-    target store;
-    char copy[PATH_SIZE];
-    const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run.folder;
-    snprintf(run.journal, sizeof run.journal, "%s/conversation-fault-%d.db", folder, (int)getpid());
-    snprintf(copy, sizeof copy, "%s.copy", run.journal);
-    snprintf(store.path, sizeof store.path, "%s/conversation-fault-%d-store.db", folder,
+    campaign *run = self->run;
+    target *store = &self->store;
+    const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run->folder;
+    snprintf(run->journal, sizeof run->journal, "%.63s/conversation-fault-%d.db", folder,
              (int)getpid());
-    snprintf(store.empty, sizeof store.empty, "%s/store.db", run.folder);
-    snprintf(store.kept, sizeof store.kept, "%s/kept-journal", run.folder);
-    snprintf(store.kept_lines, sizeof store.kept_lines, "%s/kept-lines", run.folder);
-    shared = campaign_share(sizeof *shared);
-    if (open_client(&store, NULL, HEALTHY_MS, &client) != CONV_OK) die("opening the store");
+    snprintf(self->copy, sizeof self->copy, "%.95s.copy", run->journal);
+    snprintf(store->path, sizeof store->path, "%.63s/conversation-fault-%d-store.db", folder,
+             (int)getpid());
+    snprintf(store->empty, sizeof store->empty, "%.63s/store.db", run->folder);
+    snprintf(store->kept, sizeof store->kept, "%.63s/kept-journal", run->folder);
+    snprintf(store->kept_lines, sizeof store->kept_lines, "%.63s/kept-lines", run->folder);
+}
+
+static void make_store(const target *store)
+{
+    conv_client *client = NULL;
+    if (open_client(store, NULL, HEALTHY_MS, &client) != CONV_OK) die("opening the store");
     if (conv_client_close(client, HEALTHY_MS, NULL) != CONV_OK) die("closing the store");
-    if (!files_copy(store.path, store.empty)) die(store.path);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        meet(&run, &store, &parts[i], copy, (disk_fault)fault);
+    if (!files_copy(store->path, store->empty)) die(store->path);
+}
+
+static int run_part(int argc, char **argv, int i)
+{
+    campaign run = campaign_begin(argc, argv, (long[]){24, 1, 1});
+    tried self = {.run = &run, .part = &parts[i]};
+    name_files(&self);
+    shared = campaign_share(sizeof *shared);
+    make_store(&self.store);
+    meet_all(&self);
     files_remove(run.journal);
-    files_remove(store.path);
+    files_remove(self.store.path);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }
 
 int main(int argc, char **argv)
 {
-    return campaign_run_parts(argc, argv, DISK_SHORT + 1, 1, run_part);
+    return campaign_run_parts(argc, argv, PARTS, 1, run_part);
 }

@@ -19,7 +19,7 @@ static bool fails_for_ever;
 static disk_fault fault_kind;
 static long calls;
 static long failures;
-static bool sync_failed;
+static bool write_failed;
 static bool recording;
 static disk_operation *operations;
 static size_t operation_count;
@@ -75,8 +75,7 @@ static int verdict(int descriptor, int what, int64_t offset, const void *data, s
     calls++;
     if (first_failure > 0 &&
         (calls == first_failure || (fails_for_ever && calls > first_failure))) {
-        failures++;
-        sync_failed = what == DISK_SYNC;
+        if (failures++ == 0) write_failed = what == DISK_WRITE;
         result = fault_kind == DISK_EIO ? EIO : ENOSPC;
         if (fault_kind == DISK_SHORT && what == DISK_WRITE && calls == first_failure && size > 1)
             result = -1;
@@ -182,7 +181,7 @@ static void begin(const char *which)
 {
     snprintf(prefix, sizeof prefix, "%s", which);
     calls = failures = 0;
-    sync_failed = false;
+    write_failed = false;
 }
 
 void disk_fail(const char *which, long first, bool for_ever, disk_fault fault)
@@ -205,14 +204,22 @@ long disk_failures(void)
     return failures;
 }
 
-bool disk_failed_sync(void)
+bool disk_failed_write(void)
 {
-    return sync_failed;
+    return write_failed;
+}
+
+static void forget_operations(void)
+{
+    for (size_t i = 0; i < operation_count; i++)
+        free(operations[i].data);
+    operation_count = 0;
 }
 
 void disk_record(const char *which)
 {
     pthread_mutex_lock(&lock);
+    if (which[0] != '\0') forget_operations();
     begin(which);
     first_failure = 0;
     recording = which[0] != '\0';

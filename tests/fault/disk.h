@@ -18,8 +18,8 @@ void disk_fail(const char *prefix, long first, bool for_ever, disk_fault fault);
 long disk_calls(void);
 long disk_failures(void);
 
-/* Whether the last call that failed was a sync. */
-bool disk_failed_sync(void);
+/* Whether the first call that failed was a write. */
+bool disk_failed_write(void);
 
 /* One call that was made, or a mark of the program's own. */
 typedef struct disk_operation {
@@ -30,8 +30,8 @@ typedef struct disk_operation {
     char *data;
 } disk_operation;
 
-/* Keeps every call that succeeds, and every sync that fails, in memory from now on; begins the
- * counts anew. An empty prefix ends it. */
+/* Keeps every call that succeeds, and every sync that fails, in memory from now on, and forgets
+ * those before; begins the counts anew. An empty prefix ends it. */
 void disk_record(const char *prefix);
 void disk_mark(void);
 const disk_operation *disk_recorded(size_t *count);

@@ -91,20 +91,17 @@ static bool needs_healing(const memory_tried *self)
     return !memory_store_has_drained(self->store);
 }
 
-static void judge(const memory_tried *self, checker_findings *all)
+static bool is_known(const memory_tried *self, const memory_left *left)
+{
+    for (size_t i = 0; i < self->known_count; i++)
+        if (memcmp(&self->known[i], left, sizeof *left) == 0) return true;
+    return false;
+}
+
+static void judge_left(const memory_tried *self, bool by_lines, checker_findings *all)
 {
     const memory_scenario *scenario = self->scenario;
     const memory_trial healthy = memory_trial_begin(self, true);
-    bool by_lines = scenario->state == NULL && scenario->judge == NULL;
-    all->late += self->facts->late;
-    if (!by_lines) {
-        all->calls++;
-        all->acknowledged += self->facts->done != 0;
-    }
-    if (!has_acted(self)) {
-        all->calls += by_lines; /* of what is there as before */
-        return;
-    }
     if (scenario->migrates) judge_as_left(self, all);
     if (scenario->judge != NULL && scenario->as_left) scenario->judge(&healthy, all);
     bool heals = needs_healing(self);
@@ -115,6 +112,34 @@ static void judge(const memory_tried *self, checker_findings *all)
     if (!by_lines || access(self->run->lines, F_OK) != 0) return;
     checker_findings findings = check_lines(self->run, self->store, self->facts->dead);
     checker_add(all, &findings);
+}
+
+/* Where nothing was acknowledged, the verdict depends on nothing but what is left. */
+static bool may_be_known(const memory_tried *self, memory_left *left)
+{
+    return self->run->tier != CAMPAIGN_LONG && self->facts->done == 0 && self->facts->dead == 0 &&
+           memory_store_left(self->store, left);
+}
+
+static void judge(memory_tried *self, checker_findings *all)
+{
+    memory_left left;
+    bool by_lines = self->scenario->state == NULL && self->scenario->judge == NULL;
+    all->late += self->facts->late;
+    if (!by_lines) {
+        all->calls++;
+        all->acknowledged += self->facts->done != 0;
+    }
+    bool acted = has_acted(self);
+    bool comparable = acted && may_be_known(self, &left);
+    if (!acted || (comparable && is_known(self, &left))) {
+        all->calls += by_lines; /* of what is there as before */
+        return;
+    }
+    long found = checker_count_violations(all);
+    judge_left(self, by_lines, all);
+    if (comparable && self->known_count < MEMORY_KNOWN && checker_count_violations(all) == found)
+        self->known[self->known_count++] = left;
 }
 
 /* False if that allocation was not asked for any more. */
@@ -133,7 +158,8 @@ size_t memory_begin(memory_tried *self)
 {
     const char *state = self->scenario->state;
     if (self->facts == NULL) self->facts = campaign_share(sizeof(memory_facts));
-    memory_trial_end(self);
+    self->known_count = 0;
+    worker_end(&self->worker);
     memory_store_restore(self->store);
     if (state != NULL) self->before = memory_store_number(self->store, state);
     int code = memory_trial_run(self, 0, false);
@@ -231,7 +257,7 @@ size_t memory_find_end(memory_tried *self, size_t before, size_t asked)
 void memory_report(memory_tried *self)
 {
     char which[48] = "";
-    memory_trial_end(self);
+    worker_end(&self->worker);
     if (self->run->trials > 1) snprintf(which, sizeof which, "each %ldth ", self->run->trials);
     for (int always = 0; always < 2; always++) {
         char name[128];

@@ -3,12 +3,11 @@
 #ifndef TESTS_FAULT_MEMORY_H
 #define TESTS_FAULT_MEMORY_H
 
-#include <sys/types.h>
-
 #include "conversation/client.h"
 #include "fault/memory_store.h"
 #include "fault/report.h"
 #include "fault/witness.h"
+#include "fault/worker.h"
 
 enum { MEMORY_TIMEOUT_MS = 400, MEMORY_AWAY_MS = 30, MEMORY_HEALTHY_MS = 30000 };
 
@@ -88,18 +87,22 @@ void memory_bring_back(memory_trial *self);
 conv_client *memory_open(memory_trial *self);
 void memory_close(memory_trial *self, conv_client *client, int64_t timeout_ms);
 
+/* Of what was left by trials that were judged, so many are remembered. */
+enum { MEMORY_KNOWN = 64 };
+
 /* A scenario on a store, with what it begins with kept. */
 typedef struct memory_tried {
     campaign *run;
     memory_store *store;
     const memory_scenario *scenario;
     memory_facts *facts;
-    pid_t process; /* that does the trials, or 0 */
-    int end;       /* of the socket to it */
+    worker worker; /* does the trials */
     long before;   /* the scenario's state */
     long after;
     const long *steps; /* the states that it may be left in, where it is not one step; or NULL */
     size_t step_count;
+    memory_left known[MEMORY_KNOWN]; /* what trials have left that were judged, and clean */
+    size_t known_count;
     long trials[2]; /* once and for ever, of which each met a failure */
     checker_findings findings[2];
 } memory_tried;

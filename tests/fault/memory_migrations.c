@@ -12,7 +12,7 @@
 #include "support/failing_memory.h"
 
 /* But for the long tier, each so many allocations of a run of all migrations fail. */
-enum { EACH_AT_ONCE = 61 };
+enum { EACH_AT_ONCE = 181 };
 
 /* Which allocations of a healthy run the first missing migration asks for. */
 typedef struct stretch {
@@ -94,7 +94,7 @@ static void begin(memory_tried *tried)
     sqlite3_auto_extension((void (*)(void))see_connection);
     memory_begin(tried);
     sqlite3_reset_auto_extension();
-    memory_trial_end(tried);
+    worker_end(&tried->worker);
 }
 
 /* What comes before the first migration is tried with it, what comes behind the last one with that.

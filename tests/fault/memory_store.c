@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/hash.h"
 #include "db/migration.h"
 #include "db/sqlite/log_repair.h"
 #include "fault/sqlite_file.h"
@@ -253,6 +254,33 @@ static bool is_as_kept(const memory_file *file)
 bool memory_store_has_same_journal(const memory_store *self)
 {
     return is_as_kept(&self->files[0]);
+}
+
+static void add_file(const memory_store *self, const char *name, conv__sha256 *hash)
+{
+    char path[sizeof self->files[0].path + 256];
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/%s", self->base, name);
+    char *bytes = is_of_them_as_restored(self, path) ? NULL : read_whole(path, &size);
+    conv__sha256_field(hash, conv_text(name));
+    conv__sha256_field(hash, (conv_bytes){bytes, size});
+    free(bytes);
+}
+
+bool memory_store_left(memory_store *self, memory_left *left)
+{
+    struct dirent **names = NULL;
+    if (!is_as_kept(&self->files[1]) || (self->file == NULL && !is_server_as_kept(self)))
+        return false;
+    conv__sha256 *hash = conv__sha256_create();
+    int count = scandir(self->base, &names, NULL, alphasort);
+    if (hash == NULL || count < 0) die(self->base, "can't be read");
+    for (int i = 0; i < count; i++) {
+        if (names[i]->d_name[0] != '.') add_file(self, names[i]->d_name, hash);
+        free(names[i]);
+    }
+    free(names);
+    return conv__sha256_finish(hash, left->digest) == CONV_OK;
 }
 
 static bool has_log(const char *path)

@@ -59,6 +59,15 @@ void memory_store_forget(memory_store *self);
 bool memory_store_is_untouched(memory_store *self);
 bool memory_store_has_same_journal(const memory_store *self);
 
+/* The digest of all files that a trial has left. */
+typedef struct memory_left {
+    unsigned char digest[32];
+} memory_left;
+
+/* False if no other trial leaves the same: somebody has written to PostgreSQL, or the witness,
+ * whose lines have times. */
+bool memory_store_left(memory_store *self, memory_left *left);
+
 /* Whether nothing is in the journal, and no record in the files beside it. */
 bool memory_store_has_drained(const memory_store *self);
 

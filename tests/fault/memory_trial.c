@@ -4,8 +4,6 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -230,9 +228,9 @@ typedef struct order {
     bool always;
 } order;
 
-/* Does one trial after the other: what a process costs would else be most of what a trial does. */
-static _Noreturn void do_trials(const memory_tried *self, int end)
+static void do_trials(void *context, int end)
 {
+    const memory_tried *self = context;
     order next;
     const holdings before = hold();
     while (read(end, &next, sizeof next) == sizeof next) {
@@ -241,31 +239,6 @@ static _Noreturn void do_trials(const memory_tried *self, int end)
         char answer = (char)('0' + bear(&trial, self->scenario, &before, next.first, next.always));
         if (write(end, &answer, 1) != 1) break;
     }
-    _exit(0);
-}
-
-static void start_process(memory_tried *self)
-{
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) exit(99);
-    self->process = fork();
-    if (self->process < 0) exit(99);
-    if (self->process == 0) {
-        close(ends[0]);
-        do_trials(self, ends[1]);
-    }
-    close(ends[1]);
-    self->end = ends[0];
-}
-
-int memory_trial_end(memory_tried *self)
-{
-    int status = 0;
-    if (self->process == 0) return 0;
-    close(self->end);
-    waitpid(self->process, &status, 0);
-    self->process = 0;
-    return status;
 }
 
 /* Does what a trial asks for. Gives its code; -1: its process has ended. */
@@ -294,15 +267,14 @@ int memory_trial_run(memory_tried *self, size_t first, bool always)
     order next = {.first = first, .always = always};
     *self->facts = (memory_facts){0};
     memory_store_restore(self->store);
-    if (self->process == 0) start_process(self);
     int code = -1;
-    if (send(self->end, &next, sizeof next, MSG_NOSIGNAL) == sizeof next)
-        code = serve(self->store, self->end);
+    if (worker_send(&self->worker, do_trials, self, &next, sizeof next))
+        code = serve(self->store, self->worker.end);
     if (code < 0) {
-        fprintf(stderr, "violation: status %d\n", memory_trial_end(self));
+        fprintf(stderr, "violation: status %d\n", worker_end(&self->worker));
         return MEMORY_WRONG;
     }
     /* What such a trial may have left, a lock or a thread, is no matter of the next one. */
-    if ((code & MEMORY_WRONG) != 0) memory_trial_end(self);
+    if ((code & MEMORY_WRONG) != 0) worker_end(&self->worker);
     return code;
 }

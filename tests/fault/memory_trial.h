@@ -1,5 +1,4 @@
-/* The process in which the library is used while memory fails: one trial after the other, as long
- * as it lives, because a process for each would cost more than the trial. */
+/* What is done in the process in which the library is used while memory fails. */
 #ifndef TESTS_FAULT_MEMORY_TRIAL_H
 #define TESTS_FAULT_MEMORY_TRIAL_H
 
@@ -9,12 +8,9 @@
 memory_trial memory_trial_begin(const memory_tried *tried, bool healthy);
 
 /* Restores the store and runs the scenario once. From allocation `first` on one fails, or with
- * `always` all; 0: none. Starts the process if there is none. Gives how the trial ended, as
- * memory.h has it. */
+ * `always` all; 0: none. Gives how the trial ended, as
+ * memory.h has it. The worker is to be ended before the scenario is another one, or what SQLite
+ * calls. */
 int memory_trial_run(memory_tried *tried, size_t first, bool always);
-
-/* Ends the process, if there is one: before the scenario is another one, or what SQLite calls.
- * Gives its status as waitpid has it. */
-int memory_trial_end(memory_tried *tried);
 
 #endif
