@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -190,9 +191,8 @@ static server *create(void)
     return self;
 }
 
-server *server_start(void)
+static void make_files(server *self)
 {
-    server *self = create();
     const char *const arguments[] = {"initdb",
                                      "-D",
                                      self->data,
@@ -205,6 +205,40 @@ server *server_start(void)
                                      "--no-instructions",
                                      NULL};
     run_to_end(self, "initdb", arguments);
+}
+
+static void copy_folder(const char *from, const char *to)
+{
+    char command[320];
+    snprintf(command, sizeof command, "cp -a '%s' '%s'", from, to);
+    if (system(command) != 0) die(to, "can't be copied to");
+}
+
+/* The first of the processes that share a folder for it makes a new server's files, the others copy
+ * them: that costs less. */
+static void take_files(server *self, const char *folder)
+{
+    char made[128];
+    snprintf(made, sizeof made, "%s/data", folder);
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0 || flock(descriptor, LOCK_EX) != 0) die(folder, strerror(errno));
+    if (access(made, F_OK) == 0) {
+        copy_folder(made, self->data);
+    } else {
+        make_files(self);
+        copy_folder(self->data, made);
+    }
+    close(descriptor);
+}
+
+server *server_start(void)
+{
+    server *self = create();
+    const char *folder = getenv("CONVERSATION_SERVER_FILES");
+    if (folder != NULL)
+        take_files(self, folder);
+    else
+        make_files(self);
     configure(self);
     server_restart(self);
     migrate(self);

@@ -9,7 +9,8 @@
 typedef struct server server;
 
 /* Makes and starts one with a database that has the schema; ends the program if that fails. On the
- * main thread: the server goes when that thread goes. */
+ * main thread: the server goes when that thread goes. CONVERSATION_SERVER_FILES may name a folder
+ * in which programs leave each other the files of a new server. */
 server *server_start(void);
 
 /* The connection string, the folder of the socket, and how to stop and remove it all. */
