@@ -51,6 +51,18 @@ static const memory_scenario new_store = {
 /* Without memory for ever the client waits in vain for what the server answers. */
 enum { MIGRATION_SHARES = 2, MOST_MIGRATIONS = 63, NEAR = 8, POOLED = 4 };
 
+/* Two clients, each with two connections, one after the other: what a new connection costs the
+ * server would else be most of a trial. The long tier can afford it: NULL. */
+static const char *start_pooler(const campaign *run, const memory_store *store)
+{
+    return run->tier == CAMPAIGN_LONG ? NULL : pooler_start(store->url, "session", POOLED);
+}
+
+static void stop_pooler(const memory_store *store)
+{
+    if (store->pooled != NULL) pooler_stop();
+}
+
 /* What the schema is after none of the migrations, after the first of them, and so on. */
 static size_t look_at_steps(memory_store *fresh, long steps[MOST_MIGRATIONS + 1])
 {
@@ -94,6 +106,9 @@ static void run_migrations(campaign *run, memory_store *store, int share)
     memory_tried tried = {.run = run, .store = &fresh, .scenario = &new_store, .steps = steps};
     memory_store_clear(store);
     memory_store_execute(store, NOTES);
+    /* A pooler passes no options on. */
+    memory_store_execute(store, "ALTER ROLE CURRENT_USER SET search_path = fresh");
+    fresh.pooled = start_pooler(run, store);
     tried.step_count = look_at_steps(&fresh, steps);
     /* In the quick tier the first of the share is enough, and the last of all. */
     for (fresh.migrations = 0; conv__migrations_postgres[fresh.migrations].version != 0;
@@ -107,17 +122,16 @@ static void run_migrations(campaign *run, memory_store *store, int share)
         try_migration(&tried, is_last, &begin);
         memory_store_forget(&fresh);
     }
+    stop_pooler(&fresh);
     memory_store_disconnect(&fresh);
     memory_report(&tried);
 }
 
-/* Two clients, each with two connections, one after the other: what a new connection costs the
- * server would else be most of a trial. The long tier can afford it. */
 static void run_scenarios(campaign *run, memory_store *store, int share)
 {
-    if (run->tier != CAMPAIGN_LONG) store->pooled = pooler_start(store->url, "session", POOLED);
+    store->pooled = start_pooler(run, store);
     memory_run_share(run, store, share);
-    if (store->pooled != NULL) pooler_stop();
+    stop_pooler(store);
 }
 
 /* Shares of the scenarios, then of the migrations. */
