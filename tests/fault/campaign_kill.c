@@ -205,7 +205,7 @@ int main(int argc, char **argv)
     campaign run = campaign_begin(argc, argv, (long[]){12, 150, 5000});
     char file[96];
     char url[128];
-    const long steps[] = {[CAMPAIGN_QUICK] = 23, [CAMPAIGN_SHORT] = 15, [CAMPAIGN_LONG] = 1};
+    const long steps[] = {[CAMPAIGN_QUICK] = 23, [CAMPAIGN_SHORT] = 30, [CAMPAIGN_LONG] = 1};
     snprintf(file, sizeof file, "%s/store.db", run.folder);
     snprintf(url, sizeof url, "sqlite:%s", file);
     target embedded = {.url = url, .file = file, .descriptor = -1};

@@ -134,7 +134,7 @@ int main(int argc, char **argv)
 {
     static void (*const faults[FAULTS])(server *, proxy *) = {
         refuse_for_a_second, cut, swallow_a_commit, freeze, kill_backend, restart};
-    campaign run = campaign_begin(argc, argv, (long[]){6, 24, 360});
+    campaign run = campaign_begin(argc, argv, (long[]){6, 12, 360});
     long seconds = run.tier == CAMPAIGN_LONG ? 5 : 1; /* between two faults */
     server *store = server_start();
     proxy *between = proxy_start(server_folder(store));
