@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@
  * there is one of each kind, and in the two that are drained or rescued there. */
 enum { TURNS = 12, FEWER_TURNS = 4, FEWEST_TURNS = 2 };
 enum { TIMEOUT_MS = 20, TURN_MS = 1000, HEALTHY_MS = 10000, PATH_SIZE = 128 };
-enum { DRAIN_MS = 100 };
+enum { DRAIN_MS = 100, MOST_DEATHS = 8 };
 
 /* What the process does with the journal that meets the fault. */
 typedef struct part {
@@ -53,8 +54,10 @@ typedef struct tried {
     campaign *run;
     const part *part;
     target store;
-    char copy[PATH_SIZE]; /* of the journal, as a power cut leaves it */
+    char folder[PATH_SIZE]; /* the journal's */
+    char copy[PATH_SIZE];   /* of the journal, as a power cut leaves it */
     worker worker;
+    int deaths;
 } tried;
 
 /* What the worker is told: which call fails, and how. */
@@ -76,9 +79,9 @@ typedef struct outcome {
 
 static outcome *shared;
 
-/* Of the calls that fail first, as the full disk has met them. */
-enum { MOST_CALLS = 4096 };
-static bool was_no_write[MOST_CALLS];
+/* Of the calls that fail first: for how many trials of a full disk they were no writes. */
+enum { MOST_CALLS = 4096, FULL_TRIALS = 2 };
+static char no_writes[MOST_CALLS];
 
 static void die(const char *what)
 {
@@ -106,7 +109,7 @@ static conv_status open_client(const target *store, const char *journal, int64_t
     params.store = url;
     params.schema = timeout_ms == TIMEOUT_MS ? CONV_SCHEMA_IGNORE : CONV_SCHEMA_DEFAULT;
     params.journal = journal;
-    params.connections = 1;
+    params.connections = 1; /* while the journal's disk fails the store is locked, or one drains */
     params.store_timeout_ms = timeout_ms;
     return conv_client_open(&params, client, NULL);
 }
@@ -151,27 +154,45 @@ static long behind_failed_sync(const disk_operation *operations, size_t count)
     return found;
 }
 
-/* The spool of tracked records promises to outlive the process, not the power: they are looked for
- * in the files as they are. */
+/* What a power cut leaves right behind the first `crash` calls. */
+static void cut_power(const disk_operation *operations, size_t crash, const char *copy)
+{
+    image all = {0};
+    image_found found;
+    image_build(&all, operations, crash, NULL);
+    image_write(&all, copy);
+    image_read(copy, &found);
+    for (int i = 0; i < TURNS; i++)
+        shared->lost += shared->acknowledged[i] && !found.there[i];
+    shared->wrong += found.wrong;
+    files_remove(copy);
+    image_free(&all);
+}
+
+static size_t behind_last_mark(const disk_operation *operations, size_t count)
+{
+    while (count > 0 && operations[count - 1].what != DISK_MARK)
+        count--;
+    return count;
+}
+
+/* The power is cut when all is acknowledged, and when all is closed. The spool of tracked records
+ * promises to outlive the process, not the power: they are looked for in the files as they are. */
 static void judge(const char *journal, const char *copy)
 {
     size_t count = 0;
-    image all = {0};
-    image_found after_cut;
     image_found as_is;
     const disk_operation *operations = disk_recorded(&count);
+    size_t marked = behind_last_mark(operations, count);
     disk_record("");
-    image_build(&all, operations, count, NULL);
-    image_write(&all, copy);
-    image_read(copy, &after_cut);
+    if (marked > 0) cut_power(operations, marked, copy);
+    cut_power(operations, count, copy);
     image_read(journal, &as_is);
     for (int i = 0; i < TURNS; i++) {
-        if (shared->acknowledged[i] && (!after_cut.there[i] || !as_is.there[i])) shared->lost++;
-        if (shared->tracked[i] && !as_is.tracked[i]) shared->lost++;
+        shared->lost += shared->acknowledged[i] && !as_is.there[i];
+        shared->lost += shared->tracked[i] && !as_is.tracked[i];
     }
-    shared->wrong += after_cut.wrong + as_is.wrong + behind_failed_sync(operations, count);
-    files_remove(copy);
-    image_free(&all);
+    shared->wrong += as_is.wrong + behind_failed_sync(operations, count);
 }
 
 static void take_in(const campaign *run, const target *store, uint64_t turns)
@@ -199,8 +220,7 @@ static void drain_what_waits(const campaign *run, const target *store)
 static void meet_fault(const tried *self, const order *fails)
 {
     const char *journal = self->run->journal;
-    memset(shared, 0, sizeof *shared);
-    disk_record(journal);
+    if (!self->part->drains) disk_record(journal);
     disk_fail(journal, fails->first, fails->for_ever, fails->fault);
     if (self->part->drains)
         drain_what_waits(self->run, &self->store);
@@ -216,8 +236,10 @@ static void meet_fault(const tried *self, const order *fails)
 static void meet_faults(void *context, int end)
 {
     order next;
+    const worker_holdings before = worker_hold();
     while (read(end, &next, sizeof next) == sizeof next) {
         meet_fault(context, &next);
+        shared->wrong += worker_has_left(&before);
         if (write(end, "", 1) != 1) break;
     }
 }
@@ -319,18 +341,28 @@ static void judge_drained(const tried *self, const order *fails, checker_finding
     findings->wrong += shared->wrong;
 }
 
-/* False when the fault was not met any more. */
+static void note_death(tried *self, long first, checker_findings *findings)
+{
+    int status = worker_end(&self->worker);
+    if (status == 0) return;
+    fprintf(stderr, "violation: the process ended with %d at call %ld\n", status, first);
+    findings->wrong++;
+}
+
+/* False when the fault was not met any more, or the process dies again and again. */
 static bool try_one(tried *self, order fails, checker_findings *findings)
 {
     char done = 0;
     restore(self);
+    memset(shared, 0, sizeof *shared);
     if (!worker_send(&self->worker, meet_faults, self, &fails, sizeof fails) ||
         read(self->worker.end, &done, 1) != 1) {
-        fprintf(stderr, "violation: the process ended with %d at call %ld\n",
-                worker_end(&self->worker), fails.first);
-        findings->wrong++;
+        note_death(self, fails.first, findings);
+        return ++self->deaths < MOST_DEATHS;
     }
     judge_drained(self, &fails, findings);
+    /* What such a trial may have left is no matter of the next one. */
+    if (shared->wrong > 0) note_death(self, fails.first, findings);
     return shared->failures > 0;
 }
 
@@ -338,7 +370,7 @@ static bool try_one(tried *self, order fails, checker_findings *findings)
 static bool is_other_than_full(const order *fails)
 {
     return fails->fault != DISK_SHORT || fails->first > MOST_CALLS ||
-           !was_no_write[fails->first - 1];
+           no_writes[fails->first - 1] < FULL_TRIALS;
 }
 
 static void try_all(tried *self, bool for_ever, disk_fault fault)
@@ -354,9 +386,10 @@ static void try_all(tried *self, bool for_ever, disk_fault fault)
         if (!is_other_than_full(&next)) continue;
         met = try_one(self, next, &findings);
         if (met && fault == DISK_ENOSPC && next.first <= MOST_CALLS)
-            was_no_write[next.first - 1] = !shared->failed_write;
+            no_writes[next.first - 1] += !shared->failed_write;
         trials += met;
     }
+    note_death(self, next.first, &findings);
     snprintf(name, sizeof name, "%s: %s, %s", self->part->name, names[fault],
              for_ever ? "for ever" : "once");
     campaign_report_some(self->run, name, each, "call", trials, &findings);
@@ -364,24 +397,25 @@ static void try_all(tried *self, bool for_ever, disk_fault fault)
 
 static void meet_all(tried *self)
 {
+    restore(self);
     if (self->part->drains) prepare(self);
     for (int fault = DISK_EIO; fault <= DISK_SHORT; fault++) {
         try_all(self, false, (disk_fault)fault);
         try_all(self, true, (disk_fault)fault);
     }
-    worker_end(&self->worker);
 }
 
+/* The journal's folder is synced, too, so there is nothing else in it. */
 static void name_files(tried *self)
 {
     campaign *run = self->run;
     target *store = &self->store;
-    const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run->folder;
-    snprintf(run->journal, sizeof run->journal, "%.63s/conversation-fault-%d.db", folder,
-             (int)getpid());
+    snprintf(self->folder, sizeof self->folder, "%.63s/conversation-fault-%d",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run->folder, (int)getpid());
+    if (mkdir(self->folder, 0700) != 0) die(self->folder);
+    snprintf(run->journal, sizeof run->journal, "%.80s/journal.db", self->folder);
     snprintf(self->copy, sizeof self->copy, "%.95s.copy", run->journal);
-    snprintf(store->path, sizeof store->path, "%.63s/conversation-fault-%d-store.db", folder,
-             (int)getpid());
+    snprintf(store->path, sizeof store->path, "%.80s-store.db", self->folder);
     snprintf(store->empty, sizeof store->empty, "%.63s/store.db", run->folder);
     snprintf(store->kept, sizeof store->kept, "%.63s/kept-journal", run->folder);
     snprintf(store->kept_lines, sizeof store->kept_lines, "%.63s/kept-lines", run->folder);
@@ -405,6 +439,7 @@ static int run_part(int argc, char **argv, int i)
     meet_all(&self);
     files_remove(run.journal);
     files_remove(self.store.path);
+    rmdir(self.folder);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

@@ -204,9 +204,7 @@ int main(int argc, char **argv)
     cut_power(&run, operations, count, path);
     flip_bits(&run, operations, count, path);
     flip_log_bits(&run, operations, count, path);
-    for (size_t i = 0; i < count; i++)
-        free(operations[i].data);
-    free((void *)operations);
+    disk_forget();
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

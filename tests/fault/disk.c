@@ -1,6 +1,7 @@
 /* See disk.h. SQLite's library and ours call these by name, so the program's own come first. */
 #include "fault/disk.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
@@ -32,7 +33,14 @@ static void *real(const char *name)
     return function;
 }
 
-/* The path behind the prefix, or NULL for a file that is none of ours. */
+static bool is_folder_of_ours(const char *path)
+{
+    size_t size = strlen(path);
+    return strncmp(path, prefix, size) == 0 && prefix[size] == '/' &&
+           strchr(prefix + size + 1, '/') == NULL;
+}
+
+/* The path behind the prefix, DISK_FOLDER, or NULL for a file that is none of ours. */
 static const char *name_of(int descriptor, char path[256])
 {
     char link[64];
@@ -42,6 +50,7 @@ static const char *name_of(int descriptor, char path[256])
     ssize_t length = readlink(link, path, 255);
     if (length < 0) return NULL;
     path[length] = '\0';
+    if (is_folder_of_ours(path)) return DISK_FOLDER;
     return strncmp(path, prefix, size) == 0 ? path + size : NULL;
 }
 
@@ -64,6 +73,22 @@ static void keep(int what, const char *name, int64_t offset, const void *data, s
     memcpy(one->data, data, size);
 }
 
+static void keep_names(const char *folder)
+{
+    char names[4096] = "\n";
+    size_t size = 1;
+    const char *prefix_name = strrchr(prefix, '/') + 1;
+    DIR *listing = opendir(folder);
+    if (listing == NULL) abort();
+    for (const struct dirent *one = readdir(listing); one != NULL; one = readdir(listing))
+        if (strncmp(one->d_name, prefix_name, strlen(prefix_name)) == 0)
+            size += (size_t)snprintf(names + size, sizeof names - size, "%s\n",
+                                     one->d_name + strlen(prefix_name));
+    closedir(listing);
+    if (size >= sizeof names) abort();
+    keep(DISK_SYNC, DISK_FOLDER, 0, names, size);
+}
+
 /* 0, or the errno with which the call is to fail; -1: write a half. */
 static int verdict(int descriptor, int what, int64_t offset, const void *data, size_t size)
 {
@@ -81,6 +106,8 @@ static int verdict(int descriptor, int what, int64_t offset, const void *data, s
             result = -1;
         if (recording && what == DISK_SYNC) keep(DISK_FAILED_SYNC, name, 0, NULL, 0);
         if (recording && result < 0) keep(what, name, offset, data, size / 2);
+    } else if (recording && strcmp(name, DISK_FOLDER) == 0) {
+        keep_names(path);
     } else if (recording) {
         keep(what, name, offset, data, size);
     }
@@ -209,17 +236,19 @@ bool disk_failed_write(void)
     return write_failed;
 }
 
-static void forget_operations(void)
+void disk_forget(void)
 {
     for (size_t i = 0; i < operation_count; i++)
         free(operations[i].data);
-    operation_count = 0;
+    free(operations);
+    operations = NULL;
+    operation_count = operation_capacity = 0;
 }
 
 void disk_record(const char *which)
 {
     pthread_mutex_lock(&lock);
-    if (which[0] != '\0') forget_operations();
+    if (which[0] != '\0') disk_forget();
     begin(which);
     first_failure = 0;
     recording = which[0] != '\0';

@@ -1,6 +1,6 @@
 /* The calls by which the library writes to files, taken over by the program that links this: they
- * are counted, made to fail, or recorded. Concerns only files whose path begins as told, so the
- * witness's own and the store's go through untouched. */
+ * are counted, made to fail, or recorded. Concerns only files whose path begins as told, and the
+ * folder they are in, so the witness's own and the store's go through untouched. */
 #ifndef TESTS_FAULT_DISK_H
 #define TESTS_FAULT_DISK_H
 
@@ -21,6 +21,10 @@ long disk_failures(void);
 /* Whether the first call that failed was a write. */
 bool disk_failed_write(void);
 
+/* The name of the folder in which the files are. The data of its sync are the names of ours that it
+ * has, each between line ends. */
+#define DISK_FOLDER "/"
+
 /* One call that was made, or a mark of the program's own. */
 typedef struct disk_operation {
     enum { DISK_WRITE, DISK_SYNC, DISK_FAILED_SYNC, DISK_TRUNCATE, DISK_REMOVE, DISK_MARK } what;
@@ -35,5 +39,8 @@ typedef struct disk_operation {
 void disk_record(const char *prefix);
 void disk_mark(void);
 const disk_operation *disk_recorded(size_t *count);
+
+/* Gives back what is recorded. */
+void disk_forget(void);
 
 #endif

@@ -64,6 +64,26 @@ static bool is_durable(const disk_operation *operations, size_t index, size_t cr
     return false;
 }
 
+static bool has_name(const disk_operation *sync, const char *name)
+{
+    char line[sizeof sync->name + 2];
+    int size = snprintf(line, sizeof line, "\n%s\n", name);
+    return sync != NULL && memmem(sync->data, sync->size, line, (size_t)size) != NULL;
+}
+
+/* A file is lost with its name, which only the folder's sync makes durable. */
+static void lose_names(image *all, const disk_operation *operations, size_t crash, uint64_t *random)
+{
+    const disk_operation *last = NULL;
+    for (size_t i = 0; i < crash; i++)
+        if (operations[i].what == DISK_SYNC && strcmp(operations[i].name, DISK_FOLDER) == 0)
+            last = &operations[i];
+    for (int i = 0; i < all->count; i++)
+        if (!has_name(last, all->files[i].name) &&
+            (random == NULL || fault_random(random) % 4 == 0))
+            all->files[i].gone = true;
+}
+
 void image_build(image *all, const disk_operation *operations, size_t crash, uint64_t *random)
 {
     for (size_t i = 0; i < crash; i++) {
@@ -80,6 +100,7 @@ void image_build(image *all, const disk_operation *operations, size_t crash, uin
         }
         image_apply(all, one, size);
     }
+    lose_names(all, operations, crash, random);
 }
 
 void image_write(const image *all, const char *path)

@@ -1,7 +1,6 @@
 /* See memory_trial.h. */
 #include "fault/memory_trial.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -148,53 +147,24 @@ static void use_client(memory_trial *self, const memory_scenario *scenario, int6
     witness_close(self->lines);
 }
 
-/* Of this process: what a folder of /proc has, without the folder itself. */
-static long count_own(const char *folder)
-{
-    long count = 0;
-    DIR *open = opendir(folder);
-    if (open == NULL) _exit(99);
-    for (const struct dirent *one = readdir(open); one != NULL; one = readdir(open))
-        count += one->d_name[0] != '.';
-    closedir(open);
-    return count;
-}
-
-/* A thread that was joined may still be on its way out of the system's list. */
-static long count_threads(long expected)
-{
-    long count = count_own("/proc/self/task");
-    for (int ms = 0; count > expected && ms < 1000; ms++) {
-        usleep(1000);
-        count = count_own("/proc/self/task");
-    }
-    return count;
-}
-
-/* What a trial may not leave behind: the process does the next one, too. */
+/* What a trial may not leave behind. */
 typedef struct holdings {
+    worker_holdings process;
     long blocks; /* of SQLite */
-    long descriptors;
-    long threads;
 } holdings;
 
 static holdings hold(void)
 {
-    return (holdings){memory_sqlite_blocks(), count_own("/proc/self/fd"),
-                      count_own("/proc/self/task")};
+    return (holdings){worker_hold(), memory_sqlite_blocks()};
 }
 
 static bool has_left(const holdings *before)
 {
     size_t blocks = failing_memory_live();
     long kept = memory_sqlite_blocks() - before->blocks;
-    long descriptors = count_own("/proc/self/fd") - before->descriptors;
-    long threads = count_threads(before->threads) - before->threads;
     if (blocks > 0) fprintf(stderr, "violation: %zu blocks not given back\n", blocks);
     if (kept > 0) fprintf(stderr, "violation: SQLite holds %ld blocks\n", kept);
-    if (descriptors > 0) fprintf(stderr, "violation: %ld descriptors left open\n", descriptors);
-    if (threads > 0) fprintf(stderr, "violation: %ld threads go on\n", threads);
-    return blocks > 0 || kept > 0 || descriptors > 0 || threads > 0;
+    return worker_has_left(&before->process) || blocks > 0 || kept > 0;
 }
 
 /* In the trials' process. `first` 0 is a healthy trial, which succeeds in everything. */

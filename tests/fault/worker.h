@@ -22,4 +22,15 @@ bool worker_send(worker *self, void (*work)(void *context, int end), void *conte
 /* Ends it, and gives what waitpid says of it; 0 if there is none. */
 int worker_end(worker *self);
 
+/* What this process has and a trial must give back, because the process does the next one, too. */
+typedef struct worker_holdings {
+    long descriptors;
+    long threads;
+} worker_holdings;
+
+worker_holdings worker_hold(void);
+
+/* Says what there is more than before. */
+bool worker_has_left(const worker_holdings *before);
+
 #endif

@@ -99,16 +99,21 @@ static conv_status check_file(const conv__sqlite_params *params, conv_error *err
     return CONV_OK;
 }
 
+/* False when the path is too long. */
+static bool folder_of(const char *path, char folder[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    if (size >= PATH_MAX) return false;
+    memcpy(folder, size == 0 ? "." : path, size == 0 ? 1 : size);
+    folder[size == 0 ? 1 : size] = '\0';
+    return true;
+}
+
 static bool is_in_writable_folder(const char *path)
 {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) return access(".", W_OK) == 0;
-    size_t size = (size_t)(slash - path) + 1;
-    if (size >= sizeof folder) return true;
-    memcpy(folder, path, size);
-    folder[size] = '\0';
-    return access(folder, W_OK) == 0;
+    return !folder_of(path, folder) || access(folder, W_OK) == 0;
 }
 
 static conv_status fail_for_file(const conv__sqlite *connection, int code, const char *path,
@@ -148,6 +153,29 @@ static int count_column(void *context, int columns, char **values, char **names)
     (void)names;
     *(bool *)context = values[0] != NULL && strcmp(values[0], "wal") == 0;
     return 0;
+}
+
+/* A commit is lost with the name of the log that holds it. SQLite syncs the folder, too, but does
+ * not look whether that failed (unixSync); what can't be synced at all is left to the system. */
+static conv_status sync_names(conv__sqlite *connection, conv_error *error)
+{
+    char folder[PATH_MAX];
+    const char *resolved = sqlite3_db_filename(connection->database, "main");
+    /* A new file's log is made when it is first read. */
+    int read = run(connection, "PRAGMA schema_version");
+    if (read != SQLITE_OK) return fail_for_file(connection, read, resolved, error);
+    if (!folder_of(resolved, folder)) return CONV_OK;
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return CONV_OK;
+    int code = fsync(descriptor) == 0 || errno == EINVAL ? 0 : errno;
+    close(descriptor);
+    if (code == 0) return CONV_OK;
+    conv_status status = conv__status_of_errno(code);
+    conv__fail(error, status, ACTION,
+               "the names of %s and of its log can't be brought to the disk: %s", resolved,
+               strerrordesc_np(code));
+    if (error != NULL) error->recovery = CONV_RECOVERY_OPERATOR;
+    return status;
 }
 
 /* Readers and the writer don't wait for each other, and a commit is one sync. */
@@ -261,7 +289,8 @@ conv_status conv__sqlite_open_file(conv__sqlite *connection, const conv__sqlite_
     if (code == SQLITE_OK && params->unsynced) code = run(connection, "PRAGMA synchronous=NORMAL");
     if (code != SQLITE_OK) return fail_for_file(connection, code, path, error);
     if (in_memory || params->read_only) return CONV_OK;
-    return prepare_for_writing(connection, path, error);
+    status = prepare_for_writing(connection, path, error);
+    return status == CONV_OK && !params->unsynced ? sync_names(connection, error) : status;
 }
 
 static int collect_answer(void *context, int columns, char **values, char **names)
