@@ -40,10 +40,11 @@ struct conv__async {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t work;
     pthread_cond_t room;
-    line waiting;   /* for the thread */
-    line ready;     /* results to be collected */
-    size_t held;    /* submitted, and the result not given out */
-    size_t bytes;   /* of those that are not settled */
+    line waiting; /* for the thread */
+    line ready;   /* results to be collected */
+    size_t held;  /* submitted, and the result not given out */
+    size_t unsettled;
+    size_t bytes;   /* of the unsettled */
     int descriptor; /* -1: nobody asked for one */
     bool stopping;
 };
@@ -135,6 +136,7 @@ static void settle(conv__async *async, submission *one)
     one->reply = NULL;
     if (on_result != NULL) on_result(result->context, result);
     pthread_mutex_lock(&async->lock);
+    async->unsettled--;
     async->bytes -= one->bytes;
     if (on_result != NULL) {
         async->held--;
@@ -198,6 +200,18 @@ static conv__async *queue_of(conv_client *client)
     conv__async *async = client->async;
     pthread_mutex_unlock(&client->lock);
     return async;
+}
+
+size_t conv__async_unsettled(conv_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    conv__async *async = client->async;
+    pthread_mutex_unlock(&client->lock);
+    if (async == NULL) return 0;
+    pthread_mutex_lock(&async->lock);
+    size_t unsettled = async->unsettled;
+    pthread_mutex_unlock(&async->lock);
+    return unsettled;
 }
 
 static conv_status copy_text(conv__arena *arena, const char **text)
@@ -279,6 +293,7 @@ static conv_status put(conv__async *async, submission *one, int64_t timeout_ms, 
     }
     if (status == CONV_OK) {
         async->held++;
+        async->unsettled++;
         async->bytes += one->bytes;
         append(&async->waiting, one);
         pthread_cond_signal(&async->work);

@@ -1,4 +1,5 @@
 /* The public calls around metrics: gathers what the rooms know, and gives out the text. */
+#include "async_queue.h"
 #include "client.h"
 
 #include <string.h>
@@ -28,6 +29,7 @@ conv__gauges conv__client_gauges(conv_client *client)
     conv__bus_counts bus = conv__bus_count(client->bus);
     conv__gauges gauges = {.tracker_buffered = (int64_t)conv__tracker_buffered(client->tracker),
                            .writer_waiting = (int64_t)conv__saving_writer_waiting(client->saving),
+                           .submitted = (int64_t)conv__async_unsettled(client),
                            .store_away = conv__saving_is_away(client->saving, ACTION, NULL),
                            .subscriptions = bus.subscriptions,
                            .events_waiting = bus.waiting,

@@ -29,6 +29,7 @@ typedef struct conv__gauges {
     int64_t oldest_age_us;
     int64_t tracker_buffered;
     int64_t writer_waiting;
+    int64_t submitted;
     bool store_away;
     bool has_pool; /* likewise */
     int pool_limit;

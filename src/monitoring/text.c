@@ -261,6 +261,7 @@ static void append_gauges(writer *out, const conv__gauges *gauges)
     append_journal(out, gauges);
     gauge(out, CONV__FAMILY_TRACKER_BUFFERED, gauges->tracker_buffered);
     gauge(out, CONV__FAMILY_WRITER_WAITING, gauges->writer_waiting);
+    gauge(out, CONV__FAMILY_SUBMITTED, gauges->submitted);
     if (gauges->has_pool) {
         begin(out, CONV__FAMILY_POOL_CONNECTIONS);
         sample(out, "state", "idle", gauges->pool_idle);

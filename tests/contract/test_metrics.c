@@ -2,6 +2,7 @@
  * Prometheus' own programs take the text. */
 #include "support/test.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -153,6 +154,41 @@ static void metrics_agree_with_the_store(void **state)
     free(text);
 }
 
+static int count_submitted(void)
+{
+    char value[32];
+    char *all = read_text(CONV_METRICS_PROMETHEUS);
+    value_of(all, "conversation_submitted_exchanges", value, sizeof value);
+    free(all);
+    return atoi(value);
+}
+
+static void look_at_submitted(void *context, const conv_async_result *result)
+{
+    (void)result;
+    atomic_store((atomic_int *)context, count_submitted());
+}
+
+static void a_submitted_exchange_is_counted_until_its_result_is_told(void **state)
+{
+    (void)state;
+    conv_error error;
+    atomic_int seen = -1;
+    conv_message message = {.role = CONV_ROLE_USER, .content = conv_text("a question")};
+    conv_exchange exchange = CONV_EXCHANGE_INIT;
+    conv_async_params params = CONV_ASYNC_PARAMS_INIT;
+    exchange.messages = &message;
+    exchange.message_count = 1;
+    params.on_result = look_at_submitted;
+    params.context = &seen;
+    assert_int_equal(count_submitted(), 0);
+    assert_ok(conv_async_submit(client, &exchange, &params, &error), error);
+    for (int i = 0; i < 10000 && (atomic_load(&seen) < 0 || count_submitted() > 0); i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&seen), 1);
+    assert_int_equal(count_submitted(), 0);
+}
+
 static void prometheus_takes_the_text(void **state)
 {
     (void)state;
@@ -194,6 +230,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(metrics_agree_with_the_store),
+        TEST(a_submitted_exchange_is_counted_until_its_result_is_told),
         TEST(prometheus_takes_the_text),
         TEST(wrong_calls_are_refused),
     };
