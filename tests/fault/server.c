@@ -115,16 +115,26 @@ static void launch(server *self)
     self->postmaster = run(self, "postgres", arguments);
 }
 
+static void await_answer(server *self, bool restarts)
+{
+    for (int i = 0; i < START_SECONDS * 50; i++) {
+        if (answers(self)) return;
+        if (restarts && waitpid(self->postmaster, NULL, WNOHANG) == self->postmaster) launch(self);
+        usleep(20000);
+    }
+    die("waiting", "the server takes no connection within a minute");
+}
+
 /* Children of a killed postmaster may still hold its memory: then a start fails and is repeated. */
 void server_restart(server *self)
 {
     launch(self);
-    for (int i = 0; i < START_SECONDS * 50; i++) {
-        if (answers(self)) return;
-        if (waitpid(self->postmaster, NULL, WNOHANG) == self->postmaster) launch(self);
-        usleep(20000);
-    }
-    die("starting", "the server does not answer");
+    await_answer(self, true);
+}
+
+void server_await(server *self)
+{
+    await_answer(self, false);
 }
 
 static void configure(server *self)
@@ -209,26 +219,36 @@ static void make_files(server *self)
 
 static void copy_folder(const char *from, const char *to)
 {
-    char command[320];
-    snprintf(command, sizeof command, "cp -a '%s' '%s'", from, to);
-    if (system(command) != 0) die(to, "can't be copied to");
+    char command[640];
+    int size = snprintf(command, sizeof command, "cp -a '%s' '%s'", from, to);
+    if (size >= (int)sizeof command || system(command) != 0) die(to, "can't be copied to");
 }
 
-/* The first of the processes that share a folder for it makes a new server's files, the others copy
+/* What a program that was killed has left half copied is in the way of nobody: it has another name.
+ */
+static void leave_files(const server *self, const char *made)
+{
+    char half[256];
+    snprintf(half, sizeof half, "%s-%d", made, (int)getpid());
+    copy_folder(self->data, half);
+    if (rename(half, made) != 0) die(made, strerror(errno));
+}
+
+/* The first of the programs that share a folder for it makes a new server's files, the others copy
  * them: that costs less. */
 static void take_files(server *self, const char *folder)
 {
-    char made[128];
+    char made[240];
     snprintf(made, sizeof made, "%s/data", folder);
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0 || flock(descriptor, LOCK_EX) != 0) die(folder, strerror(errno));
+    int lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0 || flock(lock, LOCK_EX) != 0) die(folder, strerror(errno));
     if (access(made, F_OK) == 0) {
         copy_folder(made, self->data);
     } else {
         make_files(self);
-        copy_folder(self->data, made);
+        leave_files(self, made);
     }
-    close(descriptor);
+    close(lock);
 }
 
 server *server_start(void)
@@ -252,15 +272,6 @@ static void await(const server *self, const char *sql)
         usleep(20000);
     }
     die(sql, "not within a minute");
-}
-
-void server_await(const server *self)
-{
-    for (int i = 0; i < START_SECONDS * 50; i++) {
-        if (answers(self)) return;
-        usleep(20000);
-    }
-    die("waiting", "the server takes no connection within a minute");
 }
 
 server *server_start_standby(server *primary)
@@ -361,73 +372,4 @@ void server_freeze(server *self)
 void server_thaw(server *self)
 {
     signal_all(self, SIGCONT);
-}
-
-/* The last connection beside the library, which stays: to make one costs the server more than most
- * of what is asked over it. A child that was forked makes its own. */
-static PGconn *beside;
-static char beside_url[160];
-static pid_t beside_of;
-
-static void connect_beside(const char *url)
-{
-    if (beside_of == getpid()) PQfinish(beside);
-    beside = PQconnectdb(url);
-    beside_of = getpid();
-    snprintf(beside_url, sizeof beside_url, "%s", url);
-}
-
-/* What the server says has a code; without one it is libpq that found it gone. */
-static bool is_gone(const PGresult *result)
-{
-    return PQstatus(beside) != CONNECTION_OK ||
-           (PQresultStatus(result) == PGRES_FATAL_ERROR &&
-            PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL);
-}
-
-/* The server may have been restarted since it was last asked. */
-static PGresult *ask(const char *url, const char *sql)
-{
-    bool kept = beside_of == getpid() && strcmp(beside_url, url) == 0;
-    if (!kept) connect_beside(url);
-    PGresult *result = PQexec(beside, sql);
-    if (!kept || !is_gone(result)) return result;
-    PQclear(result);
-    connect_beside(url);
-    return PQexec(beside, sql);
-}
-
-void server_kill_backend(server *self)
-{
-    long process =
-        server_number(self->url, "SELECT pid FROM pg_stat_activity WHERE application_name ="
-                                 " 'conversation' ORDER BY random() LIMIT 1");
-    if (process > 0) kill((pid_t)process, SIGKILL);
-}
-
-bool server_execute(const char *url, const char *sql)
-{
-    PGresult *result = ask(url, sql);
-    ExecStatusType status = PQresultStatus(result);
-    bool done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-    if (!done) fprintf(stderr, "%s: %s", sql, PQerrorMessage(beside));
-    PQclear(result);
-    return done;
-}
-
-long server_number(const char *url, const char *sql)
-{
-    PGresult *row = ask(url, sql);
-    long value = PQresultStatus(row) == PGRES_TUPLES_OK && PQntuples(row) > 0
-                     ? strtol(PQgetvalue(row, 0, 0), NULL, 10)
-                     : -1;
-    PQclear(row);
-    return value;
-}
-
-void server_empty(const char *url)
-{
-    if (!server_execute(url, "TRUNCATE chat_users, chat_sessions, chat_exchanges, chat_messages,"
-                             " usage_logs, chat_sessions_summary"))
-        die("emptying the store", "failed");
 }

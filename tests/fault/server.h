@@ -39,7 +39,7 @@ void server_kill_backend(server *self);
 
 /* Waits until it answers again: a killed backend makes its postmaster recover, meanwhile it does
  * not. */
-void server_await(const server *self);
+void server_await(server *self);
 
 /* Runs SQL beside the library, in the campaign's database, over a connection that stays: one thread
  * at a time. False if it failed. */
