@@ -51,8 +51,8 @@ static const memory_scenario new_store = {
 /* Without memory for ever the client waits in vain for what the server answers. */
 enum { MIGRATION_SHARES = 2, MOST_MIGRATIONS = 63, NEAR = 8, POOLED = 4 };
 
-/* Two clients, each with two connections, one after the other: what a new connection costs the
- * server would else be most of a trial. The long tier can afford it: NULL. */
+/* With as many connections as two clients have: what a new one costs the server would else be most
+ * of a trial. The long tier can afford it: NULL. */
 static const char *start_pooler(const campaign *run, const memory_store *store)
 {
     return run->tier == CAMPAIGN_LONG ? NULL : pooler_start(store->url, "session", POOLED);
@@ -106,7 +106,7 @@ static void run_migrations(campaign *run, memory_store *store, int share)
     memory_tried tried = {.run = run, .store = &fresh, .scenario = &new_store, .steps = steps};
     memory_store_clear(store);
     memory_store_execute(store, NOTES);
-    /* A pooler passes no options on. */
+    /* For the pooler, which passes no options on. */
     memory_store_execute(store, "ALTER ROLE CURRENT_USER SET search_path = fresh");
     fresh.pooled = start_pooler(run, store);
     tried.step_count = look_at_steps(&fresh, steps);

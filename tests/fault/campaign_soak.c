@@ -152,7 +152,7 @@ int main(int argc, char **argv)
     for (long i = 0; i < run.trials; i++) {
         sleep((unsigned)seconds);
         samples[i] = look();
-        faults[fault_random(&run.random) % FAULTS](store, between);
+        faults[(run.seed + (uint64_t)i) % FAULTS](store, between);
         for (uint64_t k = 0; k < 50; k++) {
             fault_turn turn = {.session = 900000000 + (uint64_t)i, .turn = k};
             if (witness_track(lines, client, &turn, true, NULL) != CONV_OK) run.violations++;

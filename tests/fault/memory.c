@@ -93,7 +93,7 @@ static bool needs_healing(const memory_tried *self)
 
 static bool is_known(const memory_tried *self, const memory_left *left)
 {
-    for (size_t i = 0; i < self->known_count; i++)
+    for (size_t i = 0; i < self->known_count && i < MEMORY_KNOWN; i++)
         if (memcmp(&self->known[i], left, sizeof *left) == 0) return true;
     return false;
 }
@@ -133,13 +133,13 @@ static void judge(memory_tried *self, checker_findings *all)
     bool acted = has_acted(self);
     bool comparable = acted && may_be_known(self, &left);
     if (!acted || (comparable && is_known(self, &left))) {
-        all->calls += by_lines; /* of what is there as before */
+        all->calls += by_lines; /* nothing new to judge */
         return;
     }
     long found = checker_count_violations(all);
     judge_left(self, by_lines, all);
-    if (comparable && self->known_count < MEMORY_KNOWN && checker_count_violations(all) == found)
-        self->known[self->known_count++] = left;
+    if (comparable && checker_count_violations(all) == found)
+        self->known[self->known_count++ % MEMORY_KNOWN] = left;
 }
 
 /* False if that allocation was not asked for any more. */
@@ -261,8 +261,9 @@ void memory_report(memory_tried *self)
     if (self->run->trials > 1) snprintf(which, sizeof which, "each %ldth ", self->run->trials);
     for (int always = 0; always < 2; always++) {
         char name[128];
-        snprintf(name, sizeof name, "%sallocation fails %s, %s, %s", which,
-                 always == 1 ? "for ever" : "once", self->store->name, self->scenario->name);
+        snprintf(name, sizeof name, "%sallocation%s fails %s, %s, %s", which,
+                 memory_spares_sqlite() ? " outside SQLite" : "", always == 1 ? "for ever" : "once",
+                 self->store->name, self->scenario->name);
         campaign_report(self->run, name, self->trials[always], &self->findings[always]);
     }
 }

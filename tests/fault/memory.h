@@ -67,6 +67,7 @@ void memory_install(void);
 
 /* The journal's allocations are the same ones whatever the store is. */
 void memory_spare_sqlite(void);
+bool memory_spares_sqlite(void);
 
 /* What SQLite has not given back. */
 long memory_sqlite_blocks(void);
@@ -87,7 +88,7 @@ void memory_bring_back(memory_trial *self);
 conv_client *memory_open(memory_trial *self);
 void memory_close(memory_trial *self, conv_client *client, int64_t timeout_ms);
 
-/* Of what was left by trials that were judged, so many are remembered. */
+/* Of what was left by trials that were judged, the last so many are remembered. */
 enum { MEMORY_KNOWN = 64 };
 
 /* A scenario on a store, with what it begins with kept. */

@@ -48,6 +48,11 @@ void memory_spare_sqlite(void)
     spared = true;
 }
 
+bool memory_spares_sqlite(void)
+{
+    return spared;
+}
+
 void memory_install(void)
 {
     static const library_memory libpq = {failing_memory_allocate, failing_memory_resize,

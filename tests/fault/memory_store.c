@@ -261,7 +261,9 @@ static void add_file(const memory_store *self, const char *name, conv__sha256 *h
     char path[sizeof self->files[0].path + 256];
     size_t size = 0;
     snprintf(path, sizeof path, "%s/%s", self->base, name);
-    char *bytes = is_of_them_as_restored(self, path) ? NULL : read_whole(path, &size);
+    bool restored = is_of_them_as_restored(self, path);
+    char *bytes = restored ? NULL : read_whole(path, &size);
+    if (bytes == NULL && !restored) die(path, "can't be read");
     conv__sha256_field(hash, conv_text(name));
     conv__sha256_field(hash, (conv_bytes){bytes, size});
     free(bytes);
@@ -280,7 +282,8 @@ bool memory_store_left(memory_store *self, memory_left *left)
         free(names[i]);
     }
     free(names);
-    return conv__sha256_finish(hash, left->digest) == CONV_OK;
+    if (conv__sha256_finish(hash, left->digest) != CONV_OK) die(self->base, "has no digest");
+    return true;
 }
 
 static bool has_log(const char *path)
