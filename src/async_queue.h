@@ -8,7 +8,7 @@
 
 typedef struct conv__async conv__async;
 
-/* How many were submitted whose result is not known yet. */
+/* How many were submitted and are not settled yet. The caller is inside the client. */
 size_t conv__async_unsettled(conv_client *client);
 
 /* Ends the thread and drops results that nobody collected. Nothing submitted may be unsettled. NULL

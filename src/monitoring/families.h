@@ -51,7 +51,7 @@ typedef enum conv__family_type {
     X(WRITER_WAITING, "conversation_writer_waiting_exchanges", GAUGE, "exchanges",                 \
       "Exchanges whose callers wait for a transaction to take them along.")                        \
     X(SUBMITTED, "conversation_submitted_exchanges", GAUGE, "exchanges",                           \
-      "Submitted exchanges whose result is not known yet; they end with the program.")             \
+      "Submitted exchanges that are not settled yet; lost if the program dies.")                   \
     X(POOL_CONNECTIONS, "conversation_pool_connections", GAUGE, "connections",                     \
       "Open connections to PostgreSQL, by state.")                                                 \
     X(POOL_LIMIT, "conversation_pool_connections_limit", GAUGE, "connections",                     \

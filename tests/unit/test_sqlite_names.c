@@ -1,8 +1,11 @@
 /* A folder that can't be synced: the names of new files may be lost with the power, and what they
- * hold with them. This program's fsync comes before the system's. */
+ * hold with them. This program's functions come before the system's. */
 #include "support/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,6 +18,20 @@ static char folder[64];
 static char path[128];
 static conv_error error;
 static int problem; /* of syncing a folder */
+static int interruptions;
+static bool refuses_folders; /* for want of descriptors */
+
+int open(const char *name, int flags, ...)
+{
+    va_list words;
+    va_start(words, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(words, mode_t) : 0;
+    va_end(words);
+    if (!refuses_folders || (flags & O_DIRECTORY) == 0)
+        return (int)syscall(SYS_openat, AT_FDCWD, name, flags, mode);
+    errno = EMFILE;
+    return -1;
+}
 
 int fsync(int descriptor)
 {
@@ -22,6 +39,7 @@ int fsync(int descriptor)
     if (problem == 0 || fstat(descriptor, &status) != 0 || !S_ISDIR(status.st_mode))
         return (int)syscall(SYS_fsync, descriptor);
     errno = problem;
+    if (problem == EINTR && --interruptions == 0) problem = 0;
     return -1;
 }
 
@@ -30,6 +48,7 @@ static int setup(void **state)
     (void)state;
     error = (conv_error)CONV_ERROR_INIT;
     problem = 0;
+    refuses_folders = false;
     snprintf(folder, sizeof folder, "/tmp/conversation-names-XXXXXX");
     if (mkdtemp(folder) == NULL) return -1;
     snprintf(path, sizeof path, "%s/file.db", folder);
@@ -85,7 +104,29 @@ static void a_journal_that_promises_less_asks_for_less(void **state)
 static void a_file_system_that_syncs_no_folders_is_taken_as_it_is(void **state)
 {
     (void)state;
-    problem = EINVAL;
+    static const int codes[] = {EINVAL, EBADF, ENOSYS, ENOTSUP};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        problem = codes[i];
+        assert_ok(open_journal(false), error);
+    }
+}
+
+static void an_interrupted_sync_is_begun_again(void **state)
+{
+    (void)state;
+    problem = EINTR;
+    interruptions = 2;
+    assert_ok(open_journal(false), error);
+    assert_int_equal(interruptions, 0);
+}
+
+/* Nothing says that the next one finds no room for a descriptor either, as SQLite does. */
+static void a_folder_that_can_not_be_opened_now_is_no_excuse(void **state)
+{
+    (void)state;
+    refuses_folders = true;
+    assert_status(open_journal(false), CONV_UNAVAILABLE, error);
+    refuses_folders = false;
     assert_ok(open_journal(false), error);
 }
 
@@ -109,6 +150,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_file_system_that_syncs_no_folders_is_taken_as_it_is,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(an_interrupted_sync_is_begun_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_folder_that_can_not_be_opened_now_is_no_excuse, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_store_whose_name_may_be_lost_takes_nothing, setup,
                                         teardown),
     };

@@ -155,8 +155,28 @@ static int count_column(void *context, int columns, char **values, char **names)
     return 0;
 }
 
-/* A commit is lost with the name of the log that holds it. SQLite syncs the folder, too, but does
- * not look whether that failed (unixSync); what can't be synced at all is left to the system. */
+/* What says that this folder is never synced, by nobody: that is left to the file system. */
+static bool never_syncs(int code)
+{
+    return code == EACCES || code == EPERM || code == EINVAL || code == EBADF || code == ENOSYS ||
+           code == ENOTSUP || code == EOPNOTSUPP;
+}
+
+/* 0, or an errno. */
+static int sync_folder(const char *folder)
+{
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return errno;
+    int failed = fsync(descriptor);
+    while (failed != 0 && errno == EINTR)
+        failed = fsync(descriptor);
+    int code = failed == 0 ? 0 : errno;
+    close(descriptor);
+    return code;
+}
+
+/* A commit is lost with the name of the log that holds it, and undone by a rollback journal whose
+ * removal is. SQLite syncs the folder, too, but does not look whether that failed (unixSync). */
 static conv_status sync_names(conv__sqlite *connection, conv_error *error)
 {
     char folder[PATH_MAX];
@@ -164,12 +184,8 @@ static conv_status sync_names(conv__sqlite *connection, conv_error *error)
     /* A new file's log is made when it is first read. */
     int read = run(connection, "PRAGMA schema_version");
     if (read != SQLITE_OK) return fail_for_file(connection, read, resolved, error);
-    if (!folder_of(resolved, folder)) return CONV_OK;
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return CONV_OK;
-    int code = fsync(descriptor) == 0 || errno == EINVAL ? 0 : errno;
-    close(descriptor);
-    if (code == 0) return CONV_OK;
+    int code = folder_of(resolved, folder) ? sync_folder(folder) : ENAMETOOLONG;
+    if (code == 0 || never_syncs(code)) return CONV_OK;
     conv_status status = conv__status_of_errno(code);
     conv__fail(error, status, ACTION,
                "the names of %s and of its log can't be brought to the disk: %s", resolved,

@@ -100,7 +100,7 @@ static conv_status take_over(conv__journal *old, conv__journal *journal, int64_t
 
 static conv_status read_copy(const char *copy, conv__journal *journal, conv_error *error)
 {
-    conv__sqlite_params params = {.path = copy, .exclusive = true};
+    conv__sqlite_params params = {.path = copy, .exclusive = true, .unsynced = true};
     conv__sqlite_journal old = {.journal.functions = &conv__sqlite_journal_functions};
     conv_error failure = CONV_ERROR_INIT;
     int64_t greatest = 0;
