@@ -191,15 +191,21 @@ static void flip_log_bits(campaign *run, const disk_operation *operations, size_
 int main(int argc, char **argv)
 {
     campaign run = campaign_begin(argc, argv, (long[]){60, 500, 10000});
+    char folder[80];
     char store[96];
     char path[96];
     size_t count = 0;
-    snprintf(store, sizeof store, "%s/store.db", run.folder);
+    /* The store's folder is synced for the store. */
+    snprintf(folder, sizeof folder, "%s-store", run.folder);
+    if (mkdir(folder, 0700) != 0) return 99;
+    snprintf(store, sizeof store, "%s/store.db", folder);
     /* What is read back needs no disk of its own. */
     snprintf(path, sizeof path, "%s/image-%d.db",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run.folder, (int)getpid());
     record_run(&run, store);
     disk_record("");
+    files_remove(store);
+    rmdir(folder);
     const disk_operation *operations = disk_recorded(&count);
     cut_power(&run, operations, count, path);
     flip_bits(&run, operations, count, path);

@@ -1,7 +1,7 @@
-/* The server dies or freezes under load: a backend is terminated in each step of a transaction or
- * killed, the server stops at once and starts again, its postmaster is killed, all of it is frozen
+/* The server dies or freezes under load: a backend is terminated in each step of a transaction, at
+ * any time, or killed, the server stops at once and starts again, its postmaster is killed, all of it is frozen
  * and goes on after the clients have given up and tried again, or only long after that. `--trials
- * N` is the number of terminated backends; the other faults keep their relation to it. */
+ * N` is the number of backends terminated in a step; the other faults keep their relation to it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

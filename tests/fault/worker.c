@@ -72,8 +72,8 @@ worker_holdings worker_hold(void)
 
 bool worker_has_left(const worker_holdings *before)
 {
-    long descriptors = count_own("/proc/self/fd") - before->descriptors;
     long threads = count_threads(before->threads) - before->threads;
+    long descriptors = count_own("/proc/self/fd") - before->descriptors;
     if (descriptors > 0) fprintf(stderr, "violation: %ld descriptors left open\n", descriptors);
     if (threads > 0) fprintf(stderr, "violation: %ld threads go on\n", threads);
     return descriptors > 0 || threads > 0;
