@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fault/checker_internal.h"
+#include "fault/sqlite_file.h"
 
 enum { SAID_AT_MOST = 20 };
 
@@ -138,9 +139,7 @@ static void read_lines(check *self)
 
 static sqlite3 *open_journal(const char *path)
 {
-    sqlite3 *journal = NULL;
-    if (sqlite3_open_v2(path, &journal, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-        checker_die(path, sqlite3_errmsg(journal));
+    sqlite3 *journal = sqlite_file_read(path);
     /* A journal whose process was killed is left as it is: to recover it is the library's. */
     sqlite3_db_config(journal, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
     return journal;
@@ -164,7 +163,7 @@ static void count_entries(check *self, const char *path)
     self->findings.waiting += (long)sqlite3_column_int64(rows, 0);
     self->findings.dead += (long)sqlite3_column_int64(rows, 1);
     sqlite3_finalize(rows);
-    sqlite3_close(journal);
+    sqlite_file_leave(journal);
 }
 
 /* Whether a journal keeps it, waiting or as a dead letter. */
@@ -185,7 +184,7 @@ static bool is_kept(const known *one, const char *path)
     sqlite3_bind_text(row, 2, session, -1, SQLITE_STATIC);
     bool kept = sqlite3_step(row) == SQLITE_ROW;
     sqlite3_finalize(row);
-    sqlite3_close(journal);
+    sqlite_file_leave(journal);
     return kept;
 }
 

@@ -1,12 +1,14 @@
 /* See checker_rows.h: through libpq alone. */
 #include <libpq-fe.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fault/checker_internal.h"
 #include "fault/checker_rows.h"
 
-enum { RECOVERY_SECONDS = 60 };
+enum { RECOVERY_SECONDS = 60, QUESTIONS = 8, NAME_SIZE = 24 };
 
 typedef struct postgres_link {
     PGconn *connection;
@@ -14,11 +16,35 @@ typedef struct postgres_link {
     bool own;
 } postgres_link;
 
+/* What the last connection that stays has planned already; the place is the name. */
+static const char *planned[QUESTIONS];
+static int planned_by;
+
+static void plan(PGconn *connection, const char *sql, char name[NAME_SIZE])
+{
+    int place = 0;
+    if (planned_by != PQbackendPID(connection)) memset(planned, 0, sizeof planned);
+    planned_by = PQbackendPID(connection);
+    while (planned[place] != NULL && planned[place] != sql)
+        if (++place == QUESTIONS) checker_die(sql, "one question too many");
+    snprintf(name, NAME_SIZE, "question %d", place);
+    if (planned[place] != NULL) return;
+    PGresult *result = PQprepare(connection, name, sql, 0, NULL);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) checker_die(sql, PQerrorMessage(connection));
+    PQclear(result);
+    planned[place] = sql;
+}
+
+/* Over a connection that stays, the same is asked again and again. */
 static void ask(void *link, const char *sql)
 {
-    PGconn *connection = ((postgres_link *)link)->connection;
-    if (!PQsendQuery(connection, sql) || !PQsetSingleRowMode(connection))
-        checker_die(sql, PQerrorMessage(connection));
+    const postgres_link *self = link;
+    char name[NAME_SIZE];
+    if (!self->own) plan(self->connection, sql, name);
+    int sent = self->own ? PQsendQuery(self->connection, sql)
+                         : PQsendQueryPrepared(self->connection, name, 0, NULL, NULL, NULL, 0);
+    if (sent == 0 || !PQsetSingleRowMode(self->connection))
+        checker_die(sql, PQerrorMessage(self->connection));
 }
 
 static bool next(void *link)

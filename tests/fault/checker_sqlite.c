@@ -4,6 +4,7 @@
 
 #include "fault/checker_internal.h"
 #include "fault/checker_rows.h"
+#include "fault/sqlite_file.h"
 
 typedef struct sqlite_link {
     sqlite3 *database;
@@ -36,7 +37,7 @@ static void close_link(void *link)
 {
     sqlite_link *self = link;
     sqlite3_exec(self->database, "COMMIT", NULL, NULL, NULL);
-    sqlite3_close(self->database);
+    sqlite_file_leave(self->database);
     free(self);
 }
 
@@ -44,10 +45,7 @@ checker_rows checker_sqlite_rows(const char *path)
 {
     sqlite_link *self = calloc(1, sizeof *self);
     if (self == NULL) checker_die(path, "no memory");
-    /* Its log may have to be recovered first, which writes. */
-    if (sqlite3_open_v2(path, &self->database, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-        checker_die(path, sqlite3_errmsg(self->database));
-    sqlite3_busy_timeout(self->database, 10000);
+    self->database = sqlite_file_read(path);
     sqlite3_exec(self->database, "BEGIN", NULL, NULL, NULL);
     /* Costs are texts of nine decimals; see fault_usage. */
     return (checker_rows){.link = self,
