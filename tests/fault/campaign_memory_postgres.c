@@ -1,6 +1,5 @@
 /* Every allocation fails, those of libpq among them, in scenarios on a store that is PostgreSQL.
- * Those of SQLite, for the journal, only in the long tier: in the others they fail in the same
- * scenarios on a store that is SQLite. `--trials N`: each N-th of them. */
+ * `--trials N`: each N-th of them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +12,6 @@
 
 static void settle(memory_trial *self)
 {
-    self->params.journal = NULL;
     self->params.connections = 1;
     self->params.schema = CONV_SCHEMA_MIGRATE;
 }
@@ -43,6 +41,7 @@ static const char state[] =
 static const memory_scenario new_store = {
     .name = "new store",
     .way = MEMORY_OPENING,
+    .journal = MEMORY_JOURNAL_NEVER,
     .migrates = true,
     .settle = settle,
     .state = state,
@@ -134,23 +133,22 @@ static void run_scenarios(campaign *run, memory_store *store, int share)
     stop_pooler(store);
 }
 
-/* Shares of the scenarios, then of the migrations. */
+/* Shares of the migrations, which wait longest, and of the scenarios. */
 static int run_part(int argc, char **argv, int part)
 {
     campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
     char base[MEMORY_PATH_SIZE];
     memory_install();
-    if (run.tier != CAMPAIGN_LONG) memory_spare_sqlite();
     memory_store_name(&run, base);
     server *disposable = server_start();
     memory_store store = {.name = "PostgreSQL", .url = server_url(disposable), .base = base};
     /* What libpq and the system's libraries make once stays. */
     caller_close(
         caller_open(&(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
-    if (part < MEMORY_SHARES)
-        run_scenarios(&run, &store, part);
+    if (part < MIGRATION_SHARES)
+        run_migrations(&run, &store, part);
     else
-        run_migrations(&run, &store, part - MEMORY_SHARES);
+        run_scenarios(&run, &store, part - MIGRATION_SHARES);
     memory_store_disconnect(&store);
     server_remove(disposable);
     rmdir(base);

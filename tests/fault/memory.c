@@ -15,16 +15,23 @@
 
 enum { UNMET_AT_END = 4, FIRST_STRIDE = 8 };
 
-static checker_findings check_lines(const campaign *run, const memory_store *store, long dead)
+bool memory_has_journal(const memory_tried *self)
 {
-    const char *journals[] = {run->journal};
-    checker_params params = {.lines = run->lines,
-                             .file = store->file,
-                             .link = store->link,
+    memory_journal wanted = self->scenario->journal;
+    if (wanted != MEMORY_JOURNAL_USUAL) return wanted == MEMORY_JOURNAL_ALWAYS;
+    return self->store->file != NULL || self->run->tier == CAMPAIGN_LONG;
+}
+
+static checker_findings check_lines(const memory_tried *self)
+{
+    const char *journals[] = {self->run->journal};
+    checker_params params = {.lines = self->run->lines,
+                             .file = self->store->file,
+                             .link = self->store->link,
                              .journals = journals,
-                             .journal_count = 1,
+                             .journal_count = memory_has_journal(self) ? 1 : 0,
                              .drained = true,
-                             .dead = dead};
+                             .dead = self->facts->dead};
     return checker_run(&params);
 }
 
@@ -41,10 +48,9 @@ static bool heal(const memory_trial *self, checker_findings *all)
     return false;
 }
 
-static void judge_state(const memory_tried *self, long before, checker_findings *all)
+static void judge_state(const memory_tried *self, long before, long state, checker_findings *all)
 {
     bool done = self->facts->done != 0;
-    long state = memory_store_number(self->store, self->scenario->state);
     if (state == self->after || (state == before && !done)) return;
     fprintf(stderr, "violation: the state is %ld instead of %s%ld\n", state,
             done ? "" : "what it was or ", self->after);
@@ -55,21 +61,20 @@ static void judge_state(const memory_tried *self, long before, checker_findings 
 }
 
 /* A step is done or not: half of it might be completed by the next client, unnoticed. */
-static void judge_steps(const memory_tried *self, checker_findings *all)
+static void judge_steps(const memory_tried *self, long state, checker_findings *all)
 {
-    long state = memory_store_number(self->store, self->scenario->state);
     for (size_t i = 0; i < self->step_count; i++)
         if (state == self->steps[i]) return;
     fprintf(stderr, "violation: the state is %ld, which no step leaves\n", state);
     all->half++;
 }
 
-static void judge_as_left(const memory_tried *self, checker_findings *all)
+static void judge_as_left(const memory_tried *self, long state, checker_findings *all)
 {
     if (self->steps != NULL)
-        judge_steps(self, all);
+        judge_steps(self, state, all);
     else
-        judge_state(self, self->before, all);
+        judge_state(self, self->before, state, all);
 }
 
 /* Whether a trial may have left anything to judge. */
@@ -81,12 +86,11 @@ static bool has_acted(const memory_tried *self)
 /* Where nothing was accepted there is nothing to drain, unless something waited before; nor where
  * nothing waits any more; and what was rolled back is what the healthy run began with. But in the
  * long tier a next client has to get along with all of that, too. */
-static bool needs_healing(const memory_tried *self)
+static bool needs_healing(const memory_tried *self, long state)
 {
     const memory_scenario *scenario = self->scenario;
     if (scenario->judge != NULL || self->run->tier == CAMPAIGN_LONG) return true;
-    if (scenario->migrates)
-        return memory_store_number(self->store, scenario->state) != self->before;
+    if (scenario->migrates) return state != self->before;
     if (scenario->way != MEMORY_OPENING && memory_store_has_same_journal(self->store)) return false;
     return !memory_store_has_drained(self->store);
 }
@@ -98,19 +102,28 @@ static bool is_known(const memory_tried *self, const memory_left *left)
     return false;
 }
 
+/* 0 of a scenario that has none. */
+static long find_state(const memory_tried *self)
+{
+    const char *sql = self->scenario->state;
+    return sql == NULL ? 0 : memory_store_number(self->store, sql);
+}
+
 static void judge_left(const memory_tried *self, bool by_lines, checker_findings *all)
 {
     const memory_scenario *scenario = self->scenario;
     const memory_trial healthy = memory_trial_begin(self, true);
-    if (scenario->migrates) judge_as_left(self, all);
+    long state = find_state(self);
+    if (scenario->migrates) judge_as_left(self, state, all);
     if (scenario->judge != NULL && scenario->as_left) scenario->judge(&healthy, all);
-    bool heals = needs_healing(self);
+    bool heals = needs_healing(self, state);
     if (heals && !heal(&healthy, all)) return;
+    if (heals) state = find_state(self);
     if (scenario->state != NULL)
-        judge_state(self, heals && scenario->migrates ? self->after : self->before, all);
+        judge_state(self, heals && scenario->migrates ? self->after : self->before, state, all);
     if (scenario->judge != NULL && !scenario->as_left) scenario->judge(&healthy, all);
     if (!by_lines || access(self->run->lines, F_OK) != 0) return;
-    checker_findings findings = check_lines(self->run, self->store, self->facts->dead);
+    checker_findings findings = check_lines(self);
     checker_add(all, &findings);
 }
 
@@ -156,17 +169,17 @@ static bool try_one(memory_tried *self, size_t number, bool always, checker_find
 
 size_t memory_begin(memory_tried *self)
 {
-    const char *state = self->scenario->state;
+    bool has_state = self->scenario->state != NULL;
     if (self->facts == NULL) self->facts = campaign_share(sizeof(memory_facts));
     self->known_count = 0;
     worker_end(&self->worker);
     memory_store_restore(self->store);
-    if (state != NULL) self->before = memory_store_number(self->store, state);
+    self->before = find_state(self);
     int code = memory_trial_run(self, 0, false);
     size_t asked = self->facts->asked;
-    if (state != NULL) self->after = memory_store_number(self->store, state);
+    self->after = find_state(self);
     judge(self, &self->findings[0]);
-    if (code != MEMORY_NOT_MET || asked == 0 || (state != NULL && self->after == self->before)) {
+    if (code != MEMORY_NOT_MET || asked == 0 || (has_state && self->after == self->before)) {
         fprintf(stderr, "violation: %s, %s does not even succeed with memory: code %d\n",
                 self->store->name, self->scenario->name, code);
         self->findings[0].wrong++;
@@ -217,7 +230,7 @@ void memory_try(memory_tried *self, size_t first, size_t last)
 static bool reaches(memory_tried *self, size_t number, bool done)
 {
     (void)memory_trial_run(self, number, true);
-    if (done) return memory_store_number(self->store, self->scenario->state) != self->before;
+    if (done) return find_state(self) != self->before;
     (void)memory_store_is_untouched(self->store);
     return self->store->wrote;
 }
@@ -257,13 +270,15 @@ size_t memory_find_end(memory_tried *self, size_t before, size_t asked)
 void memory_report(memory_tried *self)
 {
     char which[48] = "";
+    bool lacks_journal =
+        self->scenario->journal == MEMORY_JOURNAL_USUAL && !memory_has_journal(self);
+    const char *about = lacks_journal ? ", no journal" : "";
     worker_end(&self->worker);
     if (self->run->trials > 1) snprintf(which, sizeof which, "each %ldth ", self->run->trials);
     for (int always = 0; always < 2; always++) {
         char name[128];
-        snprintf(name, sizeof name, "%sallocation%s fails %s, %s, %s", which,
-                 memory_spares_sqlite() ? " outside SQLite" : "", always == 1 ? "for ever" : "once",
-                 self->store->name, self->scenario->name);
+        snprintf(name, sizeof name, "%sallocation fails %s, %s, %s%s", which,
+                 always == 1 ? "for ever" : "once", self->store->name, self->scenario->name, about);
         campaign_report(self->run, name, self->trials[always], &self->findings[always]);
     }
 }

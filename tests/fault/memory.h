@@ -45,9 +45,18 @@ typedef enum memory_way {
     MEMORY_ALONE    /* without a client */
 } memory_way;
 
+/* Whether the scenario's clients have a journal. */
+typedef enum memory_journal {
+    MEMORY_JOURNAL_USUAL, /* on PostgreSQL in the long tier only: most allocations are its own,
+                             and are tried in the same scenario on SQLite */
+    MEMORY_JOURNAL_ALWAYS,
+    MEMORY_JOURNAL_NEVER
+} memory_journal;
+
 typedef struct memory_scenario {
     const char *name;
     memory_way way;
+    memory_journal journal;
     bool sqlite_only; /* the store makes no difference */
     bool away;        /* the store is taken away for a time, and the client soon gives it up */
     bool migrates;    /* a healthy client does what is left to do: afterwards all is done */
@@ -64,10 +73,6 @@ typedef struct memory_scenario {
 
 /* Puts memory that can fail under all libraries. Before anything else is used. */
 void memory_install(void);
-
-/* The journal's allocations are the same ones whatever the store is. */
-void memory_spare_sqlite(void);
-bool memory_spares_sqlite(void);
 
 /* What SQLite has not given back. */
 long memory_sqlite_blocks(void);
@@ -107,6 +112,8 @@ typedef struct memory_tried {
     long trials[2]; /* once and for ever, of which each met a failure */
     checker_findings findings[2];
 } memory_tried;
+
+bool memory_has_journal(const memory_tried *self);
 
 /* Begins with what the store keeps now: a healthy trial must succeed in everything, and gives how
  * many allocations it asked for. `self` has its first three members, and perhaps the steps. */

@@ -14,7 +14,7 @@
 #include "fault/sqlite_file.h"
 #include "repositories/sqlite/journal.h"
 
-enum { WAITING = 3 };
+enum { WAITING = 2 };
 
 /* The turns of the journal whose entries are decided about, and the acts. */
 enum { DEAD, INTERRUPTED, WAITS, DROPPED };

@@ -18,16 +18,9 @@ static sqlite3_mem_methods plain;
 /* Blocks that SQLite has. Its own statistics would cost a lock for each. */
 static atomic_long held;
 
-static bool spared;
-
-static bool fails_for_sqlite(void)
-{
-    return !spared && failing_memory_fails();
-}
-
 static void *take_for_sqlite(int size)
 {
-    void *block = fails_for_sqlite() ? NULL : plain.xMalloc(size);
+    void *block = failing_memory_fails() ? NULL : plain.xMalloc(size);
     if (block != NULL) atomic_fetch_add(&held, 1);
     return block;
 }
@@ -40,17 +33,7 @@ static void release_for_sqlite(void *block)
 
 static void *resize_for_sqlite(void *block, int size)
 {
-    return fails_for_sqlite() ? NULL : plain.xRealloc(block, size);
-}
-
-void memory_spare_sqlite(void)
-{
-    spared = true;
-}
-
-bool memory_spares_sqlite(void)
-{
-    return spared;
+    return failing_memory_fails() ? NULL : plain.xRealloc(block, size);
 }
 
 void memory_install(void)

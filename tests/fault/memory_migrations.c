@@ -25,7 +25,6 @@ static stretch *shared;
 
 static void settle(memory_trial *self)
 {
-    self->params.journal = NULL;
     self->params.connections = 1;
     self->params.schema = CONV_SCHEMA_MIGRATE;
 }
@@ -33,7 +32,8 @@ static void settle(memory_trial *self)
 /* All that a migration makes, and, where there is a place for it, its note. */
 #define NEW_STORE(called, note)                                                                    \
     {                                                                                              \
-        .name = called, .way = MEMORY_OPENING, .migrates = true, .settle = settle,                 \
+        .name = called, .way = MEMORY_OPENING, .journal = MEMORY_JOURNAL_NEVER, .migrates = true,  \
+        .settle = settle,                                                                          \
         .state =                                                                                   \
             "SELECT count(*) + 1000 * coalesce(sum(length(sql)), 0)" note " FROM sqlite_master"    \
     }

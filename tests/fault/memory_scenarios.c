@@ -46,10 +46,20 @@ static void save(memory_trial *self, uint64_t number)
     memory_note(self, witness_save(self->lines, self->client, &turn, self->timeout_ms, NULL));
 }
 
-static void track(memory_trial *self, uint64_t number)
+static bool track(memory_trial *self, uint64_t number)
 {
     fault_turn turn = {.turn = number};
-    memory_note(self, witness_track(self->lines, self->client, &turn, true, NULL));
+    conv_status status =
+        witness_track(self->lines, self->client, &turn, self->params.journal != NULL, NULL);
+    memory_note(self, status);
+    return status == CONV_OK;
+}
+
+static void flush_tracked(memory_trial *self, uint64_t number, bool tracked)
+{
+    fault_turn turn = {.turn = number};
+    memory_note(self, witness_flush(self->lines, self->client, tracked ? &turn : NULL,
+                                    self->timeout_ms, NULL));
 }
 
 /* A provider that has no memory leaves a failed exchange, which the same turn replaces. */
@@ -68,10 +78,10 @@ static void take_turns(memory_trial *self)
     for (uint64_t i = 0; i < 2; i++) {
         process(self, i);
         save(self, 10 + i);
-        track(self, 10 + i);
+        bool tracked = track(self, 10 + i);
         read_history(self);
         list_and_sum(self);
-        flush(self);
+        flush_tracked(self, 10 + i, tracked);
     }
 }
 
@@ -169,9 +179,8 @@ static conv_provider *echo(void)
     return provider;
 }
 
-static void settle_without_journal(memory_trial *self)
+static void settle_provider(memory_trial *self)
 {
-    self->params.journal = NULL;
     self->params.provider = echo();
 }
 
@@ -304,16 +313,19 @@ static const memory_scenario busy[] = {
      .state = USERS_STATE},
     {.name = "user erased", .prepare = prepare_user, .act = erase_user, .state = USERS_STATE},
     {.name = "summary",
-     .settle = settle_without_journal,
+     .journal = MEMORY_JOURNAL_NEVER,
+     .settle = settle_provider,
      .prepare = prepare_talk,
      .act = make_summary,
      .state = SUMMARY_STATE},
     {.name = "document registered",
-     .settle = settle_without_journal,
+     .journal = MEMORY_JOURNAL_NEVER,
+     .settle = settle_provider,
      .act = make_document,
      .state = DOCUMENT_STATE},
     {.name = "document deleted",
-     .settle = settle_without_journal,
+     .journal = MEMORY_JOURNAL_NEVER,
+     .settle = settle_provider,
      .prepare = prepare_document,
      .act = delete_document,
      .state = DOCUMENT_STATE},
@@ -339,9 +351,13 @@ static const memory_scenario busy[] = {
 };
 
 static const memory_scenario waiting[] = {
-    {.name = "store away, then drain", .away = true, .act = be_away},
+    {.name = "store away, then drain",
+     .journal = MEMORY_JOURNAL_ALWAYS,
+     .away = true,
+     .act = be_away},
     {.name = "journal of another process drained",
      .way = MEMORY_OPENING,
+     .journal = MEMORY_JOURNAL_ALWAYS,
      .prepare = memory_leave_waiting,
      .act = flush},
 };

@@ -23,6 +23,15 @@ enum { SQL_SIZE = 512, VACUUM_EACH = 128 };
 #define SETTINGS                                                                                   \
     "SET client_min_messages = error; SET session_replication_role = replica;"                     \
     " SET application_name = 'campaign'"
+/* Waits for clients that are gone, for which the server may still commit; a pooler keeps what is
+ * idle. Gives the next of the transactions that write: as long as it is the same, nobody has
+ * written. A function, because it is asked often and planned once. */
+#define MAKE_NEXT_WRITER                                                                           \
+    "CREATE FUNCTION pg_temp.next_writer(pooled boolean) RETURNS bigint LANGUAGE plpgsql AS"       \
+    " 'BEGIN LOOP PERFORM FROM pg_stat_get_activity(NULL) WHERE backend_type = ''client backend''" \
+    " AND application_name <> ''campaign'' AND (NOT pooled OR state IS DISTINCT FROM ''idle'');"   \
+    " EXIT WHEN NOT FOUND; PERFORM pg_stat_clear_snapshot(), pg_sleep(0.001); END LOOP;"           \
+    " RETURN pg_snapshot_xmax(pg_current_snapshot()); END'"
 #define EACH_TABLE                                                                                 \
     " FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <>"       \
     " 'conversation_schema' LOOP "
@@ -31,10 +40,11 @@ enum { SQL_SIZE = 512, VACUUM_EACH = 128 };
     " EXECUTE format('DELETE FROM public.%I', t); END LOOP; END$$"
 /* What brings them back is a function, whose statements the server plans once. */
 #define KEEP_ROWS                                                                                  \
-    "DO $$DECLARE t text; work text := ''; BEGIN DROP SCHEMA IF EXISTS kept CASCADE;"              \
-    " CREATE SCHEMA kept;" EACH_TABLE                                                              \
+    "DO $$DECLARE t text; work text := ''; rows bigint; BEGIN DROP SCHEMA IF EXISTS kept CASCADE;" \
+    " CREATE SCHEMA kept;" EACH_TABLE " work := work || format('DELETE FROM public.%I;', t);"      \
     " EXECUTE format('CREATE TABLE kept.%1$I AS TABLE public.%1$I', t);"                           \
-    " work := work || format('DELETE FROM public.%1$I; INSERT INTO public.%1$I OVERRIDING SYSTEM"  \
+    " GET DIAGNOSTICS rows = ROW_COUNT; CONTINUE WHEN rows = 0;"                                   \
+    " work := work || format('INSERT INTO public.%1$I OVERRIDING SYSTEM"                           \
     " VALUE SELECT * FROM kept.%1$I;', t); END LOOP; EXECUTE format('CREATE FUNCTION"              \
     " kept.restore() RETURNS void LANGUAGE plpgsql AS %L', 'BEGIN ' || work || 'END'); END$$"
 
@@ -66,7 +76,7 @@ static void connect_to(memory_store *self)
     if (self->link != NULL) return;
     self->link = PQconnectdb(self->url);
     if (PQstatus(self->link) != CONNECTION_OK) die("connecting", PQerrorMessage(self->link));
-    memory_store_execute(self, SETTINGS);
+    memory_store_execute(self, SETTINGS "; " MAKE_NEXT_WRITER);
 }
 
 void memory_store_disconnect(memory_store *self)
@@ -102,10 +112,10 @@ static void make_schema_anew(memory_store *self)
     if (++self->made % VACUUM_EACH == 0) memory_store_execute(self, "VACUUM");
 }
 
-/* Of the transactions that write. As long as it is the same, nobody has written. */
 static long next_writer(const memory_store *self)
 {
-    return memory_store_number(self, "SELECT pg_snapshot_xmax(pg_current_snapshot())");
+    return memory_store_number(self, self->pooled == NULL ? "SELECT pg_temp.next_writer(false)"
+                                                          : "SELECT pg_temp.next_writer(true)");
 }
 
 void memory_store_clear(memory_store *self)
@@ -192,23 +202,9 @@ static void restore_files(const memory_store *self)
     }
 }
 
-/* The server may still commit for a client that is gone. A pooler keeps what is idle. */
-static void await_clients(const memory_store *self)
-{
-    const char *sql = self->pooled == NULL
-                          ? "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client"
-                            " backend' AND application_name <> 'campaign'"
-                          : "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client"
-                            " backend' AND application_name <> 'campaign' AND state IS DISTINCT"
-                            " FROM 'idle'";
-    while (memory_store_number(self, sql) > 0)
-        usleep(1000);
-}
-
 /* What was written may have been rolled back, which a schema's state tells. */
 static bool is_server_as_kept(memory_store *self)
 {
-    await_clients(self);
     long written = next_writer(self);
     self->wrote = written != self->written;
     if (!self->wrote) return true;
@@ -347,8 +343,7 @@ void memory_store_execute(const memory_store *self, const char *sql)
 void memory_store_take_away(memory_store *self)
 {
     if (self->file == NULL) {
-        memory_store_execute(self, "ALTER TABLE chat_exchanges RENAME TO away;"
-                                   " ALTER TABLE usage_logs RENAME TO usage_away");
+        memory_store_execute(self, "ALTER SCHEMA public RENAME TO away");
         return;
     }
     self->lock = sqlite_file_open(self->file);
@@ -359,8 +354,7 @@ void memory_store_take_away(memory_store *self)
 void memory_store_put_back(memory_store *self)
 {
     if (self->file == NULL) {
-        memory_store_execute(self, "ALTER TABLE away RENAME TO chat_exchanges;"
-                                   " ALTER TABLE usage_away RENAME TO usage_logs");
+        memory_store_execute(self, "ALTER SCHEMA away RENAME TO public");
         return;
     }
     sqlite3_close(self->lock);

@@ -72,8 +72,8 @@ bool memory_store_left(memory_store *self, memory_left *left);
 bool memory_store_has_drained(const memory_store *self);
 
 /* Nothing can be saved until it is put back. SQLite is locked, because to change its schema would
- * make the library read it anew, again and again; PostgreSQL has tables renamed, as an operator's
- * mistake would have it. */
+ * make the library read it anew, again and again; PostgreSQL has the schema renamed, as an
+ * operator's mistake would have it. */
 void memory_store_take_away(memory_store *self);
 void memory_store_put_back(memory_store *self);
 

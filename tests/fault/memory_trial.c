@@ -117,7 +117,7 @@ memory_trial memory_trial_begin(const memory_tried *tried, bool healthy)
     bool soon_away = tried->scenario->away && tried->store->file != NULL;
     self.params.store = tried->store->pooled != NULL ? tried->store->pooled : tried->store->url;
     self.params.connections = 2;
-    self.params.journal = tried->run->journal;
+    self.params.journal = memory_has_journal(tried) ? tried->run->journal : NULL;
     self.params.store_timeout_ms = soon_away ? MEMORY_AWAY_MS : self.timeout_ms;
     self.params.connect_timeout_ms = self.timeout_ms;
     if (tried->scenario->settle != NULL) tried->scenario->settle(&self);
