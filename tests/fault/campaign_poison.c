@@ -21,7 +21,7 @@ enum {
     SESSIONS = THREADS,
     TIMEOUT_MS = 20000,
     POISON_VARIANT = 6,
-    RARER = 8,
+    RARER = 16,
     WAIT_SECONDS = 60
 };
 
