@@ -35,16 +35,20 @@ static void plan(PGconn *connection, const char *sql, char name[NAME_SIZE])
     planned[place] = sql;
 }
 
+static int ask_again(PGconn *connection, const char *sql)
+{
+    char name[NAME_SIZE];
+    plan(connection, sql, name);
+    return PQsendQueryPrepared(connection, name, 0, NULL, NULL, NULL, 0);
+}
+
 /* Over a connection that stays, the same is asked again and again. */
 static void ask(void *link, const char *sql)
 {
-    const postgres_link *self = link;
-    char name[NAME_SIZE];
-    if (!self->own) plan(self->connection, sql, name);
-    int sent = self->own ? PQsendQuery(self->connection, sql)
-                         : PQsendQueryPrepared(self->connection, name, 0, NULL, NULL, NULL, 0);
-    if (sent == 0 || !PQsetSingleRowMode(self->connection))
-        checker_die(sql, PQerrorMessage(self->connection));
+    PGconn *connection = ((postgres_link *)link)->connection;
+    bool own = ((postgres_link *)link)->own;
+    int sent = own ? PQsendQuery(connection, sql) : ask_again(connection, sql);
+    if (sent == 0 || !PQsetSingleRowMode(connection)) checker_die(sql, PQerrorMessage(connection));
 }
 
 static bool next(void *link)

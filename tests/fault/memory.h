@@ -47,8 +47,8 @@ typedef enum memory_way {
 
 /* Whether the scenario's clients have a journal. */
 typedef enum memory_journal {
-    MEMORY_JOURNAL_USUAL, /* on PostgreSQL in the long tier only: most allocations are its own,
-                             and are tried in the same scenario on SQLite */
+    MEMORY_JOURNAL_USUAL, /* on PostgreSQL in the long tier only: most allocations are the journal's
+                             then, and are tried in the same scenario on SQLite */
     MEMORY_JOURNAL_ALWAYS,
     MEMORY_JOURNAL_NEVER
 } memory_journal;

@@ -131,9 +131,9 @@ void memory_run_migrations(campaign *run, memory_store *store, int share)
     for (int i = 0; conv__migrations_sqlite[i].version != 0; i++)
         if (i % MEMORY_MIGRATION_SHARES == share) try_migration(&tried, run, i);
     memory_report(&tried);
-    munmap(shared, sizeof *shared);
     run->share = share;
     run->shares = MEMORY_MIGRATION_SHARES;
     try_at_once(run, store);
     memory_store_clear(store);
+    munmap(shared, sizeof *shared);
 }

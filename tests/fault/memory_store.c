@@ -38,7 +38,8 @@ enum { SQL_SIZE = 512, VACUUM_EACH = 128 };
 #define DELETE_ROWS                                                                                \
     "DO $$DECLARE t text; BEGIN DROP SCHEMA IF EXISTS kept CASCADE;" EACH_TABLE                    \
     " EXECUTE format('DELETE FROM public.%I', t); END LOOP; END$$"
-/* What brings them back is a function, whose statements the server plans once. */
+/* What brings them back is a function, whose statements the server plans once as long as the schema
+ * keeps its name. */
 #define KEEP_ROWS                                                                                  \
     "DO $$DECLARE t text; work text := ''; rows bigint; BEGIN DROP SCHEMA IF EXISTS kept CASCADE;" \
     " CREATE SCHEMA kept;" EACH_TABLE " work := work || format('DELETE FROM public.%I;', t);"      \
@@ -282,17 +283,11 @@ bool memory_store_left(memory_store *self, memory_left *left)
     return true;
 }
 
-static bool has_log(const char *path)
-{
-    char log[144];
-    snprintf(log, sizeof log, "%s-wal", path);
-    return access(log, F_OK) == 0;
-}
-
 bool memory_store_has_drained(const memory_store *self)
 {
     const char *journal = self->files[0].path;
-    if (has_log(journal)) return false; /* to look would change what a next client opens */
+    if (sqlite_file_has_log(journal))
+        return false; /* to look would change what a next client opens */
     for (int i = 1; i <= CONV__SPOOLS; i++) {
         char spool[sizeof self->files[0].path + 32];
         struct stat status;

@@ -52,7 +52,7 @@ void campaign_clear(campaign *self);
  */
 int campaign_end(campaign *self);
 
-/* Runs a campaign in `count` parts, each in a process of its own. The first `waiting` wait most of
+/* Runs a campaign in `count` parts, each in a process of its own. So many as `waiting` wait most of
  * their time; beside so many run as many as half of the processors, because other campaigns run
  * too, and more would only push each other out of the caches. `part` gives an exit code. At the end
  * prints what they have reported, with rows of one name added up. The program's exit code: not 0

@@ -12,9 +12,13 @@
 
 enum { PAGE = 4096, BUSY_MS = 10000, PATH_SIZE = 160, READERS = 4 };
 
-/* Where a file's header has its ways of writing and reading, which changes it has seen, and for
- * which of them its size is true. */
-enum { HEADER_SIZE = 100, WAYS_AT = 18, CHANGES_AT = 24, SIZED_AT = 92 };
+/* Copies cost time with their size. */
+enum { MOST_COPIED = 4 << 20 };
+
+/* Of the database header: the file format's versions for writing and reading (1: with a rollback
+ * journal, 2: with a log), the file change counter, and the version-valid-for number, which equals
+ * it where the header's size is true. */
+enum { HEADER_SIZE = 100, VERSIONS_AT = 18, CHANGES_AT = 24, VALID_FOR_AT = 92 };
 
 static void die(const char *what, const char *why)
 {
@@ -42,26 +46,21 @@ typedef struct reader {
 static reader readers[READERS];
 static pid_t readers_of;
 
-static bool has_log(const char *path)
-{
-    char log[PATH_SIZE + 8];
-    snprintf(log, sizeof log, "%s-wal", path);
-    return access(log, F_OK) == 0;
-}
-
 static void begin_reader(reader *self, const char *path)
 {
     char name[64];
+    if (strlen(path) >= sizeof self->path) die(path, "the name is too long");
     snprintf(name, sizeof name, "%s/conversation-read-XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     if (self->database != NULL) {
         sqlite3_close(self->database);
         close(self->copy);
     }
-    *self = (reader){.copy = mkstemp(name)};
+    *self = (reader){.copy = mkostemp(name, O_CLOEXEC)};
     snprintf(self->path, sizeof self->path, "%s", path);
     if (self->copy < 0) die(name, "can't be made");
-    self->database = sqlite_file_open(name);
+    if (sqlite3_open_v2(name, &self->database, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+        die(name, sqlite3_errmsg(self->database));
     unlink(name);
 }
 
@@ -78,33 +77,54 @@ static reader *find_reader(const char *path)
     return chosen;
 }
 
-/* That it is another state than the last one stands in the header, and that it needs no log. */
-static void copy_file(reader *self, int file)
+/* What was read of the copy before it is another state, and is to be read without a log. */
+static void change_header(reader *self, unsigned char *bytes)
 {
-    struct stat status;
-    if (fstat(file, &status) != 0) die(self->path, "can't be read");
-    size_t size = (size_t)status.st_size;
-    unsigned char *bytes = malloc(size + 1);
-    if (bytes == NULL || read(file, bytes, size) != status.st_size)
-        die(self->path, "can't be read");
-    if (size >= HEADER_SIZE) {
-        bytes[WAYS_AT] = bytes[WAYS_AT + 1] = 1;
-        self->changes++;
-        memcpy(bytes + CHANGES_AT, &self->changes, sizeof self->changes);
-        memset(bytes + SIZED_AT, 0, sizeof self->changes);
-    }
-    if (pwrite(self->copy, bytes, size, 0) != status.st_size ||
-        ftruncate(self->copy, status.st_size) != 0)
+    bool valid = memcmp(bytes + VALID_FOR_AT, bytes + CHANGES_AT, sizeof self->changes) == 0;
+    for (int i = VERSIONS_AT; i < VERSIONS_AT + 2; i++)
+        if (bytes[i] == 2) bytes[i] = 1;
+    self->changes++;
+    memcpy(bytes + CHANGES_AT, &self->changes, sizeof self->changes);
+    if (valid)
+        memcpy(bytes + VALID_FOR_AT, &self->changes, sizeof self->changes);
+    else
+        memset(bytes + VALID_FOR_AT, 0, sizeof self->changes);
+}
+
+static void copy_file(reader *self, int file, off_t size)
+{
+    unsigned char *bytes = malloc((size_t)size + 1);
+    if (bytes == NULL || read(file, bytes, (size_t)size) != size) die(self->path, "can't be read");
+    if (size >= HEADER_SIZE) change_header(self, bytes);
+    if (pwrite(self->copy, bytes, (size_t)size, 0) != size || ftruncate(self->copy, size) != 0)
         die(self->path, "can't be copied");
     free(bytes);
 }
 
+bool sqlite_file_has_log(const char *path)
+{
+    char log[PATH_SIZE + 8];
+    snprintf(log, sizeof log, "%s-wal", path);
+    return access(log, F_OK) == 0;
+}
+
+/* A rollback journal is beside a file that was never brought to use a log. */
+static bool must_be_opened(const char *path, struct stat *status)
+{
+    char journal[PATH_SIZE + 16];
+    snprintf(journal, sizeof journal, "%s-journal", path);
+    return sqlite_file_has_log(path) || access(journal, F_OK) == 0 || stat(path, status) != 0 ||
+           status->st_size > MOST_COPIED;
+}
+
 sqlite3 *sqlite_file_read(const char *path)
 {
-    int file = has_log(path) ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    int file = -1;
+    if (!must_be_opened(path, &status)) file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return sqlite_file_open(path);
     reader *chosen = find_reader(path);
-    copy_file(chosen, file);
+    copy_file(chosen, file, status.st_size);
     close(file);
     return chosen->database;
 }
