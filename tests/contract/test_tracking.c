@@ -406,7 +406,8 @@ static void the_journal_takes_no_more_than_its_limit(void **state)
     params.store_timeout_ms = 1000;
     conv_client *client = open_with(params);
     take_away(true);
-    while (status == CONV_OK && tracked < 20000) {
+    /* Another flush may last too long for this one, which says nothing of the limit. */
+    while ((status == CONV_OK || status == CONV_TIMEOUT) && tracked < 20000) {
         track(client, 20);
         tracked += 20;
         status = conv_track_flush(client, 1000, NULL, &error);

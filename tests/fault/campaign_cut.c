@@ -139,9 +139,9 @@ typedef struct part {
 enum { TURNS_RARER = 4 };
 
 static const part parts[] = {{"", false, false, 1},
-                             {", connecting", true, false, 32},
-                             {", journal", false, true, 4},
-                             {", connecting, journal", true, true, 32}};
+                             {", connecting", true, false, 64},
+                             {", journal", false, true, 8},
+                             {", connecting, journal", true, true, 64}};
 
 static void report(cutting *self, const part *what, long trials, const checker_findings *findings)
 {

@@ -21,7 +21,7 @@ enum {
     SESSIONS = THREADS,
     TIMEOUT_MS = 20000,
     POISON_VARIANT = 6,
-    RARER = 16,
+    RARER = 32,
     WAIT_SECONDS = 60
 };
 
