@@ -7,7 +7,7 @@
 
 #include "conversation/journal.h"
 
-enum { CLOSE_MS = 30000, TOGETHER = 3 };
+enum { CLOSE_MS = 30000, TOGETHER = 3, MOST_OPENINGS = 10 };
 
 conv_client *caller_open(const caller_params *params)
 {
@@ -20,11 +20,13 @@ conv_client *caller_open(const caller_params *params)
     settings.connections = params->connections;
     settings.store_timeout_ms = params->timeout_ms;
     settings.connect_timeout_ms = params->timeout_ms;
-    if (conv_client_open(&settings, &client, &error) != CONV_OK) {
+    for (int i = 0; i < MOST_OPENINGS; i++) {
+        conv_status status = conv_client_open(&settings, &client, &error);
+        if (status == CONV_OK) return client;
         fprintf(stderr, "caller: %s: %s\n", error.action, error.message);
-        exit(99);
+        if (status != CONV_TIMEOUT) break;
     }
-    return client;
+    exit(99);
 }
 
 static void require(conv_status status, const conv_error *error)

@@ -17,7 +17,7 @@ typedef struct caller_params {
     bool any_schema;    /* do not look at the store's schema */
 } caller_params;
 
-/* Ends the program on a failure. */
+/* Tries again when the time was too short, as on a busy machine; ends the program on a failure. */
 conv_client *caller_open(const caller_params *params);
 
 /* Until nothing waits in the client's journal, for 40 s at most. A client without one never waits.
