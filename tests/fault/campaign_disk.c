@@ -411,8 +411,7 @@ static void name_files(tried *self)
 {
     campaign *run = self->run;
     target *store = &self->store;
-    snprintf(self->folder, sizeof self->folder, "%.63s/conversation-fault-%d",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run->folder, (int)getpid());
+    snprintf(self->folder, sizeof self->folder, "%.63s-journal", run->folder);
     if (mkdir(self->folder, 0700) != 0) die(self->folder);
     snprintf(run->journal, sizeof run->journal, "%.80s/journal.db", self->folder);
     snprintf(self->copy, sizeof self->copy, "%.95s.copy", run->journal);

@@ -199,9 +199,7 @@ int main(int argc, char **argv)
     snprintf(folder, sizeof folder, "%s-store", run.folder);
     if (mkdir(folder, 0700) != 0) return 99;
     snprintf(store, sizeof store, "%s/store.db", folder);
-    /* What is read back needs no disk of its own. */
-    snprintf(path, sizeof path, "%s/image-%d.db",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run.folder, (int)getpid());
+    snprintf(path, sizeof path, "%s/image.db", run.folder);
     record_run(&run, store);
     disk_record("");
     files_remove(store);

@@ -137,11 +137,9 @@ static void run_scenarios(campaign *run, memory_store *store, int share)
 static int run_part(int argc, char **argv, int part)
 {
     campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
-    char base[MEMORY_PATH_SIZE];
     memory_install();
-    memory_store_name(&run, base);
     server *disposable = server_start();
-    memory_store store = {.name = "PostgreSQL", .url = server_url(disposable), .base = base};
+    memory_store store = {.name = "PostgreSQL", .url = server_url(disposable), .base = run.folder};
     /* What libpq and the system's libraries make once stays. */
     caller_close(
         caller_open(&(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
@@ -151,7 +149,6 @@ static int run_part(int argc, char **argv, int part)
         run_scenarios(&run, &store, part - MIGRATION_SHARES);
     memory_store_disconnect(&store);
     server_remove(disposable);
-    rmdir(base);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

@@ -9,19 +9,16 @@
 static int run_part(int argc, char **argv, int part)
 {
     campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
-    char base[MEMORY_PATH_SIZE];
-    char file[MEMORY_PATH_SIZE + 16];
-    char url[MEMORY_PATH_SIZE + 32];
+    char file[sizeof run.folder + 16];
+    char url[sizeof run.folder + 32];
     memory_install();
-    memory_store_name(&run, base);
-    snprintf(file, sizeof file, "%s/store", base);
+    snprintf(file, sizeof file, "%s/store", run.folder);
     snprintf(url, sizeof url, "sqlite:%s", file);
-    memory_store store = {.name = "SQLite", .url = url, .file = file, .base = base};
+    memory_store store = {.name = "SQLite", .url = url, .file = file, .base = run.folder};
     if (part < MEMORY_SHARES)
         memory_run_share(&run, &store, part);
     else
         memory_run_migrations(&run, &store, part - MEMORY_SHARES);
-    rmdir(base);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

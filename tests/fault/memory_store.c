@@ -55,16 +55,6 @@ static void die(const char *what, const char *why)
     exit(99);
 }
 
-void memory_store_name(campaign *run, char base[MEMORY_PATH_SIZE])
-{
-    int size = snprintf(base, MEMORY_PATH_SIZE, "%s/conversation-memory-%d",
-                        access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run->folder, (int)getpid());
-    if (size < 0 || size >= MEMORY_PATH_SIZE - 20) die("naming files", "the name is too long");
-    if (mkdir(base, 0700) != 0) die(base, "can't be made");
-    snprintf(run->journal, sizeof run->journal, "%.64s/journal", base);
-    snprintf(run->lines, sizeof run->lines, "%.64s/lines", base);
-}
-
 static void remove_files(const memory_store *self)
 {
     char prefix[128];
@@ -283,18 +273,30 @@ bool memory_store_left(memory_store *self, memory_left *left)
     return true;
 }
 
+/* To look would bring a log into its file, which is left to a next client: copies are looked at. */
+static long count_entries(const memory_store *self)
+{
+    static const char sql[] = "SELECT count(*) FROM journal";
+    const char *journal = self->files[0].path;
+    char copy[sizeof self->files[0].path];
+    if (!sqlite_file_has_log(journal)) return sqlite_file_number(journal, sql);
+    snprintf(copy, sizeof copy, "%s/look", self->base);
+    if (!files_copy(journal, copy)) die(journal, "can't be copied");
+    long count = sqlite_file_number(copy, sql);
+    files_remove(copy);
+    return count;
+}
+
 bool memory_store_has_drained(const memory_store *self)
 {
     const char *journal = self->files[0].path;
-    if (sqlite_file_has_log(journal))
-        return false; /* to look would change what a next client opens */
     for (int i = 1; i <= CONV__SPOOLS; i++) {
         char spool[sizeof self->files[0].path + 32];
         struct stat status;
         snprintf(spool, sizeof spool, "%s-usage-%d", journal, i);
         if (stat(spool, &status) == 0 && status.st_size > 0) return false;
     }
-    return sqlite_file_number(journal, "SELECT count(*) FROM journal") == 0;
+    return count_entries(self) == 0;
 }
 
 bool memory_store_is_untouched(memory_store *self)

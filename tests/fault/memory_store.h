@@ -10,8 +10,6 @@
 
 #include "fault/report.h"
 
-enum { MEMORY_PATH_SIZE = 80 };
-
 /* A file as it was kept; `bytes` is NULL when there was none. */
 typedef struct memory_file {
     char path[128];
@@ -37,9 +35,6 @@ typedef struct memory_store {
     long kept;            /* the schema's state */
     memory_file files[3]; /* the journal, the witness's lines and the store's file */
 } memory_store;
-
-/* Makes a folder for the files, in /dev/shm if there is one, for whoever calls to remove. */
-void memory_store_name(campaign *run, char base[MEMORY_PATH_SIZE]);
 
 /* Without any row, without any journal. SQLite: without a file. PostgreSQL is connected to, if it
  * is not yet, until memory_store_disconnect. */

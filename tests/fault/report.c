@@ -16,6 +16,9 @@
 
 enum { MOST_ROWS = 64 };
 
+/* More than what any campaign leaves there. */
+#define CAMPAIGN_ROOM (UINT64_C(1) << 30)
+
 /* Sanitizers take several times as long, beside other tests that share the processors: how late a
  * call is does not say there how long the library waited. */
 #ifdef __SANITIZE_ADDRESS__
@@ -64,7 +67,7 @@ static campaign_tier read_tier(const char *program, const char *word)
 
 campaign campaign_begin(int argc, char **argv, const long trials[3])
 {
-    campaign self = {.folder = "/tmp/conversation-fault-XXXXXX"};
+    campaign self = {.shares = 1};
     uint32_t seed = 1;
     if (getrandom(&seed, sizeof seed, 0) < 0) perror("getrandom");
     self.seed = seed;
@@ -81,7 +84,8 @@ campaign campaign_begin(int argc, char **argv, const long trials[3])
     }
     if (self.trials == 0) self.trials = trials[self.tier];
     self.random = self.seed;
-    self.shares = 1;
+    snprintf(self.folder, sizeof self.folder, "%s/conversation-fault-XXXXXX",
+             folder_for_files(CAMPAIGN_ROOM));
     if (mkdtemp(self.folder) == NULL) {
         perror(self.folder);
         exit(99);
@@ -143,13 +147,21 @@ long campaign_each(const campaign *self, long rarer)
     return self->tier == CAMPAIGN_LONG ? self->trials : self->trials * rarer;
 }
 
+const char *campaign_ordinal(long number)
+{
+    static const char *const ends[] = {"th", "st", "nd", "rd"};
+    bool is_teen = number % 100 / 10 == 1;
+    return is_teen || number % 10 > 3 ? "th" : ends[number % 10];
+}
+
 void campaign_report_some(campaign *self, const char *fault, long each, const char *what,
                           long trials, const checker_findings *findings)
 {
     char name[sizeof(row){0}.fault];
     int size = snprintf(name, sizeof name, "%s", fault);
     if (each > 1 && size < (int)sizeof name)
-        snprintf(name + size, sizeof name - (size_t)size, ", each %ldth %s", each, what);
+        snprintf(name + size, sizeof name - (size_t)size, ", each %ld%s %s", each,
+                 campaign_ordinal(each), what);
     campaign_report(self, name, trials, findings);
 }
 

@@ -41,6 +41,9 @@ long campaign_each(const campaign *self, long rarer);
 void campaign_report_some(campaign *self, const char *fault, long each, const char *what,
                           long trials, const checker_findings *findings);
 
+/* What stands behind a number that says which: "st", "nd", "rd" or "th". */
+const char *campaign_ordinal(long number);
+
 /* Memory, all zero, that this process shares with those it forks from now on, until munmap. Ends
  * the program if there is none. */
 void *campaign_share(size_t size);

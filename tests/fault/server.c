@@ -14,7 +14,6 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -170,23 +169,15 @@ static void forget_other_servers(void)
         unsetenv(names[i]);
 }
 
-/* In memory where there is room: nobody's promise is about the server's disk, and to make files
- * costs less. */
-static const char *roomy_folder(void)
-{
-    struct statvfs room;
-    bool fits = statvfs("/dev/shm", &room) == 0 && access("/dev/shm", W_OK) == 0 &&
-                (uint64_t)room.f_bavail * room.f_frsize >= SERVER_ROOM;
-    return fits ? "/dev/shm" : "/tmp";
-}
-
 static server *create(void)
 {
     server *self = calloc(1, sizeof *self);
     if (self == NULL) die("calloc", "no memory");
     forget_other_servers();
     find_programs(self);
-    snprintf(self->folder, sizeof self->folder, "%s/conversation-server-XXXXXX", roomy_folder());
+    /* Nobody's promise is about the server's disk, and to make files costs less in memory. */
+    snprintf(self->folder, sizeof self->folder, "%s/conversation-server-XXXXXX",
+             folder_for_files(SERVER_ROOM));
     if (mkdtemp(self->folder) == NULL) die(self->folder, strerror(errno));
     const struct passwd *user = server_user();
     if (getuid() == 0 && (user == NULL || chown(self->folder, user->pw_uid, user->pw_gid) != 0))

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/folder.h"
+
 enum { PAGE = 4096, BUSY_MS = 10000, PATH_SIZE = 160, READERS = 4 };
 
 /* Copies cost time with their size. */
@@ -50,8 +52,7 @@ static void begin_reader(reader *self, const char *path)
 {
     char name[64];
     if (strlen(path) >= sizeof self->path) die(path, "the name is too long");
-    snprintf(name, sizeof name, "%s/conversation-read-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    snprintf(name, sizeof name, "%s/conversation-read-XXXXXX", folder_for_files(MOST_COPIED));
     if (self->database != NULL) {
         sqlite3_close(self->database);
         close(self->copy);

@@ -4,6 +4,14 @@
 #define TESTS_SUPPORT_FOLDER_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Where temporary files cost least: in memory, if there is room for so many bytes, or else /tmp.
+ * For what is not about a disk, whose syncs may take seconds on a busy machine. */
+const char *folder_for_files(uint64_t bytes);
+
+/* More than what tests that run side by side have there. */
+#define FOLDER_FOR_TESTS (UINT64_C(1) << 30)
 
 /* False also for a file that is not there. */
 bool file_holds(const char *path, const char *text);
