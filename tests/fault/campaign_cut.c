@@ -136,7 +136,7 @@ typedef struct part {
 } part;
 
 /* Of a turn fewer still: most of its bytes are those of a save. */
-enum { TURNS_RARER = 4 };
+enum { TURNS_RARER = 8 };
 
 static const part parts[] = {{"", false, false, 1},
                              {", connecting", true, false, 64},
@@ -147,7 +147,8 @@ static void report(cutting *self, const part *what, long trials, const checker_f
 {
     char name[96];
     char which[32] = "";
-    if (self->each > 1) snprintf(which, sizeof which, "%ldth ", self->each);
+    if (self->each > 1)
+        snprintf(which, sizeof which, "%ld%s ", self->each, campaign_ordinal(self->each));
     snprintf(name, sizeof name, "cut at each %sbyte of a %s%s", which, kinds[self->what],
              what->about);
     campaign_report(&self->run, name, trials, findings);

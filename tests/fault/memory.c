@@ -18,8 +18,10 @@ enum { UNMET_AT_END = 4, FIRST_STRIDE = 8 };
 bool memory_has_journal(const memory_tried *self)
 {
     memory_journal wanted = self->scenario->journal;
-    if (wanted != MEMORY_JOURNAL_USUAL) return wanted == MEMORY_JOURNAL_ALWAYS;
-    return self->store->file != NULL || self->run->tier == CAMPAIGN_LONG;
+    if (wanted == MEMORY_JOURNAL_ALWAYS || wanted == MEMORY_JOURNAL_NEVER)
+        return wanted == MEMORY_JOURNAL_ALWAYS;
+    return self->run->tier == CAMPAIGN_LONG ||
+           (wanted == MEMORY_JOURNAL_USUAL && self->store->file != NULL);
 }
 
 static checker_findings check_lines(const memory_tried *self)
@@ -187,12 +189,11 @@ size_t memory_begin(memory_tried *self)
     return asked;
 }
 
-/* Whether the allocation that failed once was the last one: then all behind it might as well have
- * failed. Closing a client is another thing without memory for ever. */
+/* Whether the allocation that failed once was the last one, closing included: then all behind it
+ * might as well have failed. */
 static bool failed_at_last(const memory_tried *self, size_t number)
 {
-    bool closes = self->scenario->way != MEMORY_ALONE && !self->scenario->migrates;
-    return !closes && self->facts->asked == number;
+    return self->facts->asked == number;
 }
 
 /* Once and for ever, as far as it is not known yet that there are no more. */
@@ -271,10 +272,12 @@ void memory_report(memory_tried *self)
 {
     char which[48] = "";
     bool lacks_journal =
-        self->scenario->journal == MEMORY_JOURNAL_USUAL && !memory_has_journal(self);
+        self->scenario->journal != MEMORY_JOURNAL_NEVER && !memory_has_journal(self);
     const char *about = lacks_journal ? ", no journal" : "";
     worker_end(&self->worker);
-    if (self->run->trials > 1) snprintf(which, sizeof which, "each %ldth ", self->run->trials);
+    if (self->run->trials > 1)
+        snprintf(which, sizeof which, "each %ld%s ", self->run->trials,
+                 campaign_ordinal(self->run->trials));
     for (int always = 0; always < 2; always++) {
         char name[128];
         snprintf(name, sizeof name, "%sallocation fails %s, %s, %s%s", which,

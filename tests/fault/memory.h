@@ -49,6 +49,7 @@ typedef enum memory_way {
 typedef enum memory_journal {
     MEMORY_JOURNAL_USUAL, /* on PostgreSQL in the long tier only: most allocations are the journal's
                              then, and are tried in the same scenario on SQLite */
+    MEMORY_JOURNAL_LONG,  /* in the long tier only: another scenario does the same with it */
     MEMORY_JOURNAL_ALWAYS,
     MEMORY_JOURNAL_NEVER
 } memory_journal;
@@ -73,6 +74,10 @@ typedef struct memory_scenario {
 
 /* Puts memory that can fail under all libraries. Before anything else is used. */
 void memory_install(void);
+
+/* SQLite then takes the same numbers by chance as before, as it tells the same time always: files
+ * that hold the same are the same. */
+void memory_repeat_chance(void);
 
 /* What SQLite has not given back. */
 long memory_sqlite_blocks(void);

@@ -11,6 +11,9 @@
 #include "support/failing_memory.h"
 #include "support/library_memory.h"
 
+/* 2026-01-01, in milliseconds of the Julian calendar. */
+#define SAME_TIME (INT64_C(2461041) * 86400000 + 43200000)
+
 enum { MOST_KEPT = 1 << 30, LARGEST_KEPT = 16 << 20 };
 
 static sqlite3_mem_methods plain;
@@ -36,6 +39,18 @@ static void *resize_for_sqlite(void *block, int size)
     return failing_memory_fails() ? NULL : plain.xRealloc(block, size);
 }
 
+static int tell_same_time(sqlite3_vfs *files, sqlite3_int64 *now)
+{
+    (void)files;
+    *now = SAME_TIME;
+    return SQLITE_OK;
+}
+
+void memory_repeat_chance(void)
+{
+    (void)sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, 1, NULL);
+}
+
 void memory_install(void)
 {
     static const library_memory libpq = {failing_memory_allocate, failing_memory_resize,
@@ -48,6 +63,7 @@ void memory_install(void)
     if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK ||
         sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
         exit(99);
+    sqlite3_vfs_find(NULL)->xCurrentTimeInt64 = tell_same_time;
     /* One trial after the other takes and gives back the same: the system need not know. A
      * sanitizer's allocator has nothing to set. */
     (void)mallopt(M_TRIM_THRESHOLD, MOST_KEPT);

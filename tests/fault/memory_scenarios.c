@@ -13,28 +13,6 @@
 #define COUNT(what) "(SELECT count(*) FROM " what ")"
 #define USER        "0192f0c1-0000-7000-8000-000000000001"
 
-static void read_history(memory_trial *self)
-{
-    conv_history *history = NULL;
-    conv_history_params params = CONV_HISTORY_PARAMS_INIT;
-    char session[FAULT_ID_SIZE];
-    fault_session_id(0, session);
-    params.session_id = session;
-    memory_note(self, conv_history_read(self->client, &params, &history, NULL));
-    conv_history_free(history);
-}
-
-static void list_and_sum(memory_trial *self)
-{
-    conv_session_page *sessions = NULL;
-    conv_usage_totals *totals = NULL;
-    conv_session_filter filter = CONV_SESSION_FILTER_INIT;
-    memory_note(self, conv_session_list(self->client, &filter, &sessions, NULL));
-    conv_session_page_free(sessions);
-    memory_note(self, conv_usage_sum(self->client, NULL, CONV_USAGE_GROUP_DAY, &totals, NULL));
-    conv_usage_totals_free(totals);
-}
-
 static void flush(memory_trial *self)
 {
     memory_note(self, conv_track_flush(self->client, self->timeout_ms, NULL, NULL));
@@ -90,8 +68,6 @@ static void take_turns(memory_trial *self)
         process(self, number);
         save(self, SAVED_FROM + number);
         waits[i] = track(self, SAVED_FROM + number);
-        read_history(self);
-        list_and_sum(self);
         flush_tracked(self, waits, i);
     }
 }
@@ -245,6 +221,40 @@ static void prepare_user(memory_trial *self)
     if (self->refused > 0) _exit(99);
 }
 
+static void read_history(memory_trial *self)
+{
+    conv_history *history = NULL;
+    conv_history_params params = CONV_HISTORY_PARAMS_INIT;
+    params.session_id = "gone";
+    memory_note(self, conv_history_read(self->client, &params, &history, NULL));
+    conv_history_free(history);
+}
+
+static void list_and_sum(memory_trial *self)
+{
+    conv_session_page *sessions = NULL;
+    conv_document_page *documents = NULL;
+    conv_summary_page *summaries = NULL;
+    conv_usage_totals *totals = NULL;
+    conv_session_filter filter = CONV_SESSION_FILTER_INIT;
+    memory_note(self, conv_session_list(self->client, &filter, &sessions, NULL));
+    conv_session_page_free(sessions);
+    memory_note(self, conv_document_list(self->client, NULL, &documents, NULL));
+    conv_document_page_free(documents);
+    memory_note(self, conv_summary_list(self->client, NULL, &summaries, NULL));
+    conv_summary_page_free(summaries);
+    memory_note(self, conv_usage_sum(self->client, NULL, CONV_USAGE_GROUP_DAY, &totals, NULL));
+    conv_usage_totals_free(totals);
+}
+
+static void read_again_and_again(memory_trial *self)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        read_history(self);
+        list_and_sum(self);
+    }
+}
+
 /* Each count is below ten. */
 #define AND(factor, what) " + " #factor " * " COUNT(what)
 #define USERS_STATE                                                                                \
@@ -276,10 +286,7 @@ static void prepare_talk(memory_trial *self)
 
 static void make_summary(memory_trial *self)
 {
-    conv_summary_page *page = NULL;
     memory_done(self, 0, summarize(self));
-    memory_note(self, conv_summary_list(self->client, NULL, &page, NULL));
-    conv_summary_page_free(page);
 }
 
 /* Of a provider's failure a usage record remains, so those are counted by their summary only. */
@@ -291,9 +298,6 @@ static void make_document(memory_trial *self)
 {
     conv_document_page *page = NULL;
     memory_done(self, 0, register_document(self, &page));
-    conv_document_page_free(page);
-    page = NULL;
-    memory_note(self, conv_document_list(self->client, NULL, &page, NULL));
     conv_document_page_free(page);
 }
 
@@ -315,6 +319,10 @@ static void delete_document(memory_trial *self)
 
 static const memory_scenario busy[] = {
     {.name = "turns", .act = take_turns},
+    {.name = "history, lists and sums read",
+     .journal = MEMORY_JOURNAL_NEVER,
+     .prepare = prepare_user,
+     .act = read_again_and_again},
     {.name = "same id again, and with other content", .prepare = prepare_repeat, .act = repeat},
     {.name = "several saved together", .act = save_together},
     {.name = "saved asynchronously", .act = save_later},
@@ -322,7 +330,11 @@ static const memory_scenario busy[] = {
      .prepare = prepare_user,
      .act = delete_session,
      .state = USERS_STATE},
-    {.name = "user erased", .prepare = prepare_user, .act = erase_user, .state = USERS_STATE},
+    {.name = "user erased",
+     .journal = MEMORY_JOURNAL_LONG,
+     .prepare = prepare_user,
+     .act = erase_user,
+     .state = USERS_STATE},
     {.name = "summary",
      .journal = MEMORY_JOURNAL_NEVER,
      .settle = settle_provider,

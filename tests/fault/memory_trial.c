@@ -186,6 +186,7 @@ static int bear(memory_trial *self, const memory_scenario *scenario, const holdi
 {
     alarm(MEMORY_LONGEST_SECONDS);
     failing_memory_start(0, false);
+    memory_repeat_chance();
     if (scenario->way == MEMORY_CLIENT && !have_client(self)) return MEMORY_WRONG;
     /* Without memory for ever nothing that waits can be saved any more, so nothing waits for it. */
     int64_t closing_ms = always ? 0 : self->timeout_ms;
