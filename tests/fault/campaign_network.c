@@ -14,7 +14,7 @@
 
 enum {
     SILENCE_RARER = 4,
-    FORGE_RARER = 8,
+    FORGE_RARER = 16,
     TIMEOUT_MS = 300,
     TRIES = 20,
     TRIES_TO_MEET = 3,

@@ -1,7 +1,8 @@
 /* The server dies or freezes under load: a backend is terminated in each step of a transaction, at
- * any time, or killed, the server stops at once and starts again, its postmaster is killed, all of it is frozen
- * and goes on after the clients have given up and tried again, or only long after that. `--trials
- * N` is the number of backends terminated in a step; the other faults keep their relation to it. */
+ * any time, or killed, the server stops at once and starts again, its postmaster is killed, all of
+ * it is frozen and goes on after the clients have given up and tried again, or only long after
+ * that. `--trials N` is the number of backends terminated in a step; the other faults keep their
+ * relation to it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 #include "fault/report.h"
 #include "fault/server.h"
 
-enum { CONNECTIONS = 3, TIMEOUT_MS = 400, LONG_TIMEOUT_MS = 3000, BETWEEN = 12 };
+enum { CONNECTIONS = 3, TIMEOUT_MS = 400, LONG_TIMEOUT_MS = 3000, BETWEEN = 6 };
 
 typedef struct part {
     const char *name;
