@@ -1,5 +1,6 @@
 #include "support/contract_client.h"
 
+#include "support/folder.h"
 #include "support/store.h"
 #include "support/test.h"
 
@@ -16,7 +17,8 @@ int contract_client_setup(void **state)
 {
     (void)state;
     url = test_store_create(test_store_kind());
-    snprintf(folder, sizeof folder, "/tmp/conversation-test-XXXXXX");
+    snprintf(folder, sizeof folder, "%s/conversation-test-XXXXXX",
+             folder_for_files(FOLDER_FOR_TESTS));
     if (mkdtemp(folder) == NULL) return -1;
     snprintf(journal, sizeof journal, "%s/journal.db", folder);
     return 0;

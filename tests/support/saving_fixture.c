@@ -7,6 +7,7 @@
 
 #include "core/time.h"
 #include "repositories/sqlite/journal.h"
+#include "support/folder.h"
 #include "support/test.h"
 
 static saving_fixture fixture;
@@ -14,7 +15,8 @@ static saving_fixture fixture;
 int saving_setup(void **state)
 {
     saving_fixture *test = &fixture;
-    snprintf(test->folder, sizeof test->folder, "/tmp/conversation-test-XXXXXX");
+    snprintf(test->folder, sizeof test->folder, "%s/conversation-test-XXXXXX",
+             folder_for_files(FOLDER_FOR_TESTS));
     assert_non_null(mkdtemp(test->folder));
     snprintf(test->path, sizeof test->path, "%.*s/journal.db", (int)sizeof test->folder,
              test->folder);

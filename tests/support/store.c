@@ -8,6 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "db/sqlite/file_lock.h"
+#include "support/folder.h"
+
+enum { BUSY_MS = 10000 };
+
 static char sqlite_folder[64];
 static char sqlite_url[128];
 static char postgres_name[64];
@@ -73,7 +78,8 @@ static void postgres_url_of(const char *database)
 const char *test_store_create(const char *kind)
 {
     if (strcmp(kind, "sqlite") == 0) {
-        snprintf(sqlite_folder, sizeof sqlite_folder, "/tmp/conversation-test-XXXXXX");
+        snprintf(sqlite_folder, sizeof sqlite_folder, "%s/conversation-test-XXXXXX",
+                 folder_for_files(FOLDER_FOR_TESTS));
         if (mkdtemp(sqlite_folder) == NULL) die("mkdtemp", sqlite_folder);
         snprintf(sqlite_url, sizeof sqlite_url, "sqlite:%s/store.db", sqlite_folder);
         return sqlite_url;
@@ -112,8 +118,24 @@ static sqlite3 *sqlite_connect(void)
     sqlite3 *database = NULL;
     if (sqlite3_open(sqlite_url + strlen("sqlite:"), &database) != SQLITE_OK)
         die("opening", sqlite_url);
-    sqlite3_busy_timeout(database, 10000);
+    sqlite3_busy_timeout(database, BUSY_MS);
     return database;
+}
+
+/* Queues where the library's writers do. SQLite itself only looks again and again, and may find
+ * some of them at work each time. */
+static void sqlite_run(const char *sql)
+{
+    char *message = NULL;
+    sqlite3 *database = sqlite_connect();
+    conv__file_lock turn = {.descriptor = -1};
+    bool queued =
+        conv__file_lock_open(sqlite3_db_filename(database, "main"), &turn, NULL) == CONV_OK &&
+        conv__file_lock_acquire(&turn, conv__deadline_in_ms(BUSY_MS), NULL) == CONV_OK;
+    if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK) die(sql, message);
+    if (queued) conv__file_lock_release(&turn);
+    conv__file_lock_close(&turn);
+    sqlite3_close(database);
 }
 
 void test_store_execute(const char *kind, const char *sql)
@@ -122,10 +144,7 @@ void test_store_execute(const char *kind, const char *sql)
         postgres_run(postgres_url, sql);
         return;
     }
-    sqlite3 *database = sqlite_connect();
-    char *message = NULL;
-    if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK) die(sql, message);
-    sqlite3_close(database);
+    sqlite_run(sql);
 }
 
 const char *test_store_value(const char *kind, const char *sql)
