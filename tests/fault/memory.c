@@ -190,10 +190,11 @@ size_t memory_begin(memory_tried *self)
 }
 
 /* Whether the allocation that failed once was the last one, closing included: then all behind it
- * might as well have failed. */
+ * might as well have failed. That closing has no time for ever made no difference if it had nothing
+ * to wait for. */
 static bool failed_at_last(const memory_tried *self, size_t number)
 {
-    return self->facts->asked == number;
+    return self->facts->asked == number && !self->facts->unclosed;
 }
 
 /* Once and for ever, as far as it is not known yet that there are no more. */
@@ -204,7 +205,8 @@ static void try_number(memory_tried *self, size_t number, int unmet[2])
         checker_findings found = {0};
         if (unmet[always] == UNMET_AT_END) continue;
         bool met = try_one(self, number, always == 1, &found);
-        if (always == 0 && met && failed_at_last(self, number)) ways = 2;
+        if (always == 0 && met && unmet[1] != UNMET_AT_END && failed_at_last(self, number))
+            ways = 2;
         for (int way = always; way < always + ways; way++) {
             unmet[way] = met ? 0 : unmet[way] + 1;
             self->trials[way] += met;

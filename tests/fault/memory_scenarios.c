@@ -2,7 +2,6 @@
  * file is in memory_journals.c. */
 #include "fault/memory_scenarios.h"
 
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>

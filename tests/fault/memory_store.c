@@ -273,13 +273,15 @@ bool memory_store_left(memory_store *self, memory_left *left)
     return true;
 }
 
-/* To look would bring a log into its file, which is left to a next client: copies are looked at. */
+/* To look would bring a log into its file, which is left to a next client: copies are looked at.
+ * Without the file there is no telling. */
 static long count_entries(const memory_store *self)
 {
     static const char sql[] = "SELECT count(*) FROM journal";
     const char *journal = self->files[0].path;
     char copy[sizeof self->files[0].path];
     if (!sqlite_file_has_log(journal)) return sqlite_file_number(journal, sql);
+    if (access(journal, F_OK) != 0) return 1;
     snprintf(copy, sizeof copy, "%s/look", self->base);
     if (!files_copy(journal, copy)) die(journal, "can't be copied");
     long count = sqlite_file_number(copy, sql);

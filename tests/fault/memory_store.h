@@ -1,6 +1,6 @@
 /* The store and the journal that every trial of failing memory begins with: kept once, brought back
- * before each trial, and looked at beside the library (but for what a log holds, which it can
- * tell). */
+ * before each trial, and looked at beside the library (but for whether a log holds anything, which
+ * it can tell). */
 #ifndef TESTS_FAULT_MEMORY_STORE_H
 #define TESTS_FAULT_MEMORY_STORE_H
 

@@ -148,6 +148,7 @@ static void close_client(memory_trial *self, int64_t limit_ms)
     if (self->client == NULL) return;
     conv_status status = conv_client_close(self->client, limit_ms, NULL);
     note_time(self, limit_ms);
+    self->facts->unclosed = status != CONV_OK;
     memory_note(self, status);
 }
 
