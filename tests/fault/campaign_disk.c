@@ -431,7 +431,7 @@ static void make_store(const target *store)
 
 static int run_part(int argc, char **argv, int i)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){24, 1, 1});
+    campaign run = campaign_begin_in_memory(argc, argv, (long[]){24, 1, 1});
     tried self = {.run = &run, .part = &parts[i]};
     name_files(&self);
     shared = campaign_share(sizeof *shared);

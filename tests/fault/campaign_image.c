@@ -190,7 +190,7 @@ static void flip_log_bits(campaign *run, const disk_operation *operations, size_
 
 int main(int argc, char **argv)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){60, 500, 10000});
+    campaign run = campaign_begin_in_memory(argc, argv, (long[]){60, 500, 10000});
     char folder[80];
     char store[96];
     char path[96];

@@ -15,7 +15,7 @@
 #include "fault/report.h"
 #include "fault/server.h"
 
-enum { THREADS = 4, TIMEOUT_MS = 400, LONGEST_LIFE_MS = 200, SESSIONS = 10000000 };
+enum { THREADS = 4, TIMEOUT_MS = 400, LONGEST_LIFE_MS = 300, SESSIONS = 10000000 };
 enum { TIDY_EVERY = 16, ENDED_AT_LAST = 16 };
 
 /* A store, and how to keep it from taking anything for a while. */

@@ -2,7 +2,6 @@
  * `--trials N`: each N-th of them. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "db/migration.h"
 #include "fault/caller.h"
@@ -136,7 +135,7 @@ static void run_scenarios(campaign *run, memory_store *store, int share)
 /* Shares of the migrations, which wait longest, and of the scenarios. */
 static int run_part(int argc, char **argv, int part)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
+    campaign run = campaign_begin_in_memory(argc, argv, (long[]){401, 1, 1});
     memory_install();
     server *disposable = server_start();
     memory_store store = {.name = "PostgreSQL", .url = server_url(disposable), .base = run.folder};

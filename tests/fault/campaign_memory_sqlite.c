@@ -1,14 +1,13 @@
 /* Every allocation fails, in scenarios on a store that is SQLite. `--trials N`: each N-th of them.
  */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "fault/memory_scenarios.h"
 
 /* The shares of the scenarios, and those of the migrations. */
 static int run_part(int argc, char **argv, int part)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){401, 1, 1});
+    campaign run = campaign_begin_in_memory(argc, argv, (long[]){401, 1, 1});
     char file[sizeof run.folder + 16];
     char url[sizeof run.folder + 32];
     memory_install();

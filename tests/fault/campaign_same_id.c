@@ -1,8 +1,13 @@
 /* The same turn ids from 2 processes of 8 threads each, with the same and with other content: one
  * of the contents is stored, once, and whoever brought another hears of a conflict. */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,43 +34,22 @@ typedef struct worker {
     pthread_t thread;
 } worker;
 
-/* Shared by the processes: where their threads meet at the beginning of a window. */
-typedef struct meeting {
-    pthread_mutex_t lock;
-    pthread_cond_t all_are_there;
-    long arrived;
-} meeting;
-
-static meeting *start;
-
-static void make_meeting(void)
-{
-    pthread_mutexattr_t lock;
-    pthread_condattr_t condition;
-    start = campaign_share(sizeof *start);
-    pthread_mutexattr_init(&lock);
-    pthread_condattr_init(&condition);
-    if (pthread_mutexattr_setpshared(&lock, PTHREAD_PROCESS_SHARED) != 0 ||
-        pthread_condattr_setpshared(&condition, PTHREAD_PROCESS_SHARED) != 0 ||
-        pthread_mutex_init(&start->lock, &lock) != 0 ||
-        pthread_cond_init(&start->all_are_there, &condition) != 0)
-        exit(99);
-}
+/* Shared by the processes: how often a thread has come to the beginning of a window. */
+static atomic_int *arrived;
 
 /* All begin a window together, so that they meet. One that is lost keeps the others for a second.
  */
 static void wait_for_others(long call)
 {
-    struct timespec end;
-    int code = 0;
-    long wanted = (call / WINDOW + 1) * PROCESSES * THREADS;
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec++;
-    pthread_mutex_lock(&start->lock);
-    if (++start->arrived >= wanted) pthread_cond_broadcast(&start->all_are_there);
-    while (start->arrived < wanted && code == 0)
-        code = pthread_cond_timedwait(&start->all_are_there, &start->lock, &end);
-    pthread_mutex_unlock(&start->lock);
+    const struct timespec longest = {.tv_sec = 1};
+    const int wanted = (int)(call / WINDOW + 1) * PROCESSES * THREADS;
+    int now = atomic_fetch_add(arrived, 1) + 1;
+    if (now % (PROCESSES * THREADS) == 0) syscall(SYS_futex, arrived, FUTEX_WAKE, INT_MAX, NULL);
+    while (now < wanted) {
+        if (syscall(SYS_futex, arrived, FUTEX_WAIT, now, &longest) != 0 && errno == ETIMEDOUT)
+            break;
+        now = atomic_load(arrived);
+    }
 }
 
 /* Each id once for each thread. A batch has many of them, in any order. */
@@ -123,7 +107,7 @@ int main(int argc, char **argv)
     campaign run = campaign_begin(argc, argv, (long[]){3200, 50000, 1000000});
     server *own = server_start();
     const char *store = server_url(own);
-    make_meeting();
+    arrived = campaign_share(sizeof *arrived);
     pid_t processes[PROCESSES];
     for (int i = 0; i < PROCESSES; i++) {
         processes[i] = fork();

@@ -16,8 +16,9 @@
 
 enum { MOST_ROWS = 64 };
 
-/* More than what any campaign leaves there. */
-#define CAMPAIGN_ROOM (UINT64_C(1) << 30)
+/* More than what a campaign leaves there, or one whose trials begin anew each time. */
+#define ROOM        (UINT64_C(1) << 30)
+#define LITTLE_ROOM (UINT64_C(64) << 20)
 
 /* Sanitizers take several times as long, beside other tests that share the processors: how late a
  * call is does not say there how long the library waited. */
@@ -65,7 +66,13 @@ static campaign_tier read_tier(const char *program, const char *word)
     usage(program);
 }
 
-campaign campaign_begin(int argc, char **argv, const long trials[3])
+static const char *choose_place(campaign_tier tier, bool in_memory)
+{
+    if (in_memory) return folder_for_files(LITTLE_ROOM);
+    return tier == CAMPAIGN_LONG ? "/tmp" : folder_for_files(ROOM);
+}
+
+static campaign begin(int argc, char **argv, const long trials[3], bool in_memory)
 {
     campaign self = {.shares = 1};
     uint32_t seed = 1;
@@ -85,7 +92,7 @@ campaign campaign_begin(int argc, char **argv, const long trials[3])
     if (self.trials == 0) self.trials = trials[self.tier];
     self.random = self.seed;
     snprintf(self.folder, sizeof self.folder, "%s/conversation-fault-XXXXXX",
-             folder_for_files(CAMPAIGN_ROOM));
+             choose_place(self.tier, in_memory));
     if (mkdtemp(self.folder) == NULL) {
         perror(self.folder);
         exit(99);
@@ -93,6 +100,16 @@ campaign campaign_begin(int argc, char **argv, const long trials[3])
     snprintf(self.lines, sizeof self.lines, "%s/witness", self.folder);
     snprintf(self.journal, sizeof self.journal, "%s/journal.db", self.folder);
     return self;
+}
+
+campaign campaign_begin(int argc, char **argv, const long trials[3])
+{
+    return begin(argc, argv, trials, false);
+}
+
+campaign campaign_begin_in_memory(int argc, char **argv, const long trials[3])
+{
+    return begin(argc, argv, trials, true);
 }
 
 static long print_row(const row *one)

@@ -29,6 +29,9 @@ typedef struct campaign {
  * Ends the program when the words are wrong. */
 campaign campaign_begin(int argc, char **argv, const long trials[3]);
 
+/* With the folder in memory in the long tier, too: nothing depends on what a sync takes. */
+campaign campaign_begin_in_memory(int argc, char **argv, const long trials[3]);
+
 /* Prints `fault | trials | lost | doubled | half | late calls | seed`, and what the checker found
  * besides. Several lines of one program are fine. Flushed at once; in a part, kept until all have
  * ended. */

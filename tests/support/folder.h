@@ -1,5 +1,5 @@
-/* Looking for files of a folder, and for a text in them, whatever they are; removing and copying
- * several that belong together. Makes no assertions. */
+/* Where to put files; looking for those of a folder, and for a text in them, whatever they are;
+ * removing and copying several that belong together. Makes no assertions. */
 #ifndef TESTS_SUPPORT_FOLDER_H
 #define TESTS_SUPPORT_FOLDER_H
 

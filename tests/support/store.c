@@ -122,8 +122,8 @@ static sqlite3 *sqlite_connect(void)
     return database;
 }
 
-/* Queues where the library's writers do. SQLite itself only looks again and again, and may find
- * some of them at work each time. */
+/* Queues where the library's writers do, if it gets its turn in time. SQLite itself only looks
+ * again and again, and may find some of them at work each time. */
 static void sqlite_run(const char *sql)
 {
     char *message = NULL;

@@ -19,7 +19,7 @@ void test_store_drop(const char *kind);
 const char *test_store_kind(void);
 
 /* Runs one SQL command (or many, separated by semicolons) beside the library, on a connection of
- * its own; ends the program on an error. */
+ * its own, in turn with the library's writers; ends the program on an error. */
 void test_store_execute(const char *kind, const char *sql);
 
 /* The first column of the first row as text, "" for NULL; static. Likewise beside the library. */

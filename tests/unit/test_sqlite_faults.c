@@ -15,6 +15,7 @@
 #include "repositories/sqlite/journal.h"
 #include "repositories/sqlite/store.h"
 #include "support/failing_disk.h"
+#include "support/folder.h"
 #include "support/sample.h"
 
 enum { SAVES = 2, TEXT_SIZE = 3000, FILE_SIZE = 1 << 20 };
@@ -81,7 +82,7 @@ static int setup(void **state)
     static char text[TEXT_SIZE + 1];
     /* Failures come from the layer, so the disk below may be a fast one. */
     snprintf(folder, sizeof folder, "%s/conversation-faults-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+             folder_for_files(FOLDER_FOR_TESTS));
     if (mkdtemp(folder) == NULL) return -1;
     snprintf(path, sizeof path, "%s/store.db", folder);
     memset(text, 'x', TEXT_SIZE);
