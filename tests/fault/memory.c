@@ -18,10 +18,8 @@ enum { UNMET_AT_END = 4, FIRST_STRIDE = 8 };
 bool memory_has_journal(const memory_tried *self)
 {
     memory_journal wanted = self->scenario->journal;
-    if (wanted == MEMORY_JOURNAL_ALWAYS || wanted == MEMORY_JOURNAL_NEVER)
-        return wanted == MEMORY_JOURNAL_ALWAYS;
-    return self->run->tier == CAMPAIGN_LONG ||
-           (wanted == MEMORY_JOURNAL_USUAL && self->store->file != NULL);
+    if (wanted != MEMORY_JOURNAL_USUAL) return wanted == MEMORY_JOURNAL_ALWAYS;
+    return self->store->file != NULL || self->run->tier == CAMPAIGN_LONG;
 }
 
 static checker_findings check_lines(const memory_tried *self)
@@ -274,7 +272,7 @@ void memory_report(memory_tried *self)
 {
     char which[48] = "";
     bool lacks_journal =
-        self->scenario->journal != MEMORY_JOURNAL_NEVER && !memory_has_journal(self);
+        self->scenario->journal == MEMORY_JOURNAL_USUAL && !memory_has_journal(self);
     const char *about = lacks_journal ? ", no journal" : "";
     worker_end(&self->worker);
     if (self->run->trials > 1)

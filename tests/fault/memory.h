@@ -50,7 +50,6 @@ typedef enum memory_way {
 typedef enum memory_journal {
     MEMORY_JOURNAL_USUAL, /* on PostgreSQL in the long tier only: most allocations are the journal's
                              then, and are tried in the same scenario on SQLite */
-    MEMORY_JOURNAL_LONG,  /* in the long tier only: another scenario does the same with it */
     MEMORY_JOURNAL_ALWAYS,
     MEMORY_JOURNAL_NEVER
 } memory_journal;
