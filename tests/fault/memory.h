@@ -23,7 +23,7 @@ typedef struct memory_facts {
     long dead;     /* dead letters that are to be */
     long late;     /* calls that took a second too long */
     size_t asked;  /* allocations */
-    bool unclosed; /* the client's limit mattered when it was closed, or nothing could close it */
+    bool unclosed; /* closing did not answer CONV_OK, so its limit may have mattered */
 } memory_facts;
 
 typedef struct memory_trial {

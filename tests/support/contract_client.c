@@ -17,9 +17,7 @@ int contract_client_setup(void **state)
 {
     (void)state;
     url = test_store_create(test_store_kind());
-    snprintf(folder, sizeof folder, "%s/conversation-test-XXXXXX",
-             folder_for_files(FOLDER_FOR_TESTS));
-    if (mkdtemp(folder) == NULL) return -1;
+    if (!folder_make(folder)) return -1;
     snprintf(journal, sizeof journal, "%s/journal.db", folder);
     return 0;
 }

@@ -8,12 +8,20 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#define TESTS_ROOM (UINT64_C(1) << 30)
+
 const char *folder_for_files(uint64_t bytes)
 {
     struct statvfs room;
     bool fits = statvfs("/dev/shm", &room) == 0 && access("/dev/shm", W_OK) == 0 &&
                 (uint64_t)room.f_bavail * room.f_frsize >= bytes;
     return fits ? "/dev/shm" : "/tmp";
+}
+
+bool folder_make(char path[64])
+{
+    snprintf(path, 64, "%s/conversation-test-XXXXXX", folder_for_files(TESTS_ROOM));
+    return mkdtemp(path) != NULL;
 }
 
 bool file_holds(const char *path, const char *text)

@@ -10,8 +10,9 @@
  * For what is not about a disk, whose syncs may take seconds on a busy machine. */
 const char *folder_for_files(uint64_t bytes);
 
-/* More than what tests that run side by side have there. */
-#define FOLDER_FOR_TESTS (UINT64_C(1) << 30)
+/* Makes a new folder there, with room for several tests that run side by side. False: there is
+ * none. */
+bool folder_make(char path[64]);
 
 /* False also for a file that is not there. */
 bool file_holds(const char *path, const char *text);

@@ -15,9 +15,7 @@ static saving_fixture fixture;
 int saving_setup(void **state)
 {
     saving_fixture *test = &fixture;
-    snprintf(test->folder, sizeof test->folder, "%s/conversation-test-XXXXXX",
-             folder_for_files(FOLDER_FOR_TESTS));
-    assert_non_null(mkdtemp(test->folder));
+    assert_true(folder_make(test->folder));
     snprintf(test->path, sizeof test->path, "%.*s/journal.db", (int)sizeof test->folder,
              test->folder);
     mock_store_init(&test->mock);

@@ -78,9 +78,7 @@ static void postgres_url_of(const char *database)
 const char *test_store_create(const char *kind)
 {
     if (strcmp(kind, "sqlite") == 0) {
-        snprintf(sqlite_folder, sizeof sqlite_folder, "%s/conversation-test-XXXXXX",
-                 folder_for_files(FOLDER_FOR_TESTS));
-        if (mkdtemp(sqlite_folder) == NULL) die("mkdtemp", sqlite_folder);
+        if (!folder_make(sqlite_folder)) die("mkdtemp", sqlite_folder);
         snprintf(sqlite_url, sizeof sqlite_url, "sqlite:%s/store.db", sqlite_folder);
         return sqlite_url;
     }

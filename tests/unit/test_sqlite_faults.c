@@ -81,9 +81,7 @@ static int setup(void **state)
     (void)state;
     static char text[TEXT_SIZE + 1];
     /* Failures come from the layer, so the disk below may be a fast one. */
-    snprintf(folder, sizeof folder, "%s/conversation-faults-XXXXXX",
-             folder_for_files(FOLDER_FOR_TESTS));
-    if (mkdtemp(folder) == NULL) return -1;
+    if (!folder_make(folder)) return -1;
     snprintf(path, sizeof path, "%s/store.db", folder);
     memset(text, 'x', TEXT_SIZE);
     for (int i = 0; i < SAVES; i++)
