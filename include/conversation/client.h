@@ -122,7 +122,8 @@ typedef struct conv_client_params {
  * password, missing right, unreadable file. CONV_NOT_FOUND: no such database. CONV_STATE: the
  * schema is missing or older (run `conversation migrate`), newer than this library or made by
  * another form of it; or another live process has the journal open. CONV_BAD_DATA: the file is not
- * an SQLite database. CONV_TIMEOUT, CONV_NO_MEMORY. Thread: any. Round trips: connecting and 1;
+ * an SQLite database. CONV_TIMEOUT, CONV_NO_MEMORY. Takes up to `connect_timeout_ms` for each host
+ * that is tried, and `store_timeout_ms` for the schema. Thread: any. Round trips: connecting and 1;
  * more to migrate. */
 CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
                                               conv_client **client, conv_error *error);

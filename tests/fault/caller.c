@@ -9,7 +9,7 @@
 
 enum { CLOSE_MS = 30000, TOGETHER = 3, MOST_OPENINGS = 10 };
 
-conv_client *caller_open(const caller_params *params)
+conv_client *caller_open(witness *lines, const caller_params *params)
 {
     conv_error error;
     conv_client *client = NULL;
@@ -21,18 +21,11 @@ conv_client *caller_open(const caller_params *params)
     settings.store_timeout_ms = params->timeout_ms;
     settings.connect_timeout_ms = params->timeout_ms;
     for (int i = 0; i < MOST_OPENINGS; i++) {
-        conv_status status = conv_client_open(&settings, &client, &error);
+        conv_status status = witness_connect(lines, &settings, &client, &error);
         if (status == CONV_OK) return client;
         fprintf(stderr, "caller: %s: %s\n", error.action, error.message);
         if (status != CONV_TIMEOUT) break;
     }
-    exit(99);
-}
-
-static void require(conv_status status, const conv_error *error)
-{
-    if (status == CONV_OK) return;
-    fprintf(stderr, "caller: %s: %s\n", error->action, error->message);
     exit(99);
 }
 
@@ -45,16 +38,12 @@ void caller_await_drain(conv_client *client)
     }
 }
 
-void caller_close(conv_client *client)
-{
-    conv_error error;
-    require(conv_client_close(client, CLOSE_MS, &error), &error);
-}
-
 void caller_end(witness *lines, conv_client *client)
 {
     conv_error error;
-    require(witness_shut(lines, client, CLOSE_MS, &error), &error);
+    if (witness_shut(lines, client, CLOSE_MS, &error) == CONV_OK) return;
+    fprintf(stderr, "caller: %s: %s\n", error.action, error.message);
+    exit(99);
 }
 
 witness_call caller_way(const fault_turn *turn)

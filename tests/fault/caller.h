@@ -17,17 +17,16 @@ typedef struct caller_params {
     bool any_schema;    /* do not look at the store's schema */
 } caller_params;
 
-/* Tries again when the time was too short, as on a busy machine; ends the program on a failure. */
-conv_client *caller_open(const caller_params *params);
+/* Opens a client between two lines of the witness. Tries again when the time was too short, as on a
+ * busy machine; ends the program on a failure. */
+conv_client *caller_open(witness *lines, const caller_params *params);
 
 /* Until nothing waits in the client's journal, for 40 s at most. A client without one never waits.
  */
 void caller_await_drain(conv_client *client);
 
-/* Closes the client, which must have nothing left within 30 s; else ends the program. */
-void caller_close(conv_client *client);
-
-/* The same, between two lines of the witness. */
+/* Closes the client, which must have nothing left within 30 s; else ends the program. Between two
+ * lines of the witness, too. */
 void caller_end(witness *lines, conv_client *client);
 
 /* How a turn is saved where any way will do: by itself, with its answer, submitted, or with others,

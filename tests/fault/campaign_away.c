@@ -30,7 +30,7 @@ static conv_client *open_client(const away *self)
                             .journal = self->run.journal,
                             .connections = 2,
                             .timeout_ms = TIMEOUT_MS};
-    return caller_open(&params);
+    return caller_open(self->lines, &params);
 }
 
 static void save_and_track(away *self, conv_client *client)
@@ -49,11 +49,11 @@ static void track_elsewhere(away *self, conv_client *client)
 {
     caller_params params = {
         .store = server_url(self->store), .connections = 1, .timeout_ms = TIMEOUT_MS};
-    conv_client *other = caller_open(&params);
+    conv_client *other = caller_open(self->lines, &params);
     fault_turn last = {.session = self->session, .turn = TURNS};
     if (witness_save_and_track(self->lines, client, other, &last, TIMEOUT_MS, NULL) != CONV_OK)
         self->run.violations++;
-    caller_close(other);
+    caller_end(self->lines, other);
 }
 
 static void start_without_store(away *self, long trial)

@@ -26,7 +26,7 @@ static void run_part(campaign *run, server *store, proxy *between, const char *n
                             .connections = 2,
                             .timeout_ms = TIMEOUT_MS};
     witness *lines = witness_open(run->lines);
-    conv_client *client = caller_open(&params);
+    conv_client *client = caller_open(lines, &params);
     long swallowed = 0;
     for (long i = 0; swallowed < run->trials && i < 3 * run->trials; i++) {
         fault_turn turn = {.session = (uint64_t)(i / TURNS_PER_SESSION), .turn = (uint64_t)i};

@@ -172,7 +172,7 @@ static void run(cutting *self, const server *store, const part *what, kind of)
     self->lines = witness_open(self->run.lines);
     self->cold = what->cold;
     self->each = campaign_each(&self->run, of == TURN ? TURNS_RARER * what->rarer : what->rarer);
-    self->client = caller_open(&params);
+    self->client = caller_open(self->lines, &params);
     measure(self);
     long trials = cut_all(self);
     proxy_set(self->between, &(proxy_plan){0});

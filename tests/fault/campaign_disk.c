@@ -101,7 +101,7 @@ static int hold_store(const char *store)
 }
 
 static conv_status open_client(const target *store, const char *journal, int64_t timeout_ms,
-                               conv_client **client)
+                               witness *lines, conv_client **client)
 {
     char url[PATH_SIZE + 8];
     conv_client_params params = CONV_CLIENT_PARAMS_INIT;
@@ -111,7 +111,7 @@ static conv_status open_client(const target *store, const char *journal, int64_t
     params.journal = journal;
     params.connections = 1; /* while the journal's disk fails the store is locked, or one drains */
     params.store_timeout_ms = timeout_ms;
-    return conv_client_open(&params, client, NULL);
+    return witness_connect(lines, &params, client, NULL);
 }
 
 static void use_client(uint64_t turns, witness *lines, conv_client *client)
@@ -198,22 +198,24 @@ static void judge(const char *journal, const char *copy)
 static void take_in(const campaign *run, const target *store, uint64_t turns)
 {
     conv_client *client = NULL;
-    if (open_client(store, run->journal, TIMEOUT_MS, &client) != CONV_OK) return;
     witness *lines = witness_open(run->lines);
-    int lock = hold_store(store->path);
-    use_client(run->tier == CAMPAIGN_LONG ? TURNS : turns, lines, client);
-    (void)!witness_shut(lines, client, 0, NULL);
+    if (open_client(store, run->journal, TIMEOUT_MS, lines, &client) == CONV_OK) {
+        int lock = hold_store(store->path);
+        use_client(run->tier == CAMPAIGN_LONG ? TURNS : turns, lines, client);
+        (void)!witness_shut(lines, client, 0, NULL);
+        close(lock);
+    }
     witness_close(lines);
-    close(lock);
 }
 
 static void drain_what_waits(const campaign *run, const target *store)
 {
     conv_client *client = NULL;
-    if (open_client(store, run->journal, HEALTHY_MS, &client) != CONV_OK) return;
     witness *lines = witness_open(run->lines);
-    (void)!witness_flush(lines, client, NULL, DRAIN_MS, NULL);
-    (void)!witness_shut(lines, client, DRAIN_MS, NULL);
+    if (open_client(store, run->journal, HEALTHY_MS, lines, &client) == CONV_OK) {
+        (void)!witness_flush(lines, client, NULL, DRAIN_MS, NULL);
+        (void)!witness_shut(lines, client, DRAIN_MS, NULL);
+    }
     witness_close(lines);
 }
 
@@ -305,7 +307,7 @@ static checker_findings drain(const tried *self)
     const target *store = &self->store;
     conv_client *client = NULL;
     witness *lines = witness_open(run->lines);
-    conv_status status = open_client(store, run->journal, HEALTHY_MS, &client);
+    conv_status status = open_client(store, run->journal, HEALTHY_MS, lines, &client);
     if (status == CONV_OK) status = witness_shut(lines, client, HEALTHY_MS, NULL);
     witness_close(lines);
     const char *journals[] = {run->journal};
@@ -421,11 +423,13 @@ static void name_files(tried *self)
     snprintf(store->kept_lines, sizeof store->kept_lines, "%.63s/kept-lines", run->folder);
 }
 
-static void make_store(const target *store)
+static void make_store(const campaign *run, const target *store)
 {
     conv_client *client = NULL;
-    if (open_client(store, NULL, HEALTHY_MS, &client) != CONV_OK) die("opening the store");
-    if (conv_client_close(client, HEALTHY_MS, NULL) != CONV_OK) die("closing the store");
+    witness *lines = witness_open(run->lines);
+    if (open_client(store, NULL, HEALTHY_MS, lines, &client) != CONV_OK) die("opening the store");
+    if (witness_shut(lines, client, HEALTHY_MS, NULL) != CONV_OK) die("closing the store");
+    witness_close(lines);
     if (!files_copy(store->path, store->empty)) die(store->path);
 }
 
@@ -435,7 +439,7 @@ static int run_part(int argc, char **argv, int i)
     tried self = {.run = &run, .part = &parts[i]};
     name_files(&self);
     shared = campaign_share(sizeof *shared);
-    make_store(&self.store);
+    make_store(&run, &self.store);
     meet_all(&self);
     files_remove(run.journal);
     files_remove(self.store.path);

@@ -59,12 +59,12 @@ static void record_run(campaign *run, const char *store)
     params.journal = run->journal;
     params.store_timeout_ms = TIMEOUT_MS;
     disk_record(run->journal);
-    if (conv_client_open(&params, &client, &error) != CONV_OK) die(error.message);
+    witness *lines = witness_open(run->lines);
+    if (witness_connect(lines, &params, &client, &error) != CONV_OK) die(error.message);
     snprintf(lock_name, sizeof lock_name, "%s-lock", store);
     int descriptor = open(lock_name, O_RDWR | O_CLOEXEC);
     struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (descriptor < 0 || fcntl(descriptor, F_OFD_SETLK, &range) != 0) die(lock_name);
-    witness *lines = witness_open(run->lines);
     for (long i = 0; i < EXCHANGES; i++) {
         if (accept(lines, client, i, &error) != CONV_OK) die(error.message);
         disk_mark();

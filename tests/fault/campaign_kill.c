@@ -54,18 +54,18 @@ static void release(target *self)
     self->descriptor = -1;
 }
 
-static conv_client *open_client(const campaign *run, const target *store)
+static conv_client *open_client(const campaign *run, const target *store, witness *lines)
 {
     caller_params params = {
         .store = store->url, .journal = run->journal, .connections = 2, .timeout_ms = TIMEOUT_MS};
-    return caller_open(&params);
+    return caller_open(lines, &params);
 }
 
 /* Saves and tracks until it is killed. */
 static _Noreturn void live(const campaign *run, const target *store, uint64_t first_session)
 {
-    conv_client *client = open_client(run, store);
     witness *lines = witness_open(run->lines);
+    conv_client *client = open_client(run, store, lines);
     load_start(lines, client,
                &(load_params){.threads = THREADS,
                               .first_session = first_session,
@@ -82,7 +82,7 @@ static _Noreturn void live(const campaign *run, const target *store, uint64_t fi
 static void drain(const campaign *run, const target *store)
 {
     witness *lines = witness_open(run->lines);
-    caller_end(lines, open_client(run, store));
+    caller_end(lines, open_client(run, store, lines));
     witness_close(lines);
 }
 
@@ -122,8 +122,8 @@ static _Noreturn void act(const campaign *run, const target *store, uint64_t ses
 {
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     raise(SIGSTOP);
-    conv_client *client = open_client(run, store);
     witness *lines = witness_open(run->lines);
+    conv_client *client = open_client(run, store, lines);
     fault_turn turn = {.session = session};
     fault_provider();
     raise(SIGUSR1); /* from here on it is counted */

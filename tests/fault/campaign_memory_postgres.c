@@ -140,8 +140,10 @@ static int run_part(int argc, char **argv, int part)
     server *disposable = server_start();
     memory_store store = {.name = "PostgreSQL", .url = server_url(disposable), .base = run.folder};
     /* What libpq and the system's libraries make once stays. */
-    caller_close(
-        caller_open(&(caller_params){.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS}));
+    witness *lines = witness_open(run.lines);
+    caller_params params = {.store = store.url, .timeout_ms = 10 * MEMORY_TIMEOUT_MS};
+    caller_end(lines, caller_open(lines, &params));
+    witness_close(lines);
     if (part < MIGRATION_SHARES)
         run_migrations(&run, &store, part);
     else

@@ -167,7 +167,7 @@ static void run_part(network *self, const char *fault, void (*part)(network *), 
     self->each = campaign_each(&self->run, rarer);
     self->tried = 0;
     self->lines = witness_open(self->run.lines);
-    self->client = caller_open(&params);
+    self->client = caller_open(self->lines, &params);
     part(self);
     proxy_set(self->between, &(proxy_plan){0});
     proxy_cut_all(self->between);

@@ -149,7 +149,7 @@ static checker_findings try_one(poisoning *self, server *store, proxy *between, 
                             .dead = journaled ? 1 : 0};
     set_poison(self, store);
     self->lines = witness_open(self->run.lines);
-    self->client = caller_open(&params);
+    self->client = caller_open(self->lines, &params);
     long wrong = save_all_through(self, between, drained);
     caller_end(self->lines, self->client);
     witness_close(self->lines);
@@ -189,7 +189,7 @@ static checker_findings mend_one(poisoning *self, server *store, proxy *between,
                             .drained = true};
     set_poison(self, store);
     self->lines = witness_open(self->run.lines);
-    self->client = caller_open(&params);
+    self->client = caller_open(self->lines, &params);
     long wrong = save_all_through(self, between, drained);
     bool others = await_stored(store, EXCHANGES - EXCHANGES / SESSIONS);
     if (!server_execute(server_url(store), "DROP TRIGGER fault_poison ON chat_messages")) exit(99);
@@ -276,7 +276,7 @@ static checker_findings track_one(poisoning *self, server *store, bool journaled
     set_trigger(self, store, "usage_logs", "operation");
     self->poison = fault_random(&self->run.random) % EXCHANGES;
     self->lines = witness_open(self->run.lines);
-    self->client = caller_open(&params);
+    self->client = caller_open(self->lines, &params);
     bool right = track_all(self, store, journaled, mended);
     caller_end(self->lines, self->client);
     witness_close(self->lines);

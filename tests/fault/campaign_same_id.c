@@ -82,9 +82,9 @@ static void *work(void *context)
 static void run_process(const campaign *run, const char *store, uint64_t seed)
 {
     static worker workers[THREADS];
-    conv_client *client = caller_open(
-        &(caller_params){.store = store, .connections = 4, .timeout_ms = STORE_TIMEOUT_MS});
     witness *lines = witness_open(run->lines);
+    conv_client *client = caller_open(
+        lines, &(caller_params){.store = store, .connections = 4, .timeout_ms = STORE_TIMEOUT_MS});
     fault_provider();
     for (int i = 0; i < THREADS; i++) {
         workers[i] = (worker){.client = client,

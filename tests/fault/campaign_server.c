@@ -122,7 +122,7 @@ static void run_part(campaign *run, server *store, const part *what, long trials
                             .connections = CONNECTIONS,
                             .timeout_ms = what->timeout_ms};
     witness *lines = witness_open(run->lines);
-    conv_client *client = caller_open(&params);
+    conv_client *client = caller_open(lines, &params);
     load *callers = load_start(lines, client,
                                &(load_params){.threads = what->threads,
                                               .timeout_ms = what->timeout_ms,

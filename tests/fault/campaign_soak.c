@@ -143,7 +143,7 @@ int main(int argc, char **argv)
                             .connections = 3,
                             .timeout_ms = TIMEOUT_MS};
     witness *lines = witness_open(run.lines);
-    conv_client *client = caller_open(&params);
+    conv_client *client = caller_open(lines, &params);
     usage *samples = calloc((size_t)run.trials, sizeof *samples);
     if (samples == NULL) return 99;
     load *callers =

@@ -301,7 +301,7 @@ static void try_one(trial *self)
                       .message = self->rule->message == NULL ? "scripted" : self->rule->message,
                       .commits = self->commits};
     fake_empty(self->store);
-    self->client = caller_open(&params);
+    self->client = caller_open(self->lines, &params);
     if (prepare(self, &error) != CONV_OK)
         say(self, &self->findings->wrong, "what was to be there was not saved", &error);
     fake_set(self->store, &plan);

@@ -25,7 +25,7 @@ static server *fail_over(campaign *run, server *primary, long number, witness *l
                             .journal = journaled ? run->journal : NULL,
                             .connections = CONNECTIONS,
                             .timeout_ms = TIMEOUT_MS};
-    conv_client *client = caller_open(&params);
+    conv_client *client = caller_open(lines, &params);
     load *callers = load_start(lines, client,
                                &(load_params){.threads = THREADS,
                                               .first_session = (uint64_t)number * 100000000,

@@ -33,7 +33,8 @@ typedef struct memory_trial {
     conv_client *client; /* NULL when the scenario works without one */
     conv_client_params params;
     memory_facts *facts;
-    int64_t timeout_ms; /* of the store; calls take no longer than that */
+    int64_t timeout_ms; /* of the store; most calls take no longer than that */
+    int64_t allowed_ms; /* of the next answer, if it may take longer; else 0 */
     bool away;          /* the scenario takes the store away for a time */
     int parent;         /* for memory_take_away and memory_bring_back */
     long refused;       /* answers other than CONV_OK */
@@ -83,9 +84,12 @@ void memory_repeat_chance(void);
 long memory_sqlite_blocks(void);
 
 /* Counts an answer, and whether it came in time: the call began where the last one ended, or at
- * memory_begin_call. Of memory are CONV_NO_MEMORY and what follows from it. memory_expect: `wanted`
- * is what a healthy call answers. memory_done: an acknowledged act, numbered from 0. */
+ * memory_begin_call; memory_allow_twice: it may take the store's timeout twice, for connecting, a
+ * provider's answer or another transaction. Of memory are CONV_NO_MEMORY and what follows from it.
+ * memory_expect: `wanted` is what a healthy call answers. memory_done: an acknowledged act,
+ * numbered from 0. */
 void memory_begin_call(void);
+void memory_allow_twice(memory_trial *self);
 void memory_note(memory_trial *self, conv_status status);
 void memory_expect(memory_trial *self, conv_status status, conv_status wanted);
 void memory_done(memory_trial *self, int act, conv_status status);

@@ -358,6 +358,18 @@ conv_status witness_flush(witness *self, conv_client *client, const fault_turn *
     return status;
 }
 
+conv_status witness_connect(witness *self, const conv_client_params *params, conv_client **client,
+                            conv_error *error)
+{
+    conv_error details = CONV_ERROR_INIT;
+    witness_line line = begin(self, WITNESS_CONNECT, &(fault_turn){0});
+    conv_status status = conv_client_open(params, client, &details);
+    note(self, &line, WITNESS_ENDED, status, &details,
+         params->connect_timeout_ms + params->store_timeout_ms);
+    if (error != NULL) *error = details;
+    return status;
+}
+
 conv_status witness_shut(witness *self, conv_client *client, int64_t timeout_ms, conv_error *error)
 {
     conv_error details = CONV_ERROR_INIT;
@@ -370,7 +382,7 @@ conv_status witness_shut(witness *self, conv_client *client, int64_t timeout_ms,
 
 bool witness_has_turn(const witness_line *line)
 {
-    return line->call != WITNESS_FLUSH && line->call != WITNESS_SHUT;
+    return line->call < WITNESS_FLUSH;
 }
 
 const char *witness_call_name(const witness_line *line)
@@ -381,6 +393,7 @@ const char *witness_call_name(const witness_line *line)
                                         [WITNESS_ASYNC] = "submitting",
                                         [WITNESS_TRACK] = "tracking",
                                         [WITNESS_FLUSH] = "flushing",
+                                        [WITNESS_CONNECT] = "opening",
                                         [WITNESS_SHUT] = "closing"};
     return names[line->call];
 }

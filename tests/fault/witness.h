@@ -17,8 +17,9 @@ typedef enum witness_call {
     WITNESS_TOGETHER, /* one of several exchanges of a call */
     WITNESS_ASYNC,    /* submitted; it ends with its result */
     WITNESS_TRACK,    /* a usage record */
-    WITNESS_FLUSH,    /* of tracked records: no turn of its own */
-    WITNESS_SHUT      /* the closing of a client: no turn of its own */
+    WITNESS_FLUSH,    /* of tracked records; no turn of its own, nor have the next two */
+    WITNESS_CONNECT,  /* the opening of a client */
+    WITNESS_SHUT      /* the closing of a client */
 } witness_call;
 
 /* How a call ended. */
@@ -29,7 +30,7 @@ typedef enum witness_answer {
     WITNESS_BUFFERED,  /* taken by the tracker of a client without a journal */
     WITNESS_REFUSED,   /* a failure that says that nothing was saved */
     WITNESS_UNKNOWN,   /* a failure that leaves it open */
-    WITNESS_ENDED      /* a flush or a closing, with whatever status */
+    WITNESS_ENDED      /* what has no turn, with whatever status */
 } witness_answer;
 
 typedef struct witness_line {
@@ -100,7 +101,9 @@ conv_status witness_together(witness *self, conv_client *client, const fault_tur
 conv_status witness_flush(witness *self, conv_client *client, const fault_turn *tracked,
                           int64_t timeout_ms, conv_error *error);
 
-/* Closes a client. */
+/* Opens a client, whose timeouts are set (connect_timeout_ms not for SQLite's), and closes one. */
+conv_status witness_connect(witness *self, const conv_client_params *params, conv_client **client,
+                            conv_error *error);
 conv_status witness_shut(witness *self, conv_client *client, int64_t timeout_ms, conv_error *error);
 
 /* Whether the call saves a turn or tracks it. */

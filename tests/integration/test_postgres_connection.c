@@ -15,14 +15,19 @@
 
 static conv_error error;
 
-static conv_status open_store(const char *connection)
+static conv_status open_within(const char *connection, int64_t timeout_ms)
 {
     conv__store *store = NULL;
-    conv__postgres_params params = {.connection = connection, .connect_timeout_ms = 500};
+    conv__postgres_params params = {.connection = connection, .connect_timeout_ms = timeout_ms};
     error = (conv_error)CONV_ERROR_INIT;
     conv_status status = conv__postgres_store_open(&params, &store, &error);
     if (store != NULL) store->functions->close(store);
     return status;
+}
+
+static conv_status open_store(const char *connection)
+{
+    return open_within(connection, 500);
 }
 
 static void assert_says(const char *words)
@@ -130,14 +135,15 @@ static void the_next_host_answers(void **state)
 }
 
 /* Answers one connection once, after its first message, in a process of its own. */
-static pid_t answer_once(int listener, const char *answer, size_t size)
+static pid_t answer_once(int listener, const char *answer, size_t size, unsigned pause_ms)
 {
     pid_t child = fork();
     if (child != 0) return child;
     char request[1024];
     int peer = accept(listener, NULL, NULL);
-    if (read(peer, request, sizeof request) < 0 || write(peer, answer, size) != (ssize_t)size)
-        _exit(1);
+    if (read(peer, request, sizeof request) < 0) _exit(1);
+    usleep(pause_ms * 1000);
+    if (write(peer, answer, size) != (ssize_t)size) _exit(1);
     /* What the client still says must not become a reset that overtakes the answer. */
     while (read(peer, request, sizeof request) > 0)
         continue;
@@ -149,7 +155,7 @@ static conv_status open_answered(const char *answer, size_t size, const char *mo
     char port[LOOPBACK_PORT_SIZE];
     char connection[256];
     int listener = loopback_listen(port);
-    pid_t child = answer_once(listener, answer, size);
+    pid_t child = answer_once(listener, answer, size, 0);
     snprintf(connection, sizeof connection,
              "host=127.0.0.1 port=%s gssencmode=disable user=me dbname=x %s", port, more);
     conv_status status = open_store(connection);
@@ -190,6 +196,25 @@ static void a_server_that_closes_at_once(void **state)
     waitpid(child, NULL, 0);
     assert_says("closed the connection unexpectedly; it may not be a PostgreSQL server");
     assert_int_equal(error.recovery, CONV_RECOVERY_RETRY);
+}
+
+/* Greeting and what is settled behind it share the time for opening a connection. */
+static void a_server_that_greets_late_and_falls_silent(void **state)
+{
+    (void)state;
+    static const char greeting[] = "R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    char port[LOOPBACK_PORT_SIZE];
+    char connection[128];
+    int listener = loopback_listen(port);
+    pid_t child = answer_once(listener, greeting, sizeof greeting - 1, 1500);
+    snprintf(connection, sizeof connection,
+             "host=127.0.0.1 port=%s gssencmode=disable sslmode=disable user=me dbname=x", port);
+    int64_t begun = conv__monotonic_ns();
+    assert_status(open_within(connection, 2000), CONV_TIMEOUT, error);
+    int64_t took_ms = (conv__monotonic_ns() - begun) / 1000000;
+    close(listener);
+    waitpid(child, NULL, 0);
+    assert_in_range(took_ms, 1990, 3400);
 }
 
 /* Trying again changes nothing about these. */
@@ -402,6 +427,7 @@ int main(void)
         cmocka_unit_test(the_next_host_answers),
         cmocka_unit_test(another_server),
         cmocka_unit_test(a_server_that_closes_at_once),
+        cmocka_unit_test(a_server_that_greets_late_and_falls_silent),
         cmocka_unit_test(what_the_server_does_not_offer),
         cmocka_unit_test(a_wrong_password),
         cmocka_unit_test(a_missing_password),

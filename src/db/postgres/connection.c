@@ -313,9 +313,9 @@ static conv_status attempt(const conv__connection_params *params, const conv__ho
     /* Only the verbose form tells the SQLSTATE of a refusal, in whatever language the rest is. */
     PQsetErrorVerbosity(made->link, PQERRORS_VERBOSE);
     PQsetNoticeReceiver(made->link, receive_notice, made);
-    int64_t own_deadline = conv__deadline_in_ms(connect_timeout_ms(made->link, params));
-    conv_status status =
-        connect_until(made, own_deadline < deadline_ns ? own_deadline : deadline_ns, error);
+    int64_t own_ns = conv__deadline_in_ms(connect_timeout_ms(made->link, params));
+    made->open_by_ns = own_ns < deadline_ns ? own_ns : deadline_ns;
+    conv_status status = connect_until(made, made->open_by_ns, error);
     return status == CONV_OK ? settle(made, error) : status;
 }
 

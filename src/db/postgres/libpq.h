@@ -26,6 +26,7 @@ struct conv__connection {
     PGconn *link;
     pid_t process;        /* a forked child must not touch the link */
     bool broken;          /* to be closed, not to be used again */
+    int64_t open_by_ns;   /* the end of the time for opening it */
     atomic_bool *unnamed; /* shared by all connections of a pool */
     const conv__latest *latest;
     bool wait_cut_off; /* a transaction ended without waiting for the synchronous standbys */

@@ -186,10 +186,7 @@ static conv_status open_connection(conv__pool *pool, int64_t deadline_ns,
 {
     conv_status status = conv__connection_open(&pool->connecting, deadline_ns, connection, error);
     if (status != CONV_OK) return status;
-    /* Whoever waits without a deadline is bounded by the connect timeout here as well: a server, or
-     * libpq for want of memory, may fall silent right behind the greeting. */
-    int64_t own_ns = conv__deadline_in_ms(pool->connecting.timeout_ms);
-    status = conv__session_settle(*connection, own_ns < deadline_ns ? own_ns : deadline_ns, error);
+    status = conv__session_settle(*connection, error);
     if (status == CONV_OK) return CONV_OK;
     conv__connection_close(*connection);
     *connection = NULL;
