@@ -42,6 +42,14 @@ int64_t conv__saving_waiting(conv__saving *saving)
     return waiting;
 }
 
+void conv__saving_add_waiting(conv__saving *saving, int64_t more)
+{
+    lock(saving);
+    saving->waiting += more;
+    pthread_cond_signal(&saving->wake);
+    unlock(saving);
+}
+
 /* A session with an older exchange in the journal must wait behind it. */
 static bool must_wait(conv__saving *saving, const conv__save *save)
 {

@@ -1,5 +1,5 @@
-/* What the files around saving.c share: keep.c, changes.c, notes.c, away.c, attempts.c,
- * forget.c, drain.c and drain_batch.c.
+/* What the files around saving.c share: keep.c, keep_usage.c, changes.c, notes.c, away.c,
+ * attempts.c, forget.c, drain.c and drain_batch.c.
  */
 #ifndef CONV__SAVING_SAVING_INTERNAL_H
 #define CONV__SAVING_SAVING_INTERNAL_H
@@ -78,9 +78,12 @@ void conv__saving_sweep_notes(conv__saving *saving);
  * outlived them. True when all were looked at. */
 bool conv__saving_forget_completed_turns(conv__saving *saving);
 
+/* So many more entries of the journal wait for the store; its thread hears of them. */
+void conv__saving_add_waiting(conv__saving *saving, int64_t more);
+
 /* Waits until the journal's limits leave room, or the deadline or the store's latest moment:
- * CONV_LIMIT. What was accepted goes
- * in whatever its size, so the limit may be passed by one record of each caller. */
+ * CONV_LIMIT. What was accepted goes in whatever its size, so the limit may be passed by one record
+ * of each caller. */
 CONV_WARN_UNUSED conv_status conv__saving_wait_for_room(conv__saving *saving, int64_t deadline_ns,
                                                         conv_error *error);
 
@@ -97,7 +100,7 @@ void conv__saving_keep_many(conv__saving *saving, conv__save *const *saves,
                             const conv_error *const *causes, size_t count);
 
 /* Keeps exchanges that the store refused as dead letters, in one write; each says so in its error,
- * unless that failed, too. */
+ * or why it is not. */
 void conv__saving_keep_dead(conv__saving *saving, conv__save *const *saves, size_t count);
 
 /* Whether the store may be used: it was seen, or is seen now. */

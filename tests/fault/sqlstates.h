@@ -23,6 +23,10 @@ typedef struct sqlstate_rule {
 extern const sqlstate_rule sqlstate_rules[];
 extern const size_t sqlstate_rule_count;
 
+/* Of the codes that are given back, each once, one by its number from 0; NULL: there are no more.
+ */
+const char *sqlstate_refused(size_t number);
+
 /* Whether the fault may be that of one row among several, which are then tried apart. */
 bool sqlstate_is_of_row(const char *sqlstate, sqlstate_action wanted);
 

@@ -83,6 +83,18 @@ static void save_together_on_a_failing_disk(saving_fixture *test)
     conv__saving_save_many(saving, saves, MANY, false);
 }
 
+static void be_refused_on_a_failing_disk(saving_fixture *test)
+{
+    conv__exchange exchange = saving_exchange(conv_uuid_v7());
+    mock_store_set_away(&test->mock, false);
+    mock_store_set_poison(&test->mock, exchange.exchange_id,
+                          mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05"));
+    conv__saving *saving = saving_open(test);
+    failing_disk_start(FAILING_DISK_SYNC, 1, SQLITE_IOERR_FSYNC, true);
+    told->first = (conv__save){.exchange = &exchange, .deadline_ns = conv__deadline_in_ms(5000)};
+    told->first.status = conv__saving_save(saving, &told->first, false);
+}
+
 static void note_on_a_failing_disk(saving_fixture *test)
 {
     conv__saving *saving = saving_open(test);
@@ -123,6 +135,19 @@ static void of_several_likewise(void **state)
     }
 }
 
+static void a_refusal_says_that_there_is_no_dead_letter(void **state)
+{
+    saving_fixture *test = *state;
+    run(test, be_refused_on_a_failing_disk);
+    assert_int_equal(told->first.status, CONV_BAD_DATA);
+    assert_string_equal(told->first.error.sqlstate, "22P05");
+    assert_int_equal(told->first.error.recovery, CONV_RECOVERY_REJECT);
+    assert_false(told->first.dead);
+    assert_non_null(
+        strstr(told->first.error.message,
+               "; there may be no dead letter of it, because the journal could not be written"));
+}
+
 /* Nobody was asked, and nothing can come of it: that is known. */
 static void a_note_that_failed_is_no_open_question(void **state)
 {
@@ -137,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_SAVING(what_the_journal_may_have_is_unknown),
         WITH_SAVING(of_several_likewise),
+        WITH_SAVING(a_refusal_says_that_there_is_no_dead_letter),
         WITH_SAVING(a_note_that_failed_is_no_open_question),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -64,7 +64,7 @@ static void what_the_store_refuses_at_once_is_a_dead_letter_too(void **state)
         assert_int_equal(conv__saving_save(saving, &one, noted == 1), CONV_BAD_DATA);
         assert_int_equal(one.error.recovery, CONV_RECOVERY_REJECT);
         assert_string_equal(one.error.sqlstate, "22P05");
-        assert_non_null(strstr(one.error.message, "dead letter"));
+        assert_non_null(strstr(one.error.message, "it is kept as a dead letter"));
         conv__journal_counts counts = saving_count(saving);
         assert_int_equal(counts.dead, noted + 1);
         assert_int_equal(counts.turns, 0);
