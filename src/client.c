@@ -93,8 +93,10 @@ static conv_status open_store(conv_client *client, const conv_client_params *par
                           "for the journal",
                           params->journal);
     if (file != NULL) {
-        conv__sqlite_params sqlite = {
-            .path = file, .read_only = params->read_only, .create = !params->read_only};
+        conv__sqlite_params sqlite = {.path = file,
+                                      .read_only = params->read_only,
+                                      .create = !params->read_only,
+                                      .timeout_ms = params->connect_timeout_ms};
         return conv__sqlite_store_open(&sqlite, later, &client->store, error);
     }
     conv__postgres_params postgres = {

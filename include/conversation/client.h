@@ -54,10 +54,12 @@ typedef struct conv_client_params {
     /* SQLite: never create or change the file. Its folder must still let this user make files, as a
      * reader takes part in the write-ahead log. */
     bool read_only;
-    bool pooler;                /* a transaction pooler is between: no named statements */
-    int connections;            /* PostgreSQL connections at most; 1 to 1000; 8 */
-    int64_t connect_timeout_ms; /* for opening a connection, DNS excepted; 10000 */
-    int64_t store_timeout_ms;   /* for one transaction or question, waiting included; 30000 */
+    bool pooler;     /* a transaction pooler is between: no named statements */
+    int connections; /* PostgreSQL connections at most; 1 to 1000; 8 */
+    /* For opening a connection, DNS excepted, or for a lock that another process has on SQLite's
+     * file when that is opened; 10000. `connect_timeout` of a connection string goes first. */
+    int64_t connect_timeout_ms;
+    int64_t store_timeout_ms; /* for one transaction or question, waiting included; 30000 */
     /* For one turn, up to the provider's answer; 600000. Saving it then has store_timeout_ms of its
      * own, because an answer that was paid for must not be lost to the time it took. */
     int64_t turn_timeout_ms;
@@ -122,8 +124,9 @@ typedef struct conv_client_params {
  * password, missing right, unreadable file. CONV_NOT_FOUND: no such database. CONV_STATE: the
  * schema is missing or older (run `conversation migrate`), newer than this library or made by
  * another form of it; or another live process has the journal open. CONV_BAD_DATA: the file is not
- * an SQLite database. CONV_TIMEOUT, CONV_NO_MEMORY. Takes up to `connect_timeout_ms` for each host
- * that is tried, and `store_timeout_ms` for the schema. Thread: any. Round trips: connecting and 1;
+ * an SQLite database. CONV_TIMEOUT, CONV_NO_MEMORY. Takes up to `connect_timeout_ms`, for each of
+ * several hosts, and `store_timeout_ms` for the schema; with a journal also what the local disk
+ * takes to look through it. Thread: any. Round trips: connecting and 1;
  * more to migrate. */
 CONV_WARN_UNUSED conv_status conv_client_open(const conv_client_params *params,
                                               conv_client **client, conv_error *error);

@@ -328,49 +328,63 @@ static bool is_dead_already(conv__saving *saving, const conv__exchange *exchange
     return same;
 }
 
-static void tell_dead(conv__save *save, const conv_error *refusal, const char *what_became)
+static void tell(conv__save *save, const char *what_became, const char *why)
 {
-    conv__fail(&save->error, refusal->status, ACTION, "%s; %s", refusal->message, what_became);
-    save->error.recovery = refusal->recovery;
-    save->error.outcome_unknown = refusal->outcome_unknown;
-    memcpy(save->error.sqlstate, refusal->sqlstate, sizeof save->error.sqlstate);
+    conv_error refusal = save->error;
+    conv__fail(&save->error, refusal.status, ACTION, "%s; %s%s", refusal.message, what_became, why);
+    save->error.recovery = refusal.recovery;
+    save->error.outcome_unknown = refusal.outcome_unknown;
+    memcpy(save->error.sqlstate, refusal.sqlstate, sizeof save->error.sqlstate);
 }
 
 static conv_status put_letters(conv__saving *saving, conv__save *const *saves, size_t count,
                                conv__journal_change *changes, conv__buffer *records,
-                               int64_t deadline_ns)
+                               int64_t deadline_ns, conv_error *error)
 {
     conv_status status = CONV_OK;
     for (size_t i = 0; status == CONV_OK && i < count; i++) {
         changes[i] = new_change(saves[i]);
-        status = describe(&changes[i], saves[i]->exchange, &records[i], NULL);
+        status = describe(&changes[i], saves[i]->exchange, &records[i], error);
         conv__journal_make_dead(&changes[i].entry, &saves[i]->error);
     }
-    return status == CONV_OK ? conv__saving_apply(saving, changes, count, deadline_ns, NULL)
+    return status == CONV_OK ? conv__saving_apply(saving, changes, count, deadline_ns, error)
                              : status;
+}
+
+static void fail_letters(conv__save *const *saves, size_t count, const char *what_became,
+                         const char *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        saves[i]->dead = false;
+        tell(saves[i], what_became, why);
+    }
 }
 
 void conv__saving_keep_dead(conv__saving *saving, conv__save *const *saves, size_t count)
 {
-    static const char kept[] = "it is kept as a dead letter in the journal";
-    /* The caller hears of the refusal, so letters must not fill the disk. After a failed sync the
-     * next process may find one. */
     static const char full[] = "no dead letter of it is kept, because the journal is full";
-    static const char unwritten[] =
-        "there may be no dead letter of it, because the journal could not be written";
+    static const char failed[] = "there may be no dead letter of it: "; /* after a sync, say */
+    static const char kept[] = "it is kept as a dead letter in the journal";
+    static const char other[] = "the journal keeps what it had of this turn before, and not this";
+    conv_error error = CONV_ERROR_INIT;
     if (count == 0) return;
+    /* The caller hears of the refusal, so letters must not fill the disk. */
+    if (!conv__saving_has_room(saving)) {
+        fail_letters(saves, count, full, "");
+        return;
+    }
     int64_t deadline = conv__deadline_in_ms(KEEP_MS);
-    bool has_room = conv__saving_has_room(saving);
     conv__journal_change *changes = conv__allocate(count * sizeof *changes);
     conv__buffer *records = conv__allocate(count * sizeof *records);
-    bool put = has_room && changes != NULL && records != NULL &&
-               put_letters(saving, saves, count, changes, records, deadline) == CONV_OK;
-    for (size_t i = 0; i < count; i++) {
-        conv_error refusal = saves[i]->error;
+    conv_status status =
+        changes == NULL || records == NULL
+            ? conv__fail_memory(&error, ACTION_JOURNAL)
+            : put_letters(saving, saves, count, changes, records, deadline, &error);
+    if (status != CONV_OK) fail_letters(saves, count, failed, error.message);
+    for (size_t i = 0; status == CONV_OK && i < count; i++) {
         saves[i]->dead =
-            put && (!changes[i].unchanged || is_dead_already(saving, saves[i]->exchange, deadline));
-        if (saves[i]->dead || !put)
-            tell_dead(saves[i], &refusal, put ? kept : has_room ? unwritten : full);
+            !changes[i].unchanged || is_dead_already(saving, saves[i]->exchange, deadline);
+        tell(saves[i], saves[i]->dead ? kept : other, "");
     }
     for (size_t i = 0; records != NULL && i < count; i++)
         conv__buffer_free(&records[i]);

@@ -36,6 +36,9 @@ void caller_await_drain(conv_client *client)
         if (conv_client_journal_count(client, &counts, NULL) != CONV_OK) exit(99);
         if (counts.exchanges > 0) usleep(2000);
     }
+    if (counts.exchanges == 0) return;
+    fprintf(stderr, "caller: the journal does not drain\n");
+    exit(99);
 }
 
 void caller_end(witness *lines, conv_client *client)

@@ -21,7 +21,8 @@ typedef struct caller_params {
  * busy machine; ends the program on a failure. */
 conv_client *caller_open(witness *lines, const caller_params *params);
 
-/* Until nothing waits in the client's journal, for 40 s at most. A client without one never waits.
+/* Until nothing waits in the client's journal; ends the program after 40 s. A client without one
+ * never waits.
  */
 void caller_await_drain(conv_client *client);
 

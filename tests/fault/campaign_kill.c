@@ -1,5 +1,6 @@
 /* The client's process is killed (SIGKILL): at random instants under load, and at every system call
- * of saves, tracking and draining. The next process opens the same journal and goes on. */
+ * of opening, draining, saving and tracking. The next process opens the same journal and goes on.
+ */
 #include <fcntl.h>
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -15,7 +16,10 @@
 #include "fault/report.h"
 #include "fault/server.h"
 
-enum { THREADS = 4, TIMEOUT_MS = 400, LONGEST_LIFE_MS = 300, SESSIONS = 10000000 };
+/* While the store is held, a life is long enough for exchanges to go into the journal, which the
+ * next one drains. */
+enum { THREADS = 4, TIMEOUT_MS = 400, LIFE_TIMEOUT_MS = 40, LONGEST_LIFE_MS = 300 };
+enum { SESSIONS = 10000000, WAITING = 2 };
 enum { TIDY_EVERY = 16, ENDED_AT_LAST = 16 };
 
 /* A store, and how to keep it from taking anything for a while. */
@@ -54,10 +58,11 @@ static void release(target *self)
     self->descriptor = -1;
 }
 
-static conv_client *open_client(const campaign *run, const target *store, witness *lines)
+static conv_client *open_client(const campaign *run, const target *store, witness *lines,
+                                int64_t timeout_ms)
 {
     caller_params params = {
-        .store = store->url, .journal = run->journal, .connections = 2, .timeout_ms = TIMEOUT_MS};
+        .store = store->url, .journal = run->journal, .connections = 2, .timeout_ms = timeout_ms};
     return caller_open(lines, &params);
 }
 
@@ -65,11 +70,11 @@ static conv_client *open_client(const campaign *run, const target *store, witnes
 static _Noreturn void live(const campaign *run, const target *store, uint64_t first_session)
 {
     witness *lines = witness_open(run->lines);
-    conv_client *client = open_client(run, store, lines);
+    conv_client *client = open_client(run, store, lines, LIFE_TIMEOUT_MS);
     load_start(lines, client,
                &(load_params){.threads = THREADS,
                               .first_session = first_session,
-                              .timeout_ms = TIMEOUT_MS,
+                              .timeout_ms = LIFE_TIMEOUT_MS,
                               .journaled = true});
     for (uint64_t i = 0;; i++) {
         fault_turn turn = {.session = first_session + SESSIONS / 2, .turn = i};
@@ -82,7 +87,7 @@ static _Noreturn void live(const campaign *run, const target *store, uint64_t fi
 static void drain(const campaign *run, const target *store)
 {
     witness *lines = witness_open(run->lines);
-    caller_end(lines, open_client(run, store, lines));
+    caller_end(lines, open_client(run, store, lines, TIMEOUT_MS));
     witness_close(lines);
 }
 
@@ -99,6 +104,14 @@ static checker_findings judge(const campaign *run, const target *store)
     return checker_run(&params);
 }
 
+/* A campaign in which nothing was drained has not tried it. */
+static void require_waiting(campaign *run, const checker_findings *findings)
+{
+    if (findings->journaled_exchanges > 0) return;
+    fprintf(stderr, "violation: no exchange came by the journal\n");
+    run->violations++;
+}
+
 static void kill_at_random(campaign *run, target *store, const char *name)
 {
     for (long trial = 0; trial < run->trials; trial++) {
@@ -110,23 +123,44 @@ static void kill_at_random(campaign *run, target *store, const char *name)
         if (away) block(store);
         usleep((useconds_t)(fault_random(&run->random) % (LONGEST_LIFE_MS * 500)));
         kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
+        int status = 0;
+        if (waitpid(child, &status, 0) != child || !WIFSIGNALED(status)) {
+            fprintf(stderr, "violation: a life ended by itself, with status %d\n", status);
+            run->violations++;
+        }
         release(store);
     }
     checker_findings findings = judge(run, store);
+    require_waiting(run, &findings);
     campaign_report(run, name, run->trials, &findings);
 }
 
-/* One of everything, and the drain of what an earlier one left. */
+/* What waits in the journal for the process that is killed. */
+static void leave_waiting(const campaign *run, target *store, uint64_t session)
+{
+    pid_t child = fork();
+    if (child < 0) die("fork");
+    if (child == 0) {
+        witness *lines = witness_open(run->lines);
+        conv_client *client = open_client(run, store, lines, LIFE_TIMEOUT_MS);
+        block(store); /* until the process ends */
+        for (fault_turn turn = {.session = session}; turn.turn < WAITING; turn.turn++)
+            (void)!witness_save(lines, client, &turn, LIFE_TIMEOUT_MS, NULL);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
+/* The drain of what an earlier one left, and one of everything. */
 static _Noreturn void act(const campaign *run, const target *store, uint64_t session)
 {
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     raise(SIGSTOP);
     witness *lines = witness_open(run->lines);
-    conv_client *client = open_client(run, store, lines);
     fault_turn turn = {.session = session};
     fault_provider();
     raise(SIGUSR1); /* from here on it is counted */
+    conv_client *client = open_client(run, store, lines, TIMEOUT_MS);
     (void)!witness_track(lines, client, &turn, true, NULL);
     (void)!witness_save(lines, client, &turn, TIMEOUT_MS, NULL);
     (void)!witness_flush(lines, client, &turn, TIMEOUT_MS, NULL);
@@ -178,6 +212,7 @@ static void kill_at_calls(campaign *run, target *store, long step)
     int ended = 0;
     long wanted = 1 + (long)(run->seed % (uint64_t)step);
     for (; ended < ENDED_AT_LAST; wanted += step) {
+        leave_waiting(run, store, SESSIONS + (uint64_t)wanted);
         pid_t child = fork();
         if (child < 0) die("fork");
         if (child == 0) act(run, store, (uint64_t)wanted);
@@ -187,6 +222,7 @@ static void kill_at_calls(campaign *run, target *store, long step)
         if (killed && ++trials % TIDY_EVERY == 0) drain(run, store);
     }
     checker_findings findings = judge(run, store);
+    require_waiting(run, &findings);
     campaign_report_some(run, "client killed at each system call, SQLite", step, "stop", trials,
                          &findings);
 }
@@ -205,7 +241,7 @@ int main(int argc, char **argv)
     campaign run = campaign_begin(argc, argv, (long[]){12, 150, 5000});
     char file[96];
     char url[128];
-    const long steps[] = {[CAMPAIGN_QUICK] = 23, [CAMPAIGN_SHORT] = 30, [CAMPAIGN_LONG] = 1};
+    const long steps[] = {[CAMPAIGN_QUICK] = 46, [CAMPAIGN_SHORT] = 45, [CAMPAIGN_LONG] = 1};
     snprintf(file, sizeof file, "%s/store.db", run.folder);
     snprintf(url, sizeof url, "sqlite:%s", file);
     target embedded = {.url = url, .file = file, .descriptor = -1};

@@ -219,7 +219,7 @@ static bool is_flushed(const poisoning *self, conv_recovery recovery, size_t wai
 {
     size_t pending = 0;
     conv_error error = CONV_ERROR_INIT;
-    conv_status status = conv_track_flush(self->client, TIMEOUT_MS, &pending, &error);
+    conv_status status = witness_flush_all(self->lines, self->client, TIMEOUT_MS, &pending, &error);
     bool refused = recovery != CONV_RECOVERY_NONE;
     return pending == waiting && (status != CONV_OK) == refused && error.recovery == recovery &&
            (!refused || strcmp(error.sqlstate, self->code) == 0);

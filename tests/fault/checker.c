@@ -105,6 +105,10 @@ static size_t judge_times(check *self, witness_line *lines, size_t count)
 
 static void take_line(check *self, known *one, const witness_line *line)
 {
+    if (line->answer == WITNESS_ASKED) {
+        one->asked = true;
+        return;
+    }
     if (line->answer != WITNESS_ATTEMPT) {
         take_answer(one, line);
         return;
@@ -166,8 +170,10 @@ static void count_entries(check *self, const char *path)
     sqlite_file_leave(journal);
 }
 
-/* Whether a journal keeps it, waiting or as a dead letter. */
-static bool is_kept(const known *one, const char *path)
+/* Whether a journal keeps it, waiting or as a dead letter; or, if `noted`, as a turn that was
+ * noted.
+ */
+static bool has_entry(const known *one, const char *path, bool noted)
 {
     char name[FAULT_ID_SIZE];
     char session[CONV_UUID_TEXT_SIZE];
@@ -179,13 +185,28 @@ static bool is_kept(const known *one, const char *path)
                      item);
     sqlite3 *journal = open_journal(path);
     sqlite3_stmt *row = prepare(journal, "SELECT 1 FROM journal WHERE item_id = ?1"
-                                         " AND session_id = ?2 AND kind <> 'turn'");
+                                         " AND session_id = ?2 AND (?3 OR kind <> 'turn')");
     sqlite3_bind_text(row, 1, item, -1, SQLITE_STATIC);
     sqlite3_bind_text(row, 2, session, -1, SQLITE_STATIC);
+    sqlite3_bind_int(row, 3, noted);
     bool kept = sqlite3_step(row) == SQLITE_ROW;
     sqlite3_finalize(row);
     sqlite_file_leave(journal);
     return kept;
+}
+
+static bool is_kept(const check *self, const known *one, bool noted)
+{
+    for (size_t i = 0; i < self->params->journal_count; i++)
+        if (has_entry(one, self->params->journals[i], noted)) return true;
+    return false;
+}
+
+/* A turn is noted before the provider is asked, so its text outlives a process that dies in it. */
+static bool is_text_lost(const check *self, const known *one)
+{
+    bool died = one->asked && one->answers == 0 && self->params->journal_count > 0;
+    return died && one->stored == 0 && !is_kept(self, one, true);
 }
 
 /* An id is in conflict only with other content; `all` is sorted, so that stands beside it. */
@@ -209,12 +230,17 @@ static void judge(check *self, const known *one)
                           "turn %" PRIu64 " of session %" PRIu64
                           " was called a conflict although nothing else has its id",
                           one->turn.turn, one->turn.session);
+    if (is_text_lost(self, one))
+        checker_violation(self, &self->findings.lost,
+                          "turn %" PRIu64 " of session %" PRIu64
+                          " was asked of the provider, and its text is nowhere",
+                          one->turn.turn, one->turn.session);
     if (!one->acknowledged) return;
     self->findings.acknowledged++;
     if (one->journaled) self->findings.journaled++;
+    if (one->journaled && !one->tracked) self->findings.journaled_exchanges++;
     if (one->stored > 0 || (one->tracked && !params->drained)) return;
-    for (size_t i = 0; i < params->journal_count; i++)
-        if (is_kept(one, params->journals[i])) return;
+    if (is_kept(self, one, false)) return;
     checker_violation(self, &self->findings.lost,
                       "turn %" PRIu64 " variant %u of session %" PRIu64
                       " was acknowledged and is nowhere",
@@ -247,6 +273,7 @@ void checker_add(checker_findings *sum, const checker_findings *one)
     sum->calls += one->calls;
     sum->acknowledged += one->acknowledged;
     sum->journaled += one->journaled;
+    sum->journaled_exchanges += one->journaled_exchanges;
     sum->stored += one->stored;
     sum->waiting += one->waiting;
     sum->dead += one->dead;

@@ -23,10 +23,11 @@ typedef struct checker_params {
 
 typedef struct checker_findings {
     long calls;
-    long acknowledged; /* different exchanges and records, by a success */
-    long journaled;    /* of these: said to be on the local disk at first */
-    long stored;       /* exchanges and tracked records in the store */
-    long waiting;      /* in the journals, for the store */
+    long acknowledged;        /* different exchanges and records, by a success */
+    long journaled;           /* of these: said to be on the local disk at first */
+    long journaled_exchanges; /* the exchanges of these */
+    long stored;              /* exchanges and tracked records in the store */
+    long waiting;             /* in the journals, for the store */
     long dead;
     long lost;    /* acknowledged, and neither stored nor kept */
     long doubled; /* content or usage that is in the store twice */

@@ -11,6 +11,7 @@
 typedef struct known {
     fault_turn turn;
     bool tracked;
+    bool asked;    /* the provider was */
     bool possible; /* an attempt that may have saved it */
     bool acknowledged;
     bool journaled;

@@ -80,6 +80,13 @@ conv_usage fault_usage(const fault_turn *turn)
     return usage;
 }
 
+static _Atomic(void (*)(const fault_turn *turn)) watching;
+
+void fault_watch_questions(void (*watch)(const fault_turn *turn))
+{
+    atomic_store(&watching, watch);
+}
+
 static atomic_bool held;
 static atomic_int questions; /* asked while answers are held */
 
@@ -111,8 +118,10 @@ static conv_status answer(void *context, const conv_provider_request *request,
     fault_turn turn;
     bool reply = false;
     const conv_message *last = &request->messages[request->message_count - 1];
-    wait_while_held();
     if (!fault_read_text(last->content.data, &turn, &reply) || reply) return CONV_PROVIDER;
+    void (*watch)(const fault_turn *) = atomic_load(&watching);
+    if (watch != NULL) watch(&turn);
+    wait_while_held();
     char *text = fault_text(&turn, true);
     conv_message message = {.role = CONV_ROLE_ASSISTANT, .content = conv_text(text)};
     conv_usage usage = fault_usage(&turn);

@@ -36,6 +36,9 @@ conv_usage fault_usage(const fault_turn *turn);
 /* A provider that answers each text of fault_text with its reply; never freed. */
 conv_provider *fault_provider(void);
 
+/* Called before each of its answers, on the thread that asks; NULL: nothing. */
+void fault_watch_questions(void (*watch)(const fault_turn *turn));
+
 /* Its answers wait from now on, or go on; and waits until it is asked while they wait. */
 void fault_hold_answers(bool hold);
 void fault_await_question(void);

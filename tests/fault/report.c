@@ -117,10 +117,12 @@ static long print_row(const row *one)
     const checker_findings *findings = &one->findings;
     printf("%s | %ld | %ld | %ld | %ld | %ld | %" PRIu64 "\n", one->fault, one->trials,
            findings->lost, findings->doubled, findings->half, findings->late, one->seed);
-    printf("  %ld calls, %ld acknowledged (%ld by the journal), %ld stored, %ld waiting, %ld dead, "
+    printf("  %ld calls, %ld acknowledged (%ld by the journal, %ld exchanges of these), %ld "
+           "stored, %ld waiting, %ld dead, "
            "%ld other violations\n",
-           findings->calls, findings->acknowledged, findings->journaled, findings->stored,
-           findings->waiting, findings->dead, findings->wrong);
+           findings->calls, findings->acknowledged, findings->journaled,
+           findings->journaled_exchanges, findings->stored, findings->waiting, findings->dead,
+           findings->wrong);
     fflush(stdout);
     long found = checker_count_violations(findings) - (is_timed ? 0 : findings->late);
     if (found > 0) fprintf(stderr, "violation: %ld in \"%s\"\n", found, one->fault);

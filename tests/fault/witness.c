@@ -18,9 +18,12 @@
 
 static_assert(4096 % sizeof(witness_line) == 0, "lines must not lie across pages");
 
-enum { GRACE_MS = 1000, ASYNC_MORE_MS = 1000, RESULT_SECONDS = 120 };
+enum { GRACE_MS = 1000, ASYNC_MORE_MS = 1000, RESULT_SECONDS = 120, ANSWER_LEAST_MS = 400 };
 
 static const conv_saved untold = (conv_saved)99;
+
+/* Whose call this thread is in, if it asks a provider. */
+static _Thread_local witness *asking;
 
 struct witness {
     int descriptor;
@@ -92,6 +95,16 @@ static witness_line begin(witness *self, witness_call call, const fault_turn *tu
                          .process = (int32_t)getpid()};
     witness_write(self, &line);
     return line;
+}
+
+static void note_question(const fault_turn *turn)
+{
+    witness_line line = {.turn = *turn,
+                         .time_ns = conv__monotonic_ns(),
+                         .call = WITNESS_PROCESS,
+                         .answer = WITNESS_ASKED,
+                         .process = (int32_t)getpid()};
+    if (asking != NULL) witness_write(asking, &line);
 }
 
 /* How it ended is left to the caller. */
@@ -310,10 +323,13 @@ conv_status witness_process(witness *self, conv_client *client, const fault_turn
     asked.message = conv_text(question);
     asked.provider = fault_provider();
     asked.context_messages = -1;
-    asked.timeout_ms = timeout_ms;
+    asked.timeout_ms = timeout_ms > ANSWER_LEAST_MS ? timeout_ms : ANSWER_LEAST_MS;
+    fault_watch_questions(note_question);
+    asking = self;
     witness_line line = begin(self, WITNESS_PROCESS, turn);
     conv_status status = conv_process_message(client, &asked, &reply, &details);
-    end(self, &line, place_of(reply), status, &details, 2 * timeout_ms);
+    asking = NULL;
+    end(self, &line, place_of(reply), status, &details, asked.timeout_ms + timeout_ms);
     conv_reply_free(reply);
     free(question);
     if (error != NULL) *error = details;
@@ -340,21 +356,28 @@ conv_status witness_track(witness *self, conv_client *client, const fault_turn *
     return status;
 }
 
-conv_status witness_flush(witness *self, conv_client *client, const fault_turn *tracked,
-                          int64_t timeout_ms, conv_error *error)
+conv_status witness_flush_all(witness *self, conv_client *client, int64_t timeout_ms,
+                              size_t *pending, conv_error *error)
 {
     conv_error details = CONV_ERROR_INIT;
     witness_line line = begin(self, WITNESS_FLUSH, &(fault_turn){0});
-    conv_status status = conv_track_flush(client, timeout_ms, NULL, &details);
+    conv_status status = conv_track_flush(client, timeout_ms, pending, &details);
     note(self, &line, WITNESS_ENDED, status, &details, timeout_ms);
-    if (status == CONV_OK && tracked != NULL) {
-        line.turn = *tracked;
-        line.call = WITNESS_TRACK;
-        line.answer = WITNESS_COMMITTED;
-        line.late_ms = 0;
-        witness_write(self, &line);
-    }
     if (error != NULL) *error = details;
+    return status;
+}
+
+conv_status witness_flush(witness *self, conv_client *client, const fault_turn *tracked,
+                          int64_t timeout_ms, conv_error *error)
+{
+    conv_status status = witness_flush_all(self, client, timeout_ms, NULL, error);
+    if (status != CONV_OK || tracked == NULL) return status;
+    witness_line line = {.turn = *tracked,
+                         .time_ns = conv__monotonic_ns(),
+                         .call = WITNESS_TRACK,
+                         .answer = WITNESS_COMMITTED,
+                         .process = (int32_t)getpid()};
+    witness_write(self, &line);
     return status;
 }
 

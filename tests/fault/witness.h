@@ -25,6 +25,7 @@ typedef enum witness_call {
 /* How a call ended. */
 typedef enum witness_answer {
     WITNESS_ATTEMPT,   /* not yet, or the process died in it */
+    WITNESS_ASKED,     /* not yet, but the provider is being asked */
     WITNESS_COMMITTED, /* said to be in the store */
     WITNESS_JOURNALED, /* said to be on the local disk */
     WITNESS_BUFFERED,  /* taken by the tracker of a client without a journal */
@@ -62,10 +63,10 @@ void witness_close(witness *self); /* NULL is allowed */
 
 /* Calls the library between two lines. `limit_ms` is what the call may take by its own settings
  * (for conv_save_exchange the client's store_timeout_ms); what takes over a second longer is late.
- * A turn gets `timeout_ms` up to the answer, and as much again for saving: the client's
- * store_timeout_ms must be the same. `error` may be NULL. `journaled` says whether the client has a
- * journal. witness_process answers by fault_provider, whose first use must not be by several
- * threads at once. Thread: any. */
+ * A turn gets `timeout_ms` up to the answer (at least 400), and as much again for saving: the
+ * client's store_timeout_ms must be the same. `error` may be NULL. `journaled` says whether the
+ * client has a journal. witness_process answers by fault_provider, whose first use must not be by
+ * several threads at once, and has a line of the question, too. Thread: any. */
 conv_status witness_save(witness *self, conv_client *client, const fault_turn *turn,
                          int64_t limit_ms, conv_error *error);
 conv_status witness_process(witness *self, conv_client *client, const fault_turn *turn,
@@ -100,6 +101,10 @@ conv_status witness_together(witness *self, conv_client *client, const fault_tur
  * also of a client without a journal. */
 conv_status witness_flush(witness *self, conv_client *client, const fault_turn *tracked,
                           int64_t timeout_ms, conv_error *error);
+
+/* The same of all, with how many are not durable yet. */
+conv_status witness_flush_all(witness *self, conv_client *client, int64_t timeout_ms,
+                              size_t *pending, conv_error *error);
 
 /* Opens a client, whose timeouts are set (connect_timeout_ms not for SQLite's), and closes one. */
 conv_status witness_connect(witness *self, const conv_client_params *params, conv_client **client,

@@ -135,7 +135,7 @@ static void of_several_likewise(void **state)
     }
 }
 
-static void a_refusal_says_that_there_is_no_dead_letter(void **state)
+static void a_refusal_says_that_there_may_be_no_dead_letter(void **state)
 {
     saving_fixture *test = *state;
     run(test, be_refused_on_a_failing_disk);
@@ -143,9 +143,7 @@ static void a_refusal_says_that_there_is_no_dead_letter(void **state)
     assert_string_equal(told->first.error.sqlstate, "22P05");
     assert_int_equal(told->first.error.recovery, CONV_RECOVERY_REJECT);
     assert_false(told->first.dead);
-    assert_non_null(
-        strstr(told->first.error.message,
-               "; there may be no dead letter of it, because the journal could not be written"));
+    assert_non_null(strstr(told->first.error.message, "; there may be no dead letter of it: "));
 }
 
 /* Nobody was asked, and nothing can come of it: that is known. */
@@ -162,7 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_SAVING(what_the_journal_may_have_is_unknown),
         WITH_SAVING(of_several_likewise),
-        WITH_SAVING(a_refusal_says_that_there_is_no_dead_letter),
+        WITH_SAVING(a_refusal_says_that_there_may_be_no_dead_letter),
         WITH_SAVING(a_note_that_failed_is_no_open_question),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

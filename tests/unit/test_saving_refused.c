@@ -74,6 +74,25 @@ static void what_the_store_refuses_at_once_is_a_dead_letter_too(void **state)
     conv__saving_close(saving, 0, NULL, NULL);
 }
 
+static void a_refusal_of_another_reply_says_that_it_is_not_kept(void **state)
+{
+    saving_fixture *test = *state;
+    conv__saving *saving = saving_open(test);
+    conv__exchange exchange = saving_exchange(conv_uuid_v7());
+    mock_store_set_poison(&test->mock, exchange.exchange_id,
+                          mock_error(CONV_BAD_DATA, CONV_RECOVERY_REJECT, "22P05"));
+    for (int other = 0; other < 2; other++) {
+        conv__save one = {.exchange = &exchange, .deadline_ns = conv__deadline_in_ms(5000)};
+        exchange.reply_hash[0] ^= (uint8_t)other;
+        assert_int_equal(conv__saving_save(saving, &one, false), CONV_BAD_DATA);
+        assert_int_equal(one.dead, other == 0);
+        assert_non_null(strstr(one.error.message, other == 0 ? "; it is kept as a dead letter"
+                                                             : "; the journal keeps what it had"));
+        assert_int_equal(saving_count(saving).dead, 1);
+    }
+    conv__saving_close(saving, 0, NULL, NULL);
+}
+
 static conv_error person_must_act(void)
 {
     return mock_error(CONV_PERMISSION, CONV_RECOVERY_OPERATOR, "42501");
@@ -224,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_SAVING(poison_becomes_a_dead_letter_and_holds_up_nobody),
         WITH_SAVING(what_the_store_refuses_at_once_is_a_dead_letter_too),
+        WITH_SAVING(a_refusal_of_another_reply_says_that_it_is_not_kept),
         WITH_SAVING(what_a_person_must_mend_holds_up_its_session_alone),
         WITH_SAVING(what_gets_no_answer_alone_holds_up_its_session_alone),
         WITH_SAVING(a_save_that_a_person_must_mend_opens_no_breaker),

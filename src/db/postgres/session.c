@@ -15,5 +15,5 @@ conv_status conv__session_settle(conv__connection *connection, conv_error *error
     conv__bracket alone = {CONV__BEGIN_NOT, false};
     conv_status status = conv__pipeline_run(connection, &set, alone, check_client.action,
                                             connection->open_by_ns, error);
-    return connection->broken ? status : CONV_OK;
+    return connection->broken || status == CONV_TIMEOUT ? status : CONV_OK;
 }

@@ -15,6 +15,7 @@ typedef struct conv__sqlite_params {
     bool exclusive; /* for this process alone as long as it is open; a second one gets CONV_STATE */
     bool unsynced;  /* a commit survives the process, not a power cut */
     const conv__latest *latest; /* of the store; NULL: none */
+    int64_t timeout_ms;         /* for locks of others while it is opened; 0: 10000 */
 } conv__sqlite_params;
 
 typedef struct conv__sqlite conv__sqlite;
@@ -25,7 +26,8 @@ typedef enum conv__sqlite_mode {
 } conv__sqlite_mode;
 
 /* CONV_INVALID_ARGUMENT: no path. CONV_UNAVAILABLE: no such file or folder. CONV_PERMISSION.
- * CONV_BAD_DATA: not a database. CONV_TIMEOUT: locked by others for ten seconds. CONV_NO_MEMORY. */
+ * CONV_BAD_DATA: not a database. CONV_TIMEOUT: locked by others for `timeout_ms`. CONV_NO_MEMORY.
+ */
 CONV_WARN_UNUSED conv_status conv__sqlite_open(const conv__sqlite_params *params,
                                                conv__sqlite **connection, conv_error *error);
 

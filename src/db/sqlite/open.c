@@ -290,7 +290,8 @@ conv_status conv__sqlite_open_file(conv__sqlite *connection, const conv__sqlite_
     if (in_memory && params->read_only)
         return conv__fail(error, CONV_INVALID_ARGUMENT, ACTION,
                           "a store in memory can't be opened for reading only");
-    connection->deadline_ns = conv__deadline_in_ms(OPEN_TIMEOUT_MS);
+    connection->deadline_ns =
+        conv__deadline_in_ms(params->timeout_ms > 0 ? params->timeout_ms : OPEN_TIMEOUT_MS);
     conv_status status = in_memory ? CONV_OK : check_file(params, error);
     if (status == CONV_OK) status = open_handle(connection, params, in_memory, error);
     if (status == CONV_OK && params->exclusive) status = take_for_good(connection, path, error);
