@@ -1,6 +1,7 @@
 /* Every SQLSTATE of the table of faults at every step of every way to save, once and for ever, with
- * and without a journal, against a scripted server: each leads to what is documented for it, and
- * never to a false success or a false refusal. `--trials N`: every N-th case. */
+ * and without a journal, and of a journal's drain, against a scripted server: each leads to what is
+ * documented for it, and never to a false success or a false refusal. `--trials N`: every N-th
+ * case. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conversation/journal.h"
 #include "fault/caller.h"
 #include "fault/fake_server.h"
 #include "fault/report.h"
@@ -18,6 +20,7 @@ enum {
     TIMEOUT_MS = 900,
     TURN_MS = 2000,
     CLOSE_MS = 5000,
+    DRAIN_MS = 10000,
     FOR_EVER = 1 << 30,
     TOGETHER = 3
 };
@@ -31,16 +34,17 @@ typedef enum way {
     WAY_REPLACE,  /* a turn whose failed attempt is stored */
     WAY_TOGETHER, /* several of a session in one call */
     WAY_SUBMIT,   /* one, without waiting */
-    WAY_FLUSH     /* of a tracked record */
+    WAY_FLUSH,    /* of a tracked record */
+    WAY_DRAIN     /* nothing: the journal brings one to the store */
 } way;
 
 static const char *const way_names[] = {"save",     "repeat", "clash", "replace",
-                                        "together", "submit", "flush"};
+                                        "together", "submit", "flush", "drain"};
 
 static const char *const step_names[FAKE_STEPS] = {
     [FAKE_CONNECT] = "connect", [FAKE_BEGIN] = "begin", [FAKE_SAVE] = "save",
     [FAKE_COMMIT] = "commit",   [FAKE_SYNC] = "sync",   [FAKE_LOOKUP] = "lookup",
-    [FAKE_REMOVE] = "remove",   [FAKE_TRACK] = "track"};
+    [FAKE_REMOVE] = "remove",   [FAKE_TRACK] = "track", [FAKE_DELETED] = "deleted"};
 
 static const struct {
     way called;
@@ -54,9 +58,11 @@ static const struct {
               {WAY_TOGETHER, FAKE_SYNC},    {WAY_SUBMIT, FAKE_CONNECT}, {WAY_SUBMIT, FAKE_SAVE},
               {WAY_SUBMIT, FAKE_COMMIT},    {WAY_SUBMIT, FAKE_SYNC},    {WAY_FLUSH, FAKE_CONNECT},
               {WAY_FLUSH, FAKE_BEGIN},      {WAY_FLUSH, FAKE_TRACK},    {WAY_FLUSH, FAKE_COMMIT},
-              {WAY_FLUSH, FAKE_SYNC}};
+              {WAY_FLUSH, FAKE_SYNC},       {WAY_DRAIN, FAKE_CONNECT},  {WAY_DRAIN, FAKE_BEGIN},
+              {WAY_DRAIN, FAKE_DELETED},    {WAY_DRAIN, FAKE_SAVE},     {WAY_DRAIN, FAKE_COMMIT},
+              {WAY_DRAIN, FAKE_SYNC}};
 
-enum { PLACES = sizeof places / sizeof places[0], VARIANTS = 8 };
+enum { PLACES = sizeof places / sizeof places[0], DRAIN_PLACES = 6, VARIANTS = 8 };
 
 /* One case, by its number: rule, place, once or for ever, journal, and whether COMMIT is done. */
 typedef struct trial {
@@ -73,6 +79,7 @@ typedef struct trial {
     char journal[128];
     checker_findings *findings;
     conv_client *client;
+    int64_t dead_before;
 } trial;
 
 static void say(trial *self, long *counter, const char *what, const conv_error *error)
@@ -284,6 +291,68 @@ static void settle(trial *self, conv_status status)
     judge_content(self, refused);
 }
 
+/* Dead letters of this trial alone: the worker's journal has those of earlier ones. */
+static conv_journal_counts count_journal(trial *self)
+{
+    conv_error error = CONV_ERROR_INIT;
+    conv_journal_counts counts = {0};
+    if (conv_client_journal_count(self->client, &counts, &error) != CONV_OK)
+        say(self, &self->findings->wrong, "the journal can't be counted", &error);
+    counts.dead -= self->dead_before;
+    return counts;
+}
+
+/* What waits in the journal is there while the store is away. */
+static void leave_waiting(trial *self)
+{
+    conv_error error = CONV_ERROR_INIT;
+    fake_set(self->store,
+             &(fake_plan){.step = FAKE_CONNECT, .times = FOR_EVER, .severity = "FATAL"});
+    fake_drop(self->store);
+    if (witness_save(self->lines, self->client, self->turns, TIMEOUT_MS, &error) != CONV_OK)
+        say(self, &self->findings->wrong, "the journal did not take it", &error);
+    self->dead_before = count_journal(self).dead;
+}
+
+/* Behind COMMIT a refusal says nothing of what it did. */
+static bool is_refused(const trial *self)
+{
+    return self->wanted == SQLSTATE_REFUSE && self->step != FAKE_SYNC;
+}
+
+/* Until the step has failed, and what was to become of it has: gone, refused, or, for ever, tried
+ * once more without an end. */
+static conv_journal_counts await_drain(trial *self)
+{
+    conv_journal_counts counts = count_journal(self);
+    for (int ms = 0; ms < DRAIN_MS && counts.exchanges > 0; ms += 2) {
+        bool stays = self->forever && !is_refused(self);
+        if (stays && fake_hits(self->store) > 1) break;
+        usleep(2000);
+        counts = count_journal(self);
+    }
+    return counts;
+}
+
+/* Nobody waits for it: only what the store refuses for good leaves the journal otherwise. */
+static void judge_drain(trial *self)
+{
+    conv_error none = CONV_ERROR_INIT;
+    long *wrong = &self->findings->wrong;
+    conv_journal_counts counts = await_drain(self);
+    bool refuses = is_refused(self);
+    if (fake_hits(self->store) == 0) say(self, wrong, "the step never came", &none);
+    if (counts.dead > 0 && !refuses) say(self, wrong, "given up", &none);
+    if (counts.dead == 0 && refuses && self->forever) say(self, wrong, "not given up", &none);
+    if (counts.exchanges > 0 && (refuses || !self->forever)) say(self, wrong, "it waits", &none);
+    if (counts.exchanges == 0 && !refuses && self->forever && !may_be_stored(self))
+        say(self, wrong, "it did not wait", &none);
+    fake_set(self->store, &(fake_plan){.step = FAKE_NEVER});
+    if (witness_shut(self->lines, self->client, CLOSE_MS, &none) != CONV_OK)
+        say(self, wrong, "the journal did not drain", &none);
+    judge_content(self, counts.dead > 0 && !may_be_stored(self));
+}
+
 static void try_one(trial *self)
 {
     conv_error error = CONV_ERROR_INIT;
@@ -302,9 +371,15 @@ static void try_one(trial *self)
                       .commits = self->commits};
     fake_empty(self->store);
     self->client = caller_open(self->lines, &params);
+    if (self->called == WAY_DRAIN) leave_waiting(self);
     if (prepare(self, &error) != CONV_OK)
         say(self, &self->findings->wrong, "what was to be there was not saved", &error);
     fake_set(self->store, &plan);
+    self->findings->calls++;
+    if (self->called == WAY_DRAIN) {
+        judge_drain(self);
+        return;
+    }
     if (self->step == FAKE_CONNECT) {
         fake_drop(self->store);
         usleep(2000);
@@ -312,35 +387,51 @@ static void try_one(trial *self)
     conv_status status = call(self, &error);
     judge(self, status, &error);
     settle(self, status);
-    self->findings->calls++;
 }
 
+/* Cases of some of the places. */
+typedef struct part {
+    const char *name;
+    int first; /* place */
+    int places;
+    long rarer; /* each so many-th rule and place, but for the long tier */
+} part;
+
+static const part parts[] = {
+    {"every SQLSTATE at every step", 0, PLACES - DRAIN_PLACES, 1},
+    {"every SQLSTATE at every step of a drain", PLACES - DRAIN_PLACES, DRAIN_PLACES, 4}};
+
 /* False: there is no such case. */
-static bool make_case(long number, trial *made)
+static bool make_case(const part *of, long number, trial *made)
 {
-    long place = number / VARIANTS % PLACES;
-    made->rule = &sqlstate_rules[number / VARIANTS / PLACES];
+    long place = of->first + number / VARIANTS % of->places;
+    long unique = number * PLACES + of->first;
+    made->rule = &sqlstate_rules[number / VARIANTS / of->places];
     made->called = places[place].called;
     made->step = places[place].step;
     made->forever = number / 4 % 2 == 1;
     made->journaled = number / 2 % 2 == 1;
     made->commits = number % 2 == 1;
     for (uint64_t i = 0; i < TOGETHER; i++)
-        made->turns[i] = (fault_turn){.session = (uint64_t)number, .turn = (uint64_t)number + i};
+        made->turns[i] = (fault_turn){.session = (uint64_t)unique, .turn = (uint64_t)unique + i};
     made->wanted = made->rule->wanted;
     /* Nothing of the data was sent: it can't be at fault. */
-    if (made->wanted == SQLSTATE_REFUSE && (made->step == FAKE_CONNECT || made->step == FAKE_BEGIN))
+    if (made->wanted == SQLSTATE_REFUSE &&
+        (made->step == FAKE_CONNECT || made->step == FAKE_BEGIN || made->step == FAKE_DELETED))
         made->wanted = SQLSTATE_KEEP;
     /* What libpq tells of a refused connection holds neither a constraint nor more than text. */
     if (made->step == FAKE_CONNECT &&
         (made->rule->constraint != NULL || made->rule->message != NULL))
         made->wanted = SQLSTATE_KEEP;
     /* Only the end of a connection leaves it open whether COMMIT was done. */
-    return !made->commits || (made->step == FAKE_COMMIT && made->rule->fatal);
+    bool meant = !made->commits || (made->step == FAKE_COMMIT && made->rule->fatal);
+    return meant && (made->journaled || made->called != WAY_DRAIN);
 }
 
 typedef struct worker {
     const campaign *run;
+    const part *of;
+    long rarer;
     witness *lines;
     atomic_long *next;
     checker_findings findings;
@@ -352,37 +443,48 @@ static void *work(void *context)
 {
     worker *self = context;
     fake_server *store = fake_start();
-    const long cases = (long)sqlstate_rule_count * PLACES * VARIANTS;
+    const long cases = (long)sqlstate_rule_count * self->of->places * VARIANTS;
     for (long number; (number = atomic_fetch_add(self->next, self->run->trials)) < cases;) {
+        /* All variants of a rule at a place, or none. */
+        if ((number / VARIANTS + (long)(self->run->seed % 1024)) % self->rarer != 0) continue;
         trial one = {.store = store, .lines = self->lines, .findings = &self->findings};
         snprintf(one.journal, sizeof one.journal, "%s/journal-%d.db", self->run->folder,
                  self->number);
-        if (make_case(number, &one)) try_one(&one);
+        if (make_case(self->of, number, &one)) try_one(&one);
     }
     fake_stop(store);
     return NULL;
 }
 
-int main(int argc, char **argv)
+static void try_part(campaign *run, const part *of)
 {
-    campaign run = campaign_begin(argc, argv, (long[]){101, 1, 1});
     worker workers[THREADS];
     atomic_long next = 0;
     checker_findings sum = {0};
-    witness *lines = witness_open(run.lines);
-    fault_provider();
-    atomic_store(&next, (long)(run.seed % (uint64_t)run.trials));
+    witness *lines = witness_open(run->lines);
+    long late = witness_late(run->lines);
+    long rarer = run->tier == CAMPAIGN_LONG ? 1 : of->rarer;
+    atomic_store(&next, (long)(run->seed % (uint64_t)run->trials));
     for (int i = 0; i < THREADS; i++) {
-        workers[i] = (worker){.run = &run, .lines = lines, .next = &next, .number = i};
-        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) return 99;
+        workers[i] = (worker){
+            .run = run, .of = of, .rarer = rarer, .lines = lines, .next = &next, .number = i};
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) exit(99);
     }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(workers[i].thread, NULL);
         checker_add(&sum, &workers[i].findings);
     }
     witness_close(lines);
-    sum.late = witness_late(run.lines);
-    campaign_report(&run, "every SQLSTATE at every step", sum.calls, &sum);
+    sum.late = witness_late(run->lines) - late;
+    campaign_report_some(run, of->name, run->trials * rarer, "case", sum.calls, &sum);
+}
+
+int main(int argc, char **argv)
+{
+    campaign run = campaign_begin(argc, argv, (long[]){101, 1, 1});
+    fault_provider();
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        try_part(&run, &parts[i]);
     conv_provider_free(fault_provider());
     return campaign_end(&run);
 }

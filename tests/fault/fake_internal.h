@@ -19,8 +19,9 @@ typedef enum fake_kind {
     FAKE_KIND_ROLLBACK,
     FAKE_KIND_LOOKUP,
     FAKE_KIND_REMOVE,
-    FAKE_KIND_TRACK,    /* which skips what is there */
-    FAKE_KIND_TRACK_NEW /* which fails on it */
+    FAKE_KIND_TRACK,     /* which skips what is there */
+    FAKE_KIND_TRACK_NEW, /* which fails on it */
+    FAKE_KIND_DELETED
 } fake_kind;
 
 /* One connection. */

@@ -11,12 +11,13 @@ typedef enum fake_step {
     FAKE_NEVER,
     FAKE_CONNECT,
     FAKE_BEGIN,
-    FAKE_SAVE,   /* the statement that saves exchanges */
-    FAKE_COMMIT, /* of one that writes; it commits nothing then, unless the plan says so */
-    FAKE_SYNC,   /* after such a COMMIT has been answered */
-    FAKE_LOOKUP, /* the question what is stored under an id */
-    FAKE_REMOVE, /* the statement that removes a failed attempt */
-    FAKE_TRACK,  /* the statements that save usage records */
+    FAKE_SAVE,    /* the statement that saves exchanges */
+    FAKE_COMMIT,  /* of one that writes; it commits nothing then, unless the plan says so */
+    FAKE_SYNC,    /* after such a COMMIT has been answered */
+    FAKE_LOOKUP,  /* the question what is stored under an id */
+    FAKE_REMOVE,  /* the statement that removes a failed attempt */
+    FAKE_TRACK,   /* the statements that save usage records */
+    FAKE_DELETED, /* the question what was deleted */
     FAKE_STEPS
 } fake_step;
 

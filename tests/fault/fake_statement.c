@@ -245,6 +245,7 @@ static void act(fake_session *self)
         self->status = 'I';
         fake_put_tag(self, "ROLLBACK");
         break;
+    case FAKE_KIND_DELETED: /* nothing was */
     case FAKE_OTHER:
         fake_put_tag(self, "SET");
         break;
@@ -254,11 +255,11 @@ static void act(fake_session *self)
 void fake_execute(fake_session *self)
 {
     static const fake_step steps[] = {
-        [FAKE_OTHER] = FAKE_NEVER,         [FAKE_KIND_BEGIN] = FAKE_BEGIN,
-        [FAKE_KIND_SAVE] = FAKE_SAVE,      [FAKE_KIND_COMMIT] = FAKE_COMMIT,
-        [FAKE_KIND_ROLLBACK] = FAKE_NEVER, [FAKE_KIND_LOOKUP] = FAKE_LOOKUP,
-        [FAKE_KIND_REMOVE] = FAKE_REMOVE,  [FAKE_KIND_TRACK] = FAKE_TRACK,
-        [FAKE_KIND_TRACK_NEW] = FAKE_TRACK};
+        [FAKE_OTHER] = FAKE_NEVER,          [FAKE_KIND_BEGIN] = FAKE_BEGIN,
+        [FAKE_KIND_SAVE] = FAKE_SAVE,       [FAKE_KIND_COMMIT] = FAKE_COMMIT,
+        [FAKE_KIND_ROLLBACK] = FAKE_NEVER,  [FAKE_KIND_LOOKUP] = FAKE_LOOKUP,
+        [FAKE_KIND_REMOVE] = FAKE_REMOVE,   [FAKE_KIND_TRACK] = FAKE_TRACK,
+        [FAKE_KIND_TRACK_NEW] = FAKE_TRACK, [FAKE_KIND_DELETED] = FAKE_DELETED};
     fake_plan plan;
     fake_step step = steps[self->bound];
     if (step == FAKE_SAVE || step == FAKE_REMOVE || step == FAKE_TRACK) self->writes = true;
@@ -295,5 +296,6 @@ fake_kind fake_kind_of(const char *sql)
     if (strstr(sql, "INSERT INTO usage_logs") != NULL) return FAKE_KIND_TRACK;
     if (strstr(sql, "DELETE FROM chat_exchanges") != NULL) return FAKE_KIND_REMOVE;
     if (strstr(sql, "JOIN chat_exchanges e USING") != NULL) return FAKE_KIND_LOOKUP;
+    if (strstr(sql, "FROM chat_deletions") != NULL) return FAKE_KIND_DELETED;
     return FAKE_OTHER;
 }
