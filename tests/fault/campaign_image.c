@@ -1,7 +1,8 @@
-/* What a power cut or a failing disk leaves of the journal's files: each image must open and give
- * every exchange that had been acknowledged by then, noted before or not, and every usage record
- * that had been flushed, whole and once, and nothing else under its name. The images are of one
- * run: what was late in it is late in each row. */
+/* What a power cut or a failing disk leaves of the journal's files, while it takes in and while it
+ * is drained: each image must open and give every exchange that had been acknowledged by then,
+ * noted before or not, and every usage record that had been flushed, whole and once, and nothing
+ * else under its name; what was in the store by then may be missing. The images are of one run:
+ * what was late in it is late in each row. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,10 +15,11 @@
 #include "fault/disk.h"
 #include "fault/image.h"
 #include "fault/report.h"
+#include "fault/sqlite_file.h"
 #include "fault/witness.h"
 #include "support/folder.h"
 
-enum { EXCHANGES = 90, TIMEOUT_MS = 100, TURN_MS = 1000, TRACKED_EACH = 7 };
+enum { EXCHANGES = 90, TIMEOUT_MS = 100, TURN_MS = 1000, TRACKED_EACH = 7, DRAIN_MS = 10000 };
 
 static void die(const char *what)
 {
@@ -46,9 +48,45 @@ static conv_status accept(witness *lines, conv_client *client, long number, conv
                            : witness_process(lines, client, &turn, TURN_MS, error);
 }
 
-/* Saves while the store is held by somebody else, so that everything is in the journal alone. */
-static void record_run(campaign *run, const char *store)
+static sqlite3 *watched;
+
+/* How many exchanges are in the store, and RECORD times how many tracked records: the first ones
+ * that were accepted, as that is the order of the drain. */
+enum { RECORD = 1000 };
+
+static long count_in_store(void)
 {
+    static const char sql[] = "SELECT (SELECT count(*) FROM chat_exchanges), (SELECT count(*)"
+                              " FROM usage_logs l WHERE NOT EXISTS (SELECT 1 FROM chat_exchanges e"
+                              " WHERE e.log_id = l.log_id))";
+    sqlite3_stmt *row = NULL;
+    if (sqlite3_prepare_v2(watched, sql, -1, &row, NULL) != SQLITE_OK ||
+        sqlite3_step(row) != SQLITE_ROW)
+        die("looking at the store");
+    long seen = (long)(sqlite3_column_int64(row, 0) + RECORD * sqlite3_column_int64(row, 1));
+    sqlite3_finalize(row);
+    return seen;
+}
+
+/* The next process brings all of it to the store. */
+static void drain_all(witness *lines, const conv_client_params *params, const char *store)
+{
+    conv_client *client = NULL;
+    conv_error error;
+    watched = sqlite_file_open(store);
+    disk_watch(count_in_store);
+    if (witness_connect(lines, params, &client, &error) != CONV_OK ||
+        witness_shut(lines, client, DRAIN_MS, &error) != CONV_OK)
+        die(error.message);
+    disk_watch(NULL);
+    sqlite3_close(watched);
+}
+
+/* Saves while the store is held by somebody else, so that everything is in the journal alone. Gives
+ * how many calls that took; those behind it are of the drain. */
+static size_t record_run(campaign *run, const char *store)
+{
+    size_t taken_in = 0;
     char lock_name[128];
     char url[128];
     conv_client *client = NULL;
@@ -70,8 +108,11 @@ static void record_run(campaign *run, const char *store)
         disk_mark();
     }
     (void)!witness_shut(lines, client, 0, NULL);
-    witness_close(lines);
     close(descriptor);
+    (void)disk_recorded(&taken_in);
+    drain_all(lines, &params, store);
+    witness_close(lines);
+    return taken_in;
 }
 
 static void take(checker_findings *findings, const image_found *result)
@@ -82,28 +123,33 @@ static void take(checker_findings *findings, const image_found *result)
     findings->calls++;
 }
 
-static void cut_power(campaign *run, const disk_operation *operations, size_t count,
-                      const char *path)
+/* Between two of the calls that were recorded. */
+static void cut_power(campaign *run, const char *name, long trials,
+                      const disk_operation *operations, size_t first, size_t last, const char *path)
 {
     checker_findings findings = {.late = witness_late(run->lines)};
-    for (long trial = 0; trial < run->trials; trial++) {
+    for (long trial = 0; trial < trials; trial++) {
         image all = {0};
         image_found result;
-        size_t crash = 1 + fault_random(&run->random) % count;
+        size_t crash = first + 1 + fault_random(&run->random) % (last - first);
+        long stored = operations[crash - 1].seen;
         long acknowledged = 0;
         for (size_t i = 0; i < crash; i++)
             acknowledged += operations[i].what == DISK_MARK;
         image_build(&all, operations, crash, &run->random);
         image_write(&all, path);
         image_read(path, &result);
-        for (long i = 0; i < acknowledged; i++)
-            findings.lost += !result.there[i] + (i % TRACKED_EACH == 0 && !result.tracked[i]);
+        for (long i = 0; i < acknowledged; i++) {
+            findings.lost += i >= stored % RECORD && !result.there[i];
+            findings.lost +=
+                i % TRACKED_EACH == 0 && i / TRACKED_EACH >= stored / RECORD && !result.tracked[i];
+        }
         take(&findings, &result);
         findings.acknowledged += acknowledged;
         files_remove(path);
         image_free(&all);
     }
-    campaign_report(run, "journal crash images", run->trials, &findings);
+    campaign_report(run, name, trials, &findings);
 }
 
 /* A flip is read back with a whole rescue, which takes many times as long as an image without one.
@@ -200,14 +246,16 @@ int main(int argc, char **argv)
     if (mkdir(folder, 0700) != 0) return 99;
     snprintf(store, sizeof store, "%s/store.db", folder);
     snprintf(path, sizeof path, "%s/image.db", run.folder);
-    record_run(&run, store);
+    size_t taken_in = record_run(&run, store);
     disk_record("");
     files_remove(store);
     rmdir(folder);
     const disk_operation *operations = disk_recorded(&count);
-    cut_power(&run, operations, count, path);
-    flip_bits(&run, operations, count, path);
-    flip_log_bits(&run, operations, count, path);
+    cut_power(&run, "journal crash images", run.trials, operations, 0, taken_in, path);
+    cut_power(&run, "journal crash images, in a drain", run.trials, operations, taken_in, count,
+              path);
+    flip_bits(&run, operations, taken_in, path);
+    flip_log_bits(&run, operations, taken_in, path);
     disk_forget();
     conv_provider_free(fault_provider());
     return campaign_end(&run);

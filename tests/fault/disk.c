@@ -22,6 +22,8 @@ static long calls;
 static long failures;
 static bool write_failed;
 static bool recording;
+static long (*watching)(void);
+static long seen; /* by it */
 static disk_operation *operations;
 static size_t operation_count;
 static size_t operation_capacity;
@@ -67,6 +69,7 @@ static void keep(int what, const char *name, int64_t offset, const void *data, s
     snprintf(one->name, sizeof one->name, "%s", name);
     one->offset = offset;
     one->size = size;
+    one->seen = seen;
     if (size == 0) return;
     one->data = malloc(size);
     if (one->data == NULL) abort();
@@ -97,6 +100,7 @@ static int verdict(int descriptor, int what, int64_t offset, const void *data, s
     const char *name = name_of(descriptor, path);
     if (name == NULL) return 0;
     pthread_mutex_lock(&lock);
+    if (watching != NULL && (what == DISK_WRITE || what == DISK_SYNC)) seen = watching();
     calls++;
     if (first_failure > 0 &&
         (calls == first_failure || (fails_for_ever && calls > first_failure))) {
@@ -259,6 +263,14 @@ void disk_mark(void)
 {
     pthread_mutex_lock(&lock);
     keep(DISK_MARK, "", 0, NULL, 0);
+    pthread_mutex_unlock(&lock);
+}
+
+void disk_watch(long (*look)(void))
+{
+    pthread_mutex_lock(&lock);
+    watching = look;
+    seen = 0;
     pthread_mutex_unlock(&lock);
 }
 

@@ -32,12 +32,17 @@ typedef struct disk_operation {
     int64_t offset; /* of a truncation the size */
     size_t size;
     char *data;
+    long seen; /* by the last look before it: disk_watch */
 } disk_operation;
 
 /* Keeps every call that succeeds, and every sync that fails, in memory from now on, and forgets
  * those before; begins the counts anew. An empty prefix ends it. */
 void disk_record(const char *prefix);
 void disk_mark(void);
+
+/* Looks at something else before each write and sync that is recorded, from its thread; NULL: not
+ * any more. */
+void disk_watch(long (*look)(void));
 const disk_operation *disk_recorded(size_t *count);
 
 /* Gives back what is recorded. */
