@@ -255,6 +255,21 @@ static void test_a_statement_ends_at_the_deadline(void **state)
     conv__arena_reset(&arena);
 }
 
+static void test_opening_waits_as_long_as_it_is_told(void **state)
+{
+    (void)state;
+    conv__store *other = NULL;
+    conv__transaction *transaction = NULL;
+    const conv__sqlite_params params = {.path = path, .timeout_ms = 200};
+    assert_ok(begin(store, CONV__TRANSACTION_WRITE, 10000, &transaction), error);
+    int64_t begun = conv__monotonic_ns();
+    assert_status(conv__sqlite_store_open(&params, false, &other, &error), CONV_TIMEOUT, error);
+    assert_in_range((conv__monotonic_ns() - begun) / 1000000, 200, 5000);
+    store->functions->rollback(transaction);
+    assert_ok(conv__sqlite_store_open(&params, false, &other, &error), error);
+    other->functions->close(other);
+}
+
 enum { PROCESSES = 3, EACH = 80, TEXT_SIZE = 40000 };
 
 /* Texts long enough that the log is checkpointed and begun anew many times. */
@@ -361,6 +376,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_program_writes_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_short_lock_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_statement_ends_at_the_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_opening_waits_as_long_as_it_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_processes_write_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_killed_writer_leaves_no_lock, setup, teardown),
     };
