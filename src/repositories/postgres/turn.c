@@ -10,13 +10,14 @@
 enum { FIND, SAVED, USAGE, CONTEXT, STATEMENTS };
 
 const conv__statement conv__postgres_turn_statements[] = {
-    /* To be found is to be acknowledged. Of this and the next one a plan from when the tables were
-     * empty would read all of them until they are analyzed. */
-    [FIND] = {"conv_turn_find", ACTION_FIND, 2, true,
+    /* To be found is to be acknowledged. */
+    [FIND] = {"conv_turn_find", ACTION_FIND, 2, false,
               "SELECT k.ordinal, e.status, e.request_hash, e.reply_hash, e.log_id,"
-              " " CONV__WAIT_FOR_STANDBYS " FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY"
+              " " CONV__WAIT_FOR_STANDBYS
+              " FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY"
               " AS k (session_id, exchange_id, ordinal)"
               " JOIN chat_exchanges e USING (session_id, exchange_id)"},
+    /* A plan from when the tables were empty would read all of them until they are analyzed. */
     [SAVED] = {"conv_turn_saved", ACTION_READ, 2, true,
                "SELECT " CONV__POSTGRES_MESSAGE_COLUMNS " FROM chat_exchanges e"
                " JOIN chat_messages f ON f.session_id = e.session_id"
